@@ -1,0 +1,66 @@
+"""The kernels: arrays in, arrays out, with no notion of a Tensor or a gradient tape.
+
+A **backend** is a module with these functions, and nothing else is asked of it:
+
+    matmul(a, b)                                        linear(x, weight, bias=None)
+    conv2d(x, weight, bias, ...)                        conv2d_dx(dy, weight, input_size, ...)
+    conv2d_dweight(x, dy, kernel_size, ...)             index_add(shape, index, values)
+    max_pool2d(x, ...) -> y, index                      max_pool2d_dx(dy, index, input_size)
+    avg_pool2d(x, ...)                                  avg_pool2d_dx(dy, input_size, ...)
+
+`reference` is the specification: plain NumPy, written to be read. `cpu` is what runs. Both take
+float32 and float64 arrays of any memory layout, return the dtype that they were given, never write
+into their inputs, and refuse what does not fit with the sentences of `shapes`.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+
+__all__ = ["BACKENDS", "backend_of", "use_backend"]
+
+#: Every backend by its name. A module is imported when it is first asked for.
+BACKENDS = {
+    "reference": "minae.kernels.reference",
+    "cpu": "minae.kernels.cpu",
+}
+
+# The backend that use_backend() has put in force; None leaves the choice to the array.
+_in_force: ContextVar[ModuleType | None] = ContextVar("backend", default=None)
+
+
+def backend_of(array) -> ModuleType:
+    """Return the backend that computes on this kind of array.
+
+    A NumPy array gives `cpu`, or whatever `use_backend` has put in force. Raises TypeError for any
+    other type. Every operation calls this once, so it does nothing else.
+    """
+    if isinstance(array, np.ndarray):
+        return _in_force.get() or _load("cpu")
+    kind = type(array)
+    raise TypeError(f"no backend computes on {kind.__module__}.{kind.__qualname__}")
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[ModuleType]:
+    """Compute everything inside the `with` block on one backend, and yield that backend.
+
+    Raises ValueError for an unknown name. Blocks nest, and each thread has its own choice.
+    """
+    token = _in_force.set(_load(name))
+    try:
+        yield _in_force.get()
+    finally:
+        _in_force.reset(token)
+
+
+@cache
+def _load(name: str) -> ModuleType:
+    if name not in BACKENDS:
+        raise ValueError(f"unknown backend {name!r}; there are: {', '.join(sorted(BACKENDS))}")
+    return importlib.import_module(BACKENDS[name])

@@ -1,0 +1,250 @@
+"""The specification of every kernel, in plain NumPy.
+
+Read this file to learn what a kernel computes, and another backend to learn how to make it fast.
+The three passes of a convolution are one loop: they visit the same patches of the input, and each
+moves a product of two of the three arrays (input, weight, output) into the third.
+
+N batch, C input channels, O output channels, G groups, H x W input, HO x WO output, KH x KW kernel.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.shapes import Pair
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply matrices: y[..., i, j] = sum over k of a[..., i, k] * b[..., k, j].
+
+    a (..., M, K), b (..., K, N) -> (..., M, N). Batches broadcast. A vector a is one row, a vector
+    b one column, and that axis is dropped from the result. Raises ValueError if shapes don't fit.
+    """
+    shapes.check_matmul(a, b)
+    rows = a[None, :] if a.ndim == 1 else a  # (..., M, K)
+    columns = b[:, None] if b.ndim == 1 else b  # (..., K, N)
+    y = np.einsum("...ik,...kj->...ij", rows, columns)
+    if a.ndim == 1:
+        y = y[..., 0, :]
+    if b.ndim == 1:
+        y = y[..., 0]
+    return y
+
+
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """Map rows by an affine map: y = x Wᵀ + b.
+
+    x (..., I), weight (O, I), bias (O,) -> (..., O). Raises ValueError if shapes don't fit.
+    """
+    shapes.check_linear(x, weight, bias)
+    y = np.einsum("...i,oi->...o", x, weight)
+    return y if bias is None else y + bias
+
+
+def conv2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """Slide a kernel over images: each output pixel is the product of a patch and the weight, summed.
+
+    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, HO, WO). With groups, the
+    g-th part of the output channels sees the g-th part of the input channels only. Raises
+    ValueError if shapes don't fit.
+    """
+    HO, WO = shapes.check_conv2d(
+        x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    x = _split_channels(_pad(x, padding), groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
+    weight = _split_outputs(weight, groups)  # (G, O/G, C/G, KH, KW)
+    y = np.zeros((len(x), *weight.shape[:2], HO, WO), x.dtype)  # (N, G, O/G, HO, WO)
+    for i, j, patch in _patches((HO, WO), weight.shape[3:], stride, dilation):
+        y[..., i, j] = np.einsum("ngckl,gockl->ngo", x[patch], weight)
+    y = _join_channels(y)  # (N, O, HO, WO)
+    return y if bias is None else y + bias[:, None, None]
+
+
+def conv2d_dx(
+    dy: np.ndarray,
+    weight: np.ndarray,
+    input_size: Pair,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """Send the gradient of a convolution back to its input: each dy spreads over its patch.
+
+    dy (N, O, HO, WO), weight (O, C / groups, KH, KW), input_size (H, W) -> dx (N, C, H, W). This
+    is also the forward pass of a transposed convolution. Raises ValueError if shapes don't fit.
+    """
+    shapes.check_conv2d_dx(
+        dy, weight, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    (H, W), (PH, PW), (HO, WO) = input_size, padding, dy.shape[2:]
+    dy = _split_channels(dy, groups)  # (N, G, O/G, HO, WO)
+    weight = _split_outputs(weight, groups)  # (G, O/G, C/G, KH, KW)
+    dx = np.zeros((len(dy), groups, weight.shape[2], H + 2 * PH, W + 2 * PW), dy.dtype)
+    for i, j, patch in _patches((HO, WO), weight.shape[3:], stride, dilation):
+        dx[patch] += np.einsum("ngo,gockl->ngckl", dy[..., i, j], weight)
+    return _join_channels(dx[..., PH : PH + H, PW : PW + W])  # (N, C, H, W)
+
+
+def conv2d_dweight(
+    x: np.ndarray,
+    dy: np.ndarray,
+    kernel_size: Pair,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """Send the gradient of a convolution back to its weight: each dy times its patch, summed.
+
+    x (N, C, H, W), dy (N, O, HO, WO), kernel_size (KH, KW) -> dweight (O, C / groups, KH, KW).
+    Raises ValueError if shapes don't fit.
+    """
+    shapes.check_conv2d_dweight(
+        x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    x = _split_channels(_pad(x, padding), groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
+    dy = _split_channels(dy, groups)  # (N, G, O/G, HO, WO)
+    dweight = np.zeros((groups, dy.shape[2], x.shape[2], *kernel_size), dy.dtype)
+    for i, j, patch in _patches(dy.shape[3:], kernel_size, stride, dilation):
+        dweight += np.einsum("ngo,ngckl->gockl", dy[..., i, j], x[patch])
+    return dweight.reshape(groups * dy.shape[2], *dweight.shape[2:])  # (O, C/G, KH, KW)
+
+
+def max_pool2d(
+    x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take the maximum of every window, and where it stood.
+
+    x (N, C, H, W) -> y (N, C, HO, WO) and index (N, C, HO, WO), int64: the position h * W + w of
+    the first maximum of the window. Padding is never chosen; a NaN wins over every number. Raises
+    ValueError if no window fits or the padding is more than half of the kernel.
+    """
+    HO, WO = shapes.check_pool2d(
+        "max_pool2d", x, kernel_size=kernel_size, stride=stride, padding=padding
+    )
+    N, C, H, W = x.shape
+    y = np.zeros((N, C, HO, WO), x.dtype)
+    index = np.zeros((N, C, HO, WO), np.int64)
+    position = np.arange(H * W).reshape(H, W)
+    for i, j, window in _windows((H, W), (HO, WO), kernel_size, stride, padding):
+        pixels = x[window].reshape(N, C, position[window].size)  # (N, C, pixels of the window)
+        first = pixels.argmax(axis=2)  # (N, C)
+        y[..., i, j] = np.take_along_axis(pixels, first[..., None], axis=2)[..., 0]
+        index[..., i, j] = position[window].ravel()[first]
+    return y, index
+
+
+def max_pool2d_dx(dy: np.ndarray, index: np.ndarray, input_size: Pair) -> np.ndarray:
+    """Send each dy to the pixel that was the maximum; windows that share a pixel add up.
+
+    dy (N, C, HO, WO), index (N, C, HO, WO) from max_pool2d, input_size (H, W) -> dx (N, C, H, W).
+    Raises ValueError if dy and index differ in shape.
+    """
+    shapes.check_max_pool2d_dx(dy, index)
+    N, C, HO, WO = dy.shape
+    H, W = input_size
+    dx = np.zeros((N, C, H * W), dy.dtype)
+    n, c = np.arange(N)[:, None], np.arange(C)  # (N, 1) and (C,), together every image's channels
+    for i in range(HO):
+        for j in range(WO):
+            dx[n, c, index[..., i, j]] += dy[..., i, j]
+    return dx.reshape(N, C, H, W)
+
+
+def avg_pool2d(x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    """Take the mean of every window; padding counts as zeros.
+
+    x (N, C, H, W) -> (N, C, HO, WO). Raises ValueError as max_pool2d does.
+    """
+    HO, WO = shapes.check_pool2d(
+        "avg_pool2d", x, kernel_size=kernel_size, stride=stride, padding=padding
+    )
+    y = np.zeros((*x.shape[:2], HO, WO), x.dtype)
+    for i, j, window in _windows(x.shape[2:], (HO, WO), kernel_size, stride, padding):
+        y[..., i, j] = x[window].sum(axis=(2, 3)) / (kernel_size[0] * kernel_size[1])
+    return y
+
+
+def avg_pool2d_dx(
+    dy: np.ndarray, input_size: Pair, *, kernel_size: Pair, stride: Pair, padding: Pair
+) -> np.ndarray:
+    """Share each dy equally among the pixels of its window.
+
+    dy (N, C, HO, WO), input_size (H, W) -> dx (N, C, H, W). Raises ValueError if shapes don't fit.
+    """
+    shapes.check_avg_pool2d_dx(
+        dy, input_size, kernel_size=kernel_size, stride=stride, padding=padding
+    )
+    dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
+    for i, j, window in _windows(input_size, dy.shape[2:], kernel_size, stride, padding):
+        dx[window] += dy[..., i, j, None, None] / (kernel_size[0] * kernel_size[1])
+    return dx
+
+
+def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
+    """Undo an indexing: an array of zeros with `values` added at out[index].
+
+    Where the index names a place several times, all of its values add up. `index` is anything that
+    NumPy indexes by; values broadcast to out[index]. -> (shape), of the dtype of values. Raises
+    IndexError if the index lies outside, ValueError if values don't fit it.
+    """
+    out = np.zeros(shape, values.dtype)
+    np.add.at(out, index, values)
+    return out
+
+
+def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:
+    PH, PW = padding
+    return np.pad(x, ((0, 0), (0, 0), (PH, PH), (PW, PW)))
+
+
+def _split_channels(x: np.ndarray, groups: int) -> np.ndarray:
+    N, C, H, W = x.shape
+    return x.reshape(N, groups, C // groups, H, W)
+
+
+def _join_channels(x: np.ndarray) -> np.ndarray:
+    N, G, C, H, W = x.shape
+    return x.reshape(N, G * C, H, W)
+
+
+def _split_outputs(weight: np.ndarray, groups: int) -> np.ndarray:
+    O, *rest = weight.shape  # noqa: E741
+    return weight.reshape(groups, O // groups, *rest)
+
+
+def _patches(
+    output_size: Pair, kernel_size: Pair, stride: Pair, dilation: Pair
+) -> Iterator[tuple[int, int, tuple]]:
+    """Walk over the output: (i, j) and the index of the patch of the padded input that (i, j) sees."""
+    for i in range(output_size[0]):
+        for j in range(output_size[1]):
+            top, left = i * stride[0], j * stride[1]
+            rows = slice(top, top + dilation[0] * (kernel_size[0] - 1) + 1, dilation[0])
+            columns = slice(left, left + dilation[1] * (kernel_size[1] - 1) + 1, dilation[1])
+            yield i, j, (..., rows, columns)
+
+
+def _windows(
+    input_size: Pair, output_size: Pair, kernel_size: Pair, stride: Pair, padding: Pair
+) -> Iterator[tuple[int, int, tuple]]:
+    """Walk over the output: (i, j) and the index of the part of its window inside the input."""
+    for i in range(output_size[0]):
+        for j in range(output_size[1]):
+            top, left = i * stride[0] - padding[0], j * stride[1] - padding[1]
+            rows = slice(max(top, 0), min(top + kernel_size[0], input_size[0]))
+            columns = slice(max(left, 0), min(left + kernel_size[1], input_size[1]))
+            yield i, j, (..., rows, columns)

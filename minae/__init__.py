@@ -1,0 +1,14 @@
+"""minae: autoencoders from the bottom up.
+
+A small autograd engine with hand-written forward and backward passes (`minae.ops`), layers
+(`minae.nn`), optimisers (`minae.optim`), and dense, convolutional and variational autoencoders
+(`minae.models`) trained by `minae.train.fit`.
+"""
+
+from minae.autograd import Op, backward, is_grad_enabled, no_grad
+from minae.errors import InputError
+from minae.ops import *  # noqa: F403
+from minae.random import manual_seed
+from minae.tensor import Tensor, tensor
+
+__version__ = "0.1.0"

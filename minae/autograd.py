@@ -1,0 +1,231 @@
+"""Reverse-mode automatic differentiation: operations that know their derivative, and one walk back.
+
+An `Op` is a forward computation and, next to it, its backward: from the gradient of a scalar loss
+with respect to the op's output (`dy`) to the gradients with respect to its inputs (`dx`). Applying
+ops to tensors leaves a graph behind, each output pointing at the op that made it and each op at its
+inputs. `backward` walks that graph from the loss to the leaves, every op once, consumers first.
+"""
+
+import weakref
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from minae import kernels
+from minae.tensor import Tensor, method
+
+_grad_enabled = ContextVar("grad_enabled", default=True)  # per thread
+
+
+@contextmanager
+def no_grad():
+    """Compute without recording a graph: `with no_grad():`, or `@no_grad()` on a function."""
+    token = _grad_enabled.set(False)
+    try:
+        yield
+    finally:
+        _grad_enabled.reset(token)
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded."""
+    return _grad_enabled.get()
+
+
+class Op:
+    """One operation: subclass it, write `forward`, `backward` and `examples`.
+
+    - `forward(self, *arrays, **options)` gets the inputs' arrays and returns a new array. It keeps
+      what backward will need with `self.save(...)` and must not write into its inputs.
+    - `backward(self, dy)` returns one gradient per input, in order, each of its input's shape. None
+      stands for an input that `self.needs_input_grad` says needs none.
+    - `examples(rng)` yields tuples of float64 arrays (or integer arrays for indices), a dict at the
+      end holding the options. Every one of them is gradient-checked, so make them awkward.
+
+    `self.kernels` is the backend (see `minae.kernels`) for the inputs' kind of array. Whatever
+    subclasses Op is in `Op.registry`, under its module and name.
+    """
+
+    registry: dict[str, type["Op"]] = {}  # noqa: RUF012
+    saved: tuple = ()
+    inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
+    needs_input_grad: tuple[bool, ...] = ()
+    kernels = None
+    _retained = None  # weak reference to the output, if that is to keep its gradient
+
+    def __init_subclass__(cls):
+        if cls.__name__.startswith("_"):
+            return  # shares code between ops, is none itself
+        Op.registry[f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+    @classmethod
+    def apply(cls, *inputs, **options) -> Tensor:
+        """Run forward on tensors (or what Tensor accepts; None where an input is optional).
+
+        The result requires gradients if an input does and recording is on, and then remembers this
+        op as its `grad_fn`.
+        """
+        op = cls()
+        tensors = [x if x is None or isinstance(x, Tensor) else Tensor(x) for x in inputs]
+        arrays = [None if x is None else x.data for x in tensors]
+        record = _grad_enabled.get()
+        op.needs_input_grad = tuple(record and x is not None and x.requires_grad for x in tensors)
+        op.kernels = kernels.backend_of(arrays[0])
+        output = Tensor(op.forward(*arrays, **options))
+        if any(op.needs_input_grad):
+            op.inputs = tuple(tensors)
+            output.requires_grad = True
+            output.grad_fn = op
+        return output
+
+    def save(self, *values) -> None:
+        """Keep what backward will need. It is let go of once backward has passed."""
+        self.saved = values
+
+    def forward(self, *arrays, **options):
+        """Return the output array."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dy):
+        """Return the gradients of the inputs, given that of the output."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient rule: write its backward")
+
+    @staticmethod
+    def examples(rng: np.random.Generator):
+        """Yield inputs on which the gradient is checked."""
+        raise NotImplementedError("an operation without examples is an operation without a check")
+
+    def gradients(self, dy) -> list:
+        """Run backward and check what it returns: the engine trusts no rule blindly.
+
+        Raises:
+            RuntimeError: a gradient is missing, or has another shape than its input.
+        """
+        name = type(self).__name__
+        result = self.backward(dy)
+        result = result if isinstance(result, tuple) else (result,)
+        if len(result) != len(self.inputs):
+            raise RuntimeError(
+                f"{name}.backward returned {len(result)} gradients for {len(self.inputs)} inputs"
+            )
+        gradients = []
+        for i, (x, dx) in enumerate(zip(self.inputs, result, strict=True)):
+            if self.needs_input_grad[i]:
+                if dx is None:
+                    raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
+                if dx.shape != x.shape:
+                    raise RuntimeError(
+                        f"{name}.backward: input {i} has shape {x.shape}, its gradient {dx.shape}"
+                    )
+                dx = dx.astype(x.dtype, copy=False)
+            gradients.append(dx)
+        return gradients
+
+    def retain_grad_of(self, output: Tensor) -> None:
+        """Have the next backward leave the gradient of `output` in its `.grad`."""
+        self._retained = weakref.ref(output)
+
+    def output_to_fill(self) -> Tensor | None:
+        """Return the output that asked to keep its gradient, if it did and is still alive."""
+        return self._retained() if self._retained else None
+
+    def release(self) -> None:
+        """Let go of saved arrays and inputs: this op has been walked."""
+        self.saved, self.inputs = (), None
+
+
+@method()
+def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
+    """Add to `.grad` of every leaf the gradient of `tensor` with respect to that leaf.
+
+    Args:
+        tensor: usually the loss.
+        gradient: gradient of the final scalar with respect to `tensor`, in its shape. It may be
+            left out for a tensor with a single entry, and is then 1.
+        retain_graph: keep the graph for another walk. Otherwise it is freed on the way.
+
+    Raises:
+        RuntimeError: nothing to differentiate, the graph was walked before, `gradient` is missing
+            or has the wrong shape, or an op has no (right) gradient rule.
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError("backward() needs a tensor that requires gradients; this one does not")
+    dy = _first_gradient(tensor, gradient)
+    if tensor.grad_fn is None:
+        _accumulate(tensor, dy)
+        return
+    gradients = {tensor.grad_fn: dy}
+    for op in _consumers_first(tensor.grad_fn):
+        dy = gradients.pop(op)
+        if (output := op.output_to_fill()) is not None:
+            _accumulate(output, dy)
+        needed = zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True)
+        for x, dx in ((x, dx) for x, dx, needs in needed if needs):
+            if x.grad_fn is None:
+                _accumulate(x, dx)
+            elif x.grad_fn in gradients:  # a second path: gradients add up, into a new array
+                gradients[x.grad_fn] = gradients[x.grad_fn] + dx
+            else:
+                gradients[x.grad_fn] = dx
+        if not retain_graph:
+            op.release()
+
+
+def _first_gradient(tensor: Tensor, gradient):
+    if gradient is None:
+        if tensor.numel() != 1:
+            raise RuntimeError(
+                f"backward() of a tensor of shape {tensor.shape} needs the gradient argument;"
+                " without it the tensor must have a single entry, such as a loss"
+            )
+        return np.ones_like(tensor.data)
+    gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    if gradient.shape != tensor.shape:
+        raise RuntimeError(f"gradient has shape {gradient.shape}, the tensor {tensor.shape}")
+    return gradient.astype(tensor.dtype, copy=False)
+
+
+def _consumers_first(root: Op) -> list[Op]:
+    """Return the ops that lead to `root`, each after all ops that use its output.
+
+    A depth-first search with a stack of its own: deep graphs would overflow Python's. Every op is
+    pushed a second time, marked, below its inputs, so that it comes out after them.
+    """
+    order, seen, stack = [], set(), [(root, False)]
+    while stack:
+        op, inputs_done = stack.pop()
+        if inputs_done:
+            order.append(op)
+        elif op not in seen:
+            seen.add(op)
+            if op.inputs is None:
+                raise RuntimeError(
+                    "this graph was walked before and is gone; to walk it more than once, call"
+                    " backward(retain_graph=True) until the last time"
+                )
+            stack.append((op, True))
+            for x, needs in zip(op.inputs, op.needs_input_grad, strict=True):
+                if needs and x.grad_fn is not None:
+                    stack.append((x.grad_fn, False))
+    order.reverse()
+    return order
+
+
+def _accumulate(tensor: Tensor, dx) -> None:
+    if tensor.grad is None:
+        tensor.grad = Tensor(dx.copy())  # dx may be shared with another input, or be a view
+    else:
+        tensor.grad.data += dx
+
+
+def unbroadcast(dx, shape: tuple[int, ...]):
+    """Sum `dx` over the dimensions along which an input of `shape` was broadcast.
+
+    Using one value in many places adds up the gradients of all those places.
+    """
+    if dx.shape == shape:
+        return dx
+    extra = dx.ndim - len(shape)
+    stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and dx.shape[extra + i] != 1)
+    return dx.sum(axis=tuple(range(extra)) + stretched, keepdims=True).reshape(shape)

@@ -1,0 +1,76 @@
+"""Arrays and a few words about them, in one safetensors file that is either whole or not there."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from minae.errors import InputError
+
+KEY = "minae"  # safetensors keeps strings by name; all of ours go under this one, as JSON
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that a crash at any moment leaves the old file or the new one.
+
+    Written beside it, forced to the disk, renamed; then the folder's entry is forced out too.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def save(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict) -> None:
+    """Write arrays by name, and JSON-able metadata, to a safetensors file, whole or not at all."""
+    from safetensors.numpy import save as to_bytes
+
+    ordered = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
+    write_whole(Path(path), to_bytes(ordered, {KEY: json.dumps(metadata)}))
+
+
+def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
+    """Return the arrays and the metadata of a file that `save` wrote.
+
+    Raises:
+        InputError: there is no such file, it is damaged, or it is not minae's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such checkpoint; train a model first")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = (file.metadata() or {}).get(KEY)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}); train again") from error
+    if metadata is None:
+        raise InputError(f"{path}: a safetensors file, but not one that minae wrote")
+    return arrays, json.loads(metadata)
+
+
+def subset(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+
+
+def prefixed(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays with `prefix` before their names: the opposite of `subset`."""
+    return {prefix + name: array for name, array in arrays.items()}

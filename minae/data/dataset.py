@@ -1,0 +1,168 @@
+"""Load a dataset by its name, or a user's own images by their path."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minae.data import readers
+from minae.data.sources import fetch
+from minae.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a dataset: images (N, C, H, W), float32 in [0, 1]; labels (N,), int64 or None."""
+
+    images: np.ndarray
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A dataset in its three parts."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of every image."""
+        return self.train.images.shape[1:]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """All that a dataset has: what may be trained on, the test set, the usual validation size."""
+
+    pool: Split
+    test: Split
+    validation_size: int
+
+
+def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = None) -> Dataset:
+    """Load a named dataset, or a user's images from a file or folder.
+
+    A string that is the name of a dataset means that dataset; everything else is a path
+    (`./mnist` for a folder of that name), read by `minae.data.readers.read_images`.
+
+    - `mnist`, `fashion_mnist`: 55,000 / 5,000 / 10,000 for train / validation / test; the test set
+      is the official one, validation the last of the official training set.
+    - `mnist5k`: 4,000 / 500 / 500, every digit equally often in each.
+    - `digits`: 1,437 / 180 / 180, every digit about equally often in each.
+    - a user's images: about 80 / 10 / 10 per cent, never none, after a shuffle by `seed`.
+
+    The named datasets are split the same way always: `seed` does not touch them. `validation` is
+    the number of validation images, which come out of the training part; 0 is allowed.
+
+    Raises InputError if the dataset is unknown, cannot be downloaded or read, has fewer than 3
+    images, or has no more images to train on than `validation`.
+    """
+    if isinstance(name_or_path, str) and name_or_path in _NAMED:
+        name = name_or_path
+        loaded = _NAMED[name](name)
+    else:
+        path = Path(name_or_path)
+        name = path.resolve().name
+        loaded = _load_path(path, seed)
+    pool = loaded.pool
+    size = loaded.validation_size if validation is None else validation
+    if not 0 <= size < len(pool):
+        raise InputError(
+            f"{name}: cannot set aside {size:,} images for validation; "
+            f"give a number from 0 to {len(pool) - 1:,}, so that one is left to train on"
+        )
+    cut = len(pool) - size
+    return Dataset(
+        name, train=_rows(pool, 0, cut), validation=_rows(pool, cut, len(pool)), test=loaded.test
+    )
+
+
+def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle rows so that every class is spread evenly over the whole order.
+
+    labels (N,) -> permutation (N,). Wherever this order is cut, each part holds each class in its
+    share, give or take a few rows. The rows of a class of size n are drawn in random order, and the
+    k-th of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
+    """
+    shuffled = np.argsort(rng.random(len(labels)), kind="stable")
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = shuffled[labels[shuffled] == label]
+        place[rows] = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+    return np.argsort(place, kind="stable")
+
+
+def _rows(split: Split, start: int, stop: int) -> Split:
+    """Return consecutive rows, as views."""
+    labels = None if split.labels is None else split.labels[start:stop]
+    return Split(split.images[start:stop], labels)
+
+
+def _ordered(
+    images: np.ndarray, labels: np.ndarray | None, order: np.ndarray, test_size: int
+) -> _Loaded:
+    """Put rows into an order whose last `test_size` rows become the test set."""
+    everything = Split(images[order], None if labels is None else labels[order])
+    cut = len(everything) - test_size
+    return _Loaded(
+        pool=_rows(everything, 0, cut),
+        test=_rows(everything, cut, len(everything)),
+        validation_size=test_size,
+    )
+
+
+def _load_mnist(name: str) -> _Loaded:
+    """Load the four idx files of MNIST, or of a dataset made in its image."""
+    paths = fetch(name)
+
+    def split(part: str) -> Split:
+        image_path = paths[f"{part}-images-idx3-ubyte.gz"]
+        label_path = paths[f"{part}-labels-idx1-ubyte.gz"]
+        images = readers.as_images(readers.read_idx(image_path), image_path)
+        labels = readers.as_labels(readers.read_idx(label_path), images, label_path)
+        return Split(images, labels)
+
+    return _Loaded(pool=split("train"), test=split("t10k"), validation_size=5_000)
+
+
+def _load_embedded(name: str, side: int, white: int) -> _Loaded:
+    """Load an embedded CSV file: in each row the pixels, 0 to `white`, then the label."""
+    (path,) = fetch(name).values()
+    table = np.loadtxt(path, delimiter=",", dtype=np.uint8)  # (N, side² + 1)
+    images = np.divide(table[:, :-1], white, dtype=np.float32).reshape(-1, 1, side, side)
+    labels = table[:, -1].astype(np.int64)
+    # The rows may be sorted by label; a generator of its own makes this order the same for ever.
+    order = stratified_order(labels, np.random.default_rng(0))
+    return _ordered(images, labels, order, test_size=round(len(table) / 10))
+
+
+def _load_path(path: Path, seed: int) -> _Loaded:
+    if not os.path.exists(path):  # unlike path.exists(), never raises
+        raise InputError(
+            f"there is no dataset and no file called {str(path)!r}; "
+            f"the datasets are {', '.join(_NAMED)}"
+        )
+    images, labels = readers.read_images(path)
+    if len(images) < 3:
+        raise InputError(
+            f"{path}: holds {len(images)} of the at least 3 images that are needed to train, "
+            "validate and test; add more"
+        )
+    order = np.random.default_rng(seed).permutation(len(images))
+    return _ordered(images, labels, order, test_size=max(1, round(len(images) / 10)))
+
+
+_NAMED: dict[str, Callable[[str], _Loaded]] = {
+    "mnist5k": lambda name: _load_embedded(name, side=28, white=255),
+    "digits": lambda name: _load_embedded(name, side=8, white=16),
+    "mnist": _load_mnist,
+    "fashion_mnist": _load_mnist,
+}

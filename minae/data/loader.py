@@ -1,0 +1,70 @@
+"""Batches of rows, in an order that can be replayed."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+class Loader:
+    """Walks over arrays in batches of rows.
+
+    All arrays share their first axis, of size `num_rows`; row i of one belongs to row i of the
+    others. A batch is a tuple with `batch_size` rows of each array, copied. The last batch of an
+    epoch is smaller if `batch_size` does not divide `num_rows`; with `drop_last` it is left out.
+
+    `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
+    stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.
+    Iterating gives epoch 0 the first time, then epoch 1, and so on.
+
+    Raises ValueError if there are no arrays, if their first axes differ, or if `batch_size` < 1.
+    """
+
+    def __init__(
+        self,
+        *arrays: np.ndarray,
+        batch_size: int = 128,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ):
+        if not arrays:
+            raise ValueError("a Loader needs at least one array")
+        for array in arrays:
+            if len(array) != len(arrays[0]):
+                raise ValueError(
+                    f"arrays must have the same number of rows, but their shapes are "
+                    f"{arrays[0].shape} and {array.shape}"
+                )
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.arrays = arrays
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.drop_last = drop_last
+        self._next_epoch = 0
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows in every array, before any are dropped."""
+        return len(self.arrays[0])
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        full, rest = divmod(self.num_rows, self.batch_size)
+        return full if self.drop_last or rest == 0 else full + 1
+
+    def epoch(self, n: int) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the batches of epoch `n`, counted from 0."""
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, n]).permutation(self.num_rows)
+        else:
+            order = np.arange(self.num_rows)
+        for batch in range(len(self)):
+            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield tuple(np.take(array, rows, axis=0) for array in self.arrays)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        n = self._next_epoch
+        self._next_epoch += 1
+        return self.epoch(n)

@@ -1,0 +1,180 @@
+"""Find the files of a named dataset on this disk, or download them.
+
+A dataset is either *embedded* (its file comes with an installed package) or a *download*. Files of
+a download are looked for in this order:
+
+1. the folder named by the environment variable `MINAE_DATA`,
+2. the user's cache (`pooch.os_cache("minae")`, on Linux `~/.cache/minae`),
+3. the network, which fills the cache; a second host is asked when the first one fails.
+
+Both folders have the same layout, `mnist/train-images-idx3-ubyte.gz` and so on. Whatever the place,
+a file is only used when its SHA-256 is the expected one.
+"""
+
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from minae.data.catalogue import SOURCES, RemoteFile, Source
+from minae.errors import InputError
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """A row of the table of datasets; `location` is None when it is not on this disk."""
+
+    name: str
+    contents: str
+    origin: str
+    location: Path | None
+
+
+def fetch(name: str) -> dict[str, Path]:
+    """Make sure that the files of a named dataset are on this disk, downloading what is missing.
+
+    Returns their paths by file name. Raises InputError if the name is unknown, if a file is
+    damaged, or if it cannot be downloaded; nothing half written is left behind.
+    """
+    source = SOURCES.get(name)
+    if source is None:
+        raise InputError(f"no dataset is called {name!r}; the datasets are {', '.join(SOURCES)}")
+    if source.package:
+        path = _package_file(source)
+        if path is None:
+            raise InputError(
+                f"{name} needs the file {source.package_file} of the package {source.package}, "
+                "which is not there; reinstall minae"
+            )
+        return {path.name: path}
+    folder = _data_folder()
+    return {Path(file.path).name: _fetch_file(file, folder) for file in source.files}
+
+
+def list_sources() -> list[SourceStatus]:
+    """List every named dataset and whether it is on this disk.
+
+    Goes by the files' sizes, to be quick; `fetch` checks what they hold.
+    """
+    folders = [folder for folder in (_data_folder(), _cache_folder()) if folder is not None]
+    return [
+        SourceStatus(source.name, source.contents, source.origin, _locate(source, folders))
+        for source in SOURCES.values()
+    ]
+
+
+def _data_folder() -> Path | None:
+    """Return the folder that MINAE_DATA names, or None if it is unset."""
+    name = os.environ.get("MINAE_DATA")
+    if not name:
+        return None
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        # Going on to the network would hide a typo behind a long download.
+        raise InputError(f"MINAE_DATA names {folder}, which is not a folder; correct or unset it")
+    return folder
+
+
+def _cache_folder() -> Path:
+    import pooch
+
+    return Path(pooch.os_cache("minae"))
+
+
+def _package_file(source: Source) -> Path | None:
+    """Find an embedded dataset's file without importing the package that carries it."""
+    spec = importlib.util.find_spec(source.package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0], source.package_file)
+    return path if path.is_file() else None
+
+
+def _locate(source: Source, folders: list[Path]) -> Path | None:
+    """Return the embedded file, or the first of the folders that holds part of a whole download."""
+    if source.package:
+        return _package_file(source)
+    found = [
+        next((folder for folder in folders if _has_size(folder / file.path, file.size)), None)
+        for file in source.files
+    ]
+    if None in found:
+        return None
+    return found[0] / Path(source.files[0].path).parent
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _fetch_file(file: RemoteFile, folder: Path | None) -> Path:
+    if folder is not None and (folder / file.path).is_file():
+        _verify(folder / file.path, file)
+        return folder / file.path
+    return _download(file)
+
+
+def _verify(path: Path, file: RemoteFile) -> None:
+    """Raise InputError unless the file at `path` is the expected one."""
+    advice = "delete it, and it will be downloaded again"
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
+    if size != file.size:
+        raise InputError(f"{path}: has {size:,} bytes, not the expected {file.size:,}; {advice}")
+    if sha256 != file.sha256:
+        raise InputError(f"{path}: its SHA-256 is {sha256}, not {file.sha256}; {advice}")
+
+
+def _download(file: RemoteFile) -> Path:
+    """Return the cached file, after downloading it from the first host that delivers it intact.
+
+    pooch downloads into a temporary file beside the target, renames it only when the checksum is
+    right, and deletes it otherwise; a damaged file in the cache is downloaded anew.
+    """
+    import pooch
+    from requests import RequestException  # the library that pooch downloads with
+
+    target = _cache_folder() / file.path
+    failures = []
+    for url in file.urls:
+        try:
+            pooch.retrieve(
+                url, known_hash=f"sha256:{file.sha256}", fname=target.name, path=target.parent
+            )
+        except RequestException as error:
+            failures.append(f"{url}: {_reason(error)}")
+        except ValueError:  # how pooch reports a wrong checksum
+            failures.append(f"{url}: wrong SHA-256, so the file was cut short or altered")
+        except OSError as error:
+            raise InputError(
+                f"{target}: cannot be written or read ({error.strerror or error}); "
+                "make room and give access there"
+            ) from error
+        else:
+            return target
+    raise InputError(
+        f"{target.name} could not be downloaded ({'; '.join(failures)}); check the network, "
+        f"or put the file at {file.path} in a folder and set MINAE_DATA to that folder"
+    )
+
+
+_REASONS = {
+    "ConnectionError": "no connection",
+    "ConnectTimeout": "no answer in time",
+    "ReadTimeout": "no answer in time",
+    "ChunkedEncodingError": "the connection broke off",
+}
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a request failed; the full text of such errors fills a screen."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP status {response.status_code}"
+    name = type(error).__name__
+    return _REASONS.get(name, name)

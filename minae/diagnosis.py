@@ -1,0 +1,98 @@
+"""What is wrong with a gradient, told from the pattern in which it is wrong."""
+
+import itertools
+
+import numpy as np
+
+
+def diagnose(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str:
+    """Return a guess, in words, why two gradients of one shape differ where `wrong` says so."""
+    guesses = (
+        _not_finite(analytic),
+        _dropped(analytic, numeric, wrong),
+        _factor(analytic, numeric),
+        _misplaced(analytic, numeric),
+        _offset(analytic, numeric),
+        _partly(analytic, wrong),
+    )
+    return next(guess for guess in guesses if guess)
+
+
+def _close(a, b) -> bool:
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-8 + 1e-6 * np.abs(b).max())
+
+
+def _not_finite(analytic):
+    bad = ~np.isfinite(analytic)
+    if bad.any():
+        return f"{bad.sum()} entries are nan or infinite: a division by 0, a log of 0 or an overflow"
+    return None
+
+
+def _dropped(analytic, numeric, wrong):
+    zero = wrong & (analytic == 0) & (numeric != 0)
+    if zero.any() and not analytic.any():
+        return "zero where numeric is not: this path's gradient is dropped"
+    if zero.any() and (zero == wrong).all():
+        return (
+            f"zero where numeric is not, at {zero.sum()} entries: the gradient of a part is dropped,"
+            " or a later use overwrites an earlier one where both should add up"
+        )
+    return None
+
+
+def _factor(analytic, numeric):
+    large = np.abs(numeric) > 1e-3 * np.abs(numeric).max()
+    ratios = analytic[large] / numeric[large]
+    ratio = np.median(ratios) if ratios.size else np.nan
+    if not (np.isfinite(ratio) and np.allclose(ratios, ratio, rtol=1e-4) and ratio):
+        signs = ratios.size and np.allclose(np.abs(ratios), 1, rtol=1e-4)
+        return "right size, wrong sign at some entries: a sign depends on the input" if signs else None
+    if np.isclose(ratio, 1, rtol=1e-3):
+        return "both nearly agree: a small term is missing, or f is too rough for finite differences"
+    if np.isclose(ratio, -1):
+        return "ratio -1 everywhere: the sign is wrong"
+    for n in (2, 3, 4):
+        if np.isclose(ratio, n):
+            return f"ratio {n}.0 everywhere: a factor {'½' if n == 2 else f'1/{n}'} is missing"
+        if np.isclose(ratio, 1 / n):
+            return f"ratio 1/{n} everywhere: a factor {n} is missing"
+    sizes = {analytic.size: "the number of entries"}
+    sizes |= {n: f"the length of dimension {d}" for d, n in enumerate(analytic.shape)}
+    for n, what in sizes.items():
+        if np.isclose(ratio, n):
+            return f"ratio {n} everywhere, {what}: a sum where a mean belongs?"
+        if np.isclose(ratio, 1 / n):
+            return f"ratio 1/{n} everywhere, {n} being {what}: a mean where a sum belongs?"
+    return f"ratio {ratio:.6g} everywhere: a constant factor is wrong"
+
+
+def _misplaced(analytic, numeric):
+    for dims in itertools.permutations(range(analytic.ndim)):
+        if dims != tuple(range(analytic.ndim)) and _close(analytic.transpose(dims), numeric):
+            return "right values with rows and columns swapped: transposed?"
+    for dim in range(analytic.ndim):
+        if _close(np.flip(analytic, dim), numeric):
+            return f"right values in reverse order along dimension {dim}"
+        for shift in range(1, analytic.shape[dim]):
+            if _close(np.roll(analytic, shift, dim), numeric):
+                return f"right values, shifted by {shift} along dimension {dim}: off by one?"
+    if _close(np.sort(analytic, axis=None), np.sort(numeric, axis=None)):
+        return "right values in the wrong places"
+    return None
+
+
+def _offset(analytic, numeric):
+    difference = analytic - numeric
+    if analytic.size > 1 and np.allclose(difference, difference.mean(), rtol=1e-4, atol=1e-8):
+        return f"every entry is off by the same {difference.mean():.6g}: a term too many or too few"
+    return None
+
+
+def _partly(analytic, wrong):
+    for dim in range(analytic.ndim):
+        others = tuple(d for d in range(analytic.ndim) if d != dim)
+        hit = np.flatnonzero(wrong.any(axis=others))
+        if len(hit) < analytic.shape[dim]:
+            return f"wrong only at {', '.join(map(str, hit))} along dimension {dim}: a border case?"
+    return "no simple pattern: compare the formula with the derivative, term by term"

@@ -1,0 +1,219 @@
+"""Is backward the derivative of forward? Compare it with finite differences, entry by entry.
+
+For f and a random upstream gradient dy, the scalar L(x) = Σ f(x) · dy has the gradient that backward
+computes, and also, by central differences,
+
+    ∂L/∂xᵢ ≈ Σ (f(x + h eᵢ) - f(x - h eᵢ)) · dy / 2h
+
+with an error of order h² + ε/h, least near h = ε^⅓ (ε: float64's rounding). dy is random, never ones:
+with ones, multiplying by dy and dividing by it look alike.
+
+A second group of checks is for what finite differences cannot see: inputs written to, gradients that
+overwrite where they should add up, and arrays whose memory is not laid out in order.
+"""
+
+import inspect
+
+import numpy as np
+
+from minae.autograd import Op, no_grad
+from minae.diagnosis import diagnose
+from minae.tensor import Tensor, as_array
+
+STEP = np.finfo(np.float64).eps ** (1 / 3)
+TOLERANCE = 1e-6
+SMALLEST_SCALE = 1e-4  # below this, an error counts as absolute: rounding reaches 1e-11 there
+
+
+class GradcheckError(AssertionError):
+    """A gradient is wrong; the message says which one, where, by how much, and a guess why."""
+
+
+def gradcheck(f, *inputs, tolerance: float = TOLERANCE, seed: int = 0) -> float:
+    """Check the gradients of a function of tensors.
+
+    Args:
+        f: takes as many tensors as there are inputs and returns one; the same each time.
+        inputs: float64 arrays or tensors to differentiate by; integers, booleans and None are
+            passed on as they are.
+        tolerance: largest error allowed, relative to the larger of both gradients at that entry,
+            to a hundredth of the input's largest gradient, or to 1e-4.
+        seed: of the random upstream gradient.
+
+    Returns:
+        The largest relative error of all entries.
+
+    Raises:
+        GradcheckError: a gradient is wrong, or one of the other checks fails.
+        TypeError: an input is float32, too coarse to tell an error from rounding.
+    """
+    arrays = [None if x is None else np.array(as_array(x)) for x in inputs]
+    for i, x in enumerate(arrays):
+        if x is not None and x.dtype.kind == "f" and x.dtype != np.float64:
+            raise TypeError(f"gradcheck computes in float64, but input {i} is {x.dtype}")
+    names = _names(f, len(arrays))
+    rng = np.random.default_rng(seed)
+    dy = rng.uniform(0.5, 1.5, _forward(f, arrays).shape)
+    dy *= rng.choice([-1.0, 1.0], dy.shape)
+    _check_side_effects(f, arrays, dy, names)
+    _, gradients = _run(f, arrays, dy)
+    worst = 0.0
+    for i, gradient in enumerate(gradients):
+        if gradient is not None:
+            numeric = numeric_gradient(f, arrays, i, dy)
+            worst = max(worst, _compare(gradient, numeric, names[i], tolerance))
+    _check_accumulation(f, arrays, dy, names)
+    _check_layouts(f, arrays, dy, names)
+    return worst
+
+
+def check_op(op: type[Op], seed: int = 0) -> tuple[int, float]:
+    """Check an operation on each of its examples; return their number and the largest error."""
+    errors = []
+    for *arrays, last in op.examples(np.random.default_rng(seed)):
+        options = last if isinstance(last, dict) else {}
+        arrays = arrays if isinstance(last, dict) else [*arrays, last]
+
+        def f(*tensors, options=options):
+            return op.apply(*tensors, **options)
+
+        f.__signature__ = inspect.signature(op.forward).replace(
+            parameters=list(inspect.signature(op.forward).parameters.values())[1:]
+        )
+        errors.append(gradcheck(f, *arrays, seed=seed))
+    return len(errors), max(errors)
+
+
+def numeric_gradient(f, arrays, i: int, dy) -> np.ndarray:
+    """Return the gradient of Σ f(*arrays) · dy by arrays[i], by central differences."""
+    arrays = list(arrays)
+    arrays[i] = x = arrays[i].copy()
+    gradient = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        value = x[index]
+        right, left = value + STEP, value - STEP
+        x[index] = right
+        above = _forward(f, arrays)
+        x[index] = left
+        below = _forward(f, arrays)
+        x[index] = value
+        gradient[index] = ((above - below) * dy).sum() / (right - left)  # not 2h: both were rounded
+    return gradient
+
+
+def _names(f, count: int) -> list[str]:
+    try:
+        known = [
+            p.name
+            for p in inspect.signature(f).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):  # builtins have no signature
+        known = []
+    return [f"input {i}" + (f" ({known[i]})" if i < len(known) else "") for i in range(count)]
+
+
+def _differentiable(x) -> bool:
+    return x is not None and x.dtype == np.float64
+
+
+def _forward(f, arrays) -> np.ndarray:
+    with no_grad():
+        return np.array(f(*(x if x is None else Tensor(x) for x in arrays)).data)
+
+
+def _run(f, arrays, dy):
+    """Return f's output and, for each input, its gradient (None if it is not differentiable)."""
+    leaves = [x if x is None else Tensor(x, requires_grad=_differentiable(x)) for x in arrays]
+    y = f(*leaves)
+    y.backward(dy)
+    return y.data, [
+        _gradient(leaf) if _differentiable(x) else None
+        for leaf, x in zip(leaves, arrays, strict=True)
+    ]
+
+
+def _gradient(leaf: Tensor) -> np.ndarray:
+    return np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.data
+
+
+def _compare(analytic, numeric, name: str, tolerance: float) -> float:
+    if not analytic.size:
+        return 0.0
+    floor = max(SMALLEST_SCALE, 0.01 * np.abs(numeric).max())
+    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
+    error = np.asarray(np.abs(analytic - numeric) / scale)
+    error[~np.isfinite(error)] = np.inf
+    worst = np.unravel_index(error.argmax(), error.shape)
+    if error[worst] > tolerance:
+        a, n = analytic[worst], numeric[worst]
+        place = f"[{', '.join(map(str, worst))}]" if worst else "its only entry"
+        ratio = f", ratio {a / n:.6g}" if n else ""
+        raise GradcheckError(
+            f"the gradient of {name}, shape {analytic.shape}, is wrong at"
+            f" {(error > tolerance).sum()} of {error.size} entries."
+            f" Worst at {place}: backward gives {a:.9g}, finite differences give {n:.9g}{ratio}."
+            f" Guess: {diagnose(analytic, numeric, error > tolerance)}."
+        )
+    return float(error[worst])
+
+
+def _check_side_effects(f, arrays, dy, names) -> None:
+    before = [None if x is None else x.copy() for x in arrays]
+    dy_before = dy.copy()
+    first = _forward(f, arrays)
+    _unchanged(arrays, before, names, "forward")
+    if not np.array_equal(first, _forward(f, arrays), equal_nan=True):
+        raise GradcheckError("f gives two results for the same inputs: draw random numbers outside")
+    _run(f, arrays, dy)
+    _unchanged([*arrays, dy], [*before, dy_before], [*names, "the upstream gradient"], "backward")
+
+
+def _unchanged(arrays, before, names, culprit: str) -> None:
+    for x, old, name in zip(arrays, before, names, strict=True):
+        if x is not None and not np.array_equal(x, old, equal_nan=x.dtype.kind == "f"):
+            raise GradcheckError(f"{culprit} writes into {name}; it may only read it")
+
+
+def _check_accumulation(f, arrays, dy, names) -> None:
+    """Give one tensor as two inputs: its gradient is the sum of both."""
+    for i, x in enumerate(arrays):
+        for j in range(i):
+            if not (_differentiable(x) and _differentiable(arrays[j]) and x.shape == arrays[j].shape):
+                continue
+            equal = [*arrays]
+            equal[j] = x
+            _, separate = _run(f, equal, dy)
+            leaf = Tensor(x, requires_grad=True)
+            f(*(leaf if k in (i, j) else a if a is None else Tensor(a) for k, a in enumerate(equal)))\
+                .backward(dy)
+            if not np.allclose(_gradient(leaf), separate[i] + separate[j], rtol=1e-9, atol=1e-12):
+                raise GradcheckError(
+                    f"the same tensor given as {names[j]} and {names[i]} must get the sum of both"
+                    " gradients, and does not: they overwrite each other"
+                )
+
+
+def _check_layouts(f, arrays, dy, names) -> None:
+    """Arrays with gaps between their entries, or one row repeated, must give what copies give."""
+    for i, x in enumerate(arrays):
+        if x is None or not x.ndim or not x.size:
+            continue
+        spaced = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)[..., ::2]
+        spaced[...] = x
+        for layout, view in [
+            ("non-contiguous", spaced),
+            ("broadcast", np.broadcast_to(x[:1], x.shape)),
+        ]:
+            with np.errstate(all="ignore"):
+                from_view = _run(f, [*arrays[:i], view, *arrays[i + 1 :]], dy)
+                from_copy = _run(f, [*arrays[:i], np.array(view), *arrays[i + 1 :]], dy)
+            pairs = zip(
+                [from_view[0], *from_view[1]], [from_copy[0], *from_copy[1]], strict=True
+            )
+            for a, b in pairs:
+                if a is not None and not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
+                    raise GradcheckError(
+                        f"a {layout} array as {names[i]} gives another result than a copy of it:"
+                        " the memory layout must not matter"
+                    )

@@ -1,0 +1,126 @@
+"""Plain autoencoders: squeeze through a narrow code, and make the output equal the input."""
+
+from minae import nn, ops
+from minae.models.base import Autoencoder, check_choice, check_sizes, mlp
+from minae.models.conv import conv_decoder, conv_encoder
+from minae.tensor import Tensor
+
+LOSSES = ("bce", "mse")
+
+
+class _PlainAutoencoder(Autoencoder):
+    """Encoder to a code, decoder back, and a loss on the decoder's output.
+
+    With loss "bce" the output holds logits and `decode` applies the sigmoid; with "mse" the output
+    is the reconstruction itself.
+    """
+
+    loss_name: str
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the code (N, Z) of each input."""
+        return self.encoder(x)
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Return the code (N, Z) of each input."""
+        return self.encode(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the reconstruction that belongs to codes (N, Z)."""
+        output = self.decoder(z)
+        return ops.sigmoid(output) if self.loss_name == "bce" else output
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return cross-entropy or squared error, summed over an image, averaged over the batch."""
+        target = x if target is None else target
+        output = self.decoder(self.encode(x)).reshape(target.shape)
+        losses = {"bce": ops.binary_cross_entropy_with_logits, "mse": ops.mse_loss}
+        return losses[self.loss_name](output, target, reduction="sum") / len(x)
+
+    def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
+        """Return the loss and the squared error per image."""
+        return {
+            "loss": self.loss(x, target).item(),
+            "squared_error": self.squared_error(x, target),
+        }
+
+
+class DenseAutoencoder(_PlainAutoencoder):
+    """Fully connected layers down to the code, and the same sizes up again.
+
+    Args:
+        sizes: from the number of pixels to the length of the code, such as [784, 512, 256, 32].
+        activation: between the layers, one of nn.ACTIVATIONS. Code and output are linear.
+        loss: "bce" (inputs in [0, 1]) or "mse".
+        tied: the decoder uses the encoder's weights, transposed, with biases of its own.
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    def __init__(
+        self, sizes: list[int], activation: str = "relu", loss: str = "bce", tied: bool = False
+    ):
+        sizes = check_sizes(sizes)
+        check_choice("loss", loss, LOSSES)
+        self.config = {"sizes": sizes, "activation": activation, "loss": loss, "tied": tied}
+        self.loss_name = loss
+        self.encoder = nn.Sequential(nn.Flatten(), *mlp(sizes, activation))
+        self.decoder = mlp(sizes[::-1], activation)
+        if tied:
+            self.decoder = _tie(self.encoder, activation)
+
+
+class TiedLinear(nn.Module):
+    """y = x W + b, where W (out, in) is the weight of another layer, which maps the other way."""
+
+    def __init__(self, mirrored: nn.Linear):
+        in_features = mirrored.weight.shape[1]
+        self.mirrored = mirrored
+        self.bias = nn.Linear(len(mirrored.weight), in_features).bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, out) back to (N, in)."""
+        return ops.linear(x, self.mirrored.weight.T, self.bias)
+
+
+def _tie(encoder: nn.Sequential, activation: str) -> nn.Sequential:
+    layers = []
+    for layer in reversed([layer for layer in encoder if isinstance(layer, nn.Linear)]):
+        layers += [TiedLinear(layer), nn.ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+class ConvAutoencoder(_PlainAutoencoder):
+    """Convolutions with stride 2 down to the code, transposed convolutions up again.
+
+    Args:
+        image_shape: (C, H, W) of the inputs.
+        channels: of the stages; each stage halves height and width.
+        code_size: length of the code.
+        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
+        loss: "bce" (inputs in [0, 1]) or "mse".
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        channels: tuple[int, ...] = (16, 32),
+        code_size: int = 32,
+        convs_per_stage: int = 1,
+        loss: str = "bce",
+    ):
+        check_choice("loss", loss, LOSSES)
+        self.config = {
+            "image_shape": list(image_shape),
+            "channels": list(channels),
+            "code_size": code_size,
+            "convs_per_stage": convs_per_stage,
+            "loss": loss,
+        }
+        self.loss_name = loss
+        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, code_size)
+        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, code_size)

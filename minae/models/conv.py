@@ -1,0 +1,48 @@
+"""The convolutional encoder and decoder that the autoencoders share."""
+
+import math
+
+from minae import nn
+from minae.errors import InputError
+
+
+def stage_shapes(image_shape, channels) -> list[tuple[int, int, int]]:
+    """Return the (C, H, W) of the image and after each stage; a stage halves H and W, rounded up.
+
+    Raises:
+        InputError: the shape or the channels make no network.
+    """
+    if len(image_shape) != 3 or min(image_shape) < 1 or not channels or min(channels) < 1:
+        raise InputError(
+            f"a convolutional model needs an image shape (C, H, W) and channels of at least 1,"
+            f" not {tuple(image_shape)} and {tuple(channels)}"
+        )
+    shapes = [tuple(image_shape)]
+    for c in channels:
+        _, h, w = shapes[-1]
+        shapes.append((c, -(-h // 2), -(-w // 2)))
+    return shapes
+
+
+def conv_encoder(image_shape, channels, convs_per_stage: int, out_features: int) -> nn.Sequential:
+    """Return the network from images (N, C, H, W) to (N, out_features)."""
+    shapes = stage_shapes(image_shape, channels)
+    layers = []
+    for (c_in, _, _), (c_out, _, _) in zip(shapes, shapes[1:], strict=False):
+        layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
+        for _ in range(convs_per_stage - 1):
+            layers += [nn.Conv2d(c_out, c_out, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(math.prod(shapes[-1]), out_features))
+
+
+def conv_decoder(image_shape, channels, convs_per_stage: int, in_features: int) -> nn.Sequential:
+    """Return the network from (N, in_features) to images (N, C, H, W), without last activation."""
+    shapes = stage_shapes(image_shape, channels)[::-1]
+    layers = [nn.Linear(in_features, math.prod(shapes[0])), nn.ReLU(), nn.Unflatten(1, shapes[0])]
+    for (c_in, _, _), (c_out, h, w) in zip(shapes, shapes[1:], strict=False):
+        for _ in range(convs_per_stage - 1):
+            layers += [nn.Conv2d(c_in, c_in, 3, padding=1), nn.ReLU()]
+        # with stride 2 and padding 1, a kernel of 4 gives an even size, one of 3 an odd size
+        kernel_size = (4 - h % 2, 4 - w % 2)
+        layers += [nn.ConvTranspose2d(c_in, c_out, kernel_size, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

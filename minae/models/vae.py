@@ -1,0 +1,177 @@
+"""Variational autoencoders (Kingma & Welling 2014): codes that are distributions.
+
+The encoder gives q(z|x), a Gaussian with a mean and a log variance per dimension; the prior p(z) is
+the standard normal; the decoder gives p(x|z). Training maximises the evidence lower bound
+
+    ELBO(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z))  <=  log p(x)
+"""
+
+import math
+
+import numpy as np
+
+from minae import nn, ops, random
+from minae.autograd import no_grad
+from minae.errors import InputError
+from minae.models.base import Autoencoder, check_choice, check_sizes, mlp
+from minae.models.conv import conv_decoder, conv_encoder
+from minae.tensor import Tensor
+
+LIKELIHOODS = ("bernoulli", "gaussian")
+
+
+class _VariationalAutoencoder(Autoencoder):
+    """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
+
+    The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the mean,
+    with one variance for all pixels, learned along (Rybkin et al. 2021).
+    """
+
+    def __init__(self, latent: int, likelihood: str, beta: float):
+        check_choice("likelihood", likelihood, LIKELIHOODS)
+        if beta < 0:
+            raise InputError(f"beta weighs the KL term and is at least 0, not {beta}")
+        self.latent, self.likelihood, self.beta = latent, likelihood, beta
+        if likelihood == "gaussian":
+            self.log_var = nn.Parameter(np.zeros((), np.float32))
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log_var of q(z|x), each (N, Z)."""
+        return self.encoder(x).chunk(2, dim=1)
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Return the mean of q(z|x), (N, Z)."""
+        return self.encode(x)[0]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the mean of p(x|z) for latents (N, Z)."""
+        output = self.decoder(z)
+        return ops.sigmoid(output) if self.likelihood == "bernoulli" else output
+
+    def negative_log_likelihood(self, z: Tensor, target: Tensor, reduction: str) -> Tensor:
+        """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
+        output = self.decoder(z).reshape(target.shape)
+        if self.likelihood == "bernoulli":
+            return ops.binary_cross_entropy_with_logits(output, target, reduction)
+        return ops.gaussian_nll(output, target, self.log_var, reduction)
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return -E_q[log p(target|z)] + beta KL, in nats per image, averaged over the batch.
+
+        The expectation is estimated with one draw of z per image.
+        """
+        return self._objective(x, target, self.beta)
+
+    def _objective(self, x: Tensor, target: Tensor | None, beta: float) -> Tensor:
+        target = x if target is None else target
+        mean, log_var = self.encode(x)
+        z = ops.reparameterise(mean, log_var)
+        nll = self.negative_log_likelihood(z, target, "sum")
+        return (nll + ops.gaussian_kl(mean, log_var).sum() * beta) / len(x)
+
+    def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
+        """Return the loss, and the ELBO (with beta 1), in nats per image."""
+        mean, log_var = self.encode(x)
+        target = x if target is None else target
+        nll = self.negative_log_likelihood(ops.reparameterise(mean, log_var), target, "sum")
+        nll, kl = nll.item() / len(x), ops.gaussian_kl(mean, log_var).mean().item()
+        return {"loss": nll + self.beta * kl, "elbo": -nll - kl}
+
+    def elbo(self, x: Tensor) -> Tensor:
+        """Return a one-draw estimate of the bound for each image, in nats: (N,)."""
+        mean, log_var = self.encode(x)
+        z = ops.reparameterise(mean, log_var)
+        nll = self.negative_log_likelihood(z, x, "none").flatten(1).sum(1)
+        return -nll - ops.gaussian_kl(mean, log_var)
+
+    def log_likelihood(self, x: Tensor, k: int = 64) -> Tensor:
+        """Return log 1/k Σᵢ p(x, zᵢ) / q(zᵢ|x) with zᵢ drawn from q(z|x), for each image: (N,).
+
+        It is a lower bound on log p(x) in expectation that rises to it with k (Burda et al. 2016).
+        Gradients flow, so it can be trained on.
+        """
+        mean, log_var = self.encode(x)
+        zeros = Tensor(np.zeros_like(mean.data))
+        log_weights = []
+        for _ in range(k):
+            z = ops.reparameterise(mean, log_var)
+            nll = self.negative_log_likelihood(z, x, "none").flatten(1).sum(1)
+            log_prior = -ops.gaussian_nll(zeros, z, zeros, "none").sum(1)
+            log_q = -ops.gaussian_nll(mean, z, log_var, "none").sum(1)
+            log_weights.append(log_prior - nll - log_q)
+        return ops.stack(log_weights).logsumexp(0) - math.log(k)
+
+    @no_grad()
+    def sample(self, n: int) -> Tensor:
+        """Return the decoder's mean for n draws from the prior: (n, ...)."""
+        return self.decode(Tensor(random.normal((n, self.latent))))
+
+
+class VAE(_VariationalAutoencoder):
+    """Variational autoencoder of fully connected layers.
+
+    Args:
+        sizes: from the number of pixels to the number of latents, such as [784, 400, 20].
+        activation: between the layers, one of nn.ACTIVATIONS.
+        likelihood: "bernoulli" (inputs in [0, 1]) or "gaussian".
+        beta: weight of the KL term (Higgins et al. 2017); 1 is the ELBO.
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        sizes: list[int],
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        beta: float = 1.0,
+    ):
+        sizes = check_sizes(sizes)
+        super().__init__(sizes[-1], likelihood, beta)
+        self.config = {
+            "sizes": sizes,
+            "activation": activation,
+            "likelihood": likelihood,
+            "beta": beta,
+        }
+        *hidden, latent = sizes
+        self.encoder = nn.Sequential(nn.Flatten(), *mlp([*hidden, 2 * latent], activation))
+        self.decoder = mlp(sizes[::-1], activation)
+
+
+class ConvVAE(_VariationalAutoencoder):
+    """Variational autoencoder of convolutions.
+
+    Args:
+        image_shape: (C, H, W) of the inputs.
+        channels: of the stages; each stage halves height and width.
+        latent: number of latents.
+        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
+        likelihood: "bernoulli" (inputs in [0, 1]) or "gaussian".
+        beta: weight of the KL term; 1 is the ELBO.
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        channels: tuple[int, ...] = (16, 32),
+        latent: int = 20,
+        convs_per_stage: int = 1,
+        likelihood: str = "bernoulli",
+        beta: float = 1.0,
+    ):
+        super().__init__(latent, likelihood, beta)
+        self.config = {
+            "image_shape": list(image_shape),
+            "channels": list(channels),
+            "latent": latent,
+            "convs_per_stage": convs_per_stage,
+            "likelihood": likelihood,
+            "beta": beta,
+        }
+        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, 2 * latent)
+        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)

@@ -1,0 +1,202 @@
+"""Layers that own parameters. Initial values are drawn as PyTorch's are: U(-1/√fan_in, 1/√fan_in)."""
+
+import numpy as np
+
+from minae import ops
+from minae.nn import init
+from minae.nn.module import Buffer, Module, Parameter
+from minae.ops.conv import pair
+from minae.tensor import Tensor
+
+
+class Linear(Module):
+    """y = x Wᵀ + b with weight (out_features, in_features) and bias (out_features,)."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True):
+        bound = init.fan_in_bound(in_features)
+        self.weight = init.uniform((out_features, in_features), bound)
+        self.bias = init.uniform((out_features,), bound) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., in_features) to (..., out_features)."""
+        return ops.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        out_features, in_features = self.weight.shape
+        return f"{in_features}, {out_features}, bias={self.bias is not None}"
+
+
+class Conv2d(Module):
+    """2-D convolution with weight (O, C / groups, KH, KW) and bias (O,); see ops.conv2d."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups: int = 1,
+        bias: bool = True,
+    ):
+        shape = (out_channels, in_channels // groups, *pair(kernel_size))
+        bound = init.fan_in_bound(int(np.prod(shape[1:])))
+        self.weight = init.uniform(shape, bound)
+        self.bias = init.uniform((out_channels,), bound) if bias else None
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, O, HO, WO)."""
+        return ops.conv2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        o, c, *kernel_size = self.weight.shape
+        return (
+            f"{c * self.groups}, {o}, kernel_size={tuple(kernel_size)}, stride={self.stride},"
+            f" padding={self.padding}"
+        )
+
+
+class ConvTranspose2d(Module):
+    """Transposed convolution with weight (C, O / groups, KH, KW); see ops.conv_transpose2d."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size,
+        stride=1,
+        padding=0,
+        output_padding=0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation=1,
+    ):
+        shape = (in_channels, out_channels // groups, *pair(kernel_size))
+        bound = init.fan_in_bound(int(np.prod(shape[1:])))
+        self.weight = init.uniform(shape, bound)
+        self.bias = init.uniform((out_channels,), bound) if bias else None
+        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        self.groups, self.dilation = groups, dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, O, HO, WO)."""
+        return ops.conv_transpose2d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.groups,
+            self.dilation,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        c, o, *kernel_size = self.weight.shape
+        return (
+            f"{c}, {o * self.groups}, kernel_size={tuple(kernel_size)}, stride={self.stride},"
+            f" padding={self.padding}"
+        )
+
+
+class _BatchNorm(Module):
+    """Normalise each channel; running statistics are kept for evaluation."""
+
+    ndim: int
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32))
+        self.bias = Parameter(np.zeros(num_features, np.float32))
+        self.running_mean = Buffer(np.zeros(num_features, np.float32))
+        self.running_var = Buffer(np.ones(num_features, np.float32))
+        self.num_batches_tracked = Buffer(np.array(0, np.int64))  # PyTorch's state has it too
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x normalised, in its shape."""
+        if x.ndim != self.ndim:
+            raise ValueError(f"{type(self).__name__} takes {self.ndim} dimensions, not {x.shape}")
+        if self.training:
+            self.num_batches_tracked.data += 1
+        return ops.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the number of channels."""
+        return f"{len(self.weight)}"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of rows (N, C)."""
+
+    ndim = 2
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of images (N, C, H, W)."""
+
+    ndim = 4
+
+
+class LayerNorm(Module):
+    """Normalise over the last dimensions, then scale and shift."""
+
+    def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape, self.eps = shape, eps
+        self.weight = Parameter(np.ones(shape, np.float32))
+        self.bias = Parameter(np.zeros(shape, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (..., *normalized_shape) normalised."""
+        return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Return the shape."""
+        return f"{self.normalized_shape}"
+
+
+class Embedding(Module):
+    """A table of vectors, looked up by number: weight (num_embeddings, embedding_dim)."""
+
+    def __init__(self, num_embeddings: int, embedding_dim: int):
+        self.weight = init.normal((num_embeddings, embedding_dim))
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Map integers (...) to rows (..., embedding_dim)."""
+        return ops.embedding(index, self.weight)
+
+    def extra_repr(self) -> str:
+        """Return the sizes of the table."""
+        return ", ".join(map(str, self.weight.shape))
+
+
+class Dropout(Module):
+    """Zero entries with probability p while training; do nothing in evaluation."""
+
+    def __init__(self, p: float = 0.5):
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x, thinned out while training."""
+        return ops.dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        """Return the probability."""
+        return f"p={self.p}"

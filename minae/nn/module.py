@@ -1,0 +1,152 @@
+"""Module: something with parameters and a forward. Names, keys and layouts are PyTorch's."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minae.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that a module owns and an optimiser updates: it requires gradients."""
+
+    __slots__ = ()
+
+    def __init__(self, data, requires_grad: bool = True):
+        super().__init__(data, requires_grad)
+
+
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state but is not learned, such as a running mean."""
+
+    __slots__ = ()
+
+
+class Module:
+    """Base of all layers and models: set parameters and submodules as attributes, write `forward`.
+
+    Every attribute that is a Parameter, a Buffer or a Module is found by itself, in the order in
+    which it was set; its key in `state_dict` is the path of attribute names, joined by dots.
+    """
+
+    training = True  # dropout and batch_norm act differently in training
+
+    def forward(self, *inputs):
+        """Compute the output. Call the module itself, not this."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def __call__(self, *inputs):
+        return self.forward(*inputs)
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """Yield the submodules that are attributes of this one, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """Yield this module and all below it, with their paths."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator["Module"]:
+        """Yield this module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def _named_state(self, kind: type[Tensor]) -> Iterator[tuple[str, Tensor]]:
+        seen = set()  # a parameter used in two places is one parameter, under its first name
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kind) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter, here and below, with its path."""
+        return self._named_state(Parameter)
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield every parameter, here and below."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return the arrays of all parameters and buffers by path: the arrays themselves."""
+        return {name: value.data for name, value in self._named_state((Parameter, Buffer))}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Copy arrays (or tensors of PyTorch on the CPU) into the parameters and buffers.
+
+        Raises:
+            ValueError: a key is missing or unknown, or a shape differs; nothing is copied then.
+        """
+        own = self.state_dict()
+        arrays = {name: np.asarray(value) for name, value in state.items()}
+        if problem := _mismatch(own, arrays):
+            raise ValueError(f"the state does not fit {type(self).__name__}: {problem}")
+        for name, value in arrays.items():
+            own[name][...] = value
+
+    def train(self, mode: bool = True) -> "Module":
+        """Set training mode, here and below, and return the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> "Module":
+        """Set evaluation mode: no dropout, running statistics."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def extra_repr(self) -> str:
+        """Return what stands between the brackets in the repr of a layer without submodules."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): {child!r}" for name, child in self.named_children()]
+        if not children:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        inner = "\n".join(children).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {inner}\n)"
+
+
+def _mismatch(own: dict, other: dict) -> str | None:
+    if missing := own.keys() - other.keys():
+        return f"{sorted(missing)[0]} is missing" + _and_more(missing)
+    if unknown := other.keys() - own.keys():
+        return f"{sorted(unknown)[0]} is unknown" + _and_more(unknown)
+    for name, value in own.items():
+        if other[name].shape != value.shape:
+            return f"{name} has shape {other[name].shape}, here it is {value.shape}"
+    return None
+
+
+def _and_more(names) -> str:
+    return f", and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+class Sequential(Module):
+    """Modules one after another; their names are "0", "1", ..."""
+
+    def __init__(self, *modules: Module):
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x passed through every module in turn."""
+        for module in self:
+            x = module(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for _, module in self.named_children())
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self)[index]

@@ -1,0 +1,132 @@
+"""Gaussians: likelihood, divergence and sampling, as the variational autoencoder needs them.
+
+A diagonal Gaussian is given by its mean and log_var, the logarithm of its variance σ². So
+σ = exp(log_var / 2), and any real number is a valid log_var.
+"""
+
+import math
+
+import numpy as np
+
+from minae import random
+from minae.autograd import Op, unbroadcast
+from minae.ops.losses import check_reduction
+from minae.tensor import Tensor
+
+
+class GaussianNLL(Op):
+    """½ (log_var + (x - mean)² / σ² + log 2π): minus the log density of each entry of x.
+
+    mean and log_var broadcast to x.
+    """
+
+    def forward(self, mean, x, log_var):
+        difference = x - mean
+        precision = np.exp(-log_var)
+        squared = difference * difference * precision
+        self.save(difference, precision, squared, mean.shape, log_var.shape)
+        return 0.5 * (log_var + squared + math.log(2 * math.pi))
+
+    def backward(self, dy):
+        difference, precision, squared, mean_shape, log_var_shape = self.saved
+        dx = dy * difference * precision
+        dlog_var = dy * (0.5 - 0.5 * squared)
+        return unbroadcast(-dx, mean_shape), dx, unbroadcast(dlog_var, log_var_shape)
+
+    @staticmethod
+    def examples(rng):
+        for log_var in ((3, 4), (), (4,)):
+            yield rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), rng.normal(size=log_var)
+        yield rng.normal(size=4), rng.normal(size=(3, 4)), rng.normal(size=(3, 1))
+
+
+def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mean") -> Tensor:
+    """Return -log N(x; mean, exp(log_var)), the constant ½ log 2π included.
+
+    Args:
+        mean, log_var: broadcast to the shape of x.
+        x: the observed values.
+        reduction: "mean", "sum" or "none", over the entries of x.
+
+    Raises:
+        ValueError: mean or log_var does not broadcast to the shape of x.
+    """
+    check_reduction(reduction)
+    if np.broadcast_shapes(mean.shape, x.shape, log_var.shape) != x.shape:
+        raise ValueError(f"gaussian_nll: mean {mean.shape} and log_var {log_var.shape} for x {x.shape}")
+    losses = GaussianNLL.apply(mean, x, log_var)
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+class GaussianKL(Op):
+    """½ Σ (mean² + σ² - log_var - 1) over the last dimension (Kingma & Welling 2014, appendix B).
+
+    mean (..., Z), log_var (..., Z)  ->  (...)
+    """
+
+    def forward(self, mean, log_var):
+        var = np.exp(log_var)
+        self.save(mean, var)
+        return 0.5 * (mean * mean + var - log_var - 1).sum(axis=-1)
+
+    def backward(self, dy):
+        mean, var = self.saved
+        dy = dy[..., None]
+        return dy * mean, dy * (0.5 * (var - 1))
+
+    @staticmethod
+    def examples(rng):
+        yield rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+        yield rng.normal(size=2), rng.normal(size=2)
+
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """Return KL(N(mean, exp(log_var)) || N(0, 1)) in nats, summed over the last dimension.
+
+    Args:
+        mean, log_var: (..., Z)
+
+    Returns:
+        (...), never negative
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    _check_same(mean, log_var, "gaussian_kl")
+    return GaussianKL.apply(mean, log_var)
+
+
+class Reparameterise(Op):
+    """z = mean + σ · noise, so gradients flow to mean and σ past the random draw.
+
+    With σ = exp(log_var / 2), ∂z/∂log_var = ½ σ · noise (Kingma & Welling 2014, section 2.4).
+    """
+
+    def forward(self, mean, log_var, noise):
+        std = np.exp(0.5 * log_var)
+        self.save(std, noise)
+        return mean + std * noise
+
+    def backward(self, dy):
+        std, noise = self.saved
+        dstd = dy * std
+        return dy, 0.5 * dstd * noise, dstd
+
+    @staticmethod
+    def examples(rng):
+        yield tuple(rng.normal(size=(3, 4)) for _ in range(3))
+
+
+def reparameterise(mean: Tensor, log_var: Tensor) -> Tensor:
+    """Return a draw from N(mean, exp(log_var)) through which gradients flow to both.
+
+    Args:
+        mean, log_var: of one shape, else ValueError.
+    """
+    _check_same(mean, log_var, "reparameterise")
+    return Reparameterise.apply(mean, log_var, random.normal(mean.shape, mean.dtype))
+
+
+def _check_same(mean: Tensor, log_var: Tensor, name: str) -> None:
+    if mean.shape != log_var.shape:
+        raise ValueError(f"{name}: mean has shape {mean.shape}, but log_var {log_var.shape}")

@@ -1,0 +1,41 @@
+"""Dropout: noise that keeps a network from leaning on any single unit (Srivastava et al. 2014)."""
+
+import numpy as np
+
+from minae import random
+from minae.autograd import Op
+from minae.tensor import Tensor
+
+
+class Dropout(Op):
+    """y = x · mask, where the mask holds 0 or 1 / (1 - p). The drawing is done outside."""
+
+    def forward(self, x, mask):
+        self.save(mask)
+        return x * mask
+
+    def backward(self, dy):
+        (mask,) = self.saved
+        return dy * mask, None
+
+    @staticmethod
+    def examples(rng):
+        yield rng.normal(size=(3, 4)), rng.random((3, 4)) < 0.5
+
+
+def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """Return x with each entry zeroed with probability p, the others divided by 1 - p.
+
+    So the expected value stays x. Out of training, x itself is returned.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability, and {p} is not")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0
+    keep = random.uniform(x.shape) >= p
+    return Dropout.apply(x, np.where(keep, 1 / (1 - p), 0).astype(x.dtype))

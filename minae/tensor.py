@@ -1,0 +1,163 @@
+"""The Tensor: an array, its gradient, and the operation that made it.
+
+The arithmetic (`x + y`, `x.sum()`, `x[0]`) is written in `minae.ops`, where each function that is
+also a method says so with `@method`. What stands here is what a tensor is, not what one does with it.
+"""
+
+import numpy as np
+
+KINDS = "fiub"  # floats, signed and unsigned integers, booleans
+
+
+def method(*names: str):
+    """Decorate a function so that it is a method of Tensor too, under `names` or else its own name."""
+
+    def attach(function):
+        for name in names or (function.__name__,):
+            setattr(Tensor, name, function)
+        return function
+
+    return attach
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was computed.
+
+    Args:
+        data: an array (kept, not copied), a number or nested lists. Python numbers with a fraction
+            become float32; an array keeps its dtype, so float64 is computed in when given.
+        requires_grad: collect a gradient in `.grad` when `backward()` passes here.
+
+    Raises:
+        TypeError: data is not numeric, or gradients were asked for an integer or boolean tensor.
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "grad_fn", "requires_grad")
+    __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
+
+    def __init__(self, data, requires_grad: bool = False):
+        self.data = as_array(data)
+        self.grad: Tensor | None = None
+        self.grad_fn = None  # the Op that computed data; None for a leaf
+        self.requires_grad = requires_grad
+        if requires_grad and not self.is_floating_point():
+            raise TypeError(f"only float tensors can require gradients; this one is {self.dtype}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length along each dimension."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self.data.ndim
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy's dtype of the entries."""
+        return self.data.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no recorded operation made this tensor: `.grad` of such tensors is filled."""
+        return self.grad_fn is None
+
+    def size(self, dim: int | None = None):
+        """Return the shape, or its length along `dim`."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Return the number of entries."""
+        return self.data.size
+
+    def is_floating_point(self) -> bool:
+        """Return whether the entries are floats."""
+        return self.data.dtype.kind == "f"
+
+    def detach(self) -> "Tensor":
+        """Return the same array as a tensor with no history; writing to one writes to both."""
+        return Tensor(self.data)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Switch the collection of gradients on or off for this leaf, and return it."""
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad can be changed on leaf tensors only; detach() first")
+        if requires_grad and not self.is_floating_point():
+            raise TypeError(f"only float tensors can require gradients; this one is {self.dtype}")
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep this tensor's gradient in `.grad` at the next backward(), though it is not a leaf."""
+        if self.grad_fn is not None:
+            self.grad_fn.retain_grad_of(self)
+
+    def numpy(self) -> np.ndarray:
+        """Return the array itself. Raises RuntimeError on a tensor that requires gradients."""
+        if self.requires_grad:
+            raise RuntimeError("this tensor requires gradients; use tensor.detach().numpy()")
+        return self.data
+
+    def item(self) -> float | int | bool:
+        """Return the only entry as a Python number."""
+        if self.data.size != 1:
+            raise ValueError(f"item() needs a single entry, but the shape is {self.shape}")
+        return self.data.item()
+
+    def tolist(self) -> list:
+        """Return the entries as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4)
+        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.grad_fn is not None:
+            notes.append(f"grad_fn=<{type(self.grad_fn).__name__}>")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([text, *notes])})"
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a tensor of shape () has no length")
+        return len(self.data)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    __hash__ = object.__hash__  # == compares entry by entry, so identity is what hashes
+
+
+def as_array(data):
+    """Return `data` as an array of a dtype that minae computes in (see Tensor)."""
+    if isinstance(data, Tensor):
+        return data.data
+    if not hasattr(data, "dtype"):
+        data = np.asarray(data)
+        if data.dtype == np.float64:
+            data = data.astype(np.float32)
+    elif not hasattr(data, "__array_function__"):  # a NumPy scalar
+        data = np.asarray(data)
+    if data.dtype.kind not in KINDS:
+        raise TypeError(f"a tensor holds numbers or booleans, not {data.dtype}")
+    return data
+
+
+def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return a new tensor with a copy of `data`, in `dtype` if given (else as Tensor chooses)."""
+    array = as_array(data)
+    return Tensor(array.astype(dtype or array.dtype, copy=True), requires_grad)

@@ -1,0 +1,211 @@
+"""The training loop: batches, steps, figures, checkpoints, and going on after an interruption.
+
+A model to train has `loss(*batch)`, a scalar tensor, and may have `metrics(*batch)`, a dict of
+figures per sample with "loss" among them. A batch is one row-slice of each training array, and, with
+`corrupt`, the corrupted first array followed by the clean one.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from minae import checkpoint, progress, random
+from minae.autograd import no_grad
+from minae.data.loader import Loader
+from minae.errors import InputError
+from minae.nn import Module
+from minae.optim import Adam, Optimizer, Schedule, clip_grad_norm_
+from minae.tensor import Tensor
+
+EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
+
+
+def fit(
+    model: Module,
+    train,
+    validation=None,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | None = None,
+    corrupt=None,
+    max_grad_norm: float | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    metadata: dict | None = None,
+    show_progress: bool = True,
+) -> list[dict]:
+    """Train a model, and return one record of figures per epoch.
+
+    Args:
+        model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
+        train, validation: an array, or a tuple of arrays whose rows belong together.
+        epochs: passes over the training data, in all (also when resuming).
+        batch_size: rows per step.
+        optimizer: Adam with its defaults if left out.
+        schedule: stepped after every epoch.
+        corrupt: called as corrupt(images, generator) on the first array of every batch.
+        max_grad_norm: clip the joint norm of all gradients to this.
+        patience: stop after so many epochs without a better validation loss.
+        seed: of the batches' order and of all random numbers drawn in training.
+        out: folder for last.safetensors (all that it takes to go on) and best.safetensors (the
+            weights with the lowest validation loss, or training loss without validation data).
+        resume: go on from last.safetensors in `out`, to the very weights of an unbroken run.
+        metadata: kept in both files.
+        show_progress: print.
+
+    Raises:
+        InputError: nothing to resume from, or it belongs to another model or other settings.
+        FloatingPointError: the loss became nan or infinite.
+    """
+    train = train if isinstance(train, tuple) else (train,)
+    loader = Loader(*train, batch_size=batch_size, seed=seed)
+    optimizer = optimizer or Adam(model.parameters())
+    settings = {"seed": seed, "batch_size": batch_size, "samples": loader.num_rows}
+    run = _Run(model, optimizer, schedule, out, settings, metadata or {})
+    random.manual_seed(seed)
+    if resume:
+        run.restore()
+    batches = len(loader)
+    done = len(run.history) * batches
+    with progress.reporter(epochs * batches, done, show_progress) as report:
+        while len(run.history) < epochs and not run.out_of_patience(patience):
+            start, epoch = time.perf_counter(), len(run.history)
+            loss = _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report)
+            record = {"epoch": epoch + 1, "train_loss": loss}
+            if validation is not None:
+                figures = evaluate(model, validation, batch_size=batch_size, corrupt=corrupt)
+                record |= {f"validation_{name}": value for name, value in figures.items()}
+            if schedule:
+                schedule.step()
+            record["seconds"] = time.perf_counter() - start
+            run.record(record)
+            report.epoch(record)
+    model.eval()
+    return run.history
+
+
+def _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report) -> float:
+    """Take one step per batch; return the mean loss per sample."""
+    model.train()
+    total = 0.0
+    for arrays in loader.epoch(epoch):
+        optimizer.zero_grad()
+        loss = model.loss(*_batch(arrays, corrupt, random.generator))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss became {value} in epoch {epoch + 1}: lower the learning rate"
+            )
+        loss.backward()
+        if max_grad_norm:
+            clip_grad_norm_(optimizer.parameters, max_grad_norm)
+        optimizer.step()
+        rows = len(arrays[0])
+        total += value * rows
+        report.batch(value, rows)
+    return total / loader.num_rows
+
+
+def _batch(arrays, corrupt, generator) -> list[Tensor]:
+    if corrupt is None:
+        return [Tensor(a) for a in arrays]
+    first, *others = arrays
+    return [Tensor(corrupt(first, generator)), Tensor(first), *map(Tensor, others)]
+
+
+@no_grad()
+def evaluate(model: Module, data, *, batch_size: int = 128, corrupt=None) -> dict[str, float]:
+    """Return the model's figures on an array or a tuple of arrays, as means per sample.
+
+    Random numbers (a VAE's draws, corruptions) come from a seed of their own: the figures are the
+    same each time, and training goes on afterwards as if nothing had been drawn.
+    """
+    data = data if isinstance(data, tuple) else (data,)
+    loader = Loader(*data, batch_size=batch_size, shuffle=False)
+    state, was_training = random.get_state(), model.training
+    random.manual_seed(EVALUATION_SEED)
+    model.eval()
+    totals: dict[str, float] = {}
+    for arrays in loader.epoch(0):
+        batch = _batch(arrays, corrupt, random.generator)
+        for name, value in _metrics(model, batch).items():
+            totals[name] = totals.get(name, 0.0) + value * len(arrays[0])
+    random.set_state(state)
+    model.train(was_training)
+    return {name: total / loader.num_rows for name, total in totals.items()}
+
+
+def _metrics(model, batch) -> dict[str, float]:
+    if hasattr(model, "metrics"):
+        return model.metrics(*batch)
+    return {"loss": model.loss(*batch).item()}
+
+
+class _Run:
+    """The state of a training, in memory and in the two files."""
+
+    def __init__(self, model, optimizer, schedule, out, settings, metadata):
+        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.last = None if out is None else Path(out) / "last.safetensors"
+        self.best = None if out is None else Path(out) / "best.safetensors"
+        self.settings, self.metadata = settings, metadata
+        self.history: list[dict] = []
+
+    @staticmethod
+    def _score(record: dict) -> float:
+        return record.get("validation_loss", record["train_loss"])
+
+    def _best_epoch(self) -> int:
+        """Return the index of the first epoch with the lowest score."""
+        return int(np.argmin([self._score(record) for record in self.history]))
+
+    def out_of_patience(self, patience: int | None) -> bool:
+        """Return whether the last `patience` epochs brought nothing better."""
+        if patience is None or not self.history:
+            return False
+        return len(self.history) - 1 - self._best_epoch() >= patience
+
+    def record(self, record: dict) -> None:
+        """Add an epoch, and write the files: best first, so that last never runs ahead of it."""
+        self.history.append(record)
+        if self.last is None:
+            return
+        weights = checkpoint.prefixed(self.model.state_dict(), "model.")
+        if self._best_epoch() == len(self.history) - 1:
+            checkpoint.save(self.best, weights, {**self.metadata, "history": self.history})
+        arrays = weights | checkpoint.prefixed(self.optimizer.state_dict(), "optimizer.")
+        state = {
+            "history": self.history,
+            "settings": self.settings,
+            "random": random.get_state(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+        }
+        checkpoint.save(self.last, arrays, {**self.metadata, "training": state})
+
+    def restore(self) -> None:
+        """Go back to where last.safetensors was written."""
+        if self.last is None:
+            raise InputError("resume needs the folder of the run to go on with")
+        arrays, metadata = checkpoint.load(self.last)
+        state = metadata["training"]
+        for name, value in self.settings.items():
+            if state["settings"][name] != value:
+                raise InputError(
+                    f"{self.last} was trained with {name} {state['settings'][name]}, not {value}:"
+                    " resume with the same settings"
+                )
+        try:
+            self.model.load_state_dict(checkpoint.subset(arrays, "model."))
+            self.optimizer.load_state_dict(checkpoint.subset(arrays, "optimizer."))
+        except ValueError as error:
+            raise InputError(f"{self.last}: {error}") from error
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        random.set_state(state["random"])
+        self.history = state["history"]
