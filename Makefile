@@ -1,1 +1,28 @@
+# make tour    see what minae does, in about two minutes
+# make test    run the tests
+
 VENV ?= .venv
+EXTRAS ?= dev
+PYTHON ?= python3
+BIN = $(VENV)/bin
+
+.PHONY: tour test
+
+tour: $(VENV)/.installed
+	$(BIN)/minae tour
+
+test: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/.installed-$(EXTRAS): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	touch $@ $(VENV)/.installed

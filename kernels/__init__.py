@@ -7,6 +7,7 @@ A **backend** is a module with these functions, and nothing else is asked of it:
     conv2d_dweight(x, dy, kernel_size, ...)             index_add(shape, index, values)
     max_pool2d(x, ...) -> y, index                      max_pool2d_dx(dy, index, input_size)
     avg_pool2d(x, ...)                                  avg_pool2d_dx(dy, input_size, ...)
+    erf(x)
 
 `reference` is the specification: plain NumPy, written to be read. `cpu` is what runs. Both take
 float32 and float64 arrays of any memory layout, return the dtype that they were given, never write

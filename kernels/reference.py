@@ -7,12 +7,13 @@ moves a product of two of the three arrays (input, weight, output) into the thir
 N batch, C input channels, O output channels, G groups, H x W input, HO x WO output, KH x KW kernel.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from minae.kernels import shapes
-from minae.kernels.shapes import Pair
+from . import shapes
+from .shapes import Pair
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -52,7 +53,7 @@ def conv2d(
     dilation: Pair,
     groups: int,
 ) -> np.ndarray:
-    """Slide a kernel over images: each output pixel is the product of a patch and the weight, summed.
+    """Slide a kernel over images: each output pixel is a patch times the weight, summed.
 
     x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, HO, WO). With groups, the
     g-th part of the output channels sees the g-th part of the input channels only. Raises
@@ -194,6 +195,11 @@ def avg_pool2d_dx(
     return dx
 
 
+def erf(x: np.ndarray) -> np.ndarray:
+    """Return the error function 2/√π ∫₀ˣ e^(-t²) dt of every entry, in the dtype of x."""
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+
+
 def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
     """Undo an indexing: an array of zeros with `values` added at out[index].
 
@@ -229,7 +235,7 @@ def _split_outputs(weight: np.ndarray, groups: int) -> np.ndarray:
 def _patches(
     output_size: Pair, kernel_size: Pair, stride: Pair, dilation: Pair
 ) -> Iterator[tuple[int, int, tuple]]:
-    """Walk over the output: (i, j) and the index of the patch of the padded input that (i, j) sees."""
+    """Walk over the output: (i, j), and the index of its patch in the padded input."""
     for i in range(output_size[0]):
         for j in range(output_size[1]):
             top, left = i * stride[0], j * stride[1]
@@ -241,7 +247,7 @@ def _patches(
 def _windows(
     input_size: Pair, output_size: Pair, kernel_size: Pair, stride: Pair, padding: Pair
 ) -> Iterator[tuple[int, int, tuple]]:
-    """Walk over the output: (i, j) and the index of the part of its window inside the input."""
+    """Walk over the output: (i, j), and the index of its window, less what is padding."""
     for i in range(output_size[0]):
         for j in range(output_size[1]):
             top, left = i * stride[0] - padding[0], j * stride[1] - padding[1]

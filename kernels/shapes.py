@@ -5,8 +5,6 @@ calls with the same sentence. The `check_*` functions look at nothing but `.shap
 paddings and dilations are pairs (rows, columns) of plain ints.
 """
 
-from math import prod
-
 Pair = tuple[int, int]
 
 
@@ -86,7 +84,7 @@ def conv_transpose2d_output_size(
 
 
 def check_matmul(a, b) -> None:
-    """Raise ValueError unless a @ b is defined: (..., M, K) and (..., K, N), vectors as in NumPy."""
+    """Raise ValueError unless a (..., M, K) and b (..., K, N) multiply, vectors as in NumPy."""
     if len(a.shape) == 0 or len(b.shape) == 0:
         raise ValueError(f"matmul: {a.shape} and {b.shape} do not multiply: a scalar has no rows")
     columns, rows = a.shape[-1], b.shape[0] if len(b.shape) == 1 else b.shape[-2]
@@ -95,9 +93,12 @@ def check_matmul(a, b) -> None:
             f"matmul: {a.shape} and {b.shape} do not multiply: {columns} columns against {rows} "
             "rows"
         )
+    if len(a.shape) < 3 or len(b.shape) < 3:
+        return
     batches = a.shape[:-2], b.shape[:-2]
     # Broadcasting lines the batches up from the right; zip stops at the shorter one.
-    if any(m != n and 1 not in (m, n) for m, n in zip(*(x[::-1] for x in batches), strict=False)):
+    pairs = zip(batches[0][::-1], batches[1][::-1], strict=False)
+    if any(m != n and 1 not in (m, n) for m, n in pairs):
         raise ValueError(
             f"matmul: {a.shape} and {b.shape} do not multiply: batches {batches[0]} and "
             f"{batches[1]} do not broadcast"

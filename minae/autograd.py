@@ -63,8 +63,8 @@ class Op:
     def apply(cls, *inputs, **options) -> Tensor:
         """Run forward on tensors (or what Tensor accepts; None where an input is optional).
 
-        The result requires gradients if an input does and recording is on, and then remembers this
-        op as its `grad_fn`.
+        A result of floats requires gradients if an input does and recording is on, and then
+        remembers this op as its `grad_fn`.
         """
         op = cls()
         tensors = [x if x is None or isinstance(x, Tensor) else Tensor(x) for x in inputs]
@@ -73,7 +73,7 @@ class Op:
         op.needs_input_grad = tuple(record and x is not None and x.requires_grad for x in tensors)
         op.kernels = kernels.backend_of(arrays[0])
         output = Tensor(op.forward(*arrays, **options))
-        if any(op.needs_input_grad):
+        if any(op.needs_input_grad) and output.is_floating_point():
             op.inputs = tuple(tensors)
             output.requires_grad = True
             output.grad_fn = op

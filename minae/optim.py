@@ -59,6 +59,9 @@ class Optimizer:
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"the state is not that of {type(self).__name__} on these parameters")
+        for name, value in self.state.items():
+            if (shape := np.shape(state[name])) != value.shape:
+                raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
         self.lr, self.steps = float(state["lr"]), int(state["steps"])
         for name, value in self.state.items():
             value[...] = state[name]

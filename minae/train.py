@@ -71,6 +71,8 @@ def fit(
     random.manual_seed(seed)
     if resume:
         run.restore()
+    else:
+        run.save()  # so that a run killed in its first epoch can be resumed too
     batches = len(loader)
     done = len(run.history) * batches
     with progress.reporter(epochs * batches, done, show_progress) as report:
@@ -174,12 +176,17 @@ class _Run:
     def record(self, record: dict) -> None:
         """Add an epoch, and write the files: best first, so that last never runs ahead of it."""
         self.history.append(record)
+        if self.best is not None and self._best_epoch() == len(self.history) - 1:
+            weights = checkpoint.prefixed(self.model.state_dict(), "model.")
+            checkpoint.save(self.best, weights, {**self.metadata, "history": self.history})
+        self.save()
+
+    def save(self) -> None:
+        """Write last.safetensors, if there is a folder to write to."""
         if self.last is None:
             return
-        weights = checkpoint.prefixed(self.model.state_dict(), "model.")
-        if self._best_epoch() == len(self.history) - 1:
-            checkpoint.save(self.best, weights, {**self.metadata, "history": self.history})
-        arrays = weights | checkpoint.prefixed(self.optimizer.state_dict(), "optimizer.")
+        arrays = checkpoint.prefixed(self.model.state_dict(), "model.")
+        arrays |= checkpoint.prefixed(self.optimizer.state_dict(), "optimizer.")
         state = {
             "history": self.history,
             "settings": self.settings,

@@ -97,7 +97,7 @@ class ConvAutoencoder(_PlainAutoencoder):
     Args:
         image_shape: (C, H, W) of the inputs.
         channels: of the stages; each stage halves height and width.
-        code_size: length of the code.
+        latent: length of the code.
         convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
         loss: "bce" (inputs in [0, 1]) or "mse".
 
@@ -109,7 +109,7 @@ class ConvAutoencoder(_PlainAutoencoder):
         self,
         image_shape: tuple[int, int, int] = (1, 28, 28),
         channels: tuple[int, ...] = (16, 32),
-        code_size: int = 32,
+        latent: int = 32,
         convs_per_stage: int = 1,
         loss: str = "bce",
     ):
@@ -117,10 +117,10 @@ class ConvAutoencoder(_PlainAutoencoder):
         self.config = {
             "image_shape": list(image_shape),
             "channels": list(channels),
-            "code_size": code_size,
+            "latent": latent,
             "convs_per_stage": convs_per_stage,
             "loss": loss,
         }
         self.loss_name = loss
-        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, code_size)
-        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, code_size)
+        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, latent)
+        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)

@@ -28,8 +28,12 @@ def operands(x, y) -> tuple[Tensor, Tensor]:
 def _like(tensor: Tensor, value) -> Tensor:
     if not isinstance(value, (numbers.Number, np.generic)):
         return Tensor(value)
-    integral = isinstance(value, (numbers.Integral, np.bool_))
-    dtype = tensor.dtype if integral or tensor.is_floating_point() else np.float32
+    if tensor.is_floating_point() or isinstance(value, (bool, np.bool_)):
+        dtype = tensor.dtype
+    elif isinstance(value, numbers.Integral):
+        dtype = np.int64 if tensor.dtype == bool else tensor.dtype
+    else:
+        dtype = np.float32
     return Tensor(np.asarray(value, dtype=dtype, like=tensor.data))
 
 
@@ -269,12 +273,12 @@ def _in_place(operation, symbol: str):
     """Make `x += y` and its like write into x's array, as an optimiser's step does."""
 
     def update(x, y):
-        if x.requires_grad and is_grad_enabled():
+        if is_grad_enabled() and (x.requires_grad or getattr(y, "requires_grad", False)):
             raise RuntimeError(
-                f"x {symbol}= y would write over an array that backward() needs;"
+                f"x {symbol}= y writes into the array of x, where backward() cannot follow;"
                 f" write x = x {symbol} y, or update inside `with no_grad():`"
             )
-        x.data[...] = operation(x, y).data
+        np.copyto(x.data, operation(x, y).data)  # raises TypeError for floats into integers
         return x
 
     return update

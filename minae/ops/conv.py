@@ -146,10 +146,11 @@ def conv_transpose2d(
         ValueError: the shapes do not go together; names them.
     """
     window = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
-    output_size = shapes.conv_transpose2d_output_size(
-        x.shape[2:], weight.shape[2:], output_padding=pair(output_padding), **window
+    window["groups"] = groups
+    output_size = shapes.check_conv_transpose2d(
+        x, weight, bias, output_padding=pair(output_padding), **window
     )
-    return ConvTranspose2d.apply(x, weight, bias, output_size=output_size, **window, groups=groups)
+    return ConvTranspose2d.apply(x, weight, bias, output_size=output_size, **window)
 
 
 def conv1d(

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minae.autograd import Op
+from minae.ops.shape import check_dim
 from minae.tensor import Tensor, method
 
 
@@ -66,8 +67,14 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
         x: any shape.
         dim: the dimension that `index` counts in.
         index: integers, with as many dimensions as x, nowhere longer than x but along `dim`.
+
+    Raises:
+        ValueError: index has more or fewer dimensions than x.
+        IndexError: an index lies outside x.
     """
-    return Gather.apply(x, index, dim=dim % x.ndim)
+    if index.ndim != x.ndim:
+        raise ValueError(f"gather: index {index.shape} must have as many dimensions as x {x.shape}")
+    return Gather.apply(x, index, dim=check_dim(dim, x.ndim))
 
 
 class Embedding(Op):

@@ -54,6 +54,9 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     return MatMul.apply(a, b)
 
 
+Tensor.__rmatmul__ = lambda b, a: matmul(a, b)
+
+
 class Linear(Op):
     """Affine map of rows: y = x Wᵀ + b.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from minae.autograd import Op
 from minae.ops.activations import stable_sigmoid, stable_softplus
+from minae.ops.arithmetic import operands
 from minae.ops.softmax import log_softmax_array
 from minae.tensor import Tensor
 
@@ -49,7 +50,7 @@ def _apply(loss: type[_Loss], x: Tensor, target: Tensor, reduction: str, **optio
     if x.shape != target.shape:
         raise ValueError(f"{loss.__name__}: x has shape {x.shape}, but target {target.shape}")
     check_reduction(reduction)
-    return loss.apply(x, target, reduction=reduction, **options)
+    return loss.apply(*operands(x, target), reduction=reduction, **options)
 
 
 def check_reduction(reduction: str) -> None:

@@ -126,7 +126,8 @@ def batch_norm(
         eps: added to the variance.
 
     Raises:
-        ValueError: the shapes do not go together, or there is one value per channel to train on.
+        ValueError: the shapes do not go together, there is one value per channel to train on, or no
+            running statistics to evaluate with.
     """
     channels = x.shape[1:2]
     _check_parameters("batch_norm", weight, bias, channels)
@@ -136,6 +137,8 @@ def batch_norm(
             raise ValueError(f"batch_norm: x {x.shape} has one value per channel; the variance needs two")
         running = None if running_mean is None else (running_mean.data, running_var.data)
         return BatchNorm.apply(x, weight, bias, eps=eps, running=running, momentum=momentum)
+    if running_mean is None:
+        raise ValueError("batch_norm: evaluation needs running_mean and running_var")
     affine = (1, *channels) + (1,) * (x.ndim - 2)
     scale = (running_var + eps) ** -0.5
     scale = scale if weight is None else scale * weight

@@ -11,7 +11,7 @@ import numpy as np
 
 from minae.autograd import Op
 from minae.ops.indexing import gather
-from minae.ops.shape import unsqueeze
+from minae.ops.shape import check_dim, unsqueeze
 from minae.tensor import Tensor, method
 
 Dims = int | tuple[int, ...] | None
@@ -20,10 +20,7 @@ Dims = int | tuple[int, ...] | None
 def normalise_dims(dim: Dims, ndim: int) -> tuple[int, ...]:
     """Return the dimensions as a tuple of numbers from 0 to ndim - 1."""
     dims = range(ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    for d in dims:
-        if not -ndim <= d < ndim:
-            raise IndexError(f"dimension {d} of a tensor that has {ndim} dimensions")
-    return tuple(d % ndim for d in dims)
+    return tuple(check_dim(d, ndim) for d in dims)
 
 
 class _Reduction(Op):
@@ -101,7 +98,7 @@ def var(x: Tensor, dim: Dims = None, keepdim: bool = False, correction: int = 1)
 
 
 class Std(Var):
-    """y = √variance, so dx is the variance's over 2 y."""
+    """y = √variance, so dx is the variance's over 2 y; at y = 0, where it has none, 0 is taken."""
 
     def forward(self, x, dim, keepdim=False, correction=1):
         y = np.sqrt(super().forward(x, dim, keepdim, correction))
@@ -110,7 +107,8 @@ class Std(Var):
 
     def backward(self, dy):
         centred, y = self.saved
-        return self._restore(dy / y) * centred * self.scale
+        divisor = np.where(y == 0, 1, y)  # where y = 0, every centred x is 0 too
+        return self._restore(dy / divisor) * centred * self.scale
 
 
 @method()

@@ -17,6 +17,13 @@ def _sizes(args) -> tuple[int, ...]:
     return tuple(args[0]) if len(args) == 1 and not isinstance(args[0], int) else args
 
 
+def check_dim(dim: int, ndim: int) -> int:
+    """Return `dim` as a number from 0 to ndim - 1, or raise IndexError."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"dimension {dim} of a tensor that has {ndim} dimensions")
+    return dim % ndim
+
+
 class Reshape(Op):
     """The same entries in the same order, in another shape."""
 
@@ -47,7 +54,7 @@ def reshape(x: Tensor, *shape) -> Tensor:
 @method()
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return x with the dimensions from start_dim to end_dim merged into one."""
-    start, end = start_dim % (x.ndim or 1), end_dim % (x.ndim or 1)
+    start, end = check_dim(start_dim, x.ndim or 1), check_dim(end_dim, x.ndim or 1)
     merged = math.prod(x.shape[start : end + 1])
     return reshape(x, *x.shape[:start], merged, *x.shape[end + 1 :])
 
@@ -55,14 +62,14 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @method()
 def squeeze(x: Tensor, dim: int | None = None) -> Tensor:
     """Return x without its dimensions of length 1, or without `dim` if that has length 1."""
-    drop = range(x.ndim) if dim is None else (dim % (x.ndim or 1),)
+    drop = range(x.ndim) if dim is None else (check_dim(dim, x.ndim or 1),)
     return reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop))
 
 
 @method()
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """Return x with a dimension of length 1 put in at `dim`."""
-    dim = dim % (x.ndim + 1)
+    dim = check_dim(dim, x.ndim + 1)
     return reshape(x, *x.shape[:dim], 1, *x.shape[dim:])
 
 
@@ -85,7 +92,7 @@ class Permute(Op):
 @method()
 def permute(x: Tensor, *dims) -> Tensor:
     """Return x with its dimensions in the order `dims`."""
-    return Permute.apply(x, dims=tuple(d % x.ndim for d in _sizes(dims)))
+    return Permute.apply(x, dims=tuple(check_dim(d, x.ndim) for d in _sizes(dims)))
 
 
 @method()

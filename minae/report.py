@@ -1,0 +1,127 @@
+"""What commands show: tables on the terminal, pictures in a run's folder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from minae import plots, random, runs
+from minae.autograd import Op, no_grad
+from minae.data import parse_corruption
+from minae.errors import InputError
+from minae.gradcheck import GradcheckError, check_op
+from minae.models import Autoencoder
+from minae.tensor import Tensor
+
+UNITS = {
+    "loss": "the objective, mean per image",
+    "elbo": "evidence lower bound, nats per image",
+    "squared_error": "summed over pixels, mean per image",
+}
+
+
+def print_table(header: tuple[str, ...], rows: list[tuple], title: str | None = None) -> None:
+    """Print rows under a header, numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name, value in zip(header, rows[0], strict=True):
+        numeric = isinstance(value, (int, float))
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    Console().print(table, highlight=False)
+
+
+def print_rows(rows: list[tuple[str, str]]) -> None:
+    """Print pairs, one a line, the second ones in a column."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:{width}}  {value}")
+
+
+def print_figures(metrics: dict) -> None:
+    """Print the train, validation and test figures of a run, one name a row."""
+    parts = [p for p in ("train", "validation", "test") if f"{p}_loss" in metrics]
+    names = [key.removeprefix("test_") for key in metrics if key.startswith("test_")]
+    rows = [
+        (name, *(f"{metrics[f'{part}_{name}']:.4f}" for part in parts), UNITS.get(name, ""))
+        for name in names
+    ]
+    print_table(("", *parts, "unit"), rows)
+
+
+def print_gradchecks() -> bool:
+    """Check all of minae's operations and print a table; return whether all are right."""
+    rows, failures = [], []
+    for op in sorted(minae_ops(), key=lambda op: op.__name__):
+        try:
+            examples, error = check_op(op)
+            rows.append((op.__name__, examples, f"{error:.1e}", "ok"))
+        except GradcheckError as failure:
+            rows.append((op.__name__, 0, "", "WRONG"))
+            failures.append(f"{op.__name__}: {failure}")
+    print_table(("operation", "examples", "largest relative error", ""), rows)
+    print(*failures, f"{len(rows) - len(failures)} of {len(rows)} operations right", sep="\n")
+    return not failures
+
+
+def minae_ops() -> list[type[Op]]:
+    """Return the operations that minae itself defines."""
+    return [op for op in Op.registry.values() if op.__module__.startswith("minae.")]
+
+
+def draw_run(folder: Path) -> list[Path]:
+    """Draw learning curves and reconstructions, and samples if it has any; return the files."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    model, metadata = runs.load_run(folder)
+    curves = folder / "learning_curves.png"
+    plots.save(plots.learning_curves(metrics["history"]), curves)
+    files = [curves, draw_reconstructions(folder, model, metadata)]
+    if hasattr(model, "sample"):
+        files.append(draw_samples(folder, model, metadata))
+    return files
+
+
+@no_grad()
+def draw_reconstructions(
+    folder: Path,
+    model: Autoencoder,
+    metadata: dict,
+    data: str | None = None,
+    count: int = 10,
+    out: Path | None = None,
+) -> Path:
+    """Draw test images above their reconstructions; with a corruption, that between them."""
+    images = runs.load_data_for(metadata, data).test.images[:count]
+    corruption = metadata["settings"]["corrupt"]
+    corrupted = None
+    if corruption:
+        corrupted = parse_corruption(corruption)(images, np.random.default_rng(0))
+    outputs = model(Tensor(images if corrupted is None else corrupted)).numpy()
+    figure = plots.reconstructions(images, outputs, corrupted=corrupted)
+    out = out or folder / "reconstructions.png"
+    plots.save(figure, out)
+    return out
+
+
+def draw_samples(
+    folder: Path,
+    model: Autoencoder,
+    metadata: dict,
+    count: int = 64,
+    seed: int = 0,
+    out: Path | None = None,
+) -> Path:
+    """Draw images that a variational autoencoder makes of random latents."""
+    if not hasattr(model, "sample"):
+        raise InputError(
+            f"a {metadata['model']} autoencoder has no distribution to sample codes from;"
+            " train a vae or conv-vae"
+        )
+    random.manual_seed(seed)
+    images = model.sample(count).numpy().reshape(-1, *metadata["image_shape"])
+    out = out or folder / "samples.png"
+    plots.save(plots.image_grid(images), out)
+    return out

@@ -1,0 +1,254 @@
+"""A run: a model trained on a dataset, with all that came of it in one folder.
+
+    last.safetensors    all that it takes to go on training
+    best.safetensors    the weights with the lowest validation loss
+    metrics.json        command, settings, seconds, and the final figures by name
+    *.png               learning curves, reconstructions
+"""
+
+import inspect
+import json
+import math
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import minae
+from minae import checkpoint, models, optim, train
+from minae.data import Dataset, load, parse_corruption
+from minae.errors import InputError
+from minae.models import MODELS, Autoencoder
+from minae.models.base import check_choice
+from minae.random import manual_seed
+
+OPTIMIZERS = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
+SCHEDULES = ("constant", "cosine", "step")
+
+
+@dataclass
+class Settings:
+    """Everything that decides how a run ends. Two runs with equal settings end bit for bit alike."""
+
+    model: str
+    data: str = "mnist5k"
+    model_options: dict = field(default_factory=dict)
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    clip: float | None = None
+    corrupt: str | None = None
+    validation: int | None = None
+    patience: int | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise InputError for the first setting that cannot be."""
+        check_choice("model", self.model, MODELS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is a whole number from 1, not {value}")
+        for name in ("lr", "weight_decay", "clip"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"{name} is a number from 0, not {value}")
+        if self.seed < 0:
+            raise InputError(f"seed is a whole number from 0, not {self.seed}")
+
+
+def build_model(name: str, options: dict, image_shape: tuple[int, int, int]) -> Autoencoder:
+    """Build a model for images of this shape.
+
+    Args:
+        name: one of models.MODELS.
+        options: arguments of its constructor; sizes and image shape default to what fits the data.
+        image_shape: (C, H, W)
+
+    Raises:
+        InputError: an option is not one of this model's, or does not fit the images.
+    """
+    accepted = inspect.signature(MODELS[name]).parameters
+    for option in options:
+        if option not in accepted:
+            flag = "--" + option.replace("_", "-")
+            raise InputError(f"{flag} is no option of the model {name!r}; it has {_flags(accepted)}")
+    pixels = math.prod(image_shape)
+    if "sizes" in accepted:
+        default = [512, 256, 32] if name == "dense" else [400, 20]
+        options = {"sizes": [pixels, *default], **options}
+        if options["sizes"][0] != pixels:
+            raise InputError(
+                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
+                f" {pixels} pixels: begin with {pixels}"
+            )
+    else:
+        options = {"image_shape": image_shape, **options}
+    return MODELS[name](**options)
+
+
+def _flags(parameters) -> str:
+    return ", ".join("--" + p.replace("_", "-") for p in parameters if p != "image_shape")
+
+
+def train_run(
+    settings: Settings,
+    out: Path,
+    *,
+    command: str,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool = True,
+) -> dict:
+    """Train as the settings say, fill the folder `out`, and return what metrics.json then holds.
+
+    Raises:
+        InputError: a setting or the data cannot be used, or `out` holds another run.
+    """
+    settings.check()
+    _check_folder(out, settings, resume, overwrite)
+    dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
+    manual_seed(settings.seed)
+    model = build_model(settings.model, settings.model_options, dataset.image_shape)
+    optimizer = _optimizer(settings, model)
+    corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
+    if corrupt:  # an unfitting mask is refused here, before anything is written
+        corrupt(dataset.test.images[:1], np.random.default_rng(0))
+    if overwrite:
+        for file in ("last.safetensors", "best.safetensors", "metrics.json"):
+            (out / file).unlink(missing_ok=True)
+    start = time.perf_counter()
+    history = train.fit(
+        model,
+        dataset.train.images,
+        dataset.validation.images if len(dataset.validation) else None,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=optimizer,
+        schedule=_schedule(settings, optimizer),
+        corrupt=corrupt,
+        max_grad_norm=settings.clip,
+        patience=settings.patience,
+        seed=settings.seed,
+        out=out,
+        resume=resume,
+        metadata={
+            **models.describe(model),
+            "settings": asdict(settings),
+            "image_shape": dataset.image_shape,
+        },
+        show_progress=show_progress,
+    )
+    model, _ = load_run(out)
+    metrics = {
+        "command": command,
+        "seed": settings.seed,
+        "data": settings.data,
+        "settings": asdict(settings),
+        **models.describe(model),
+        "seconds": sum(record["seconds"] for record in history),
+        "seconds_this_time": time.perf_counter() - start,
+        "epochs": len(history),
+        **final_figures(model, dataset, corrupt),
+        "history": history,
+        "versions": {
+            "minae": minae.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[str, float]:
+    """Return the model's figures on each part of the data that has images, as `part_figure`."""
+    return {
+        f"{part}_{name}": value
+        for part in ("train", "validation", "test")
+        if len(images := getattr(dataset, part).images)
+        for name, value in train.evaluate(model, images, corrupt=corrupt).items()
+    }
+
+
+def load_run(folder: Path) -> tuple[Autoencoder, dict]:
+    """Return the best model of a run and its metadata.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    if not (folder / "best.safetensors").is_file():
+        raise InputError(f"{folder} holds no run (no best.safetensors); make one with `minae train`")
+    return models.load(folder / "best.safetensors")
+
+
+def load_data_for(metadata: dict, data: str | None) -> Dataset:
+    """Return the run's own dataset, or another one whose images the run's model takes.
+
+    Raises:
+        InputError: the images have another shape than those that the model was trained on.
+    """
+    settings = metadata["settings"]
+    dataset = load(data or settings["data"], seed=settings["seed"], validation=settings["validation"])
+    expected = tuple(metadata["image_shape"])
+    if dataset.image_shape != expected:
+        raise InputError(
+            f"{dataset.name} has images of shape {dataset.image_shape}, but the model was trained"
+            f" on {expected}; give data of that shape"
+        )
+    return dataset
+
+
+def figures_of_run(model: Autoencoder, metadata: dict, data: str | None) -> dict[str, float]:
+    """Return the figures of a trained model on its own data, or on another dataset."""
+    corrupt = metadata["settings"]["corrupt"]
+    dataset = load_data_for(metadata, data)
+    return final_figures(model, dataset, corrupt and parse_corruption(corrupt))
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a JSON file, whole or not at all."""
+    checkpoint.write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; a run needs a folder")
+    last = out / "last.safetensors"
+    if resume:
+        _, metadata = checkpoint.load(last)
+        before, now = metadata["settings"], asdict(settings)
+        ignored = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
+        for name in now.keys() - ignored:
+            if before[name] != now[name]:
+                raise InputError(
+                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
+                    " the same settings, or train into another folder"
+                )
+    elif last.exists() and not overwrite:
+        raise InputError(
+            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
+            " or name another folder with --out"
+        )
+
+
+def _optimizer(settings: Settings, model: Autoencoder) -> optim.Optimizer:
+    extra = {"momentum": 0.9, "nesterov": True} if settings.optimizer == "sgd" else {}
+    return OPTIMIZERS[settings.optimizer](
+        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, **extra
+    )
+
+
+def _schedule(settings: Settings, optimizer: optim.Optimizer) -> optim.Schedule | None:
+    if settings.schedule == "cosine":
+        return optim.CosineAnnealingLR(optimizer, settings.epochs)
+    if settings.schedule == "step":
+        return optim.StepLR(optimizer, max(1, settings.epochs // 3))
+    return None

@@ -1,0 +1,310 @@
+"""Sizes against PyTorch and against each other; every refusal by its full sentence."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from minae.kernels import shapes
+
+examples = settings(derandomize=True, deadline=None, max_examples=150)
+UNIT = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
+
+
+def of(*shape):
+    """Anything with a shape will do: these functions look at nothing else."""
+    return SimpleNamespace(shape=shape)
+
+
+def refusal(sentence):
+    return pytest.raises(ValueError, match="^" + re.escape(sentence) + "$")
+
+
+@st.composite
+def geometries(draw):
+    """Draw input size, kernel size, stride, padding, dilation; the same along both axes."""
+    axis = [st.integers(low, high) for low, high in ((1, 9), (1, 4), (1, 4), (0, 3), (1, 3))]
+    return [(n, n) for n in draw(st.tuples(*axis))]
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
+# --- sizes ------------------------------------------------------------------------------------
+
+
+@examples
+@given(geometry=geometries())
+def test_conv2d_output_size_counts_the_positions(geometry):
+    size, kernel, stride, padding, dilation = geometry
+    span, padded = dilation[0] * (kernel[0] - 1) + 1, size[0] + 2 * padding[0]
+    positions = [start for start in range(0, padded, stride[0]) if start + span <= padded]
+    if positions:
+        assert shapes.conv2d_output_size(*geometry) == (len(positions), len(positions))
+    else:
+        with pytest.raises(ValueError, match="does not fit into an input"):
+            shapes.conv2d_output_size(*geometry)
+
+
+@examples
+@given(geometry=geometries(), output_padding=st.integers(0, 3))
+def test_conv_transpose2d_output_size_is_torchs(torch, geometry, output_padding):
+    size, kernel, stride, padding, dilation = geometry
+    assume(output_padding < stride[0])
+    extra = (output_padding, output_padding)
+    length = (size[0] - 1) * stride[0] - 2 * padding[0]
+    length += dilation[0] * (kernel[0] - 1) + output_padding + 1
+    assume(length > 0)
+    y = torch.conv_transpose2d(
+        torch.zeros(1, 1, *size),
+        torch.zeros(1, 1, *kernel),
+        stride=stride,
+        padding=padding,
+        output_padding=extra,
+        dilation=dilation,
+    )
+    result = shapes.conv_transpose2d_output_size(size, kernel, stride, padding, extra, dilation)
+    assert result == tuple(y.shape[2:])
+    assert shapes.conv2d_output_size(result, kernel, stride, padding, dilation) == size
+
+
+def test_sizes_along_the_two_axes_are_independent():
+    geometry = (3, 2), (2, 1), (1, 2), (2, 1)
+    assert shapes.conv2d_output_size((8, 10), *geometry) == (3, 13)
+    assert shapes.pool2d_output_size((8, 10), (3, 2), (2, 1), (1, 0)) == (4, 9)
+    transposed = (3, 2), (2, 1), (1, 2), (1, 0), (2, 1)
+    assert shapes.conv_transpose2d_output_size((3, 13), *transposed) == (8, 10)
+
+
+# --- refusals: geometry -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "least"),
+    [
+        ("kernel_size", (0, 3), 1),
+        ("stride", (1, 0), 1),
+        ("padding", (-1, 0), 0),
+        ("dilation", (1, 0), 1),
+    ],
+)
+def test_geometry_has_lower_bounds(what, value, least):
+    geometry = {"kernel_size": (3, 3), **UNIT, what: value}
+    with refusal(f"conv2d: {what} {value} must be at least {least}"):
+        shapes.conv2d_output_size((8, 8), **geometry)
+
+
+def test_a_kernel_must_fit_into_the_padded_input():
+    with refusal(
+        "conv2d: a kernel that spans 5x5 pixels (kernel_size (3, 3), dilation (2, 2)) does not fit "
+        "into an input of 2x6 that padding (1, 0) makes 4x6"
+    ):
+        shapes.conv2d_output_size((2, 6), (3, 3), (1, 1), (1, 0), (2, 2))
+
+
+def test_pooling_padding_is_at_most_half_of_the_kernel():
+    assert shapes.pool2d_output_size((4, 4), (2, 3), (1, 1), (1, 1)) == (5, 4)
+    with refusal("pool2d: padding (1, 2) is more than half of kernel_size (2, 3)"):
+        shapes.pool2d_output_size((4, 4), (2, 3), (1, 1), (1, 2))
+
+
+def test_pooling_needs_pixels():
+    with refusal("max_pool2d: an input of 0x4 has no pixels to pool"):
+        shapes.check_pool2d(
+            "max_pool2d", of(1, 1, 0, 4), kernel_size=(2, 2), stride=(2, 2), padding=(1, 1)
+        )
+
+
+def test_output_padding_is_below_the_stride():
+    with refusal(
+        "conv_transpose2d: output_padding (0, 2) must be at least 0 and below stride (2, 2)"
+    ):
+        shapes.conv_transpose2d_output_size((4, 4), (3, 3), (2, 2), (1, 1), (0, 2), (1, 1))
+
+
+def test_a_transposed_convolution_leaves_something():
+    with refusal(
+        "conv_transpose2d: padding (2, 0) cuts everything away: an input of 2x2 under kernel_size "
+        "(3, 3) leaves 0x4"
+    ):
+        shapes.conv_transpose2d_output_size((2, 2), (3, 3), (1, 1), (2, 0), (0, 0), (1, 1))
+    with refusal("conv_transpose2d: an input of 0x2 has no pixels to spread"):
+        shapes.conv_transpose2d_output_size((0, 2), (3, 3), (1, 1), (0, 0), (0, 0), (1, 1))
+
+
+# --- refusals: operands -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "why"),
+    [
+        (of(2, 3), of(4, 5), "3 columns against 4 rows"),
+        (of(3), of(4), "3 columns against 4 rows"),
+        (of(5, 2, 3), of(2, 3), "3 columns against 2 rows"),
+        (of(2, 2, 3), of(5, 3, 4), "batches (2,) and (5,) do not broadcast"),
+        (of(7, 2, 2, 3), of(4, 1, 3, 1), "batches (7, 2) and (4, 1) do not broadcast"),
+        (of(), of(3), "a scalar has no rows"),
+        (of(3), of(), "a scalar has no rows"),
+    ],
+)
+def test_matmul_operands_must_multiply(a, b, why):
+    with refusal(f"matmul: {a.shape} and {b.shape} do not multiply: {why}"):
+        shapes.check_matmul(a, b)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias", "sentence"),
+    [
+        (of(5, 3), of(4, 2), None, "x (5, 3) has 3 features, but weight (4, 2) takes 2"),
+        (of(), of(4, 2), None, "x () has no features, but weight (4, 2) takes 2"),
+        (of(5, 3), of(3), None, "weight (3,) must have 2 dimensions (O, I)"),
+        (of(5, 3), of(4, 3), of(3), "bias (3,) must be (4,) to go with weight (4, 3)"),
+        (of(5, 3), of(4, 3), of(1, 4), "bias (1, 4) must be (4,) to go with weight (4, 3)"),
+    ],
+)
+def test_linear_operands_must_fit(x, weight, bias, sentence):
+    with refusal(f"linear: {sentence}"):
+        shapes.check_linear(x, weight, bias)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias", "groups", "sentence"),
+    [
+        (
+            of(2, 3, 8, 8),
+            of(4, 5, 3, 3),
+            None,
+            1,
+            "x (2, 3, 8, 8) has 3 channels, but weight (4, 5, 3, 3) with groups=1 takes 5",
+        ),
+        (
+            of(2, 4, 8, 8),
+            of(4, 4, 3, 3),
+            None,
+            2,
+            "x (2, 4, 8, 8) has 4 channels, but weight (4, 4, 3, 3) with groups=2 takes 8",
+        ),
+        (
+            of(2, 4, 8, 8),
+            of(5, 2, 3, 3),
+            None,
+            2,
+            "groups=2 does not divide the 5 output channels of weight (5, 2, 3, 3)",
+        ),
+        (
+            of(2, 3, 8, 8),
+            of(4, 1, 3, 3),
+            None,
+            2,
+            "groups=2 does not divide the 3 channels of x (2, 3, 8, 8)",
+        ),
+        (
+            of(2, 3, 8, 8),
+            of(4, 3, 3, 3),
+            None,
+            0,
+            "groups=0 does not divide the 4 output channels of weight (4, 3, 3, 3)",
+        ),
+        (
+            of(2, 3, 8, 8),
+            of(4, 3, 3, 3),
+            of(3),
+            1,
+            "bias (3,) must be (4,) to go with weight (4, 3, 3, 3)",
+        ),
+        (
+            of(3, 8, 8),
+            of(4, 3, 3, 3),
+            None,
+            1,
+            "x (3, 8, 8) must have 4 dimensions (N, C, H, W)",
+        ),
+        (
+            of(2, 3, 8, 8),
+            of(4, 27),
+            None,
+            1,
+            "weight (4, 27) must have 4 dimensions (channels, channels / groups, KH, KW)",
+        ),
+    ],
+)
+def test_conv2d_operands_must_fit(x, weight, bias, groups, sentence):
+    with refusal(f"conv2d: {sentence}"):
+        shapes.check_conv2d(x, weight, bias, **UNIT, groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("dy", "sentence"),
+    [
+        (of(2, 3, 6, 6), "dy (2, 3, 6, 6) has 3 channels, but weight (4, 3, 3, 3) gives 4"),
+        (
+            of(2, 4, 5, 6),
+            "dy (2, 4, 5, 6) holds 5x6 positions, but an input of 8x8 under kernel_size (3, 3) "
+            "gives 6x6",
+        ),
+    ],
+)
+def test_conv2d_dx_operands_must_fit(dy, sentence):
+    with refusal(f"conv2d_dx: {sentence}"):
+        shapes.check_conv2d_dx(dy, of(4, 3, 3, 3), (8, 8), **UNIT, groups=1)
+
+
+@pytest.mark.parametrize(
+    ("dy", "groups", "sentence"),
+    [
+        (of(3, 4, 6, 6), 1, "x (2, 4, 8, 8) has 2 images, but dy (3, 4, 6, 6) has 3"),
+        (of(2, 5, 6, 6), 2, "groups=2 does not divide the 5 channels of dy (2, 5, 6, 6)"),
+        (
+            of(2, 4, 6, 7),
+            1,
+            "dy (2, 4, 6, 7) holds 6x7 positions, but an input of 8x8 under kernel_size (3, 3) "
+            "gives 6x6",
+        ),
+    ],
+)
+def test_conv2d_dweight_operands_must_fit(dy, groups, sentence):
+    with refusal(f"conv2d_dweight: {sentence}"):
+        shapes.check_conv2d_dweight(of(2, 4, 8, 8), dy, (3, 3), **UNIT, groups=groups)
+
+
+def test_conv_transpose2d_operands_fit():
+    options = {**UNIT, "stride": (2, 2), "output_padding": (1, 0), "groups": 2}
+    x, weight, bias = of(2, 4, 5, 5), of(4, 3, 3, 3), of(6)
+    assert shapes.check_conv_transpose2d(x, weight, bias, **options) == (12, 11)
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "sentence"),
+    [
+        (
+            of(6, 3, 3, 3),
+            None,
+            "x (2, 4, 5, 5) has 4 channels, but weight (6, 3, 3, 3) takes 6",
+        ),
+        (
+            of(5, 3, 3, 3),
+            None,
+            "groups=2 does not divide the 5 input channels of weight (5, 3, 3, 3)",
+        ),
+        (of(4, 3, 3, 3), of(3), "bias (3,) must be (6,) to go with weight (4, 3, 3, 3)"),
+    ],
+)
+def test_conv_transpose2d_operands_must_fit(weight, bias, sentence):
+    options = {**UNIT, "output_padding": (0, 0), "groups": 2}
+    with refusal(f"conv_transpose2d: {sentence}"):
+        shapes.check_conv_transpose2d(of(2, 4, 5, 5), weight, bias, **options)
+
+
+def test_pooling_gradients_must_fit():
+    with refusal("max_pool2d_dx: dy (1, 1, 2, 2) and index (1, 1, 2, 3) must agree"):
+        shapes.check_max_pool2d_dx(of(1, 1, 2, 2), of(1, 1, 2, 3))
+    with refusal(
+        "avg_pool2d_dx: dy (1, 1, 2, 3) holds 2x3 positions, but an input of 4x4 under kernel_size "
+        "(2, 2) gives 2x2"
+    ):
+        shapes.check_avg_pool2d_dx(
+            of(1, 1, 2, 3), (4, 4), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0)
+        )
