@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from . import shapes
-from .shapes import Pair
+from minae.kernels import shapes
+from minae.kernels.shapes import Pair
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:

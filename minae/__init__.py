@@ -5,10 +5,34 @@ A small autograd engine with hand-written forward and backward passes (`minae.op
 (`minae.models`) trained by `minae.train.fit`.
 """
 
+from minae import nn, ops, optim
 from minae.autograd import Op, backward, is_grad_enabled, no_grad
+from minae.creation import arange, ones, rand, randn, zeros
 from minae.errors import InputError
+from minae.gradcheck import GradcheckError, gradcheck
 from minae.ops import *  # noqa: F403
 from minae.random import manual_seed
 from minae.tensor import Tensor, tensor
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "GradcheckError",
+    "InputError",
+    "Op",
+    "Tensor",
+    "arange",
+    "backward",
+    "gradcheck",
+    "is_grad_enabled",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "ones",
+    "optim",
+    "rand",
+    "randn",
+    "tensor",
+    "zeros",
+    *ops.__all__,
+]

@@ -81,7 +81,9 @@ def train(
     channels: Annotated[
         list[int] | None, typer.Option(help="Channels of each stage of conv and conv-vae.")
     ] = None,
-    latent: Annotated[int | None, typer.Option(help="Length of the code, conv and conv-vae.")] = None,
+    latent: Annotated[
+        int | None, typer.Option(help="Length of the code, conv and conv-vae.")
+    ] = None,
     convs_per_stage: Annotated[int | None, typer.Option(help="1 or 2, conv and conv-vae.")] = None,
     activation: Annotated[str | None, typer.Option(help="relu, gelu, ..., dense and vae.")] = None,
     loss: Annotated[str | None, typer.Option(help="bce or mse, dense and conv.")] = None,
@@ -150,7 +152,9 @@ def train(
         print(f"\nminae: stopped; the same command with --resume goes on from {out}")
         raise typer.Exit(130) from None
     report.print_figures(metrics)
-    print("wrote", *report.draw_run(out), out / "metrics.json", out / "best.safetensors", sep="\n  ")
+    print(
+        "wrote", *report.draw_run(out), out / "metrics.json", out / "best.safetensors", sep="\n  "
+    )
 
 
 @app.command("eval")

@@ -25,7 +25,9 @@ def _close(a, b) -> bool:
 def _not_finite(analytic):
     bad = ~np.isfinite(analytic)
     if bad.any():
-        return f"{bad.sum()} entries are nan or infinite: a division by 0, a log of 0 or an overflow"
+        return (
+            f"{bad.sum()} entries are nan or infinite: a division by 0, a log of 0 or an overflow"
+        )
     return None
 
 
@@ -35,8 +37,8 @@ def _dropped(analytic, numeric, wrong):
         return "zero where numeric is not: this path's gradient is dropped"
     if zero.any() and (zero == wrong).all():
         return (
-            f"zero where numeric is not, at {zero.sum()} entries: the gradient of a part is dropped,"
-            " or a later use overwrites an earlier one where both should add up"
+            f"zero where numeric is not, at {zero.sum()} entries: the gradient of a part is"
+            " dropped, or a later use overwrites an earlier one where both should add up"
         )
     return None
 
@@ -47,9 +49,11 @@ def _factor(analytic, numeric):
     ratio = np.median(ratios) if ratios.size else np.nan
     if not (np.isfinite(ratio) and np.allclose(ratios, ratio, rtol=1e-4) and ratio):
         signs = ratios.size and np.allclose(np.abs(ratios), 1, rtol=1e-4)
-        return "right size, wrong sign at some entries: a sign depends on the input" if signs else None
+        return (
+            "right size, wrong sign at some entries: a sign depends on the input" if signs else None
+        )
     if np.isclose(ratio, 1, rtol=1e-3):
-        return "both nearly agree: a small term is missing, or f is too rough for finite differences"
+        return "nearly right: a small term is missing, or f is too rough for finite differences"
     if np.isclose(ratio, -1):
         return "ratio -1 everywhere: the sign is wrong"
     for n in (2, 3, 4):
@@ -74,9 +78,12 @@ def _misplaced(analytic, numeric):
     for dim in range(analytic.ndim):
         if _close(np.flip(analytic, dim), numeric):
             return f"right values in reverse order along dimension {dim}"
-        for shift in range(1, analytic.shape[dim]):
-            if _close(np.roll(analytic, shift, dim), numeric):
-                return f"right values, shifted by {shift} along dimension {dim}: off by one?"
+        n = analytic.shape[dim]
+        for shift in range(1, n):
+            if _close(analytic, np.roll(numeric, shift, dim)):
+                shift = shift if 2 * shift <= n else shift - n
+                hint = ": off by one?" if abs(shift) == 1 else ""
+                return f"right values, shifted by {shift} along dimension {dim}{hint}"
     if _close(np.sort(analytic, axis=None), np.sort(numeric, axis=None)):
         return "right values in the wrong places"
     return None

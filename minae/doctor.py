@@ -22,7 +22,10 @@ def findings() -> list[tuple[str, str]]:
         *((name, importlib.metadata.version(name)) for name in packages),
         ("BLAS", _blas()),
         ("GPU", _gpu()),
-        ("MINAE_DATA", os.environ.get("MINAE_DATA", "not set: datasets are downloaded when needed")),
+        (
+            "MINAE_DATA",
+            os.environ.get("MINAE_DATA", "not set: data is downloaded when needed"),
+        ),
     ]
 
 
@@ -44,7 +47,7 @@ def _gpu() -> str:
     if importlib.util.find_spec("cupy") is None:
         if shutil.which("nvidia-smi") is None:
             return "none: no NVIDIA driver found (no nvidia-smi); computing on the CPU"
-        return "an NVIDIA driver is here, but CuPy is not: pip install 'minae[cu12]' or 'minae[cu13]'"
+        return "an NVIDIA driver, but no CuPy: pip install 'minae[cu12]' or 'minae[cu13]'"
     import cupy
 
     try:

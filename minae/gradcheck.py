@@ -1,15 +1,15 @@
 """Is backward the derivative of forward? Compare it with finite differences, entry by entry.
 
-For f and a random upstream gradient dy, the scalar L(x) = Σ f(x) · dy has the gradient that backward
-computes, and also, by central differences,
+For f and a random upstream gradient dy, the scalar L(x) = Σ f(x) · dy has the gradient that
+backward computes, and also, by central differences,
 
     ∂L/∂xᵢ ≈ Σ (f(x + h eᵢ) - f(x - h eᵢ)) · dy / 2h
 
-with an error of order h² + ε/h, least near h = ε^⅓ (ε: float64's rounding). dy is random, never ones:
-with ones, multiplying by dy and dividing by it look alike.
+with an error of order h² + ε/h, least near h = ε^⅓ (ε: float64's rounding). dy is random, never
+ones: with ones, multiplying by dy and dividing by it look alike.
 
-A second group of checks is for what finite differences cannot see: inputs written to, gradients that
-overwrite where they should add up, and arrays whose memory is not laid out in order.
+A second group of checks is for what finite differences cannot see: inputs written to, gradients
+that overwrite where they should add up, and arrays whose memory is not laid out in order.
 """
 
 import inspect
@@ -143,18 +143,20 @@ def _compare(analytic, numeric, name: str, tolerance: float) -> float:
         return 0.0
     floor = max(SMALLEST_SCALE, 0.01 * np.abs(numeric).max())
     scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
-    error = np.asarray(np.abs(analytic - numeric) / scale)
+    with np.errstate(invalid="ignore"):  # an infinite gradient gives inf / inf
+        error = np.asarray(np.abs(analytic - numeric) / scale)
     error[~np.isfinite(error)] = np.inf
     worst = np.unravel_index(error.argmax(), error.shape)
     if error[worst] > tolerance:
         a, n = analytic[worst], numeric[worst]
         place = f"[{', '.join(map(str, worst))}]" if worst else "its only entry"
         ratio = f", ratio {a / n:.6g}" if n else ""
+        guess = diagnose(analytic, numeric, error > tolerance)
         raise GradcheckError(
             f"the gradient of {name}, shape {analytic.shape}, is wrong at"
             f" {(error > tolerance).sum()} of {error.size} entries."
             f" Worst at {place}: backward gives {a:.9g}, finite differences give {n:.9g}{ratio}."
-            f" Guess: {diagnose(analytic, numeric, error > tolerance)}."
+            f" Guess: {guess}{'' if guess.endswith('?') else '.'}"
         )
     return float(error[worst])
 
@@ -180,14 +182,20 @@ def _check_accumulation(f, arrays, dy, names) -> None:
     """Give one tensor as two inputs: its gradient is the sum of both."""
     for i, x in enumerate(arrays):
         for j in range(i):
-            if not (_differentiable(x) and _differentiable(arrays[j]) and x.shape == arrays[j].shape):
+            if not (
+                _differentiable(x) and _differentiable(arrays[j]) and x.shape == arrays[j].shape
+            ):
                 continue
             equal = [*arrays]
             equal[j] = x
             _, separate = _run(f, equal, dy)
             leaf = Tensor(x, requires_grad=True)
-            f(*(leaf if k in (i, j) else a if a is None else Tensor(a) for k, a in enumerate(equal)))\
-                .backward(dy)
+            f(
+                *(
+                    leaf if k in (i, j) else a if a is None else Tensor(a)
+                    for k, a in enumerate(equal)
+                )
+            ).backward(dy)
             if not np.allclose(_gradient(leaf), separate[i] + separate[j], rtol=1e-9, atol=1e-12):
                 raise GradcheckError(
                     f"the same tensor given as {names[j]} and {names[i]} must get the sum of both"
@@ -209,9 +217,7 @@ def _check_layouts(f, arrays, dy, names) -> None:
             with np.errstate(all="ignore"):
                 from_view = _run(f, [*arrays[:i], view, *arrays[i + 1 :]], dy)
                 from_copy = _run(f, [*arrays[:i], np.array(view), *arrays[i + 1 :]], dy)
-            pairs = zip(
-                [from_view[0], *from_view[1]], [from_copy[0], *from_copy[1]], strict=True
-            )
+            pairs = zip([from_view[0], *from_view[1]], [from_copy[0], *from_copy[1]], strict=True)
             for a, b in pairs:
                 if a is not None and not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
                     raise GradcheckError(

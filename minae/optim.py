@@ -23,7 +23,7 @@ class Optimizer:
         if lr < 0:
             raise ValueError(f"the learning rate is at least 0, not {lr}")
         self.lr = lr
-        self.steps = 0
+        self.steps = np.zeros(len(self.parameters), np.int64)  # one may get gradients later
         self.state = {
             f"{i}.{name}": np.zeros_like(p.data)
             for i, p in enumerate(self.parameters)
@@ -37,19 +37,19 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        self.steps += 1
         for i, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
+                self.steps[i] += 1
                 states = [self.state[f"{i}.{name}"] for name in self.state_names]
-                self.update(parameter.data, parameter.grad.data, *states)
+                self.update(parameter.data, parameter.grad.data, int(self.steps[i]), *states)
 
-    def update(self, x, dx, *states) -> None:
-        """Change one parameter's array x, and its states, in place."""
+    def update(self, x, dx, step: int, *states) -> None:
+        """Change one parameter's array x, and its states, in place; its first step is step 1."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, as arrays by name."""
-        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **self.state}
+        return {"lr": np.array(self.lr), "steps": self.steps, **self.state}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Take over what state_dict returned.
@@ -59,19 +59,20 @@ class Optimizer:
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"the state is not that of {type(self).__name__} on these parameters")
-        for name, value in self.state.items():
+        own = self.state_dict()
+        for name, value in own.items():
             if (shape := np.shape(state[name])) != value.shape:
                 raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
-        self.lr, self.steps = float(state["lr"]), int(state["steps"])
-        for name, value in self.state.items():
+        self.lr = float(state["lr"])
+        for name, value in own.items():
             value[...] = state[name]
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent, x -= lr · v with the velocity v = momentum · v + dx.
 
-    Without momentum v is dx. With nesterov, x moves by dx + momentum · v, the gradient plus where the
-    velocity will go next (Sutskever et al. 2013). weight_decay · x is added to dx first.
+    Without momentum v is dx. With nesterov, x moves by dx + momentum · v, the gradient plus where
+    the velocity will go next (Sutskever et al. 2013). weight_decay · x is added to dx first.
     """
 
     state_names = ("velocity",)
@@ -89,7 +90,7 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
         super().__init__(parameters, lr)
 
-    def update(self, x, dx, velocity) -> None:
+    def update(self, x, dx, step, velocity) -> None:
         """Take one step."""
         if self.weight_decay:
             dx = dx + self.weight_decay * x
@@ -125,10 +126,12 @@ class Adam(Optimizer):
         super().__init__(parameters, lr)
         self._scratch = np.empty_like(max((p.data for p in self.parameters), key=np.size)).ravel()
 
-    def update(self, x, dx, exp_avg, exp_avg_sq) -> None:
+    def update(self, x, dx, step, exp_avg, exp_avg_sq) -> None:
         """Take one step. A scratch array holds what lies between, so that nothing is allocated."""
         beta1, beta2 = self.betas
-        scratch = self._scratch[: x.size].reshape(x.shape).astype(x.dtype, copy=False)
+        scratch = self._scratch[: x.size].reshape(x.shape)
+        if scratch.dtype != x.dtype:
+            scratch = np.empty_like(x)
         dx = self.decay(x, dx)
         exp_avg *= beta1
         exp_avg += np.multiply(dx, 1 - beta1, out=scratch)
@@ -136,10 +139,10 @@ class Adam(Optimizer):
         np.multiply(dx, dx, out=scratch)
         exp_avg_sq += np.multiply(scratch, 1 - beta2, out=scratch)
         np.sqrt(exp_avg_sq, out=scratch)
-        scratch /= math.sqrt(1 - beta2**self.steps)
+        scratch /= math.sqrt(1 - beta2**step)
         scratch += self.eps
         np.divide(exp_avg, scratch, out=scratch)
-        x -= np.multiply(scratch, self.lr / (1 - beta1**self.steps), out=scratch)
+        x -= np.multiply(scratch, self.lr / (1 - beta1**step), out=scratch)
 
     def decay(self, x, dx):
         """Apply weight decay: here through the gradient."""
@@ -203,7 +206,9 @@ class CosineAnnealingLR(Schedule):
     def lr_at(self, count: int) -> float:
         """Return the learning rate after `count` steps; eta_min from T_max on."""
         progress = min(count / self.T_max, 1.0)
-        return self.eta_min + (self.base_lr - self.eta_min) * 0.5 * (1 + math.cos(math.pi * progress))
+        return self.eta_min + (self.base_lr - self.eta_min) * 0.5 * (
+            1 + math.cos(math.pi * progress)
+        )
 
 
 class StepLR(Schedule):

@@ -32,8 +32,7 @@ DPI, MAX_PAIRS, MAX_POINTS = 150, 10, 5000
 _styled = style.context(  # a decorator: matplotlib's defaults and these, only within the function
     dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK)
     | dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED)
-    | dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.formatter.useoffset"), False)
-    | {"axes.formatter.limits": (-7, 7)},
+    | dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     after_reset=True,
 )
 
@@ -64,7 +63,7 @@ def reconstructions(originals, reconstructed, corrupted=None, title: str | None 
     images = np.concatenate([x[:columns] for x in rows.values()])
     axes = _draw_tiles(images, len(rows), columns, title, left=1.25)
     height = axes.get_ylim()[0] / len(rows)  # the y axis points down
-    axes.set_yticks((np.arange(len(rows)) + 0.5) * height, list(rows))
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * height, rows)
     axes.tick_params(left=False)
     return axes.figure
 
@@ -92,11 +91,12 @@ def latent_grid(images, rows: int, columns: int, z1=(-2, 2), z2=(-2, 2), title=N
     images = images.reshape(rows, columns, *images.shape[1:])[::-1].reshape(images.shape)
     walks = np.linspace(*z1, columns), np.linspace(*z2, rows)
     extent = [*_edges(walks[0]), *_edges(walks[1])]
+    locator = MaxNLocator(7, steps=[1, 2, 5, 10])
     axes = _draw_tiles(images, rows, columns, title, extent, "$z_2$", left=0.6, bottom=0.6)
     axes.set_xlabel("$z_1$")
     for axis, walk in zip((axes.xaxis, axes.yaxis), walks, strict=True):
-        ticks = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(walk.min(), walk.max())
-        axis.set_ticks([tick for tick in ticks if walk.min() <= tick <= walk.max()])
+        ticks = locator.tick_values(walk.min(), walk.max()) if len(walk) > 1 else walk
+        axis.set_ticks(ticks[(ticks > walk.min() - 1e-9) & (ticks < walk.max() + 1e-9)])
     return axes.figure
 
 
@@ -109,20 +109,19 @@ def latent_plane(codes, labels=None, title: str | None = None) -> Figure:
     draws all codes in one colour.
     """
     codes = np.asarray(codes)
-    if codes.ndim != 2 or len(codes) == 0 or codes.shape[1] < 2:
-        raise ValueError(f"codes must be (N, D) with N >= 1 and D >= 2, not {codes.shape}")
-    if not np.isfinite(codes).all():
-        raise ValueError(f"codes {codes.shape} must be finite, but hold nan or infinity")
+    if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] < 2 or not np.isfinite(codes).all():
+        raise ValueError(f"codes must be (N, D), N >= 1, D >= 2, and finite, not {codes.shape}")
+    palette = [BLUE] if labels is None else COLOURS
     labels = np.full(len(codes), "") if labels is None else np.asarray(labels)
     if labels.shape != (len(codes),):
         raise ValueError(f"labels must be ({len(codes)},), one for each code, not {labels.shape}")
     points, xlabel, ylabel = _plane(codes)
-    axes = _axes(5.6, 5.6, title, ylabel, left=0.8, bottom=0.6)
+    axes = _axes(5.6, 5.6, title, ylabel, left=0.85, bottom=0.6, right=0.35)
     axes.set(xlabel=xlabel, adjustable="datalim", aspect="equal")
     names, index = np.unique(labels, return_inverse=True)
     # A digit keeps its colour in a figure that lacks other digits.
     numbers = names if names.dtype.kind in "iu" else np.arange(len(names))
-    colours = np.array([to_rgb(COLOURS[k % len(COLOURS)] if any(names) else BLUE) for k in numbers])
+    colours = np.array([to_rgb(palette[k % len(palette)]) for k in numbers])
     order = np.random.default_rng(0).permutation(len(points))[:MAX_POINTS]  # no class lies on top
     axes.scatter(*points[order].T, s=9, c=colours[index[order]], alpha=0.6, linewidths=0)
     medians = np.array([np.median(points[index == k], axis=0) for k in range(len(names))])
@@ -135,32 +134,32 @@ def learning_curves(history: list[dict], baselines=None, title=None, ylabel="los
     """Draw training and validation loss over epochs, with their last values at the lines' ends.
 
     history is what `minae.train.fit` returns: dicts with `epoch` and `train_loss`, and perhaps
-    `validation_loss`; other keys are left alone. baselines, a dict of losses by name, become dashed
-    lines. ylabel says what the loss is, and its unit.
+    `validation_loss`; other keys, and losses that are not finite, are left out. baselines, a dict
+    of losses by name, become dashed lines. ylabel says what the loss is, and its unit.
     """
-    if not history:
-        raise ValueError("history is empty (0 epochs): there is no loss to draw")
-    first, last = history[0]["epoch"], history[-1]["epoch"]
+    if not any(np.isfinite(record.get("train_loss", np.nan)) for record in history):
+        raise ValueError(f"a history of {len(history)} epochs has no finite train_loss to draw")
+    last = history[-1]["epoch"]
+    first = min(history[0]["epoch"], last - 1)  # after one epoch, the axis starts before it
     lines = [
         ([(first, value), (last, value)], name, MUTED, {"linestyle": (0, (5, 3)), "linewidth": 1.2})
         for name, value in (baselines or {}).items()
     ]
     for name, colour in (("train", BLUE), ("validation", RED)):
         key = f"{name}_loss"
-        curve = [(record["epoch"], record[key]) for record in history if key in record]
+        curve = [(r["epoch"], r[key]) for r in history if np.isfinite(r.get(key, np.nan))]
         look = {"marker": "o" if len(curve) <= 30 else None, "markersize": 4, "linewidth": 2}
         lines += [(curve, name, colour, look)] if curve else []
     texts = [f"{name} {_number(curve[-1][1])}" for curve, name, _, _ in lines]
-    right = 0.5 + max(map(_width, texts))
-    axes = _axes(5.6, 3.4, title, ylabel, left=0.85, bottom=0.6, right=right)
+    axes = _axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=0.5 + max(map(_width, texts)))
     for curve, _, colour, look in lines:
         axes.plot(*zip(*curve, strict=True), color=colour, **look)
-    first = min(first, last - 1)  # after one epoch, the axis starts before it
     pad = 0.03 * (last - first)
     axes.set(xlabel="epoch", xlim=(first - pad, last + pad))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-    _name_ends(axes, [curve[-1] for curve, *_ in lines], texts, [line[2] for line in lines])
+    ends = [(last, curve[-1][1]) for curve, *_ in lines]
+    _name_ends(axes, ends, texts, [colour for _, _, colour, _ in lines])
     return axes.figure
 
 
@@ -176,7 +175,7 @@ def bars(values: dict[str, float], ylabel: str, title: str | None = None) -> Fig
     drawn = axes.bar(range(len(names)), heights, width=0.62, color=BLUE)
     axes.bar_label(drawn, [_number(height) for height in heights], padding=3, fontweight="bold")
     axes.set_xticks(range(len(names)), names)
-    axes.margins(x=0.1, y=0.12)
+    axes.set(xlim=(-0.5, len(names) - 0.5), ymargin=0.12)
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.spines.bottom.set_visible(False)
     axes.tick_params(bottom=False)
@@ -200,13 +199,15 @@ def _axes(width, height, title, ylabel=None, left=0.15, bottom=0.15, right=0.15)
     words = textwrap.wrap(title or "", int((total - 0.3) * 8.5))  # bold characters to the inch
     top = 0.15 + (0.13 + 0.2 * len(words) if words else 0) + (0.25 if ylabel else 0)
     pixels = np.round(np.array([total, bottom + height + top, left, bottom, width, height]) * DPI)
-    size = pixels[:2] / DPI
-    figure = Figure(figsize=size, dpi=DPI)
-    x, y = 0.15 / size[0], 1 - 0.13 / size[1]
-    figure.text(x, y, "\n".join(words), va="top", fontsize=12, fontweight="bold")
+    figure = Figure(figsize=pixels[:2] / DPI, dpi=DPI)
+    x, y = (0.15, 0.13) / figure.get_size_inches()
+    figure.text(x, 1 - y, "\n".join(words), va="top", fontsize=12, fontweight="bold")
     if ylabel:  # upright, above its axis: easier to read, and clear of long tick labels
-        figure.text(x, (bottom + height + 0.12) / size[1], ylabel)
-    return figure.add_axes(pixels[2:] / np.tile(pixels[:2], 2))
+        figure.text(x, (bottom + height + 0.12) / figure.get_figheight(), ylabel)
+    axes = figure.add_axes(pixels[2:] / np.tile(pixels[:2], 2))
+    axes.xaxis.set_major_formatter("{x:g}")  # each tick says all: no factor in a corner
+    axes.yaxis.set_major_formatter("{x:g}")
+    return axes
 
 
 def _draw_tiles(images, rows, columns, title, extent=None, ylabel=None, **margins) -> Axes:
@@ -220,10 +221,9 @@ def _draw_tiles(images, rows, columns, title, extent=None, ylabel=None, **margin
     picture = picture[: rows * (H + gap) - gap, : columns * (W + gap) - gap]
     # Figure pixels to an image pixel: a whole number, unless the images are larger than their tile.
     scale = np.clip(1200 / max(rows, columns), 24, 168) / max(H, W)
-    scale = np.floor(scale) if scale >= 1 else scale
+    scale, sharp = (np.floor(scale), "nearest") if scale >= 1 else (scale, "antialiased")
     height, width = np.array(picture.shape[:2]) * scale / DPI
     axes = _axes(width, height, title, ylabel, **margins)
-    sharp = "nearest" if scale >= 1 else "antialiased"
     axes.imshow(picture, interpolation=sharp, extent=extent, aspect="auto")
     axes.spines[:].set_visible(False)
     axes.set(xticks=[], yticks=[])

@@ -40,8 +40,13 @@ class Bar(Silent):
     """A bar over all batches, with the running loss and samples per second; epochs scroll above."""
 
     def __init__(self, total: int, done: int):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -50,7 +55,9 @@ class Bar(Silent):
             TimeRemainingColumn(),
             TextColumn("loss {task.fields[loss]:.4f}  {task.fields[rate]:,.0f} samples/s"),
         )
-        self._task = self._progress.add_task("training", total=total, completed=done, loss=0, rate=0)
+        self._task = self._progress.add_task(
+            "training", total=total, completed=done, loss=0, rate=0
+        )
         self._start, self._samples = time.perf_counter(), 0
 
     def __enter__(self):

@@ -1,9 +1,9 @@
 """A run: a model trained on a dataset, with all that came of it in one folder.
 
-    last.safetensors    all that it takes to go on training
-    best.safetensors    the weights with the lowest validation loss
-    metrics.json        command, settings, seconds, and the final figures by name
-    *.png               learning curves, reconstructions
+last.safetensors    all that it takes to go on training
+best.safetensors    the weights with the lowest validation loss
+metrics.json        command, settings, seconds, and the final figures by name
+*.png               learning curves, reconstructions
 """
 
 import inspect
@@ -30,7 +30,7 @@ SCHEDULES = ("constant", "cosine", "step")
 
 @dataclass
 class Settings:
-    """Everything that decides how a run ends. Two runs with equal settings end bit for bit alike."""
+    """All that decides how a run ends: runs with equal settings end bit for bit alike."""
 
     model: str
     data: str = "mnist5k"
@@ -79,7 +79,7 @@ def build_model(name: str, options: dict, image_shape: tuple[int, int, int]) -> 
     for option in options:
         if option not in accepted:
             flag = "--" + option.replace("_", "-")
-            raise InputError(f"{flag} is no option of the model {name!r}; it has {_flags(accepted)}")
+            raise InputError(f"{flag} is no option of model {name!r}, which has {_flags(accepted)}")
     pixels = math.prod(image_shape)
     if "sizes" in accepted:
         default = [512, 256, 32] if name == "dense" else [400, 20]
@@ -117,6 +117,7 @@ def train_run(
     dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
     manual_seed(settings.seed)
     model = build_model(settings.model, settings.model_options, dataset.image_shape)
+    model.start_at_mean(dataset.train.images)
     optimizer = _optimizer(settings, model)
     corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
     if corrupt:  # an unfitting mask is refused here, before anything is written
@@ -185,7 +186,7 @@ def load_run(folder: Path) -> tuple[Autoencoder, dict]:
         InputError: the folder holds no run.
     """
     if not (folder / "best.safetensors").is_file():
-        raise InputError(f"{folder} holds no run (no best.safetensors); make one with `minae train`")
+        raise InputError(f"{folder} holds no trained model; make one with `minae train`")
     return models.load(folder / "best.safetensors")
 
 
@@ -196,7 +197,9 @@ def load_data_for(metadata: dict, data: str | None) -> Dataset:
         InputError: the images have another shape than those that the model was trained on.
     """
     settings = metadata["settings"]
-    dataset = load(data or settings["data"], seed=settings["seed"], validation=settings["validation"])
+    dataset = load(
+        data or settings["data"], seed=settings["seed"], validation=settings["validation"]
+    )
     expected = tuple(metadata["image_shape"])
     if dataset.image_shape != expected:
         raise InputError(

@@ -1,7 +1,7 @@
 """The Tensor: an array, its gradient, and the operation that made it.
 
 The arithmetic (`x + y`, `x.sum()`, `x[0]`) is written in `minae.ops`, where each function that is
-also a method says so with `@method`. What stands here is what a tensor is, not what one does with it.
+also a method says so with `@method`. What stands here is what a tensor is, not what it can do.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ KINDS = "fiub"  # floats, signed and unsigned integers, booleans
 
 
 def method(*names: str):
-    """Decorate a function so that it is a method of Tensor too, under `names` or else its own name."""
+    """Make the function below a method of Tensor too, under `names` or else its own name."""
 
     def attach(function):
         for name in names or (function.__name__,):
@@ -93,7 +93,7 @@ class Tensor:
         return self
 
     def retain_grad(self) -> None:
-        """Keep this tensor's gradient in `.grad` at the next backward(), though it is not a leaf."""
+        """Keep this tensor's gradient in `.grad` at the next backward(), though it is no leaf."""
         if self.grad_fn is not None:
             self.grad_fn.retain_grad_of(self)
 

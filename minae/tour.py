@@ -60,9 +60,9 @@ def _tour_dense(out: Path, dataset: Dataset, figures: list) -> None:
         (
             "error.png",
             "32 numbers instead of 784",
-            f"Both squeeze each unseen digit into 32 numbers and draw it again. PCA, the best linear"
-            f" map, is off by {pca:.2f} per digit (squared error, summed over its pixels, each from"
-            f" 0 to 1); the autoencoder by {error:.2f}.",
+            "Both squeeze each unseen digit into 32 numbers and draw it again. PCA, the best linear"
+            f" map, is off by {pca:.2f} per digit (squared error, summed over its pixels, each"
+            f" from 0 to 1); the autoencoder by {error:.2f}.",
         )
     )
     images = dataset.test.images[:10]
@@ -97,8 +97,8 @@ def _tour_vae(out: Path, figures: list) -> None:
         (
             "samples.png",
             "Digits that nobody wrote",
-            "The variational autoencoder decodes random numbers. On unseen digits its evidence lower"
-            f" bound is {elbo:.1f} nats; trained on all 60,000 digits of MNIST it reaches about -105.",
+            "The variational autoencoder decodes random numbers. On unseen digits its evidence"
+            f" lower bound is {elbo:.1f} nats; trained on all of MNIST it reaches about -105.",
         )
     )
     samples = model.sample(100).numpy().reshape(-1, 1, 28, 28)
@@ -140,9 +140,7 @@ def pca_squared_error(dataset: Dataset, components: int) -> float:
     """Return PCA's squared error per test image, fitted to the training images."""
     from sklearn.decomposition import PCA
 
-    train, test = (
-        part.images.reshape(len(part), -1) for part in (dataset.train, dataset.test)
-    )
+    train, test = (part.images.reshape(len(part), -1) for part in (dataset.train, dataset.test))
     pca = PCA(components, random_state=0).fit(train)
     return float(((pca.inverse_transform(pca.transform(test)) - test) ** 2).sum(axis=1).mean())
 
@@ -159,8 +157,8 @@ def _page(figures: list[tuple[str, str, str]]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>minae: the tour</title>
 <style>
-  body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.5 system-ui, sans-serif;
-         color: #222; background: #fff }}
+  body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff;
+         font: 1.05rem/1.5 system-ui, sans-serif }}
   section {{ margin: 2.5rem 0 }}
   h2 {{ margin-bottom: 0.2rem }}
   img {{ max-width: 100% }}

@@ -1,7 +1,7 @@
 """The training loop: batches, steps, figures, checkpoints, and going on after an interruption.
 
 A model to train has `loss(*batch)`, a scalar tensor, and may have `metrics(*batch)`, a dict of
-figures per sample with "loss" among them. A batch is one row-slice of each training array, and, with
+figures per sample with "loss" among them. A batch is some rows of each training array, and, with
 `corrupt`, the corrupted first array followed by the clean one.
 """
 
@@ -92,8 +92,12 @@ def fit(
     return run.history
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report) -> float:
-    """Take one step per batch; return the mean loss per sample."""
+    """Take one step per batch; return the mean loss per sample.
+
+    NumPy's warnings are off: a loss that overflows is reported here, once and in plain words.
+    """
     model.train()
     total = 0.0
     for arrays in loader.epoch(epoch):

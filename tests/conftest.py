@@ -1,7 +1,33 @@
 """Settings that every test shares."""
 
+import numpy as np
+import pytest
 from hypothesis import settings
+
+from minae.autograd import Op
 
 # derandomize: the same examples on every run, so a failure is never a matter of luck
 settings.register_profile("minae", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("minae")
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch as the second opinion; without it, the tests that ask for it are skipped."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    return torch
+
+
+@pytest.fixture
+def make_op():
+    """Define operations for one test, the sum of two inputs by default; then forget them."""
+    before = set(Op.registry)
+
+    def make(backward, forward=lambda op, *arrays: np.add(*arrays), name="Plus"):
+        body = {"forward": forward} | ({"backward": backward} if backward else {})
+        return type(name, (Op,), body)
+
+    yield make
+    for name in set(Op.registry) - before:
+        del Op.registry[name]

@@ -65,7 +65,7 @@ def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = No
     Raises InputError if the dataset is unknown, cannot be downloaded or read, has fewer than 3
     images, or has no more images to train on than `validation`.
     """
-    if isinstance(name_or_path, str) and name_or_path in _NAMED:
+    if name_or_path in _NAMED:  # a Path is equal to no name
         name = name_or_path
         loaded = _NAMED[name](name)
     else:

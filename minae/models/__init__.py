@@ -48,7 +48,9 @@ def load(path: str | Path) -> tuple[Autoencoder, dict]:
     """
     arrays, metadata = checkpoint.load(path)
     if metadata.get("model") not in MODELS:
-        raise InputError(f"{path}: model {metadata.get('model')!r} is not one of {', '.join(MODELS)}")
+        raise InputError(
+            f"{path}: model {metadata.get('model')!r} is not one of {', '.join(MODELS)}"
+        )
     model = MODELS[metadata["model"]](**metadata["config"])
     try:
         model.load_state_dict(checkpoint.subset(arrays, "model."))

@@ -1,7 +1,7 @@
 """Plain autoencoders: squeeze through a narrow code, and make the output equal the input."""
 
 from minae import nn, ops
-from minae.models.base import Autoencoder, check_choice, check_sizes, mlp
+from minae.models.base import Autoencoder, check_choice, check_sizes, initialise, mlp
 from minae.models.conv import conv_decoder, conv_encoder
 from minae.tensor import Tensor
 
@@ -15,7 +15,9 @@ class _PlainAutoencoder(Autoencoder):
     is the reconstruction itself.
     """
 
-    loss_name: str
+    def __init__(self, loss: str):
+        check_choice("loss", loss, LOSSES)
+        self.has_logits = loss == "bce"
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the code (N, Z) of each input."""
@@ -25,17 +27,12 @@ class _PlainAutoencoder(Autoencoder):
         """Return the code (N, Z) of each input."""
         return self.encode(x)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the reconstruction that belongs to codes (N, Z)."""
-        output = self.decoder(z)
-        return ops.sigmoid(output) if self.loss_name == "bce" else output
-
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return cross-entropy or squared error, summed over an image, averaged over the batch."""
         target = x if target is None else target
         output = self.decoder(self.encode(x)).reshape(target.shape)
-        losses = {"bce": ops.binary_cross_entropy_with_logits, "mse": ops.mse_loss}
-        return losses[self.loss_name](output, target, reduction="sum") / len(x)
+        loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
+        return loss(output, target, reduction="sum") / len(x)
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss and the squared error per image."""
@@ -62,13 +59,15 @@ class DenseAutoencoder(_PlainAutoencoder):
         self, sizes: list[int], activation: str = "relu", loss: str = "bce", tied: bool = False
     ):
         sizes = check_sizes(sizes)
-        check_choice("loss", loss, LOSSES)
+        super().__init__(loss)
         self.config = {"sizes": sizes, "activation": activation, "loss": loss, "tied": tied}
-        self.loss_name = loss
         self.encoder = nn.Sequential(nn.Flatten(), *mlp(sizes, activation))
         self.decoder = mlp(sizes[::-1], activation)
+        initialise(self.encoder, activation)
         if tied:
             self.decoder = _tie(self.encoder, activation)
+        else:
+            initialise(self.decoder, activation)
 
 
 class TiedLinear(nn.Module):
@@ -113,7 +112,7 @@ class ConvAutoencoder(_PlainAutoencoder):
         convs_per_stage: int = 1,
         loss: str = "bce",
     ):
-        check_choice("loss", loss, LOSSES)
+        super().__init__(loss)
         self.config = {
             "image_shape": list(image_shape),
             "channels": list(channels),
@@ -121,6 +120,7 @@ class ConvAutoencoder(_PlainAutoencoder):
             "convs_per_stage": convs_per_stage,
             "loss": loss,
         }
-        self.loss_name = loss
         self.encoder = conv_encoder(image_shape, channels, convs_per_stage, latent)
         self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
+        initialise(self.encoder, "relu")
+        initialise(self.decoder, "relu")

@@ -1,5 +1,9 @@
 """What all autoencoders share: a code, a decoder's output, and what counts as close."""
 
+from itertools import pairwise
+
+import numpy as np
+
 from minae import nn, ops
 from minae.autograd import no_grad
 from minae.errors import InputError
@@ -15,6 +19,7 @@ class Autoencoder(nn.Module):
     encoder: nn.Module
     decoder: nn.Module
     config: dict
+    has_logits: bool  # the decoder's output becomes pixels through a sigmoid
 
     def codes(self, x: Tensor) -> Tensor:
         """Return the code (N, Z) of each input, without randomness."""
@@ -22,7 +27,8 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return what codes (N, Z) stand for: (N, ...), in the units of the inputs."""
-        raise NotImplementedError
+        output = self.decoder(z)
+        return ops.sigmoid(output) if self.has_logits else output
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction of x, in its shape."""
@@ -41,6 +47,22 @@ class Autoencoder(nn.Module):
         """Return the figures to report for a batch, each a mean per image; "loss" is among them."""
         raise NotImplementedError
 
+    def start_at_mean(self, images: np.ndarray) -> None:
+        """Set the last bias so that training begins with the mean image as every output.
+
+        Otherwise the first epoch goes into learning that most pixels are dark.
+
+        Args:
+            images: the training images (N, ...). A convolutional decoder has one bias a channel.
+        """
+        *_, last = self.decoder
+        axes = (0,) if last.bias.data.size == images[0].size else (0, 2, 3)
+        mean = images.mean(axis=axes).ravel()
+        if self.has_logits:
+            mean = np.clip(mean, 0.001, 0.999)
+            mean = np.log(mean / (1 - mean))
+        last.bias.data[...] = mean
+
     @no_grad()
     def squared_error(self, x: Tensor, target: Tensor | None = None) -> float:
         """Return the squared error of the reconstruction, summed over pixels, mean over images."""
@@ -49,7 +71,7 @@ class Autoencoder(nn.Module):
 
 
 def check_sizes(sizes: list[int]) -> list[int]:
-    """Return the layer sizes as a list. Raises InputError unless there are two or more, all >= 1."""
+    """Return the layer sizes as a list; InputError unless there are two or more, each >= 1."""
     if len(sizes) < 2 or min(sizes) < 1:
         raise InputError(f"sizes {list(sizes)}: give two or more layer sizes, each at least 1")
     return list(sizes)
@@ -61,10 +83,25 @@ def check_choice(name: str, value: str, choices) -> None:
         raise InputError(f"{name} {value!r} is unknown: choose one of {', '.join(choices)}")
 
 
+ZERO_HALF = ("relu", "leaky_relu", "elu", "gelu", "silu")  # activations that pass about half
+
+
+def initialise(network: nn.Sequential, activation: str) -> None:
+    """Draw the weights of a deep network anew so that signals keep their size on the way through.
+
+    The variance is 2 / fan_in before activations that zero about half of their inputs, else
+    1 / fan_in, and always for the last layer. PyTorch's default, 1 / (3 fan_in), lets them fade.
+    """
+    layers = [layer for layer in network if hasattr(layer, "fan_in")]
+    for layer in layers:
+        hidden = layer is not layers[-1]
+        nn.init.kaiming_normal_(layer, 2.0 if hidden and activation in ZERO_HALF else 1.0)
+
+
 def mlp(sizes: list[int], activation: str) -> nn.Sequential:
     """Return linear layers of these sizes with the activation between them, none after the last."""
     check_choice("activation", activation, nn.ACTIVATIONS)
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])

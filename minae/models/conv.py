@@ -1,6 +1,7 @@
 """The convolutional encoder and decoder that the autoencoders share."""
 
 import math
+from itertools import pairwise
 
 from minae import nn
 from minae.errors import InputError
@@ -28,18 +29,19 @@ def conv_encoder(image_shape, channels, convs_per_stage: int, out_features: int)
     """Return the network from images (N, C, H, W) to (N, out_features)."""
     shapes = stage_shapes(image_shape, channels)
     layers = []
-    for (c_in, _, _), (c_out, _, _) in zip(shapes, shapes[1:], strict=False):
+    for (c_in, _, _), (c_out, _, _) in pairwise(shapes):
         layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
         for _ in range(convs_per_stage - 1):
             layers += [nn.Conv2d(c_out, c_out, 3, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(math.prod(shapes[-1]), out_features))
+    layers += [nn.Flatten(), nn.Linear(math.prod(shapes[-1]), out_features)]
+    return nn.Sequential(*layers)
 
 
 def conv_decoder(image_shape, channels, convs_per_stage: int, in_features: int) -> nn.Sequential:
     """Return the network from (N, in_features) to images (N, C, H, W), without last activation."""
     shapes = stage_shapes(image_shape, channels)[::-1]
     layers = [nn.Linear(in_features, math.prod(shapes[0])), nn.ReLU(), nn.Unflatten(1, shapes[0])]
-    for (c_in, _, _), (c_out, h, w) in zip(shapes, shapes[1:], strict=False):
+    for (c_in, _, _), (c_out, h, w) in pairwise(shapes):
         for _ in range(convs_per_stage - 1):
             layers += [nn.Conv2d(c_in, c_in, 3, padding=1), nn.ReLU()]
         # with stride 2 and padding 1, a kernel of 4 gives an even size, one of 3 an odd size

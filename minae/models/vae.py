@@ -23,8 +23,8 @@ LIKELIHOODS = ("bernoulli", "gaussian")
 class _VariationalAutoencoder(Autoencoder):
     """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
 
-    The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the mean,
-    with one variance for all pixels, learned along (Rybkin et al. 2021).
+    The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
+    mean, with one variance for all pixels, learned along (Rybkin et al. 2021).
     """
 
     def __init__(self, latent: int, likelihood: str, beta: float):
@@ -32,8 +32,17 @@ class _VariationalAutoencoder(Autoencoder):
         if beta < 0:
             raise InputError(f"beta weighs the KL term and is at least 0, not {beta}")
         self.latent, self.likelihood, self.beta = latent, likelihood, beta
+        self.has_logits = likelihood == "bernoulli"
         if likelihood == "gaussian":
             self.log_var = nn.Parameter(np.zeros((), np.float32))
+
+    def _start_narrow(self) -> None:
+        """Begin with a σ of 0.2 in q(z|x), so that codes tell images apart from the first step.
+
+        With σ = 1 the noise drowns them, and the decoder learns to ignore z before it is of use.
+        """
+        *_, last = self.encoder
+        last.bias.data[self.latent :] -= 3
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log_var of q(z|x), each (N, Z)."""
@@ -42,11 +51,6 @@ class _VariationalAutoencoder(Autoencoder):
     def codes(self, x: Tensor) -> Tensor:
         """Return the mean of q(z|x), (N, Z)."""
         return self.encode(x)[0]
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the mean of p(x|z) for latents (N, Z)."""
-        output = self.decoder(z)
-        return ops.sigmoid(output) if self.likelihood == "bernoulli" else output
 
     def negative_log_likelihood(self, z: Tensor, target: Tensor, reduction: str) -> Tensor:
         """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
@@ -138,6 +142,7 @@ class VAE(_VariationalAutoencoder):
         *hidden, latent = sizes
         self.encoder = nn.Sequential(nn.Flatten(), *mlp([*hidden, 2 * latent], activation))
         self.decoder = mlp(sizes[::-1], activation)
+        self._start_narrow()
 
 
 class ConvVAE(_VariationalAutoencoder):
@@ -175,3 +180,4 @@ class ConvVAE(_VariationalAutoencoder):
         }
         self.encoder = conv_encoder(image_shape, channels, convs_per_stage, 2 * latent)
         self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
+        self._start_narrow()

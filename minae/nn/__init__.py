@@ -1,5 +1,6 @@
 """Layers. Names, arguments, state-dict keys and layouts are those of torch.nn."""
 
+from minae.nn import init
 from minae.nn.layers import (
     BatchNorm1d,
     BatchNorm2d,
@@ -57,4 +58,5 @@ __all__ = [
     "Tanh",
     "Unflatten",
     "Upsample",
+    "init",
 ]

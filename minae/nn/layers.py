@@ -1,4 +1,6 @@
-"""Layers that own parameters. Initial values are drawn as PyTorch's are: U(-1/√fan_in, 1/√fan_in)."""
+"""Layers that own parameters, drawn at first as PyTorch does: from U(-1/√fan_in, 1/√fan_in)."""
+
+import math
 
 import numpy as np
 
@@ -14,6 +16,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True):
         bound = init.fan_in_bound(in_features)
+        self.fan_in = in_features
         self.weight = init.uniform((out_features, in_features), bound)
         self.bias = init.uniform((out_features,), bound) if bias else None
 
@@ -42,7 +45,8 @@ class Conv2d(Module):
         bias: bool = True,
     ):
         shape = (out_channels, in_channels // groups, *pair(kernel_size))
-        bound = init.fan_in_bound(int(np.prod(shape[1:])))
+        self.fan_in = math.prod(shape[1:])
+        bound = init.fan_in_bound(self.fan_in)
         self.weight = init.uniform(shape, bound)
         self.bias = init.uniform((out_channels,), bound) if bias else None
         self.stride, self.padding, self.dilation = stride, padding, dilation
@@ -79,7 +83,9 @@ class ConvTranspose2d(Module):
         dilation=1,
     ):
         shape = (in_channels, out_channels // groups, *pair(kernel_size))
-        bound = init.fan_in_bound(int(np.prod(shape[1:])))
+        # stride s spreads the kernel: an output gets 1 / s of its taps along each dimension
+        self.fan_in = in_channels // groups * math.prod(shape[2:]) / math.prod(pair(stride))
+        bound = init.fan_in_bound(math.prod(shape[1:]))
         self.weight = init.uniform(shape, bound)
         self.bias = init.uniform((out_channels,), bound) if bias else None
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
@@ -158,7 +164,9 @@ class LayerNorm(Module):
     """Normalise over the last dimensions, then scale and shift."""
 
     def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.normalized_shape, self.eps = shape, eps
         self.weight = Parameter(np.ones(shape, np.float32))
         self.bias = Parameter(np.zeros(shape, np.float32))

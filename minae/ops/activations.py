@@ -94,7 +94,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 class GELU(Op):
-    """x Φ(x), with Φ the normal distribution function (Hendrycks & Gimpel 2016), not its tanh fit."""
+    """x Φ(x), Φ being the normal distribution function itself (Hendrycks & Gimpel 2016)."""
 
     def forward(self, x):
         cdf = 0.5 * (1 + self.kernels.erf(x * 0.5**0.5))

@@ -1,8 +1,8 @@
 """Arithmetic and comparison of two operands, entry by entry, with broadcasting.
 
-Shapes broadcast as in NumPy; what was broadcast forward is summed backward (`unbroadcast`). A Python
-number takes the dtype of the tensor it meets. Between an integer and a float tensor, the float's
-dtype wins.
+Shapes broadcast as in NumPy; what was broadcast forward is summed backward (`unbroadcast`). A
+Python number takes the dtype of the tensor it meets. Between an integer and a float tensor, the
+float's dtype wins.
 """
 
 import numbers
@@ -180,7 +180,7 @@ class Pow(Op):
 
 
 @method("__pow__")
-def pow(x, y) -> Tensor:  # noqa: A001
+def pow(x, y) -> Tensor:
     """Return x to the power of y."""
     return Pow.apply(*operands(x, y))
 

@@ -1,4 +1,4 @@
-"""Attention: every query takes the average of the values, weighted by how well their keys match it."""
+"""Attention: every query gets the mean of the values, weighted by how well their keys match."""
 
 import math
 
@@ -65,9 +65,13 @@ def scaled_dot_product_attention(
         ValueError: the shapes do not go together (names them), or both kinds of mask are given.
     """
     *batch, length, features = query.shape
-    if key.shape[:-2] != tuple(batch) or key.shape[-1] != features or value.shape[:-1] != key.shape[:-1]:
+    if (
+        key.shape[:-2] != tuple(batch)
+        or key.shape[-1] != features
+        or value.shape[:-1] != key.shape[:-1]
+    ):
         raise ValueError(
-            "attention: query (..., L, E), key (..., S, E) and value (..., S, V) do not go together:"
+            "attention: query (..., L, E), key (..., S, E), value (..., S, V) do not go together:"
             f" {query.shape}, {key.shape}, {value.shape}"
         )
     if is_causal and attn_mask is not None:

@@ -1,13 +1,13 @@
 """Convolution and its mirror image, transposed convolution.
 
-The three passes of a convolution are the same loop over windows: forward multiplies each window of x
-with the weight, `dx` adds the weight back onto each window, `dweight` adds up the windows themselves.
-A transposed convolution is the same three passes with forward and `dx` exchanged.
+The three passes of a convolution are the same loop over windows: forward multiplies each window of
+x with the weight, `dx` adds the weight back onto each window, `dweight` adds up the windows. A
+transposed convolution is the same three passes with forward and `dx` exchanged.
 """
 
 from minae.autograd import Op
 from minae.kernels import shapes
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 def pair(value) -> tuple[int, int]:
@@ -60,7 +60,7 @@ def conv2d(
         x: (N, C, H, W)
         weight: (O, C / groups, KH, KW)
         bias: (O,) or None
-        stride: step between windows; this, padding and dilation are an int or a (height, width) pair.
+        stride: step between windows; like padding and dilation, an int or a (height, width) pair.
         padding: zeros added on each side.
         dilation: distance between the entries that a kernel touches.
         groups: cut C and O into so many parts that see only each other.
@@ -205,13 +205,13 @@ def _pool_examples(rng):
 
 
 def max_pool2d(x: Tensor, kernel_size, stride=None, padding=0) -> Tensor:
-    """Return the largest entry of each window of x (N, C, H, W). `stride` defaults to kernel_size."""
+    """Return the largest entry of each window of x (N, C, H, W); stride None is kernel_size."""
     window = {"kernel_size": pair(kernel_size), "stride": pair(stride or kernel_size)}
     return MaxPool2d.apply(x, **window, padding=pair(padding))
 
 
 def avg_pool2d(x: Tensor, kernel_size, stride=None, padding=0) -> Tensor:
-    """Return the mean of each window of x (N, C, H, W). `stride` defaults to kernel_size."""
+    """Return the mean of each window of x (N, C, H, W); stride None is kernel_size."""
     window = {"kernel_size": pair(kernel_size), "stride": pair(stride or kernel_size)}
     return AvgPool2d.apply(x, **window, padding=pair(padding))
 

@@ -53,7 +53,9 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mea
     """
     check_reduction(reduction)
     if np.broadcast_shapes(mean.shape, x.shape, log_var.shape) != x.shape:
-        raise ValueError(f"gaussian_nll: mean {mean.shape} and log_var {log_var.shape} for x {x.shape}")
+        raise ValueError(
+            f"gaussian_nll: mean {mean.shape} and log_var {log_var.shape} for x {x.shape}"
+        )
     losses = GaussianNLL.apply(mean, x, log_var)
     return losses if reduction == "none" else getattr(losses, reduction)()
 

@@ -1,4 +1,4 @@
-"""Picking entries by position. Backward puts gradients back, adding where an entry was picked twice."""
+"""Picking entries by position. Backward puts gradients back, and adds up those of one entry."""
 
 import numpy as np
 
@@ -108,5 +108,7 @@ def embedding(index: Tensor, weight: Tensor) -> Tensor:
     """
     low, high = (index.data.min(), index.data.max()) if index.numel() else (0, 0)
     if low < 0 or high >= len(weight):
-        raise IndexError(f"embedding: indices from {low} to {high}, but weight has {len(weight)} rows")
+        raise IndexError(
+            f"embedding: indices from {low} to {high}, but weight has {len(weight)} rows"
+        )
     return Embedding.apply(weight, index)

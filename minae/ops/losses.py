@@ -1,13 +1,13 @@
 """Losses: how far a prediction is from its target, and the slope of that.
 
-`reduction` is "mean" over all entries, "sum", or "none" for a loss per entry. Each loss computes its
-entries and their slopes; reducing, and scaling the slopes by dy, is the same for all (`_Loss`).
+`reduction` is "mean" over all entries, "sum", or "none" for a loss per entry. Each loss computes
+its entries and their slopes; reducing, and scaling the slopes by dy, is the same for all (`_Loss`).
 """
 
 import numpy as np
 
 from minae.autograd import Op
-from minae.ops.activations import stable_sigmoid, stable_softplus
+from minae.ops.activations import stable_sigmoid
 from minae.ops.arithmetic import operands
 from minae.ops.softmax import log_softmax_array
 from minae.tensor import Tensor
@@ -152,10 +152,11 @@ def binary_cross_entropy(x: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 
 class BCEWithLogitsLoss(_Loss):
-    """log(1 + e^x) - x t, which is BCE of sigmoid(x) without forming the sigmoid; slope σ(x) - t."""
+    """log(1 + e^x) - x t: BCE of sigmoid(x) without forming the sigmoid; the slope is σ(x) - t."""
 
     def entries(self, x, target):
-        return stable_softplus(x) - x * target
+        # summed from the left, so that x - x leaves the small logarithm its digits
+        return np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
 
     def slopes(self, x, target, need_dx, need_dtarget):
         return stable_sigmoid(x) - target, -x if need_dtarget else None
@@ -213,11 +214,13 @@ def cross_entropy(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """
     check_reduction(reduction)
     if x.ndim != 2 or target.shape != x.shape[:1]:
-        raise ValueError(f"cross_entropy: x {x.shape} is not (N, K) for a target (N,) = {target.shape}")
+        raise ValueError(
+            f"cross_entropy: x {x.shape} is not (N, K) for a target (N,) = {target.shape}"
+        )
     if target.is_floating_point():
         raise ValueError(f"cross_entropy: target holds class numbers, integers, not {target.dtype}")
     if target.numel() and not 0 <= target.data.min() <= target.data.max() < x.shape[1]:
         raise ValueError(
-            f"cross_entropy: classes from {target.data.min()} to {target.data.max()} for x {x.shape}"
+            f"cross_entropy: classes {target.data.min()} to {target.data.max()} for x {x.shape}"
         )
     return CrossEntropyLoss.apply(x, target, reduction=reduction)

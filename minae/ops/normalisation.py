@@ -134,7 +134,9 @@ def batch_norm(
     _check_parameters("batch_norm", running_mean, running_var, channels)
     if training:
         if x.numel() <= x.shape[1]:
-            raise ValueError(f"batch_norm: x {x.shape} has one value per channel; the variance needs two")
+            raise ValueError(
+                f"batch_norm: x {x.shape} has one value per channel; the variance needs two"
+            )
         running = None if running_mean is None else (running_mean.data, running_var.data)
         return BatchNorm.apply(x, weight, bias, eps=eps, running=running, momentum=momentum)
     if running_mean is None:

@@ -43,7 +43,7 @@ class Abs(Op):
 
 
 @method("abs", "__abs__")
-def abs(x: Tensor) -> Tensor:  # noqa: A001
+def abs(x: Tensor) -> Tensor:
     """Return |x|."""
     return Abs.apply(x)
 
@@ -164,7 +164,9 @@ class Clip(Op):
     """x limited to [min, max]; no gradient where it was cut."""
 
     def forward(self, x, min, max):
-        self.save((x >= (-np.inf if min is None else min)) & (x <= (np.inf if max is None else max)))
+        self.save(
+            (x >= (-np.inf if min is None else min)) & (x <= (np.inf if max is None else max))
+        )
         return np.clip(x, min, max)
 
     def backward(self, dy):

@@ -54,7 +54,7 @@ class Sum(_Reduction):
 
 
 @method()
-def sum(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # noqa: A001
+def sum(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the sum over `dim`."""
     return Sum.apply(x, dim=dim, keepdim=keepdim)
 
@@ -77,7 +77,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 class Var(_Reduction):
-    """y = Σ (x - mean)² / (n - correction); the mean's own gradient cancels, as Σ (x - mean) = 0."""
+    """y = Σ (x - mean)² / (n - correction). The mean's gradient cancels, as Σ (x - mean) = 0."""
 
     def forward(self, x, dim, keepdim=False, correction=1):
         self._over(x, dim)
@@ -93,7 +93,7 @@ class Var(_Reduction):
 
 @method()
 def var(x: Tensor, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Tensor:
-    """Return the variance over `dim`, dividing by n - correction; nan where that is not positive."""
+    """Return the variance over `dim`, dividing by n - correction; nan if that is not positive."""
     return Var.apply(x, dim=dim, keepdim=keepdim, correction=correction)
 
 
@@ -217,13 +217,15 @@ class ValuesAndIndices(NamedTuple):
 
 def _along(x: Tensor, indices: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
     values = gather(x, dim, unsqueeze(indices, dim))
-    return ValuesAndIndices(values, unsqueeze(indices, dim)) if keepdim else ValuesAndIndices(
-        values.squeeze(dim), indices
+    return (
+        ValuesAndIndices(values, unsqueeze(indices, dim))
+        if keepdim
+        else ValuesAndIndices(values.squeeze(dim), indices)
     )
 
 
 @method()
-def max(x: Tensor, dim: int | None = None, keepdim: bool = False):  # noqa: A001
+def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
     """Return the largest entry; with `dim`, (values, indices) along it.
 
     With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
@@ -232,6 +234,6 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False):  # noqa: A001
 
 
 @method()
-def min(x: Tensor, dim: int | None = None, keepdim: bool = False):  # noqa: A001
+def min(x: Tensor, dim: int | None = None, keepdim: bool = False):
     """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
     return amin(x) if dim is None else _along(x, argmin(x, dim), dim, keepdim)

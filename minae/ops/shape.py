@@ -103,7 +103,9 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     return permute(x, dims)
 
 
-Tensor.T = property(lambda x: permute(x, tuple(reversed(range(x.ndim)))), doc="x, dimensions reversed.")
+Tensor.T = property(
+    lambda x: permute(x, tuple(reversed(range(x.ndim)))), doc="x, dimensions reversed."
+)
 Tensor.mT = property(lambda x: transpose(x, -2, -1), doc="x, its last two dimensions swapped.")
 
 
@@ -128,7 +130,9 @@ def expand(x: Tensor, *shape) -> Tensor:
     """Return x repeated to `shape`; -1 keeps a length. The result is a view: do not write to it."""
     shape = _sizes(shape)
     lengths = (1,) * (len(shape) - x.ndim) + x.shape
-    return Expand.apply(x, shape=tuple(b if a == -1 else a for a, b in zip(shape, lengths, strict=True)))
+    return Expand.apply(
+        x, shape=tuple(b if a == -1 else a for a, b in zip(shape, lengths, strict=True))
+    )
 
 
 class Flip(Op):
@@ -157,7 +161,9 @@ class Pad(Op):
     """A constant border around x."""
 
     def forward(self, x, widths, value):
-        self.save(tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)))
+        self.save(
+            tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
+        )
         return np.pad(x, widths, constant_values=value)
 
     def backward(self, dy):
@@ -179,7 +185,9 @@ def pad(x: Tensor, pad: tuple[int, ...], value: float = 0.0) -> Tensor:
         value: what the border holds.
     """
     if len(pad) % 2 or len(pad) > 2 * x.ndim or (pad and np.min(pad) < 0):
-        raise ValueError(f"pad {pad} needs two widths >= 0 a dimension, for up to {x.ndim} dimensions")
+        raise ValueError(
+            f"pad {pad} needs two widths >= 0 a dimension, for up to {x.ndim} dimensions"
+        )
     pairs = list(zip(pad[::2], pad[1::2], strict=True))[::-1]
     return Pad.apply(x, widths=((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs), value=value)
 

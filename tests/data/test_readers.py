@@ -200,6 +200,13 @@ def test_idx(tmp_path, name, compress):
     assert labels is None
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("A.NPY", npy_bytes(GREY)), ("A.NPZ", npz_bytes(images=GREY))]
+)
+def test_capital_suffixes(tmp_path, name, content):
+    assert_images(read_bytes(tmp_path, name, content)[0], GREY[:, None])
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.npy: cannot be read \(No such file"):
         read_images(tmp_path / "nowhere.npy")

@@ -196,10 +196,11 @@ def test_unknown_name(cache):
         fetch("mnits")
 
 
-def test_missing_package(cache, monkeypatch):
-    source = Source("lost", "nothing", package="minae_no_such_package", package_file="a.csv")
+@pytest.mark.parametrize("package", ["minae_no_such_package", "numpy"])
+def test_missing_package_file(cache, monkeypatch, package):
+    source = Source("lost", "nothing", package=package, package_file="a.csv")
     monkeypatch.setitem(SOURCES, "lost", source)
-    with pytest.raises(InputError, match=r"lost needs the file a\.csv of the package minae_no"):
+    with pytest.raises(InputError, match=rf"lost needs the file a\.csv of the package {package}"):
         fetch("lost")
     assert status_of("lost").location is None
 

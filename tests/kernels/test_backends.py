@@ -8,12 +8,14 @@ import inspect
 from dataclasses import dataclass
 from unittest import mock
 
-import minae.kernels
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from minae.kernels import backend_of, cpu, cpu_conv, reference, use_backend
+
+import minae.kernels
+from minae.kernels import backend_of, cpu, reference, use_backend
+from minae.kernels.cpu import conv as cpu_conv
 
 BACKENDS = {"reference": reference, "cpu": cpu}
 FUNCTIONS = (

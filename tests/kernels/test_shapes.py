@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from minae.kernels import shapes
 
 examples = settings(derandomize=True, deadline=None, max_examples=150)

@@ -99,7 +99,7 @@ def indexed(draw, indices):
 def torch_getitem(x, index):
     """Torch knows no negative steps, so look up where NumPy's index would take each entry from."""
     places = np.arange(x.numel()).reshape(x.shape)[index]
-    return x.flatten()[torch.tensor(places)]
+    return x.flatten()[torch.tensor(np.array(places))]
 
 
 @st.composite

@@ -5,11 +5,11 @@ import inspect
 import pkgutil
 
 import pytest
-from minae.kernels import use_backend
 
 import minae.ops
 from minae.autograd import Op
 from minae.gradcheck import check_op
+from minae.kernels import use_backend
 
 OPS = {name: op for name, op in Op.registry.items() if name.startswith("minae.")}
 

@@ -17,9 +17,9 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from . import shapes
-from .layout import as_rows, kernel_taps, zero_images
-from .shapes import Pair
+from minae.kernels import shapes
+from minae.kernels.cpu.layout import as_rows, kernel_taps, zero_images
+from minae.kernels.shapes import Pair
 
 FEW_CHANNELS = 8  # below this, the row of pixels is the longer run
 BLOCK_BYTES = 1 << 20  # patches unfolded at a time: about as much as a core's second-level cache

@@ -6,9 +6,9 @@ once. Results lie in memory in the order of their input, so the two are walked i
 
 import numpy as np
 
-from . import shapes
-from .layout import is_channels_last, kernel_taps, zero_images
-from .shapes import Pair
+from minae.kernels import shapes
+from minae.kernels.cpu.layout import is_channels_last, kernel_taps, zero_images
+from minae.kernels.shapes import Pair
 
 
 def max_pool2d(

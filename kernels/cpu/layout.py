@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from .shapes import Pair
+from minae.kernels.shapes import Pair
 
 
 def as_rows(x: np.ndarray) -> np.ndarray:

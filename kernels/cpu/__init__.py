@@ -1,15 +1,15 @@
 """The backend that runs on a CPU: BLAS for everything that multiplies, strided views for the rest.
 
-Matrix products and indexing are here; the convolutions are in `cpu_conv`, the poolings in
-`cpu_pool`.
+Matrix products and indexing are here; the convolutions are in `conv`, the poolings in
+`pool`.
 """
 
 import numpy as np
 
-from . import shapes
-from .cpu_conv import conv2d, conv2d_dweight, conv2d_dx
-from .cpu_pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
-from .layout import as_rows
+from minae.kernels import shapes
+from minae.kernels.cpu.conv import conv2d, conv2d_dweight, conv2d_dx
+from minae.kernels.cpu.layout import as_rows
+from minae.kernels.cpu.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
 
 __all__ = [
     "avg_pool2d",

@@ -1,0 +1,199 @@
+"""Models: shapes, objectives against hand-written ones, and the bounds that theory promises."""
+
+import numpy as np
+import pytest
+
+import minae
+from minae import gradcheck, models, no_grad, ops, random
+from minae.data import load
+from minae.errors import InputError
+from minae.nn import Parameter
+from minae.tensor import Tensor
+from minae.train import fit
+
+BUILD = {
+    "dense": lambda: models.DenseAutoencoder([64, 32, 8]),
+    "dense-mse": lambda: models.DenseAutoencoder([64, 32, 8], activation="gelu", loss="mse"),
+    "dense-tied": lambda: models.DenseAutoencoder([64, 32, 16, 8], tied=True),
+    "conv": lambda: models.ConvAutoencoder((1, 8, 8), (4, 8), latent=8),
+    "conv-two": lambda: models.ConvAutoencoder((1, 8, 8), (4,), latent=8, convs_per_stage=2),
+    "vae": lambda: models.VAE([64, 32, 4]),
+    "vae-gaussian": lambda: models.VAE([64, 32, 4], likelihood="gaussian", beta=2.0),
+    "conv-vae": lambda: models.ConvVAE((1, 8, 8), (4, 8), latent=4),
+}
+VAES = [name for name in BUILD if "vae" in name]
+IMAGES = load("digits").train.images
+
+
+@pytest.fixture(params=BUILD)
+def model(request):
+    minae.manual_seed(0)
+    return BUILD[request.param]()
+
+
+def test_reconstruction_has_the_shape_of_the_input(model):
+    x = Tensor(IMAGES[:5])
+    assert model(x).shape == x.shape
+    assert model.codes(x).shape == (5, 8 if model.codes(x).shape[1] == 8 else 4)
+    assert np.isfinite(model.loss(x).item())
+    assert model.metrics(x).keys() & {"squared_error", "elbo"}
+
+
+def test_every_parameter_gets_a_gradient_and_the_loss_falls(model):
+    x = Tensor(IMAGES[:64])
+    model.loss(x).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+    model.zero_grad()
+    history = fit(model, IMAGES[:256], epochs=8, batch_size=32, show_progress=False)
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+
+
+def test_a_saved_model_comes_back_the_same(model, tmp_path):
+    model.eval()
+    models.save(model, tmp_path / "m.safetensors", note="hello")
+    again, metadata = models.load(tmp_path / "m.safetensors")
+    assert type(again) is type(model)
+    assert again.config == model.config
+    assert metadata["note"] == "hello"
+    x = Tensor(IMAGES[:3])
+    np.testing.assert_array_equal(again(x).data, model(x).data)
+
+
+def test_it_begins_with_the_mean_image(model):
+    model.start_at_mean(IMAGES)
+    *_, last = model.decoder
+    last_weight = last.mirrored.weight if hasattr(last, "mirrored") else last.weight
+    last_weight.data[...] = 0
+    z = Tensor(np.zeros((1, model.codes(Tensor(IMAGES[:1])).shape[1]), np.float32))
+    output = model.decode(z).data.reshape(IMAGES[0].shape)
+    mean = IMAGES.mean(axis=0)
+    if "convs_per_stage" in model.config:  # one bias for all pixels
+        mean = np.full_like(mean, mean.mean())
+    np.testing.assert_allclose(output, mean, atol=2e-3)
+
+
+def in_float64(model):
+    for value in [*model.parameters()]:
+        value.data = value.data.astype(np.float64)
+    return model
+
+
+@pytest.mark.parametrize("name", ["vae", "vae-gaussian", "conv-vae", "dense-tied"])
+def test_gradient_of_the_whole_objective(name):
+    minae.manual_seed(1)
+    model = in_float64(BUILD[name]())
+    x = Tensor(IMAGES[:2].astype(np.float64))
+    # the smallest parameter of each kind is enough: what lies between is checked op by op
+    for path, parameter in [*model.named_parameters()][-3:]:
+        owner = model
+        *folders, attribute = path.split(".")
+        for folder in folders:
+            owner = getattr(owner, folder)
+
+        def loss(values, owner=owner, attribute=attribute):
+            setattr(owner, attribute, values)
+            random.manual_seed(0)  # the same draws each time
+            return model.loss(x)
+
+        if parameter.numel() <= 300:
+            gradcheck(loss, parameter.data)
+        setattr(owner, attribute, parameter)
+
+
+def test_vae_objective_by_hand():
+    """-ELBO = BCE + KL with z = mean + exp(log_var / 2) noise: the deviation, not the variance."""
+    minae.manual_seed(0)
+    model = models.VAE([64, 32, 4])
+    x = IMAGES[:6].reshape(6, 64)
+    mean, log_var = (t.data for t in model.encode(Tensor(x)))
+    random.manual_seed(5)
+    loss = model.loss(Tensor(x)).item()
+    random.manual_seed(5)
+    z = mean + np.sqrt(np.exp(log_var)) * random.normal(mean.shape)
+    p = model.decode(Tensor(z)).data
+    bce = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum() / 6
+    kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).sum() / 6
+    assert loss == pytest.approx(bce + kl, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def trained_vae():
+    minae.manual_seed(0)
+    model = models.VAE([64, 64, 4])
+    fit(model, IMAGES, epochs=15, batch_size=32, show_progress=False)
+    return model
+
+
+@no_grad()
+def test_bounds_rise_with_k(trained_vae):
+    """ELBO <= IWAE-5 <= IWAE-50 in expectation (Burda et al. 2016, theorem 1)."""
+    x = Tensor(IMAGES[:200])
+    minae.manual_seed(0)
+    elbo = np.mean([trained_vae.elbo(x).data.mean() for _ in range(50)])
+    five = np.mean([trained_vae.log_likelihood(x, k=5).data.mean() for _ in range(10)])
+    fifty = trained_vae.log_likelihood(x, k=50).data.mean()
+    assert elbo < five < fifty
+    assert fifty - elbo < 10
+
+
+@no_grad()
+def test_one_draw_importance_bound_is_the_elbo(trained_vae):
+    x = Tensor(IMAGES[:200])
+    minae.manual_seed(0)
+    elbo = np.mean([trained_vae.elbo(x).data.mean() for _ in range(100)])
+    one = np.mean([trained_vae.log_likelihood(x, k=1).data.mean() for _ in range(100)])
+    assert one == pytest.approx(elbo, abs=0.15)
+
+
+def test_beta_weighs_the_kl_only():
+    minae.manual_seed(0)
+    model = models.VAE([64, 32, 4], beta=3.0)
+    x = Tensor(IMAGES[:50])
+    random.manual_seed(1)
+    metrics = model.metrics(x)
+    kl = ops.gaussian_kl(*model.encode(x)).mean().item()
+    assert metrics["loss"] == pytest.approx(-metrics["elbo"] + 2 * kl, rel=1e-5)
+    random.manual_seed(1)
+    assert model.loss(x).item() == pytest.approx(metrics["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", VAES)
+def test_samples(name):
+    minae.manual_seed(0)
+    images = BUILD[name]().sample(7).data
+    assert images.reshape(7, -1).shape == (7, 64)
+    if name != "vae-gaussian":
+        assert 0 <= images.min() <= images.max() <= 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 7, 8, 28, 33])
+def test_any_image_size_comes_back(size):
+    model = models.ConvAutoencoder((3, size, size + 1), (2, 3, 4), latent=5)
+    x = Tensor(np.zeros((2, 3, size, size + 1), np.float32))
+    assert model(x).shape == x.shape
+
+
+def test_tied_weights_are_one_parameter():
+    model = models.DenseAutoencoder([64, 32, 8], tied=True)
+    shapes = sorted(p.shape for p in model.parameters() if p.ndim == 2)
+    assert shapes == [(8, 32), (32, 64)]
+    assert all(isinstance(p, Parameter) for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: models.DenseAutoencoder([64]), "two or more layer sizes"),
+        (lambda: models.DenseAutoencoder([64, 0]), "at least 1"),
+        (lambda: models.DenseAutoencoder([64, 8], loss="l3"), "choose one of bce, mse"),
+        (lambda: models.DenseAutoencoder([64, 8], activation="rely"), "choose one of relu"),
+        (lambda: models.VAE([64, 8], likelihood="poisson"), "choose one of bernoulli, gaussian"),
+        (lambda: models.VAE([64, 8], beta=-1), "at least 0, not -1"),
+        (lambda: models.ConvAutoencoder((28, 28)), r"image shape \(C, H, W\)"),
+        (lambda: models.ConvVAE((1, 28, 28), ()), "channels of at least 1"),
+    ],
+)
+def test_bad_arguments_are_named(build, message):
+    with pytest.raises(InputError, match=message):
+        build()

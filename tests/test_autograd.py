@@ -1,0 +1,314 @@
+"""The graph and the walk back: shapes of graphs, accumulation, what is freed, what is refused."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import minae
+from minae import Tensor, is_grad_enabled, no_grad
+from minae.autograd import Op, unbroadcast
+
+
+def leaf(*values, shape=None):
+    return Tensor(np.array(values).reshape(shape or (len(values),)), requires_grad=True)
+
+
+# --- graphs of all shapes -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", [1, 60])
+def test_diamonds_are_walked_once_per_op(make_op, depth):
+    """A walk that follows every path would take 2**60 steps."""
+    calls = []
+
+    def backward(op, dy):
+        calls.append(op)
+        return dy, dy
+
+    plus = make_op(backward)
+    x = leaf(1.0)
+    y = x
+    for _ in range(depth):
+        y = plus.apply(y, y)
+    y.sum().backward()
+    assert x.grad.item() == 2**depth
+    assert len(calls) == len(set(calls)) == depth
+
+
+def test_a_consumer_far_down_is_waited_for(make_op):
+    """x feeds a long way and a short one: its op may go only when both gradients have arrived."""
+    calls = []
+    plus = make_op(lambda op, dy: (calls.append(op), (dy, dy))[1])
+    x = leaf(3.0)
+    shared = plus.apply(x, x)
+    long = shared
+    for _ in range(5):
+        long = plus.apply(long, leaf(1.0))
+    plus.apply(long, shared).sum().backward()
+    assert x.grad.item() == 4
+    assert len(calls) == 7
+
+
+LENGTH = 10_000
+
+
+def chain(x):
+    for _ in range(LENGTH):
+        x = x + 1.0
+    return x
+
+
+def test_a_chain_of_ten_thousand_ops():
+    x = leaf(1.0)
+    y = chain(x)
+    y.sum().backward()
+    assert (x.grad.item(), y.item()) == (1, LENGTH + 1)
+
+
+def test_a_chain_that_is_dropped_unwalked_does_not_overflow_the_stack():
+    y = chain(leaf(1.0))
+    del y
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: x * x, [4, 6]),
+        (lambda x: x + x + x, [3, 3]),
+        (lambda x: x / x, [0, 0]),
+        (lambda x: x * 2 + x.sum() * x, [2 + 5 + 2 + 3, 2 + 5 + 2 + 3]),
+        (lambda x: minae.cat([x, x, x]), [3, 3]),
+        (lambda x: minae.where([True, False], x, x), [1, 1]),
+    ],
+)
+def test_an_input_that_is_used_twice_gets_the_sum(f, expected):
+    x = leaf(2.0, 3.0)
+    f(x).sum().backward()
+    np.testing.assert_allclose(x.grad.data, expected)
+
+
+def test_only_what_requires_a_gradient_gets_one():
+    x, constant = leaf(2.0), Tensor(np.array([5.0]))
+    y = x * constant
+    y.sum().backward()
+    assert constant.grad is None
+    assert y.grad is None  # not a leaf
+    assert x.grad.item() == 5
+    assert not (constant * constant).requires_grad
+
+
+def test_backward_of_a_leaf_is_its_own_gradient():
+    x = leaf(2.0)
+    x.backward()
+    assert x.grad.item() == 1
+
+
+# --- accumulation and memory --------------------------------------------------------------------
+
+
+def test_gradients_of_two_walks_add_up():
+    x = leaf(2.0)
+    (x * x).backward()
+    (x * 3).backward()
+    assert x.grad.item() == 4 + 3
+
+
+def test_leaves_do_not_share_one_gradient():
+    a, b = leaf(1.0, 1.0), leaf(2.0, 2.0)
+    dy = np.ones(2)
+    (a + b).backward(dy)
+    a.grad.data[...] = 100
+    assert b.grad.tolist() == [1, 1]
+    assert dy.tolist() == [1, 1]
+
+
+def test_gradients_can_be_written_into():
+    """Broadcast gradients are read-only views; what lands in .grad must be an array of its own."""
+    x = leaf(1.0, 2.0)
+    x.sum().backward()
+    x.grad.data *= 2
+    x.sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_retained_gradients():
+    x = leaf(2.0)
+    y = x * 3
+    z = y * y
+    for t in (x, y, z):
+        t.retain_grad()
+    (z * 2).sum().backward()
+    assert [t.grad.item() for t in (x, y, z)] == [72, 24, 2]
+
+
+def test_a_retained_gradient_counts_every_path():
+    x = leaf(2.0)
+    y = x * 1
+    y.retain_grad()
+    (y * y + y).sum().backward()
+    assert y.grad.item() == 5
+
+
+def test_gradients_come_in_the_dtype_of_their_leaf():
+    x = Tensor(np.ones(2, np.float32), requires_grad=True)
+    (x * Tensor(np.ones(2))).sum().backward()
+    assert x.grad.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("dx", "shape"),
+    [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 3), (2, 1)), ((4, 2, 3), (1, 3)), ((2,), ())],
+)
+def test_unbroadcast_sums_what_was_repeated(dx, shape):
+    gradient = np.arange(np.prod(dx), dtype=float).reshape(dx)
+    out = unbroadcast(gradient, shape)
+    assert out.shape == shape
+    places = np.broadcast_to(np.arange(np.prod(shape, dtype=int)).reshape(shape), dx)
+    expected = np.bincount(places.ravel(), gradient.ravel()).reshape(shape)
+    np.testing.assert_allclose(out, expected)
+
+
+# --- walking twice ------------------------------------------------------------------------------
+
+
+def test_a_second_walk_is_refused():
+    x = leaf(2.0)
+    y = x * x
+    y.backward()
+    with pytest.raises(RuntimeError, match=r"walked before.*retain_graph=True"):
+        y.backward()
+    with pytest.raises(RuntimeError, match="walked before"):
+        (y * 2).backward()  # a new op on top of the freed part
+    assert x.grad.item() == 4
+
+
+def test_retain_graph_allows_a_second_walk():
+    x = leaf(2.0)
+    y = x * x
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.item() == 8
+
+
+# --- no_grad ------------------------------------------------------------------------------------
+
+
+def test_no_grad_nests_and_ends_with_an_exception():
+    x = leaf(1.0)
+    with no_grad():
+        with no_grad():
+            assert not is_grad_enabled()
+        assert not is_grad_enabled()
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad
+    with pytest.raises(KeyError), no_grad():
+        raise KeyError
+    assert is_grad_enabled()
+
+
+def test_no_grad_decorates():
+    @no_grad()
+    def double(x):
+        """Say something."""
+        return x * 2
+
+    assert double.__doc__ == "Say something."
+    for _ in range(2):  # a context manager that works only once would show here
+        assert not double(leaf(1.0)).requires_grad
+    assert is_grad_enabled()
+
+
+def test_no_grad_holds_in_its_own_thread_only():
+    seen = []
+    with no_grad():
+        thread = threading.Thread(target=lambda: seen.append(is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def test_the_gradient_argument():
+    x = leaf(1.0, 2.0, 3.0, 4.0, shape=(2, 2))
+    y = x * 2
+    with pytest.raises(RuntimeError, match=r"shape \(2, 2\) needs the gradient argument"):
+        y.backward()
+    with pytest.raises(RuntimeError, match=r"gradient has shape \(2,\), the tensor \(2, 2\)"):
+        y.backward(np.ones(2))
+    y.backward([[1, 2], [3, 4]])
+    assert x.grad.tolist() == [[2, 4], [6, 8]]
+    (x * 2).backward(Tensor(np.ones((2, 2))))
+    assert x.grad.tolist() == [[4, 6], [8, 10]]
+
+
+def test_backward_needs_something_to_differentiate():
+    with pytest.raises(RuntimeError, match="requires gradients; this one does not"):
+        Tensor(1.0).backward()
+
+
+def test_a_missing_rule_is_named(make_op):
+    y = make_op(None, name="Mystery").apply(leaf(1.0), leaf(1.0))
+    with pytest.raises(NotImplementedError, match="Mystery has no gradient rule"):
+        y.backward()
+
+
+def test_a_missing_forward_is_named(make_op):
+    op = make_op(None, Op.forward, name="Hollow")
+    with pytest.raises(NotImplementedError, match="Hollow has no forward"):
+        op.apply(leaf(1.0))
+
+
+RULES = {
+    # message: the rule of an op with two inputs of shape (2,)
+    "returned no gradient for input 1": lambda op, dy: (dy, None),
+    r"input 0 has shape \(2,\), its gradient \(2, 1\)": lambda op, dy: (dy[:, None], dy),
+    r"input 1 has shape \(2,\), its gradient \(\)": lambda op, dy: (dy, dy.sum()),
+    "returned 1 gradients for 2 inputs": lambda op, dy: dy,
+    "returned 3 gradients for 2 inputs": lambda op, dy: (dy, dy, None),
+}
+
+
+@pytest.mark.parametrize("message", RULES)
+def test_a_rule_that_cannot_be_right_is_refused(make_op, message):
+    y = make_op(RULES[message]).apply(leaf(1.0, 2.0), leaf(3.0, 4.0))
+    with pytest.raises(RuntimeError, match=rf"Plus\.backward.*{message}"):
+        y.backward(np.ones(2))
+
+
+def test_none_is_right_for_an_input_that_needs_no_gradient(make_op):
+    plus = make_op(lambda op, dy: (dy, None))
+    x = leaf(1.0)
+    plus.apply(x, np.array([2.0])).backward()
+    assert x.grad.item() == 1
+
+
+# --- operations of one's own --------------------------------------------------------------------
+
+
+def test_an_op_of_ones_own(make_op):
+    def forward(self, x, scale, offset):
+        self.save(x, scale)
+        return scale * x**2 + offset
+
+    def backward(self, dy):
+        x, scale = self.saved
+        assert self.needs_input_grad == (True, False)
+        return dy * 2 * scale * x, None
+
+    # options come by keyword, optional inputs as None
+    op = make_op(backward, lambda self, x, y, **options: forward(self, x, **options), "Square")
+    x = leaf(3.0)
+    y = op.apply(x, None, scale=2.0, offset=1.0)
+    y.backward()
+    assert (y.item(), x.grad.item()) == (19, 12)
+    assert op in Op.registry.values()
+
+
+def test_an_op_whose_result_is_integers_has_no_gradient():
+    """Else rounding would pass gradients through, as if it were the identity."""
+    y = leaf(1.6, 2.2).to(np.int64)
+    assert not y.requires_grad
+    assert y.grad_fn is None

@@ -1,0 +1,71 @@
+import os
+import stat
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from minae import checkpoint
+from minae.errors import InputError
+
+ARRAYS = {
+    "plain": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "transposed": np.arange(6.0).reshape(2, 3).T,
+    "scalar": np.array(7, np.int64),
+    "empty": np.zeros((0, 3), np.float32),
+}
+
+
+def test_round_trip(tmp_path):
+    checkpoint.save(tmp_path / "a" / "x.safetensors", ARRAYS, {"epoch": 3, "lr": 0.1})
+    arrays, metadata = checkpoint.load(tmp_path / "a" / "x.safetensors")
+    assert metadata == {"epoch": 3, "lr": 0.1}
+    assert arrays.keys() == ARRAYS.keys()
+    for name, expected in ARRAYS.items():
+        assert arrays[name].dtype == expected.dtype
+        assert arrays[name].shape == expected.shape
+        np.testing.assert_array_equal(arrays[name], expected)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "no such checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-5]), "not a whole safetensors file"),
+        (lambda path: path.write_bytes(b"not weights"), "not a whole safetensors file"),
+        (lambda path: path.write_bytes(b""), "not a whole safetensors file"),
+        (lambda path: save_file({"a": np.zeros(2)}, path), "not one that minae wrote"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, damage, message):
+    path = tmp_path / "x.safetensors"
+    checkpoint.save(path, ARRAYS, {})
+    damage(path)
+    with pytest.raises(InputError, match=message) as caught:
+        checkpoint.load(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, failing):
+    path = tmp_path / "x"
+    checkpoint.write_whole(path, b"old")
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(OSError, match="no space left"):
+        checkpoint.write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_others_may_read_what_the_umask_lets_them(tmp_path):
+    before = os.umask(0o022)
+    try:
+        checkpoint.write_whole(tmp_path / "x", b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644

@@ -1,0 +1,270 @@
+"""Optimisers and schedules: step by step what PyTorch's do, and resumable to the last bit."""
+
+import numpy as np
+import pytest
+
+from minae import Tensor, optim
+from minae.nn import Parameter
+
+STEPS = 20
+SHAPES = [(3, 4), (5,), ()]
+
+OPTIMIZERS = {
+    # name: (the class, its options)
+    "SGD": ("SGD", {"lr": 0.1}),
+    "SGD with default lr": ("SGD", {}),
+    "SGD, momentum": ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    "SGD, nesterov": ("SGD", {"lr": 0.1, "momentum": 0.8, "nesterov": True}),
+    "SGD, weight decay": ("SGD", {"lr": 0.1, "weight_decay": 0.2}),
+    "SGD, everything": (
+        "SGD",
+        {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2},
+    ),
+    "Adam": ("Adam", {}),
+    "Adam, options": (
+        "Adam",
+        {"lr": 0.05, "betas": (0.7, 0.9), "eps": 1e-2, "weight_decay": 0.3},
+    ),
+    "AdamW": ("AdamW", {}),
+    "AdamW, options": ("AdamW", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.5}),
+}
+TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
+
+
+def start(dtype=np.float64, seed=0):
+    """Return parameters, and the gradients of every step."""
+    rng = np.random.default_rng(seed)
+    parameters = [np.asarray(rng.normal(size=shape), dtype) for shape in SHAPES]
+    gradients = [
+        [np.asarray(rng.normal(size=shape), dtype) for shape in SHAPES] for _ in range(STEPS)
+    ]
+    return parameters, gradients
+
+
+def make(name, arrays):
+    """Return our optimiser of that name and its parameters."""
+    kind, options = OPTIMIZERS[name]
+    parameters = [Parameter(x.copy()) for x in arrays]
+    return getattr(optim, kind)(iter(parameters), **options), parameters
+
+
+def make_torch(torch, name, arrays):
+    kind, options = OPTIMIZERS[name]
+    parameters = [torch.tensor(x).requires_grad_() for x in arrays]
+    return getattr(torch.optim, kind)(parameters, **options), parameters
+
+
+def step(optimizer, parameters, gradients, skip=None):
+    """Take a step with these gradients, without that of parameter `skip`."""
+    for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
+        make = Tensor if isinstance(parameter, Tensor) else parameter.new_tensor
+        parameter.grad = None if i == skip else make(gradient.copy())
+    optimizer.step()
+
+
+def assert_close(actual, expected):
+    tolerance = TOLERANCE[actual.dtype.type]
+    np.testing.assert_allclose(actual, expected.detach().numpy(), tolerance, tolerance)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_torchs(torch, name, dtype):
+    arrays, steps = start(dtype)
+    ours, parameters = make(name, arrays)
+    theirs, expected = make_torch(torch, name, arrays)
+    for gradients in steps:
+        step(ours, parameters, gradients)
+        step(theirs, expected, gradients)
+        for x, t in zip(parameters, expected, strict=True):
+            assert x.dtype == dtype
+            assert_close(x.data, t)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_parameter_may_join_later(torch, name):
+    """Its running means are as young as it is, whatever the others have been through."""
+    arrays, steps = start()
+    ours, parameters = make(name, arrays)
+    theirs, expected = make_torch(torch, name, arrays)
+    for count, gradients in enumerate(steps):
+        step(ours, parameters, gradients, skip=1 if count < 10 else None)
+        step(theirs, expected, gradients, skip=1 if count < 10 else None)
+    for x, t in zip(parameters, expected, strict=True):
+        assert_close(x.data, t)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates_write_into_the_parameters_arrays_and_spare_the_gradients(name):
+    arrays, (gradients, *_) = start()
+    optimizer, parameters = make(name, arrays)
+    before = [p.data for p in parameters]
+    step(optimizer, parameters, gradients)
+    for p, array, old, gradient in zip(parameters, before, arrays, gradients, strict=True):
+        assert p.data is array
+        assert not np.array_equal(array, old)
+        np.testing.assert_array_equal(p.grad.data, gradient)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_parameter_without_gradient_stays(name):
+    """Not even weight decay may move it."""
+    arrays, (gradients, *_) = start()
+    optimizer, parameters = make(name, arrays)
+    parameters[0].grad = Tensor(gradients[0])
+    optimizer.step()
+    assert not np.array_equal(parameters[0].data, arrays[0])
+    np.testing.assert_array_equal(parameters[1].data, arrays[1])
+
+
+def test_parameters_of_several_dtypes_and_layouts():
+    arrays = [np.ones((2, 3), np.float32).T, np.ones(9), np.ones(2, np.float32)]
+    parameters = [Parameter(x) for x in arrays]
+    optimizer = optim.Adam(parameters)
+    optimizer._scratch[...] = 1e300  # memory that nobody has written may hold anything
+    step(optimizer, parameters, [np.full(x.shape, 2, x.dtype) for x in arrays])
+    for x in arrays:
+        np.testing.assert_allclose(x, 1 - 1e-3, rtol=1e-6)  # the first step is lr, whatever dx
+
+
+def test_zero_grad():
+    optimizer, parameters = make("SGD", start()[0])
+    step(optimizer, parameters, start()[1][0])
+    optimizer.zero_grad()
+    assert [p.grad for p in parameters] == [None] * len(SHAPES)
+
+
+# --- states -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_resumed_run_continues_bit_for_bit(name):
+    arrays, steps = start(np.float32)
+    whole, expected = make(name, arrays)
+    first, parameters = make(name, arrays)
+    for gradients in steps[:9]:
+        step(whole, expected, gradients)
+        step(first, parameters, gradients)
+    whole.lr = first.lr = 0.02
+    saved = {name: value.copy() for name, value in first.state_dict().items()}
+    second, parameters = make(name, [p.data for p in parameters])
+    second.load_state_dict(saved)
+    for gradients in steps[9:]:
+        step(whole, expected, gradients)
+        step(second, parameters, gradients)
+    for x, y in zip(parameters, expected, strict=True):
+        np.testing.assert_array_equal(x.data, y.data)
+
+
+def test_a_state_is_arrays_by_name():
+    optimizer, parameters = make("Adam", start()[0])
+    step(optimizer, parameters, start()[1][0])
+    state = optimizer.state_dict()
+    assert all(isinstance(value, np.ndarray) for value in state.values())
+    assert {"lr", "steps", "0.exp_avg", "2.exp_avg_sq"} <= state.keys()
+    assert state["steps"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("other", "shapes", "message"),
+    [
+        ("SGD", SHAPES, "not that of Adam on these parameters"),
+        ("Adam", SHAPES[:2], "not that of Adam on these parameters"),
+        ("Adam", [(3, 4), (1,), ()], r"1.exp_avg has shape \(1,\), here it is \(5,\)"),
+    ],
+)
+def test_a_state_of_something_else_is_refused_and_changes_nothing(other, shapes, message):
+    optimizer, parameters = make("Adam", start()[0])
+    step(optimizer, parameters, start()[1][0])
+    before = {name: value.copy() for name, value in optimizer.state_dict().items()}
+    state = make(other, [np.ones(shape) for shape in shapes])[0].state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict({**state, "lr": np.array(7.0)})
+    for name, value in optimizer.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+REFUSED = {
+    "given no parameters": lambda p: optim.SGD([]),
+    "at least 0, not -1": lambda p: optim.Adam([p], lr=-1),
+    "nesterov needs a momentum": lambda p: optim.SGD([p], nesterov=True),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_refused(message):
+    with pytest.raises(ValueError, match=message):
+        REFUSED[message](Parameter(np.ones(1)))
+
+
+# --- schedules ----------------------------------------------------------------------------------
+
+SCHEDULES = {
+    "cosine": ("CosineAnnealingLR", {"T_max": 15}),
+    "cosine to a floor": ("CosineAnnealingLR", {"T_max": 15, "eta_min": 0.02}),
+    "steps": ("StepLR", {"step_size": 4}),
+    "steps by half": ("StepLR", {"step_size": 1, "gamma": 0.5}),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_are_torchs(torch, name):
+    kind, options = SCHEDULES[name]
+    ours, _ = make("SGD", start()[0])
+    theirs, _ = make_torch(torch, "SGD", start()[0])
+    schedule = getattr(optim, kind)(ours, **options)
+    expected = getattr(torch.optim.lr_scheduler, kind)(theirs, **options)
+    for _ in range(15):
+        theirs.step()  # torch warns if the schedule steps first
+        assert ours.lr == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
+        schedule.step()
+        expected.step()
+    assert ours.lr == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12, abs=1e-15)
+
+
+def test_cosine_stays_at_its_floor():
+    """Torch's goes up again, which nobody who trains on wants."""
+    optimizer, _ = make("SGD", start()[0])
+    schedule = optim.CosineAnnealingLR(optimizer, T_max=3, eta_min=0.01)
+    for _ in range(5):
+        schedule.step()
+    assert optimizer.lr == 0.01
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_resumed_schedule_continues(name):
+    kind, options = SCHEDULES[name]
+    optimizer, _ = make("SGD", start()[0])
+    schedule = getattr(optim, kind)(optimizer, **options)
+    for _ in range(5):
+        schedule.step()
+    resumed, _ = make("SGD", start()[0])
+    resumed.load_state_dict(optimizer.state_dict())  # its lr is no longer the base
+    again = getattr(optim, kind)(resumed, **options)
+    again.load_state_dict(schedule.state_dict())
+    for _ in range(5):
+        schedule.step()
+        again.step()
+        assert resumed.lr == optimizer.lr
+
+
+# --- clipping -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("max_norm", [0.5, 3.0, 1000.0])
+def test_clipping_is_torchs(torch, max_norm, dtype):
+    arrays, (gradients, *_) = start(dtype)
+    ours, theirs = make("SGD", arrays)[1], make_torch(torch, "SGD", arrays)[1]
+    ours.append(Parameter(np.ones(2)))  # has no gradient
+    for p, t, gradient in zip(ours, theirs, gradients, strict=False):
+        p.grad, t.grad = Tensor(gradient.copy()), torch.tensor(gradient)
+    norm = optim.clip_grad_norm_(iter(ours), max_norm)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, max_norm)
+    assert norm == pytest.approx(expected.item(), rel=1e-6)
+    for p, t in zip(ours, theirs, strict=False):
+        np.testing.assert_allclose(p.grad.data, t.grad.numpy(), TOLERANCE[dtype])
+
+
+def test_clipping_nothing():
+    assert optim.clip_grad_norm_([Parameter(np.ones(2))], 1.0) == 0
