@@ -14,7 +14,8 @@ tour: $(VENV)/.installed
 test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+# two workers with one BLAS thread each: with more they would wait for each other's
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

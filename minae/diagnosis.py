@@ -25,9 +25,7 @@ def _close(a, b) -> bool:
 def _not_finite(analytic):
     bad = ~np.isfinite(analytic)
     if bad.any():
-        return (
-            f"{bad.sum()} entries are nan or infinite: a division by 0, a log of 0 or an overflow"
-        )
+        return f"{bad.sum()} entries are nan or infinite: division by 0, log of 0, or overflow"
     return None
 
 

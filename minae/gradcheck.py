@@ -182,20 +182,16 @@ def _check_accumulation(f, arrays, dy, names) -> None:
     """Give one tensor as two inputs: its gradient is the sum of both."""
     for i, x in enumerate(arrays):
         for j in range(i):
-            if not (
-                _differentiable(x) and _differentiable(arrays[j]) and x.shape == arrays[j].shape
-            ):
+            both = _differentiable(x) and _differentiable(arrays[j])
+            if not both or x.shape != arrays[j].shape:
                 continue
             equal = [*arrays]
             equal[j] = x
             _, separate = _run(f, equal, dy)
             leaf = Tensor(x, requires_grad=True)
-            f(
-                *(
-                    leaf if k in (i, j) else a if a is None else Tensor(a)
-                    for k, a in enumerate(equal)
-                )
-            ).backward(dy)
+            tensors = [a if a is None else Tensor(a) for a in equal]
+            tensors[i] = tensors[j] = leaf
+            f(*tensors).backward(dy)
             if not np.allclose(_gradient(leaf), separate[i] + separate[j], rtol=1e-9, atol=1e-12):
                 raise GradcheckError(
                     f"the same tensor given as {names[j]} and {names[i]} must get the sum of both"

@@ -205,10 +205,8 @@ class CosineAnnealingLR(Schedule):
 
     def lr_at(self, count: int) -> float:
         """Return the learning rate after `count` steps; eta_min from T_max on."""
-        progress = min(count / self.T_max, 1.0)
-        return self.eta_min + (self.base_lr - self.eta_min) * 0.5 * (
-            1 + math.cos(math.pi * progress)
-        )
+        share = 0.5 * (1 + math.cos(math.pi * min(count / self.T_max, 1.0)))
+        return self.eta_min + (self.base_lr - self.eta_min) * share
 
 
 class StepLR(Schedule):

@@ -37,7 +37,7 @@ class PlainLines(Silent):
 
 
 class Bar(Silent):
-    """A bar over all batches, with the running loss and samples per second; epochs scroll above."""
+    """A bar over all batches, with the running loss, samples per second and the last epoch."""
 
     def __init__(self, total: int, done: int):
         from rich.progress import (
@@ -74,8 +74,10 @@ class Bar(Silent):
         self._progress.update(self._task, advance=1, loss=loss, rate=rate)
 
     def epoch(self, record: dict) -> None:
-        """Print the epoch's figures above the bar."""
-        self._progress.console.print(line(record), highlight=False)
+        """Name the epoch and its validation loss, if it has one, before the bar."""
+        held_out = record.get("validation_loss")
+        figure = "" if held_out is None else f", validation {held_out:.2f}"
+        self._progress.update(self._task, description=f"epoch {record['epoch']}{figure}")
 
 
 def reporter(total: int, done: int, show: bool) -> Silent:

@@ -1,6 +1,7 @@
 """`minae tour`: the whole story in two minutes, on the 5,000 digits that come with minae."""
 
 import html
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from minae.runs import Settings
 from minae.tensor import Tensor
 
 DENSE = Settings(
-    "dense", model_options={"sizes": [784, 512, 256, 32]}, epochs=40, schedule="cosine"
+    "dense",
+    model_options={"sizes": [784, 512, 256, 32]},
+    epochs=30,
+    batch_size=32,
+    schedule="cosine",
 )
 VAE = Settings("vae", model_options={"sizes": [784, 400, 20]}, epochs=60)
 PLANE = Settings("vae", model_options={"sizes": [784, 400, 2]}, epochs=60)
@@ -44,7 +49,10 @@ def tour(out: Path) -> None:
 
 def _train(settings: Settings, out: Path) -> tuple[dict, Autoencoder]:
     command = f"minae tour ({out.name})"
-    metrics = runs.train_run(settings, out, command=command, overwrite=True)
+    on_terminal = sys.stdout.isatty()  # 130 lines of epochs would bury the rest
+    metrics = runs.train_run(
+        settings, out, command=command, overwrite=True, show_progress=on_terminal
+    )
     return metrics, runs.load_run(out)[0]
 
 

@@ -49,6 +49,7 @@ def test_what_lies_between_dies_with_the_step():
         x = X
         for layer in model:
             x = layer(x)
+            x.retain_grad()  # the op remembers its output then, but does not hold it
             alive += [weakref.ref(t) for t in (x, x.grad_fn) if t is not None]
         loss = ops.mse_loss(x, X)
         alive += [weakref.ref(loss), weakref.ref(loss.grad_fn)]

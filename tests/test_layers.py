@@ -1,0 +1,52 @@
+"""Who may import whom: a module imports from its own layer and the layers below it, never above."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = [
+    {"errors", "random", "kernels"},
+    {"tensor", "autograd"},
+    {"ops"},
+    {"nn", "optim", "diagnosis", "gradcheck", "creation"},
+    {"train", "plots", "models", "data", "checkpoint", "progress"},
+    {"cli", "tour", "report", "runs", "doctor"},
+]
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+FILES = [
+    *(
+        path
+        for path in (ROOT / "minae").rglob("*.py")
+        if path.parent.name + path.stem != "minae__init__"
+    ),
+    *(ROOT / "kernels").rglob("*.py"),
+]
+
+
+def part_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return "kernels" if parts[0] == "kernels" else parts[1]
+
+
+def imported(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "minae":
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minae."):
+            yield node.module.split(".")[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_downwards(path):
+    own = part_of(path)
+    for other in imported(path):
+        if other in LEVEL:
+            assert LEVEL[other] <= LEVEL[own], f"{own} imports {other}"
+            if own == "kernels":
+                assert other == "kernels", "the kernels know nothing of the rest"
+
+
+def test_every_part_has_a_layer():
+    assert {part_of(path) for path in FILES} - {"__main__"} == set(LEVEL)
