@@ -17,12 +17,12 @@ from minae.tensor import Tensor
 DENSE = Settings(
     "dense",
     model_options={"sizes": [784, 512, 256, 32]},
-    epochs=30,
+    epochs=20,
     batch_size=32,
     schedule="cosine",
 )
-VAE = Settings("vae", model_options={"sizes": [784, 400, 20]}, epochs=60)
-PLANE = Settings("vae", model_options={"sizes": [784, 400, 2]}, epochs=60)
+VAE = Settings("vae", model_options={"sizes": [784, 400, 20]}, epochs=40)
+PLANE = Settings("vae", model_options={"sizes": [784, 400, 2]}, epochs=40)
 GRID_SIDE, GRID_EXTENT = 15, 2.0
 
 

@@ -20,6 +20,7 @@ from minae.optim import Adam, Optimizer, Schedule, clip_grad_norm_
 from minae.tensor import Tensor
 
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
+SAVE_SECONDS = 10.0  # between checkpoints: forcing one to the disk can take as long as an epoch
 
 
 def fit(
@@ -88,6 +89,7 @@ def fit(
             record["seconds"] = time.perf_counter() - start
             run.record(record)
             report.epoch(record)
+    run.save()
     model.eval()
     return run.history
 
@@ -162,6 +164,8 @@ class _Run:
         self.best = None if out is None else Path(out) / "best.safetensors"
         self.settings, self.metadata = settings, metadata
         self.history: list[dict] = []
+        self.best_weights: dict[str, np.ndarray] | None = None  # not yet on the disk
+        self.saved_at = time.monotonic()
 
     @staticmethod
     def _score(record: dict) -> float:
@@ -178,17 +182,24 @@ class _Run:
         return len(self.history) - 1 - self._best_epoch() >= patience
 
     def record(self, record: dict) -> None:
-        """Add an epoch, and write the files: best first, so that last never runs ahead of it."""
+        """Add an epoch, remember its weights if they are the best, and save now and then."""
         self.history.append(record)
-        if self.best is not None and self._best_epoch() == len(self.history) - 1:
-            weights = checkpoint.prefixed(self.model.state_dict(), "model.")
-            checkpoint.save(self.best, weights, {**self.metadata, "history": self.history})
-        self.save()
+        if self._best_epoch() == len(self.history) - 1:
+            state = self.model.state_dict()
+            self.best_weights = {f"model.{name}": array.copy() for name, array in state.items()}
+        if time.monotonic() - self.saved_at > SAVE_SECONDS:
+            self.save()
 
     def save(self) -> None:
-        """Write last.safetensors, if there is a folder to write to."""
+        """Write the files, if there is a folder: best first, so that last never runs ahead of it.
+
+        Whatever was trained since is trained again after a crash, to the same bits.
+        """
         if self.last is None:
             return
+        if self.best_weights is not None:
+            checkpoint.save(self.best, self.best_weights, self.metadata)
+            self.best_weights = None
         arrays = checkpoint.prefixed(self.model.state_dict(), "model.")
         arrays |= checkpoint.prefixed(self.optimizer.state_dict(), "optimizer.")
         state = {
@@ -198,6 +209,7 @@ class _Run:
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
         }
         checkpoint.save(self.last, arrays, {**self.metadata, "training": state})
+        self.saved_at = time.monotonic()
 
     def restore(self) -> None:
         """Go back to where last.safetensors was written."""

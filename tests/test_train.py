@@ -129,6 +129,7 @@ from minae.data import load
 from minae.train import fit
 
 out, victim, count, resume = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "resume"
+minae.train.SAVE_SECONDS = float(sys.argv[5])
 
 def dies_at(count, function):
     calls = 0
@@ -155,9 +156,10 @@ fit(model, digits.train.images[:256], digits.validation.images, epochs=4, batch_
 """
 
 
-def run_victim(out, victim="none", count=0, resume=False):
+def run_victim(out, victim="none", count=0, resume=False, save_seconds=0):
     how = "resume" if resume else "anew"
-    command = [sys.executable, "-c", VICTIM, str(out), victim, str(count), how]
+    arguments = [str(out), victim, str(count), how, str(save_seconds)]
+    command = [sys.executable, "-c", VICTIM, *arguments]
     return subprocess.run(command, check=False).returncode
 
 
@@ -170,16 +172,20 @@ def unbroken(tmp_path_factory):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 @pytest.mark.parametrize(
-    ("victim", "count"),
+    ("victim", "count", "save_seconds"),
     [
-        ("step", 2),  # in the first epoch
-        ("step", 11),  # in the middle of the third (4 steps and 3 evaluations... an epoch)
-        ("fsync", 6),  # in the middle of writing a checkpoint
-        ("replace", 4),  # written, but not yet in its place
+        ("step", 2, 0),  # in the first epoch
+        ("step", 11, 0),  # in the middle of the third, of 4 steps each
+        ("step", 11, 1000),  # the same, with nothing saved but the start
+        ("fsync", 8, 0),  # in the middle of writing a checkpoint
+        ("replace", 4, 0),  # written, but not yet in its place
     ],
 )
-def test_killed_and_resumed_ends_with_the_same_bits(unbroken, tmp_path, victim, count):
-    assert run_victim(tmp_path, victim, count) == -signal.SIGKILL
+def test_killed_and_resumed_ends_with_the_same_bits(
+    unbroken, tmp_path, victim, count, save_seconds
+):
+    killed = run_victim(tmp_path, victim, count, save_seconds=save_seconds)
+    assert killed == -signal.SIGKILL
     assert run_victim(tmp_path, resume=True) == 0
     for name in ("last.safetensors", "best.safetensors"):
         expected, actual = (checkpoint.load(folder / name)[0] for folder in (unbroken, tmp_path))
