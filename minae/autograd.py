@@ -50,6 +50,7 @@ class Op:
     registry: dict[str, type["Op"]] = {}  # noqa: RUF012
     saved: tuple = ()
     inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
+    versions: list[int]  # of the inputs, as forward saw them
     needs_input_grad: tuple[bool, ...] = ()
     kernels = None
     _retained = None  # weak reference to the output, if that is to keep its gradient
@@ -75,6 +76,7 @@ class Op:
         output = Tensor(op.forward(*arrays, **options))
         if any(op.needs_input_grad) and output.is_floating_point():
             op.inputs = tuple(tensors)
+            op.versions = [x.version for x in tensors if x is not None]
             output.requires_grad = True
             output.grad_fn = op
         return output
@@ -100,9 +102,15 @@ class Op:
         """Run backward and check what it returns: the engine trusts no rule blindly.
 
         Raises:
-            RuntimeError: a gradient is missing, or has another shape than its input.
+            RuntimeError: a gradient is missing, or has another shape than its input; or an input
+                was written into since forward, so that what was saved is no longer what it was.
         """
         name = type(self).__name__
+        if self.versions != [x.version for x in self.inputs if x is not None]:
+            raise RuntimeError(
+                f"an input of {name} was changed in place after the forward pass: call backward()"
+                " before optimizer.step() and before any x += y"
+            )
         result = self.backward(dy)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) != len(self.inputs):

@@ -42,6 +42,7 @@ class Optimizer:
                 self.steps[i] += 1
                 states = [self.state[f"{i}.{name}"] for name in self.state_names]
                 self.update(parameter.data, parameter.grad.data, int(self.steps[i]), *states)
+                parameter.version += 1
 
     def update(self, x, dx, step: int, *states) -> None:
         """Change one parameter's array x, and its states, in place; its first step is step 1."""

@@ -32,7 +32,7 @@ class Tensor:
         TypeError: data is not numeric, or gradients were asked for an integer or boolean tensor.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "grad_fn", "requires_grad")
+    __slots__ = ("__weakref__", "data", "grad", "grad_fn", "requires_grad", "version")
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False):
@@ -40,6 +40,7 @@ class Tensor:
         self.grad: Tensor | None = None
         self.grad_fn = None  # the Op that computed data; None for a leaf
         self.requires_grad = requires_grad
+        self.version = 0  # how often data was written into; backward() checks it
         if requires_grad and not self.is_floating_point():
             raise TypeError(f"only float tensors can require gradients; this one is {self.dtype}")
 
@@ -102,6 +103,9 @@ class Tensor:
         if self.requires_grad:
             raise RuntimeError("this tensor requires gradients; use tensor.detach().numpy()")
         return self.data
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> float | int | bool:
         """Return the only entry as a Python number."""

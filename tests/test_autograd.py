@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minae
-from minae import Tensor, is_grad_enabled, no_grad
+from minae import Tensor, is_grad_enabled, no_grad, optim
 from minae.autograd import Op, unbroadcast
 
 
@@ -312,3 +312,22 @@ def test_an_op_whose_result_is_integers_has_no_gradient():
     y = leaf(1.6, 2.2).to(np.int64)
     assert not y.requires_grad
     assert y.grad_fn is None
+
+
+def in_place(w):
+    with minae.no_grad():
+        w -= 1
+
+
+def step(w):
+    w.grad = minae.tensor([1.0, 1.0])
+    optim.SGD([w], lr=0.1).step()
+
+
+@pytest.mark.parametrize("change", [in_place, step])
+def test_a_weight_changed_between_forward_and_backward_is_noticed(change):
+    w = minae.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    change(w)
+    with pytest.raises(RuntimeError, match=r"Mul was changed in place.*before optimizer\.step"):
+        loss.backward()

@@ -279,6 +279,7 @@ def _in_place(operation, symbol: str):
                 f" write x = x {symbol} y, or update inside `with no_grad():`"
             )
         np.copyto(x.data, operation(x, y).data)  # raises TypeError for floats into integers
+        x.version += 1
         return x
 
     return update
