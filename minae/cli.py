@@ -68,7 +68,7 @@ class _ListOptions(TyperCommand):
 
 @app.command(cls=_ListOptions)
 def train(
-    model: Annotated[str, typer.Argument(help="dense, conv, vae or conv-vae.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="dense, conv, vae or conv-vae.")],
     data: Annotated[str, typer.Option(help=DataOption.__metadata__[0].help)] = "mnist5k",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 10,
     out: Annotated[
@@ -244,6 +244,12 @@ def tour(
     take_the_tour(out)
 
 
+def _where(source) -> str:
+    if source.location is None:
+        return "not here yet"
+    return "here" if source.origin.startswith("embedded") else str(source.location)
+
+
 @data_app.command("list")
 def list_data() -> None:
     """List the datasets, and which are on this disk.
@@ -254,8 +260,7 @@ def list_data() -> None:
     from minae.report import print_table
 
     rows = [
-        (source.name, source.contents, source.origin, str(source.location or "not here yet"))
-        for source in list_sources()
+        (source.name, source.contents, source.origin, _where(source)) for source in list_sources()
     ]
     print_table(("name", "what", "from", "where"), rows)
 

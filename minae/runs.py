@@ -10,7 +10,6 @@ import inspect
 import json
 import math
 import platform
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -125,7 +124,6 @@ def train_run(
     if overwrite:
         for file in ("last.safetensors", "best.safetensors", "metrics.json"):
             (out / file).unlink(missing_ok=True)
-    start = time.perf_counter()
     history = train.fit(
         model,
         dataset.train.images,
@@ -155,7 +153,6 @@ def train_run(
         "settings": asdict(settings),
         **models.describe(model),
         "seconds": sum(record["seconds"] for record in history),
-        "seconds_this_time": time.perf_counter() - start,
         "epochs": len(history),
         **final_figures(model, dataset, corrupt),
         "history": history,
