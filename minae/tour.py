@@ -21,8 +21,8 @@ DENSE = Settings(
     batch_size=32,
     schedule="cosine",
 )
-VAE = Settings("vae", model_options={"sizes": [784, 400, 20]}, epochs=40)
-PLANE = Settings("vae", model_options={"sizes": [784, 400, 2]}, epochs=40)
+VAE = Settings("vae", model_options={"sizes": [784, 400, 20]}, epochs=60)
+PLANE = Settings("vae", model_options={"sizes": [784, 512, 256, 2]}, epochs=60, batch_size=64)
 GRID_SIDE, GRID_EXTENT = 15, 2.0
 
 

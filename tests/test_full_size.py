@@ -1,7 +1,6 @@
 """The results in README, made again at full size. Left out unless asked for: `pytest -m slow`."""
 
 import json
-import os
 import shlex
 from pathlib import Path
 
@@ -15,7 +14,6 @@ BARS = {"vae-mnist": ("test_loss", 105.5), "dense-mnist": ("test_squared_error",
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif("MINAE_DATA" not in os.environ, reason="MINAE_DATA names no folder with MNIST")
 @pytest.mark.parametrize("name", BARS)
 def test_full_size_result(name, tmp_path, monkeypatch):
     command = json.loads((RESULTS / f"{name}.json").read_text())["command"]
