@@ -1,0 +1,100 @@
+"""Convolutions on every backend, against PyTorch, the reference, and their own adjoints."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minae.kernels import cpu, reference
+from minae.kernels.cpu import conv as cpu_conv
+
+from .cases import LAYOUTS, assert_close, convolutions, examples, normal, read_only
+
+
+@examples
+@given(case=convolutions(), with_bias=st.booleans(), seed=st.integers(0, 999))
+def test_convolution_is_torchs(kernels, dtype, torch, case, with_bias, seed):
+    x, weight, bias, dy = case.arrays(seed, dtype)
+    bias = bias if with_bias else None
+    tx, tweight, tdy = (torch.tensor(a, requires_grad=True) for a in (x, weight, dy))
+    ty = torch.conv2d(tx, tweight, torch.tensor(bias) if with_bias else None, **case.options)
+    ty.backward(tdy)
+
+    y = kernels.conv2d(x, weight, bias, **case.options)
+    dx = kernels.conv2d_dx(dy, weight, x.shape[2:], **case.options)
+    dweight = kernels.conv2d_dweight(x, dy, weight.shape[2:], **case.options)
+
+    assert_close(y, ty.detach(), dtype)
+    assert_close(dx, tx.grad, dtype)
+    assert_close(dweight, tweight.grad, dtype)
+
+
+@examples
+@given(
+    case=convolutions(),
+    layouts=st.tuples(LAYOUTS, LAYOUTS, LAYOUTS),
+    block_bytes=st.sampled_from([1, 3000, 1 << 20]),
+    seed=st.integers(0, 999),
+)
+def test_convolution_in_any_layout_and_block_size(dtype, case, layouts, block_bytes, seed):
+    x, weight, bias, dy = case.arrays(seed, dtype)
+    x, weight, dy = (read_only(f(a)) for f, a in zip(layouts, (x, weight, dy), strict=True))
+    calls = [
+        ("conv2d", (x, weight, bias)),
+        ("conv2d_dx", (dy, weight, x.shape[2:])),
+        ("conv2d_dweight", (x, dy, weight.shape[2:])),
+    ]
+    with mock.patch.object(cpu_conv, "BLOCK_BYTES", block_bytes):
+        for name, arguments in calls:
+            actual = getattr(cpu, name)(*arguments, **case.options)
+            expected = getattr(reference, name)(*arguments, **case.options)
+            assert_close(actual, expected, dtype)
+
+
+@examples
+@given(case=convolutions(), seed=st.integers(0, 999))
+def test_convolution_and_its_gradients_are_adjoint(kernels, case, seed):
+    """<conv(x, w), dy> is linear in x and in w, so both gradients must give it back."""
+    x, weight, _, dy = case.arrays(seed)
+    expected = np.vdot(kernels.conv2d(x, weight, None, **case.options), dy)
+
+    dx = kernels.conv2d_dx(dy, weight, x.shape[2:], **case.options)
+    dweight = kernels.conv2d_dweight(x, dy, weight.shape[2:], **case.options)
+
+    assert np.vdot(x, dx) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert np.vdot(weight, dweight) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("output_padding", [(0, 0), (1, 0), (1, 1)])
+@pytest.mark.parametrize(("inputs", "outputs", "groups"), [(6, 2, 1), (6, 10, 2), (1, 16, 1)])
+def test_transposed_convolution_is_torchs(
+    kernels, dtype, torch, inputs, outputs, groups, output_padding
+):
+    x = normal(0, 2, inputs, 5, 4, dtype=dtype)
+    weight = normal(1, inputs, outputs // groups, 3, 4, dtype=dtype)
+    options = {"stride": (2, 3), "padding": (1, 2), "dilation": (2, 1), "groups": groups}
+    expected = torch.nn.functional.conv_transpose2d(
+        torch.tensor(x), torch.tensor(weight), output_padding=output_padding, **options
+    )
+    assert_close(kernels.conv2d_dx(x, weight, expected.shape[2:], **options), expected, dtype)
+
+
+def test_convolution_of_no_channels_is_its_bias(kernels, dtype):
+    options = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    x, weight = np.zeros((2, 0, 4, 4), dtype), np.zeros((3, 0, 3, 3), dtype)
+    bias, dy = np.arange(3, dtype=dtype), np.ones((2, 3, 2, 2), dtype)
+    y = kernels.conv2d(x, weight, bias, **options)
+    assert_close(y, np.broadcast_to(bias[:, None, None], (2, 3, 2, 2)), dtype)
+    assert_close(kernels.conv2d_dx(dy, weight, (4, 4), **options), x, dtype)
+    assert_close(kernels.conv2d_dweight(x, dy, (3, 3), **options), weight, dtype)
+
+
+def test_convolution_to_no_channels_is_empty(kernels, dtype):
+    options = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    x, weight = np.ones((2, 9, 4, 4), dtype), np.zeros((0, 9, 3, 3), dtype)
+    y = kernels.conv2d(x, weight, np.zeros(0, dtype), **options)
+    assert_close(y, np.zeros((2, 0, 2, 2)), dtype)
+    assert_close(kernels.conv2d_dx(y, weight, (4, 4), **options), np.zeros_like(x), dtype)
+    assert_close(kernels.conv2d_dweight(x, y, (3, 3), **options), weight, dtype)
