@@ -15,7 +15,7 @@ test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 # two workers with one BLAS thread each: with more they would wait for each other's
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -64,21 +64,19 @@ class _VariationalAutoencoder(Autoencoder):
 
         The expectation is estimated with one draw of z per image.
         """
-        return self._objective(x, target, self.beta)
+        nll, kl = self._terms(x, target)
+        return (nll + kl * self.beta) / len(x)
 
-    def _objective(self, x: Tensor, target: Tensor | None, beta: float) -> Tensor:
-        target = x if target is None else target
+    def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return -log p(target|z) for one draw of z, and the KL, each summed over the batch."""
         mean, log_var = self.encode(x)
         z = ops.reparameterise(mean, log_var)
-        nll = self.negative_log_likelihood(z, target, "sum")
-        return (nll + ops.gaussian_kl(mean, log_var).sum() * beta) / len(x)
+        nll = self.negative_log_likelihood(z, x if target is None else target, "sum")
+        return nll, ops.gaussian_kl(mean, log_var).sum()
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss, and the ELBO (with beta 1), in nats per image."""
-        mean, log_var = self.encode(x)
-        target = x if target is None else target
-        nll = self.negative_log_likelihood(ops.reparameterise(mean, log_var), target, "sum")
-        nll, kl = nll.item() / len(x), ops.gaussian_kl(mean, log_var).mean().item()
+        nll, kl = (term.item() / len(x) for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl}
 
     def elbo(self, x: Tensor) -> Tensor:
