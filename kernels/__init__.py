@@ -2,16 +2,22 @@
 
 A **backend** is a module with these functions, and nothing else is asked of it:
 
-    matmul(a, b)                                        linear(x, weight, bias=None)
-    conv2d(x, weight, bias, ...)                        conv2d_dx(dy, weight, input_size, ...)
-    conv2d_dweight(x, dy, kernel_size, ...)             index_add(shape, index, values)
-    max_pool2d(x, ...) -> y, index                      max_pool2d_dx(dy, index, input_size)
-    avg_pool2d(x, ...)                                  avg_pool2d_dx(dy, input_size, ...)
-    erf(x)
+    matmul(a, b)                            contiguous(x)
+    linear(x, weight, bias, activation)     linear_backward(dy, x, weight, y, activation, ...)
+    conv2d(x, weight, bias, ...)            conv2d_dx(dy, weight, input_size, ...)
+    activation_backward(dy, y, activation)  conv2d_dweight(x, dy, kernel_size, ...)
+    max_pool2d(x, ...) -> y, index          max_pool2d_dx(dy, index, input_size)
+    avg_pool2d(x, ...)                      avg_pool2d_dx(dy, input_size, ...)
+    mse(x, target) -> loss, dx              bce_with_logits, cross_entropy: likewise
+    reparameterise(mean, log_var, noise)    reparameterise_dlog_var(dz, log_var, noise)
+    gaussian_kl(mean, log_var) -> kl, dlog_var
+    sgd(x, dx, velocity, ...)               adam(x, dx, exp_avg, exp_avg_sq, ...)
+    index_add(shape, index, values)         erf(x)
 
 `reference` is the specification: plain NumPy, written to be read. `cpu` is what runs. Both take
 float32 and float64 arrays of any memory layout, return the dtype that they were given, never write
-into their inputs, and refuse what does not fit with the sentences of `shapes`.
+into their inputs (an optimiser's parameters and state excepted), and refuse what does not fit with
+the sentences of `shapes`.
 """
 
 import importlib
@@ -23,7 +29,7 @@ from types import ModuleType
 
 import numpy as np
 
-__all__ = ["BACKENDS", "backend_of", "use_backend"]
+__all__ = ["BACKENDS", "backend_for", "backend_of", "use_backend"]
 
 #: Every backend by its name. A module is imported when it is first asked for.
 BACKENDS = {
@@ -35,16 +41,19 @@ BACKENDS = {
 _in_force: ContextVar[ModuleType | None] = ContextVar("backend", default=None)
 
 
-def backend_of(array) -> ModuleType:
-    """Return the backend that computes on this kind of array.
+def backend_for(array_type: type) -> ModuleType:
+    """Return the backend that computes on arrays of this type.
 
-    A NumPy array gives `cpu`, or whatever `use_backend` has put in force. Raises TypeError for any
-    other type. Every operation calls this once, so it does nothing else.
+    NumPy's gives `cpu`, or whatever `use_backend` has put in force. Raises TypeError for others.
     """
-    if isinstance(array, np.ndarray):
+    if issubclass(array_type, np.ndarray):
         return _in_force.get() or _load("cpu")
-    kind = type(array)
-    raise TypeError(f"no backend computes on {kind.__module__}.{kind.__qualname__}")
+    raise TypeError(f"no backend computes on {array_type.__module__}.{array_type.__qualname__}")
+
+
+def backend_of(array) -> ModuleType:
+    """Return the backend that computes on this array; see backend_for."""
+    return backend_for(type(array))
 
 
 @contextmanager

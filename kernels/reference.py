@@ -33,20 +33,60 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y
 
 
-def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """Map rows by an affine map: y = x Wᵀ + b.
+def linear(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None
+) -> np.ndarray:
+    """Map rows by an affine map, and apply the activation: y = f(x Wᵀ + b).
 
     x (..., I), weight (O, I), bias (O,) -> (..., O). Raises ValueError if shapes don't fit.
     """
     shapes.check_linear(x, weight, bias)
     y = np.einsum("...i,oi->...o", x, weight)
-    return y if bias is None else y + bias
+    return _activate(y if bias is None else y + bias, activation)
+
+
+def linear_backward(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    activation: str | None = None,
+    needs: tuple[bool, bool] = (True, True),
+    dweight: np.ndarray | None = None,
+    dbias: np.ndarray | None = None,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """Send the gradient of `linear` back: dx = dz W, dweight = dzᵀ x, dbias = Σ dz.
+
+    dy, y (..., O), x (..., I), weight (O, I); dz is dy through the activation. `needs` says whether
+    dx and dweight are wanted, None takes the place of what is not. dweight (O, I) and dbias (O,)
+    are written into where they are given. Raises ValueError if shapes don't fit.
+    """
+    shapes.check_linear_backward(dy, x, weight, y)
+    dz = dy * (y > 0) if shapes.check_activation(activation) else dy
+    dx = np.einsum("...o,oi->...i", dz, weight) if needs[0] else None
+    dz, x = (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (dz, x))  # rows
+    product = np.einsum("no,ni->oi", dz, x) if needs[1] else None
+    return dx, _into(dweight, product), _into(dbias, dz.sum(axis=0))
+
+
+def activation_backward(
+    dy: np.ndarray, y: np.ndarray, activation: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Send a gradient back through the activation and the bias that end a convolution.
+
+    dy, y (N, O, HO, WO) -> dz, of the same shape (dy itself without activation), dbias (O,).
+    Raises ValueError if shapes don't fit.
+    """
+    shapes.check_same("activation_backward", dy, y)
+    dz = dy * (y > 0) if shapes.check_activation(activation) else dy
+    return dz, dz.sum(axis=(0, 2, 3))
 
 
 def conv2d(
     x: np.ndarray,
     weight: np.ndarray,
     bias: np.ndarray | None = None,
+    activation: str | None = None,
     *,
     stride: Pair,
     padding: Pair,
@@ -55,9 +95,9 @@ def conv2d(
 ) -> np.ndarray:
     """Slide a kernel over images: each output pixel is a patch times the weight, summed.
 
-    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, HO, WO). With groups, the
-    g-th part of the output channels sees the g-th part of the input channels only. Raises
-    ValueError if shapes don't fit.
+    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, HO, WO). The bias is added
+    and the activation applied at the end. With groups, the g-th part of the output channels sees
+    the g-th part of the input channels only. Raises ValueError if shapes don't fit.
     """
     HO, WO = shapes.check_conv2d(
         x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
@@ -68,13 +108,15 @@ def conv2d(
     for i, j, patch in _patches((HO, WO), weight.shape[3:], stride, dilation):
         y[..., i, j] = np.einsum("ngckl,gockl->ngo", x[patch], weight)
     y = _join_channels(y)  # (N, O, HO, WO)
-    return y if bias is None else y + bias[:, None, None]
+    return _activate(y if bias is None else y + bias[:, None, None], activation)
 
 
 def conv2d_dx(
     dy: np.ndarray,
     weight: np.ndarray,
     input_size: Pair,
+    bias: np.ndarray | None = None,
+    activation: str | None = None,
     *,
     stride: Pair,
     padding: Pair,
@@ -84,24 +126,26 @@ def conv2d_dx(
     """Send the gradient of a convolution back to its input: each dy spreads over its patch.
 
     dy (N, O, HO, WO), weight (O, C / groups, KH, KW), input_size (H, W) -> dx (N, C, H, W). This
-    is also the forward pass of a transposed convolution. Raises ValueError if shapes don't fit.
+    is also the forward pass of a transposed convolution, which may have a bias (C,) and an
+    activation. Raises ValueError if shapes don't fit.
     """
-    shapes.check_conv2d_dx(
-        dy, weight, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     (H, W), (PH, PW), (HO, WO) = input_size, padding, dy.shape[2:]
     dy = _split_channels(dy, groups)  # (N, G, O/G, HO, WO)
     weight = _split_outputs(weight, groups)  # (G, O/G, C/G, KH, KW)
     dx = np.zeros((len(dy), groups, weight.shape[2], H + 2 * PH, W + 2 * PW), dy.dtype)
     for i, j, patch in _patches((HO, WO), weight.shape[3:], stride, dilation):
         dx[patch] += np.einsum("ngo,gockl->ngckl", dy[..., i, j], weight)
-    return _join_channels(dx[..., PH : PH + H, PW : PW + W])  # (N, C, H, W)
+    dx = _join_channels(dx[..., PH : PH + H, PW : PW + W])  # (N, C, H, W)
+    return _activate(dx if bias is None else dx + bias[:, None, None], activation)
 
 
 def conv2d_dweight(
     x: np.ndarray,
     dy: np.ndarray,
     kernel_size: Pair,
+    dweight: np.ndarray | None = None,
     *,
     stride: Pair,
     padding: Pair,
@@ -110,18 +154,18 @@ def conv2d_dweight(
 ) -> np.ndarray:
     """Send the gradient of a convolution back to its weight: each dy times its patch, summed.
 
-    x (N, C, H, W), dy (N, O, HO, WO), kernel_size (KH, KW) -> dweight (O, C / groups, KH, KW).
-    Raises ValueError if shapes don't fit.
+    x (N, C, H, W), dy (N, O, HO, WO), kernel_size (KH, KW) -> dweight (O, C / groups, KH, KW),
+    written into where it is given. Raises ValueError if shapes don't fit.
     """
     shapes.check_conv2d_dweight(
         x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
     x = _split_channels(_pad(x, padding), groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
     dy = _split_channels(dy, groups)  # (N, G, O/G, HO, WO)
-    dweight = np.zeros((groups, dy.shape[2], x.shape[2], *kernel_size), dy.dtype)
+    total = np.zeros((groups, dy.shape[2], x.shape[2], *kernel_size), dy.dtype)
     for i, j, patch in _patches(dy.shape[3:], kernel_size, stride, dilation):
-        dweight += np.einsum("ngo,ngckl->gockl", dy[..., i, j], x[patch])
-    return dweight.reshape(groups * dy.shape[2], *dweight.shape[2:])  # (O, C/G, KH, KW)
+        total += np.einsum("ngo,ngckl->gockl", dy[..., i, j], x[patch])
+    return _into(dweight, total.reshape(groups * dy.shape[2], *total.shape[2:]))  # (O, C/G, KH, KW)
 
 
 def max_pool2d(
@@ -195,6 +239,116 @@ def avg_pool2d_dx(
     return dx
 
 
+def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale times the sum of (x - target)², and its gradient by x.
+
+    x, target: of one shape, else ValueError. -> (), and the shape of x.
+    """
+    shapes.check_same("mse", x, target)
+    difference = x - target
+    return _total(difference * difference, scale), 2 * scale * difference
+
+
+def bce_with_logits(
+    x: np.ndarray, target: np.ndarray, scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale times the summed cross-entropy of sigmoid(x) and target, and its gradient by x.
+
+    x, target: of one shape, else ValueError. -> (), and the shape of x.
+    """
+    shapes.check_same("bce_with_logits", x, target)
+    e = np.exp(-np.abs(x))
+    losses = np.maximum(x, 0) - x * target + np.log1p(e)
+    sigmoid = np.where(x >= 0, 1, e) / (1 + e)
+    return _total(losses, scale), scale * (sigmoid - target)
+
+
+def cross_entropy(
+    x: np.ndarray, target: np.ndarray, scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale times the sum of -log softmax(x)[target], and its gradient by x.
+
+    x (N, K), target (N,) of integers below K -> (), (N, K). Raises ValueError if shapes don't fit.
+    """
+    shapes.check_cross_entropy(x, target)
+    rows = np.arange(len(x))
+    shifted = x - x.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (N, K)
+    dx = np.exp(log_p)
+    dx[rows, target] -= 1
+    return _total(-log_p[rows, target], scale), scale * dx
+
+
+def reparameterise(mean: np.ndarray, log_var: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return mean + exp(log_var / 2) noise. All of one shape, else ValueError."""
+    shapes.check_same("reparameterise", mean, log_var)
+    shapes.check_same("reparameterise", mean, noise)
+    return mean + np.exp(0.5 * log_var) * noise
+
+
+def reparameterise_dlog_var(dz: np.ndarray, log_var: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return the gradient of `reparameterise` by log_var, given dz. All of one shape."""
+    return dz * noise * (0.5 * np.exp(0.5 * log_var))
+
+
+def gaussian_kl(mean: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return KL(N(mean, exp(log_var)) || N(0, 1)) of each row, and its gradient by log_var.
+
+    mean, log_var (..., Z) -> (...), (..., Z); the gradient by mean is mean itself. Raises
+    ValueError if the shapes differ.
+    """
+    shapes.check_same("gaussian_kl", mean, log_var)
+    var = np.exp(log_var)
+    return 0.5 * (mean * mean + var - log_var - 1).sum(axis=-1), 0.5 * (var - 1)
+
+
+def sgd(
+    x: np.ndarray,
+    dx: np.ndarray,
+    velocity: np.ndarray,
+    *,
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    nesterov: bool,
+) -> None:
+    """Take one step of stochastic gradient descent: change x (P,) and velocity (P,) in place."""
+    g = dx + weight_decay * x
+    velocity[...] = momentum * velocity + g
+    x -= lr * (g + momentum * velocity if nesterov else velocity)
+
+
+def adam(
+    x: np.ndarray,
+    dx: np.ndarray,
+    exp_avg: np.ndarray,
+    exp_avg_sq: np.ndarray,
+    *,
+    step: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """Take step number `step` of Adam, or AdamW if decoupled: change x (P,) and the means in place.
+
+    dx, exp_avg, exp_avg_sq: (P,).
+    """
+    beta1, beta2 = betas
+    if decoupled:
+        x *= 1 - lr * weight_decay
+    g = dx if decoupled else dx + weight_decay * x
+    exp_avg[...] = beta1 * exp_avg + (1 - beta1) * g
+    exp_avg_sq[...] = beta2 * exp_avg_sq + (1 - beta2) * g * g
+    x -= lr / (1 - beta1**step) * exp_avg / (np.sqrt(exp_avg_sq / (1 - beta2**step)) + eps)
+
+
+def contiguous(x: np.ndarray) -> np.ndarray:
+    """Return x in the order of its dimensions: x itself, or a copy."""
+    return np.ascontiguousarray(x).reshape(x.shape)
+
+
 def erf(x: np.ndarray) -> np.ndarray:
     """Return the error function 2/√π ∫₀ˣ e^(-t²) dt of every entry, in the dtype of x."""
     return np.vectorize(math.erf, otypes=[x.dtype])(x)
@@ -210,6 +364,21 @@ def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
     out = np.zeros(shape, values.dtype)
     np.add.at(out, index, values)
     return out
+
+
+def _activate(y: np.ndarray, activation: str | None) -> np.ndarray:
+    return np.maximum(y, 0) if shapes.check_activation(activation) else y
+
+
+def _into(out: np.ndarray | None, value: np.ndarray | None) -> np.ndarray | None:
+    if out is None or value is None:
+        return value
+    out[...] = value
+    return out
+
+
+def _total(losses: np.ndarray, scale: float) -> np.ndarray:
+    return np.asarray(losses.sum(dtype=np.float64) * scale, losses.dtype)
 
 
 def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:

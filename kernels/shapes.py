@@ -118,6 +118,36 @@ def check_linear(x, weight, bias) -> None:
     _check_bias("linear", bias, weight.shape[0], weight)
 
 
+def check_linear_backward(dy, x, weight, y) -> None:
+    """Raise ValueError unless dy and y (..., O) are what linear gives for x (..., I)."""
+    check_linear(x, weight, None)
+    expected = (*x.shape[:-1], weight.shape[0])
+    if dy.shape != expected or (y is not None and y.shape != expected):
+        raise ValueError(
+            f"linear_backward: dy {dy.shape} and y {None if y is None else y.shape} must be "
+            f"{expected} to go with x {x.shape} and weight {weight.shape}"
+        )
+
+
+def check_activation(activation: str | None) -> bool:
+    """Return whether it is "relu", the one that kernels apply; None is none, else ValueError."""
+    if activation not in (None, "relu"):
+        raise ValueError(f"activation is None or 'relu' inside a kernel, not {activation!r}")
+    return activation is not None
+
+
+def check_same(name: str, a, b) -> None:
+    """Raise ValueError unless two operands have the same shape."""
+    if a.shape != b.shape:
+        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} must agree")
+
+
+def check_cross_entropy(x, target) -> None:
+    """Raise ValueError unless x is (N, K) and target (N,)."""
+    if len(x.shape) != 2 or target.shape != x.shape[:1]:
+        raise ValueError(f"cross_entropy: x {x.shape} is not (N, K) for a target {target.shape}")
+
+
 def check_conv2d(
     x, weight, bias, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Pair:
@@ -138,7 +168,7 @@ def check_conv2d(
 
 
 def check_conv2d_dx(
-    dy, weight, input_size: Pair, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    dy, weight, input_size: Pair, bias=None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> None:
     """Raise ValueError unless dy (N, O, HO, WO) is what a convolution of (H, W) gives back."""
     name = "conv2d_dx"
@@ -149,6 +179,7 @@ def check_conv2d_dx(
             f"{name}: dy {dy.shape} has {dy.shape[1]} channels, but weight {weight.shape} gives "
             f"{weight.shape[0]}"
         )
+    _check_bias(name, bias, weight.shape[1] * groups, weight)
     size = conv2d_output_size(input_size, weight.shape[2:], stride, padding, dilation, name)
     _check_size(name, dy, input_size, weight.shape[2:], size)
 

@@ -43,8 +43,9 @@ class Op:
     - `examples(rng)` yields tuples of float64 arrays (or integer arrays for indices), a dict at the
       end holding the options. Every one of them is gradient-checked, so make them awkward.
 
-    `self.kernels` is the backend (see `minae.kernels`) for the inputs' kind of array. Whatever
-    subclasses Op is in `Op.registry`, under its module and name.
+    `self.kernels` is the backend (see `minae.kernels`) for the inputs' kind of array. A backward
+    may write the gradient of input i into `self.place_for(i)`, where that is not None, and return
+    it. Whatever subclasses Op is in `Op.registry`, under its module and name.
     """
 
     registry: dict[str, type["Op"]] = {}  # noqa: RUF012
@@ -52,7 +53,8 @@ class Op:
     inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
     versions: list[int]  # of the inputs, as forward saw them
     needs_input_grad: tuple[bool, ...] = ()
-    kernels = None
+    array_type: type  # of the first input
+    _kernels = None
     _retained = None  # weak reference to the output, if that is to keep its gradient
 
     def __init_subclass__(cls):
@@ -72,7 +74,7 @@ class Op:
         arrays = [None if x is None else x.data for x in tensors]
         record = _grad_enabled.get()
         op.needs_input_grad = tuple(record and x is not None and x.requires_grad for x in tensors)
-        op.kernels = kernels.backend_of(arrays[0])
+        op.array_type = type(arrays[0])
         output = Tensor(op.forward(*arrays, **options))
         if any(op.needs_input_grad) and output.is_floating_point():
             op.inputs = tuple(tensors)
@@ -80,6 +82,24 @@ class Op:
             output.requires_grad = True
             output.grad_fn = op
         return output
+
+    @property
+    def kernels(self):
+        """The backend; found when it is first asked for, since most operations need none."""
+        if self._kernels is None:
+            self._kernels = kernels.backend_for(self.array_type)
+        return self._kernels
+
+    def place_for(self, i: int):
+        """Return the array that awaits the gradient of input i, or None: make a new one.
+
+        An optimiser keeps all gradients side by side. What is written to its place at once need
+        not be copied there.
+        """
+        x = self.inputs[i]
+        if x is None or x.grad_place is None or x.grad is not None:
+            return None
+        return x.grad_place.lend()
 
     def save(self, *values) -> None:
         """Keep what backward will need. It is let go of once backward has passed."""
@@ -221,10 +241,12 @@ def _consumers_first(root: Op) -> list[Op]:
 
 
 def _accumulate(tensor: Tensor, dx) -> None:
-    if tensor.grad is None:
+    if tensor.grad is not None:
+        tensor.grad.data += dx
+    elif tensor.grad_place is None:
         tensor.grad = Tensor(dx.copy())  # dx may be shared with another input, or be a view
     else:
-        tensor.grad.data += dx
+        tensor.grad = Tensor(tensor.grad_place.take(dx))
 
 
 def unbroadcast(dx, shape: tuple[int, ...]):

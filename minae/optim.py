@@ -1,18 +1,124 @@
 """Optimisers: from gradients to better parameters. Formulas and defaults are PyTorch's.
 
-All of them write into the parameters' arrays, never replace them.
+An optimiser moves its parameters, their gradients and its own state into flat vectors, one for each
+type, of which the tensors are views. So a step is one pass over memory, whatever the number of
+parameters, and backward writes gradients where the step will read them.
 """
 
 import math
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 
+from minae import kernels
 from minae.tensor import Tensor
 
 
+class GradientPlace:
+    """Part of a flat vector of gradients: a tensor's `grad_place`.
+
+    It is lent to one gradient at a time, and not again while anyone still holds that one: a
+    gradient that somebody kept does not change when the next one is computed.
+    """
+
+    def __init__(self, part: np.ndarray, shape: tuple[int, ...]):
+        # NumPy lets views of views refer to whoever owns the memory. A memoryview in between makes
+        # them refer to the array that was lent, so that it lives as long as any of them.
+        self.memory, self.dtype, self.shape = memoryview(part), part.dtype, shape
+        self._lent = _nobody
+
+    def lend(self) -> np.ndarray | None:
+        """Return an array to write the gradient into; None while the one before is still held."""
+        if self._lent() is not None:
+            return None
+        array = np.frombuffer(self.memory, self.dtype)
+        self._lent = weakref.ref(array)
+        return array.reshape(self.shape)
+
+    def holds(self, dx) -> bool:
+        """Return whether dx lies here."""
+        return dx.base is self._lent() and dx.base is not None and dx.flags.c_contiguous
+
+    def take(self, dx) -> np.ndarray:
+        """Return dx, moved here unless it is here already or the place is taken."""
+        if self.holds(dx):
+            return dx
+        array = self.lend()
+        if array is None:
+            return dx.copy()
+        array[...] = dx
+        return array
+
+    def __reduce__(self):
+        return type(None), ()  # a copied or pickled tensor belongs to no optimiser
+
+
+def _nobody():
+    return None
+
+
+class _Flat:
+    """The parameters of one type, side by side, with their gradients and state."""
+
+    def __init__(self, parameters: list[Tensor], numbers: list[int], state_names: tuple[str, ...]):
+        self.parameters, self.numbers = parameters, numbers
+        ends = np.cumsum([p.numel() for p in parameters]).tolist()
+        self.bounds = list(zip([0, *ends[:-1]], ends, strict=True))
+        self.x, self.dx, *states = np.zeros((2 + len(state_names), ends[-1]), parameters[0].dtype)
+        self.state = dict(zip(state_names, states, strict=True))
+        self.views = [self.part(self.x, i) for i in range(len(parameters))]
+        for p, view, (start, stop) in zip(parameters, self.views, self.bounds, strict=True):
+            view[...] = p.data
+            p.data = view
+            p.grad_place = GradientPlace(self.dx[start:stop], p.shape) if view.size else None
+
+    def part(self, flat: np.ndarray, i: int) -> np.ndarray:
+        """Return parameter i's part of a flat vector, in its shape."""
+        start, stop = self.bounds[i]
+        return flat[start:stop].reshape(self.parameters[i].shape)
+
+    def stretches(self, steps: np.ndarray) -> Iterator[tuple[int, slice, np.ndarray]]:
+        """Yield what one update can do at once, as (step, part of the flat vectors, gradients).
+
+        That is everything, if all parameters have gradients, in their places, and are at the same
+        step; else, parameters next to each other of which this is true. `steps` counts theirs.
+        """
+        kinds = [self._kind(i, steps) for i in range(len(self.parameters))]
+        for kind, run in groupby(range(len(kinds)), kinds.__getitem__):
+            if kind is None:
+                continue
+            step, alone = kind
+            first, last = (members := list(run))[0], members[-1]
+            part = slice(self.bounds[first][0], self.bounds[last][1])
+            gradient = self.dx[part] if alone is None else self.parameters[alone].grad.data.ravel()
+            yield step, part, gradient
+
+    def _kind(self, i: int, steps: np.ndarray) -> tuple[int, int | None] | None:
+        """Return the step that parameter i takes now, and i if it must go alone.
+
+        None if it has no gradient. An array that was put in the place of the parameter's since the
+        last step is taken in.
+        """
+        p = self.parameters[i]
+        if p.grad is None:
+            return None
+        if p.data is not self.views[i]:
+            self.views[i][...] = p.data
+            p.data = self.views[i]
+        p.version += 1
+        steps[self.numbers[i]] += 1
+        in_place = p.grad_place is not None and p.grad_place.holds(p.grad.data)
+        return int(steps[self.numbers[i]]), None if in_place else i
+
+
 class Optimizer:
-    """Base: holds the parameters, the learning rate, and one state array a name and parameter."""
+    """Base: holds the parameters, the learning rate, and one state array a name and parameter.
+
+    From then on the parameters' arrays are views of one vector: `.data` and `state_dict()` that
+    were taken before show the values of before.
+    """
 
     state_names: tuple[str, ...] = ()
 
@@ -20,15 +126,19 @@ class Optimizer:
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("the optimizer was given no parameters")
+        if len({id(p) for p in self.parameters}) < len(self.parameters):
+            raise ValueError("the optimizer was given one parameter twice")
         if lr < 0:
             raise ValueError(f"the learning rate is at least 0, not {lr}")
         self.lr = lr
         self.steps = np.zeros(len(self.parameters), np.int64)  # one may get gradients later
-        self.state = {
-            f"{i}.{name}": np.zeros_like(p.data)
-            for i, p in enumerate(self.parameters)
-            for name in self.state_names
-        }
+        self._flats, self.state = [], {}
+        for dtype in dict.fromkeys(p.dtype for p in self.parameters):
+            numbers = [i for i, p in enumerate(self.parameters) if p.dtype == dtype]
+            flat = _Flat([self.parameters[i] for i in numbers], numbers, self.state_names)
+            self._flats.append(flat)
+            for name, array in flat.state.items():
+                self.state |= {f"{i}.{name}": flat.part(array, n) for n, i in enumerate(numbers)}
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -37,15 +147,13 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        for i, parameter in enumerate(self.parameters):
-            if parameter.grad is not None:
-                self.steps[i] += 1
-                states = [self.state[f"{i}.{name}"] for name in self.state_names]
-                self.update(parameter.data, parameter.grad.data, int(self.steps[i]), *states)
-                parameter.version += 1
+        for flat in self._flats:
+            for step, part, gradient in flat.stretches(self.steps):
+                states = (state[part] for state in flat.state.values())
+                self.update(flat.x[part], gradient, step, *states)
 
     def update(self, x, dx, step: int, *states) -> None:
-        """Change one parameter's array x, and its states, in place; its first step is step 1."""
+        """Change parameters x (P,), and their states, in place; the first step is step 1."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -93,13 +201,15 @@ class SGD(Optimizer):
 
     def update(self, x, dx, step, velocity) -> None:
         """Take one step."""
-        if self.weight_decay:
-            dx = dx + self.weight_decay * x
-        if self.momentum:
-            velocity *= self.momentum
-            velocity += dx
-            dx = dx + self.momentum * velocity if self.nesterov else velocity
-        x -= self.lr * dx
+        kernels.backend_of(x).sgd(
+            x,
+            dx,
+            velocity,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.nesterov,
+        )
 
 
 class Adam(Optimizer):
@@ -114,6 +224,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq")
+    decoupled = False  # weight decay goes through the gradient
 
     def __init__(
         self,
@@ -125,29 +236,21 @@ class Adam(Optimizer):
     ):
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(parameters, lr)
-        self._scratch = np.empty_like(max((p.data for p in self.parameters), key=np.size)).ravel()
 
     def update(self, x, dx, step, exp_avg, exp_avg_sq) -> None:
-        """Take one step. A scratch array holds what lies between, so that nothing is allocated."""
-        beta1, beta2 = self.betas
-        scratch = self._scratch[: x.size].reshape(x.shape)
-        if scratch.dtype != x.dtype:
-            scratch = np.empty_like(x)
-        dx = self.decay(x, dx)
-        exp_avg *= beta1
-        exp_avg += np.multiply(dx, 1 - beta1, out=scratch)
-        exp_avg_sq *= beta2
-        np.multiply(dx, dx, out=scratch)
-        exp_avg_sq += np.multiply(scratch, 1 - beta2, out=scratch)
-        np.sqrt(exp_avg_sq, out=scratch)
-        scratch /= math.sqrt(1 - beta2**step)
-        scratch += self.eps
-        np.divide(exp_avg, scratch, out=scratch)
-        x -= np.multiply(scratch, self.lr / (1 - beta1**step), out=scratch)
-
-    def decay(self, x, dx):
-        """Apply weight decay: here through the gradient."""
-        return dx + self.weight_decay * x if self.weight_decay else dx
+        """Take one step."""
+        kernels.backend_of(x).adam(
+            x,
+            dx,
+            exp_avg,
+            exp_avg_sq,
+            step=step,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            decoupled=self.decoupled,
+        )
 
 
 class AdamW(Adam):
@@ -155,6 +258,8 @@ class AdamW(Adam):
 
     So the decay is the same for every coordinate (Loshchilov & Hutter 2019).
     """
+
+    decoupled = True
 
     def __init__(
         self,
@@ -165,11 +270,6 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ):
         super().__init__(parameters, lr, betas, eps, weight_decay)
-
-    def decay(self, x, dx):
-        """Apply weight decay: here to the weights themselves."""
-        x *= 1 - self.lr * self.weight_decay
-        return dx
 
 
 class Schedule:

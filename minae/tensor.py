@@ -32,12 +32,13 @@ class Tensor:
         TypeError: data is not numeric, or gradients were asked for an integer or boolean tensor.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "grad_fn", "requires_grad", "version")
+    __slots__ = ("__weakref__", "data", "grad", "grad_fn", "grad_place", "requires_grad", "version")
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False):
         self.data = as_array(data)
         self.grad: Tensor | None = None
+        self.grad_place = None  # where an optimiser wants the gradient; see optim
         self.grad_fn = None  # the Op that computed data; None for a leaf
         self.requires_grad = requires_grad
         self.version = 0  # how often data was written into; backward() checks it

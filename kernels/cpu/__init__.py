@@ -1,90 +1,61 @@
-"""The backend that runs on a CPU: BLAS for everything that multiplies, strided views for the rest.
+"""The backend that runs on a CPU: loops compiled by Numba around BLAS, in one pool of threads.
 
-Matrix products and indexing are here; the convolutions are in `conv`, the poolings in
-`pool`.
+What is compiled are float32 and float64. Whatever else comes (integers, half precision, arrays of
+two types, empty ones) goes to the reference, by the rule of `_covered` below.
+
+Read `dense` first, then `patches`, which holds the loops of `conv`.
 """
+
+import functools
 
 import numpy as np
 
-from minae.kernels import shapes
-from minae.kernels.cpu.conv import conv2d, conv2d_dweight, conv2d_dx
-from minae.kernels.cpu.layout import as_rows
-from minae.kernels.cpu.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
+from minae.kernels import reference
+from minae.kernels.cpu import conv, dense, elementary, gaussian, indexing, layout, losses
+from minae.kernels.cpu import optimisers, pool
 
-__all__ = [
-    "avg_pool2d",
-    "avg_pool2d_dx",
-    "conv2d",
-    "conv2d_dweight",
-    "conv2d_dx",
-    "erf",
-    "index_add",
-    "linear",
-    "matmul",
-    "max_pool2d",
-    "max_pool2d_dx",
-]
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Multiply matrices, batched and broadcast as in NumPy.
+def _covered(kernel, operands: int | None = None):
+    """Call the kernel if its first `operands` arguments (all, if None) suit it, else the reference.
 
-    a (..., M, K), b (..., K, N) -> (..., M, N). A vector a is one row, a vector b one column, and
-    that axis is dropped from the result. Raises ValueError if shapes don't fit.
+    Arrays suit it that are not empty and share one of FLOATS as their type.
     """
-    shapes.check_matmul(a, b)
-    if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous:
-        # All batches share b: they are the rows of one tall matrix, which BLAS takes in one call.
-        return (as_rows(a) @ b).reshape(*a.shape[:-1], b.shape[1])
-    return np.asarray(a @ b)
+    specification = getattr(reference, kernel.__name__)
+
+    @functools.wraps(kernel)
+    def choose(*args, **options):
+        dtype = args[0].dtype
+        if dtype in FLOATS:
+            for a in args[:operands]:
+                if isinstance(a, np.ndarray) and (a.dtype != dtype or not a.size):
+                    return specification(*args, **options)
+            return kernel(*args, **options)
+        return specification(*args, **options)
+
+    return choose
 
 
-def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """Map rows by an affine map: y = x Wᵀ + b.
-
-    x (..., I), weight (O, I), bias (O,) -> (..., O). Raises ValueError if shapes don't fit.
-    """
-    shapes.check_linear(x, weight, bias)
-    y = as_rows(x) @ weight.T  # (rows, O)
-    if bias is not None:
-        y += bias
-    return y.reshape(*x.shape[:-1], weight.shape[0])
-
-
-def erf(x: np.ndarray) -> np.ndarray:
-    """Return the error function 2/√π ∫₀ˣ e^(-t²) dt of every entry, in the dtype of x."""
-    from scipy.special import erf  # 0.1 s to import, and only GELU asks for it
-
-    return np.asarray(erf(x))
-
-
-def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
-    """Undo an indexing: an array of zeros with `values` added at out[index].
-
-    Where the index names a place several times, all of its values add up. `index` is anything that
-    NumPy indexes by; values broadcast to out[index]. -> (shape), of the dtype of values. Raises
-    IndexError if the index lies outside, ValueError if values don't fit it.
-    """
-    out = np.zeros(shape, values.dtype)
-    if _names_each_place_once(index):
-        out[index] = values
-    elif out.size > 8 * values.size:
-        np.add.at(out, index, values)
-    else:
-        # np.add.at is eight times faster on one flat index. Indexing the positions themselves
-        # turns any index into that, and pays while `out` is not much larger than `values`.
-        place = np.arange(out.size).reshape(out.shape)[index]
-        np.add.at(out.reshape(-1), place.ravel(), np.broadcast_to(values, place.shape).ravel())
-    return out
-
-
-def _names_each_place_once(index) -> bool:
-    """Whether an index holds no list and no array of integers, hence no place twice."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None
-        or part is Ellipsis
-        or isinstance(part, int | np.integer | slice)
-        or (isinstance(part, np.ndarray) and part.dtype == bool)
-        for part in parts
-    )
+matmul = _covered(dense.matmul)
+linear = _covered(dense.linear)
+linear_backward = _covered(dense.linear_backward)
+conv2d = _covered(conv.conv2d)
+conv2d_dx = _covered(conv.conv2d_dx)
+conv2d_dweight = _covered(conv.conv2d_dweight)
+activation_backward = _covered(conv.activation_backward)
+max_pool2d = _covered(pool.max_pool2d)
+max_pool2d_dx = _covered(pool.max_pool2d_dx, operands=1)
+avg_pool2d = _covered(pool.avg_pool2d)
+avg_pool2d_dx = _covered(pool.avg_pool2d_dx)
+mse = _covered(losses.mse)
+bce_with_logits = _covered(losses.bce_with_logits)
+cross_entropy = _covered(losses.cross_entropy, operands=1)
+reparameterise = _covered(gaussian.reparameterise)
+reparameterise_dlog_var = _covered(gaussian.reparameterise_dlog_var)
+gaussian_kl = _covered(gaussian.gaussian_kl)
+sgd = _covered(optimisers.sgd)
+adam = _covered(optimisers.adam)
+contiguous = _covered(layout.contiguous)
+erf = elementary.erf
+index_add = indexing.index_add

@@ -1,58 +1,69 @@
-"""How images lie in memory, and which pixels each tap of a kernel sees."""
+"""How arrays lie in memory: what compiled code gets is always plain.
 
-from collections.abc import Iterator
+Plain is contiguous, aligned and writable (though inputs are never written into): a kernel is
+compiled anew for whatever is not. Images are N, C, H, W to the caller, but lie in memory as
+N, H, W, C: then the channels of a pixel are neighbours, patches are copied in long runs, and one
+matrix product over all pixels writes its result straight into place. A result in that order is
+handed out as a view, and costs nothing to take back; only images in another order are copied.
+"""
+
 from math import prod
 
 import numpy as np
 
-from minae.kernels.shapes import Pair
+from minae.kernels.cpu.compiled import parallel
+from minae.kernels.cpu.threads import threads_for
 
 
-def as_rows(x: np.ndarray) -> np.ndarray:
-    """View (..., I) as a matrix (rows, I); -1 would be ambiguous where I is 0."""
-    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
+def plain(x: np.ndarray) -> np.ndarray:
+    """Return x as compiled code takes it: itself, or a copy."""
+    return x if x.flags.carray else np.array(x, order="C")
 
 
-def is_channels_last(x: np.ndarray) -> bool:
-    """Whether the channels of a pixel of x (N, C, H, W) are closer than its neighbours in a row."""
-    return x.strides[1] < x.strides[3]
+def plain_rows(x: np.ndarray) -> np.ndarray:
+    """Return (..., I) as a plain matrix (rows, I); -1 would be ambiguous where I is 0."""
+    if x.ndim != 2:
+        x = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    return x if x.flags.carray else np.array(x, order="C")
 
 
-def zero_images(shape: tuple[int, ...], dtype: np.dtype, channels_last: bool) -> np.ndarray:
-    """Make zeros (N, C, H, W) that lie in memory as N, H, W, C or as N, C, H, W."""
-    if channels_last:
-        N, C, H, W = shape
-        return np.zeros((N, H, W, C), dtype).transpose(0, 3, 1, 2)
-    return np.zeros(shape, dtype)
+def plain_matrix(x: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return a plain matrix, and whether x is its transpose."""
+    if x.flags.carray:
+        return x, False
+    return (x.T, True) if x.T.flags.carray else (np.array(x, order="C"), False)
 
 
-def kernel_taps(
-    input_size: Pair,
-    kernel_size: Pair,
-    output_size: Pair,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair = (1, 1),
-) -> Iterator[tuple[int, int, tuple, tuple]]:
-    """Give each tap (kh, kw) with the outputs that it reaches and the pixels that they see there.
-
-    Both are indices into (..., H, W), equally many; where a tap would look into the padding, they
-    leave it out, so that nobody needs a padded copy.
-    """
-    axes = zip(kernel_size, input_size, output_size, stride, padding, dilation, strict=True)
-    rows, columns = ([_overlap(k, *axis) for k in range(taps)] for taps, *axis in axes)
-    for kh, (output_rows, input_rows) in enumerate(rows):
-        for kw, (output_columns, input_columns) in enumerate(columns):
-            yield kh, kw, (..., output_rows, output_columns), (..., input_rows, input_columns)
+def pixels(x: np.ndarray) -> np.ndarray:
+    """Return images (N, C, H, W) as a plain (N, H, W, C)."""
+    last = x.transpose(0, 2, 3, 1)
+    if last.flags.carray:
+        return last
+    N, C, H, W = x.shape
+    if not x.flags.carray:
+        return np.array(last, order="C")
+    y = np.empty((N, H, W, C), x.dtype)
+    _transpose(threads_for(4 * x.size), x.reshape(N, C, H * W), y.reshape(N, H * W, C))
+    return y
 
 
-def _overlap(
-    k: int, size: int, outputs: int, stride: int, padding: int, dilation: int
-) -> tuple[slice, slice]:
-    """Along one axis: the outputs i whose tap k, at i * stride + shift, falls inside the input."""
-    shift = k * dilation - padding
-    first = max(0, -(shift // stride))  # smallest i with i * stride + shift >= 0
-    count = max(0, min(outputs, (size - 1 - shift) // stride + 1) - first)
-    start = first * stride + shift
-    stop = start + (count - 1) * stride + 1 if count else start
-    return slice(first, first + count), slice(start, stop, stride)
+def contiguous(x: np.ndarray) -> np.ndarray:
+    """Return x in the order of its dimensions: x itself, or a copy."""
+    if x.flags.c_contiguous:
+        return x
+    if x.ndim != 4 or not (last := x.transpose(0, 2, 3, 1)).flags.carray:
+        return np.ascontiguousarray(x)
+    N, C, H, W = x.shape
+    y = np.empty((N, C, H * W), x.dtype)
+    _transpose(threads_for(4 * x.size), last.reshape(N, H * W, C), y)
+    return y.reshape(x.shape)
+
+
+@parallel
+def _transpose(t, T, x, y):
+    """y[n] = x[n]ᵀ for matrices x (N, R, C). NumPy's copy does the same number by number."""
+    N, R, C = x.shape
+    for n in range(t * N // T, (t + 1) * N // T):
+        for r in range(R):
+            for c in range(C):
+                y[n, c, r] = x[n, r, c]

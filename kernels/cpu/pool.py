@@ -1,14 +1,100 @@
-"""The poolings that run on a CPU: one pass over the whole batch for each tap of the window.
+"""The poolings that run on a CPU: window by window, along the channels of a pixel.
 
-A loop over windows would run KH * KW numbers at a time; a loop over taps runs along all windows at
-once. Results lie in memory in the order of their input, so the two are walked in step.
+Channels lie next to each other in memory, so the innermost loop compares or adds whole vectors of
+them, and each pixel is read while it is near.
 """
 
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.layout import is_channels_last, kernel_taps, zero_images
+from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.layout import pixels
+from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
+
+
+@compiled
+def _inside(i, size, kernel, stride, padding):
+    """Return the first pixel of window i along one axis, and the one after its last."""
+    start = i * stride - padding
+    return max(start, 0), min(start + kernel, size)
+
+
+@parallel
+def _max_pool(t, T, x, y, index, KH, KW, SH, SW, PH, PW):
+    """y = the largest of each window, index = its place; x (N, H, W, C), y (N, HO, WO, C)."""
+    (N, HO, WO, C), (H, W) = y.shape, x.shape[1:3]
+    for n in range(t * N // T, (t + 1) * N // T):
+        for i in range(HO):
+            top, bottom = _inside(i, H, KH, SH, PH)
+            for j in range(WO):
+                left, right = _inside(j, W, KW, SW, PW)
+                best, place = y[n, i, j], index[n, i, j]
+                best[:] = x[n, top, left]
+                place[:] = top * W + left
+                for h in range(top, bottom):
+                    for w in range(left, right):
+                        pixel = x[n, h, w]
+                        for c in range(C):
+                            # a NaN is not <= anything, so it wins; best == best: none has yet
+                            if not pixel[c] <= best[c] and best[c] == best[c]:
+                                best[c] = pixel[c]
+                                place[c] = h * W + w
+
+
+@parallel
+def _max_pool_dx(t, T, dy, index, dx):
+    """dx[place] += dy; dy (N, HO * WO, C), dx (N, H * W, C)."""
+    N, positions, C = dy.shape
+    for n in range(t * N // T, (t + 1) * N // T):
+        dx[n] = 0
+        for i in range(positions):
+            for c in range(C):
+                dx[n, index[n, i, c], c] += dy[n, i, c]
+
+
+@parallel
+def _avg_pool(t, T, x, y, KH, KW, SH, SW, PH, PW):
+    """y = the sum of each window over its size; x (N, H, W, C), y (N, HO, WO, C)."""
+    (N, HO, WO, C), (H, W) = y.shape, x.shape[1:3]
+    share = x.dtype.type(1 / (KH * KW))
+    for n in range(t * N // T, (t + 1) * N // T):
+        for i in range(HO):
+            top, bottom = _inside(i, H, KH, SH, PH)
+            for j in range(WO):
+                left, right = _inside(j, W, KW, SW, PW)
+                total = y[n, i, j]
+                total[:] = 0
+                for h in range(top, bottom):
+                    for w in range(left, right):
+                        pixel = x[n, h, w]
+                        for c in range(C):
+                            total[c] += share * pixel[c]
+
+
+@parallel
+def _avg_pool_dx(t, T, dy, dx, KH, KW, SH, SW, PH, PW):
+    """The transpose of _avg_pool."""
+    (N, HO, WO, C), (H, W) = dy.shape, dx.shape[1:3]
+    share = dy.dtype.type(1 / (KH * KW))
+    for n in range(t * N // T, (t + 1) * N // T):
+        dx[n] = 0
+        for i in range(HO):
+            top, bottom = _inside(i, H, KH, SH, PH)
+            for j in range(WO):
+                left, right = _inside(j, W, KW, SW, PW)
+                gradient = dy[n, i, j]
+                for h in range(top, bottom):
+                    for w in range(left, right):
+                        pixel = dx[n, h, w]
+                        for c in range(C):
+                            pixel[c] += share * gradient[c]
+
+
+def _images(shape: tuple[int, int, int, int], dtype) -> np.ndarray:
+    """Make room for images (N, C, H, W) that lie in memory as (N, H, W, C), and return it so."""
+    N, C, H, W = shape
+    return np.empty((N, H, W, C), dtype)
 
 
 def max_pool2d(
@@ -20,31 +106,12 @@ def max_pool2d(
     the first maximum of the window. Padding is never chosen; a NaN wins over every number. Raises
     ValueError if no window fits or the padding is more than half of the kernel.
     """
-    HO, WO = shapes.check_pool2d(
-        "max_pool2d", x, kernel_size=kernel_size, stride=stride, padding=padding
-    )
-    taps = list(kernel_taps(x.shape[2:], kernel_size, (HO, WO), stride, padding))
-    y = zero_images((*x.shape[:2], HO, WO), x.dtype, is_channels_last(x))
-    y -= np.inf
-    for _, _, outputs, pixels in taps:
-        np.maximum(y[outputs], x[pixels], out=y[outputs])
-
-    # The first tap that holds the maximum is as many taps in as there are taps before it. Counting
-    # them takes two passes over bytes; writing positions through a mask is four times slower.
-    has_nan = np.isnan(y).any()
-    found = np.zeros_like(y, dtype=bool)
-    before = np.zeros_like(y, dtype=np.min_scalar_type(len(taps)))
-    for _, _, outputs, pixels in taps:
-        hit = x[pixels] == y[outputs]
-        if has_nan:
-            hit |= np.isnan(x[pixels])
-        found[outputs] |= hit
-        before += ~found
-    W = x.shape[3]
-    index = np.array([kh * W + kw for kh, kw, _, _ in taps])[before]  # from the window's corner
-    index += (np.arange(HO)[:, None] * stride[0] - padding[0]) * W
-    index += np.arange(WO) * stride[1] - padding[1]
-    return y, index
+    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    shape = (*x.shape[:2], *shapes.check_pool2d("max_pool2d", x, **window))
+    y, index = _images(shape, x.dtype), _images(shape, np.int64)
+    T = threads_for(4 * y.size * kernel_size[0] * kernel_size[1])
+    _max_pool(T, pixels(x), y, index, *kernel_size, *stride, *padding)
+    return y.transpose(0, 3, 1, 2), index.transpose(0, 3, 1, 2)
 
 
 def max_pool2d_dx(dy: np.ndarray, index: np.ndarray, input_size: Pair) -> np.ndarray:
@@ -54,20 +121,11 @@ def max_pool2d_dx(dy: np.ndarray, index: np.ndarray, input_size: Pair) -> np.nda
     Raises ValueError if dy and index differ in shape.
     """
     shapes.check_max_pool2d_dx(dy, index)
-    (N, C), (H, W) = dy.shape[:2], input_size
-    # np.add.at is fast for one flat index only, so count positions through the whole of dx, in
-    # whichever order its channels lie, and visit dy and index in that order too.
-    channels_last = is_channels_last(index)
-    channel_step, pixel_step = (1, C) if channels_last else (H * W, 1)
-    order = (0, 2, 3, 1) if channels_last else (0, 1, 2, 3)
-    place = index * pixel_step
-    place += np.arange(C)[:, None, None] * channel_step
-    place += np.arange(N)[:, None, None, None] * (C * H * W)
-    dx = np.zeros(N * C * H * W, dy.dtype)
-    np.add.at(dx, place.transpose(order).ravel(), dy.transpose(order).ravel())
-    if channels_last:
-        return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)
-    return dx.reshape(N, C, H, W)
+    N, C, HO, WO = dy.shape
+    dx = _images((N, C, *input_size), dy.dtype)
+    rows, places = pixels(dy).reshape(N, HO * WO, C), pixels(index).reshape(N, HO * WO, C)
+    _max_pool_dx(threads_for(10 * dy.size), rows, places, dx.reshape(N, -1, C))
+    return dx.transpose(0, 3, 1, 2)
 
 
 def avg_pool2d(x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
@@ -75,15 +133,11 @@ def avg_pool2d(x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair)
 
     x (N, C, H, W) -> (N, C, HO, WO). Raises ValueError as max_pool2d does.
     """
-    HO, WO = shapes.check_pool2d(
-        "avg_pool2d", x, kernel_size=kernel_size, stride=stride, padding=padding
-    )
-    y = zero_images((*x.shape[:2], HO, WO), x.dtype, is_channels_last(x))
-    taps = kernel_taps(x.shape[2:], kernel_size, (HO, WO), stride, padding)
-    for _, _, outputs, pixels in taps:
-        y[outputs] += x[pixels]
-    y /= kernel_size[0] * kernel_size[1]
-    return y
+    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    y = _images((*x.shape[:2], *shapes.check_pool2d("avg_pool2d", x, **window)), x.dtype)
+    T = threads_for(4 * y.size * kernel_size[0] * kernel_size[1])
+    _avg_pool(T, pixels(x), y, *kernel_size, *stride, *padding)
+    return y.transpose(0, 3, 1, 2)
 
 
 def avg_pool2d_dx(
@@ -93,12 +147,9 @@ def avg_pool2d_dx(
 
     dy (N, C, HO, WO), input_size (H, W) -> dx (N, C, H, W). Raises ValueError if shapes don't fit.
     """
-    shapes.check_avg_pool2d_dx(
-        dy, input_size, kernel_size=kernel_size, stride=stride, padding=padding
-    )
-    dx = zero_images((*dy.shape[:2], *input_size), dy.dtype, is_channels_last(dy))
-    share = dy / (kernel_size[0] * kernel_size[1])
-    taps = kernel_taps(input_size, kernel_size, dy.shape[2:], stride, padding)
-    for _, _, outputs, pixels in taps:
-        dx[pixels] += share[outputs]
-    return dx
+    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    shapes.check_avg_pool2d_dx(dy, input_size, **window)
+    dx = _images((*dy.shape[:2], *input_size), dy.dtype)
+    T = threads_for(4 * dy.size * kernel_size[0] * kernel_size[1])
+    _avg_pool_dx(T, pixels(dy), dx, *kernel_size, *stride, *padding)
+    return dx.transpose(0, 3, 1, 2)

@@ -32,7 +32,7 @@ class _PlainAutoencoder(Autoencoder):
         target = x if target is None else target
         output = self.decoder(self.encode(x)).reshape(target.shape)
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
-        return loss(output, target, reduction="sum") / len(x)
+        return loss(output, target, reduction="batchmean")
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss and the squared error per image."""

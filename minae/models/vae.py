@@ -65,18 +65,18 @@ class _VariationalAutoencoder(Autoencoder):
         The expectation is estimated with one draw of z per image.
         """
         nll, kl = self._terms(x, target)
-        return (nll + kl * self.beta) / len(x)
+        return nll + kl * self.beta
 
     def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return -log p(target|z) for one draw of z, and the KL, each summed over the batch."""
+        """Return -log p(target|z) for one draw of z, and the KL, each as the mean per image."""
         mean, log_var = self.encode(x)
         z = ops.reparameterise(mean, log_var)
-        nll = self.negative_log_likelihood(z, x if target is None else target, "sum")
-        return nll, ops.gaussian_kl(mean, log_var).sum()
+        nll = self.negative_log_likelihood(z, x if target is None else target, "batchmean")
+        return nll, ops.gaussian_kl(mean, log_var).mean()
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss, and the ELBO (with beta 1), in nats per image."""
-        nll, kl = (term.item() / len(x) for term in self._terms(x, target))
+        nll, kl = (term.item() for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl}
 
     def elbo(self, x: Tensor) -> Tensor:

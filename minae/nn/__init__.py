@@ -11,7 +11,8 @@ from minae.nn.layers import (
     LayerNorm,
     Linear,
 )
-from minae.nn.module import Buffer, Module, Parameter, Sequential
+from minae.nn.module import Buffer, Module, Parameter
+from minae.nn.sequential import Sequential
 from minae.nn.stateless import (
     ACTIVATIONS,
     ELU,

@@ -20,9 +20,9 @@ class Linear(Module):
         self.weight = init.uniform((out_features, in_features), bound)
         self.bias = init.uniform((out_features,), bound) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., in_features) to (..., out_features)."""
-        return ops.linear(x, self.weight, self.bias)
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """Map (..., in_features) to (..., out_features), and apply the activation."""
+        return ops.linear(x, self.weight, self.bias, activation)
 
     def extra_repr(self) -> str:
         """Return the sizes."""
@@ -52,10 +52,17 @@ class Conv2d(Module):
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.groups = groups
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, O, HO, WO)."""
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """Map (N, C, H, W) to (N, O, HO, WO), and apply the activation."""
         return ops.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            activation,
         )
 
     def extra_repr(self) -> str:
@@ -91,8 +98,8 @@ class ConvTranspose2d(Module):
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.groups, self.dilation = groups, dilation
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, O, HO, WO)."""
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """Map (N, C, H, W) to (N, O, HO, WO), and apply the activation."""
         return ops.conv_transpose2d(
             x,
             self.weight,
@@ -102,6 +109,7 @@ class ConvTranspose2d(Module):
             self.output_padding,
             self.groups,
             self.dilation,
+            activation,
         )
 
     def extra_repr(self) -> str:

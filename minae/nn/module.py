@@ -128,26 +128,3 @@ def _mismatch(own: dict, other: dict) -> str | None:
 
 def _and_more(names) -> str:
     return f", and {len(names) - 1} more" if len(names) > 1 else ""
-
-
-class Sequential(Module):
-    """Modules one after another; their names are "0", "1", ..."""
-
-    def __init__(self, *modules: Module):
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x passed through every module in turn."""
-        for module in self:
-            x = module(x)
-        return x
-
-    def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self.named_children())
-
-    def __len__(self) -> int:
-        return len(list(self.named_children()))
-
-    def __getitem__(self, index: int) -> Module:
-        return list(self)[index]

@@ -21,38 +21,47 @@ class Conv2d(Op):
     x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
     """
 
-    def forward(self, x, weight, bias, **window):
-        self.save(x, weight, window)
-        return self.kernels.conv2d(x, weight, bias, **window)
+    def forward(self, x, weight, bias, activation=None, **window):
+        y = self.kernels.conv2d(x, weight, bias, activation, **window)
+        self.save(x, weight, y, activation, window)
+        return y
 
     def backward(self, dy):
-        x, weight, window = self.saved
-        need_dx, need_dweight, need_dbias = self.needs_input_grad
-        dx = dweight = dbias = None
+        x, weight, y, activation, window = self.saved
+        need_dx, need_dweight, _ = self.needs_input_grad
+        dz, dbias = self.kernels.activation_backward(dy, y, activation)
+        dx = dweight = None
         if need_dx:
-            dx = self.kernels.conv2d_dx(dy, weight, x.shape[2:], **window)
+            dx = self.kernels.conv2d_dx(dz, weight, x.shape[2:], **window)
         if need_dweight:
-            dweight = self.kernels.conv2d_dweight(x, dy, weight.shape[2:], **window)
-        if need_dbias:
-            dbias = dy.sum(axis=(0, 2, 3))
+            place = self.place_for(1)
+            dweight = self.kernels.conv2d_dweight(x, dz, weight.shape[2:], place, **window)
         return dx, dweight, dbias
 
     @staticmethod
     def examples(rng):
-        for x, weight, stride, padding, dilation, groups in [
-            ((2, 3, 5, 4), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1),
-            ((1, 2, 6, 5), (4, 1, 3, 2), (2, 1), (0, 1), (1, 2), 2),
+        for x, weight, stride, padding, dilation, groups, activation in [
+            ((2, 3, 5, 4), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1, None),
+            ((1, 2, 6, 5), (4, 1, 3, 2), (2, 1), (0, 1), (1, 2), 2, "relu"),
         ]:
+            window = {"stride": stride, "padding": padding, "dilation": dilation}
             yield (
                 rng.normal(size=x),
                 rng.normal(size=weight),
                 rng.normal(size=weight[0]),
-                {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups},
+                {**window, "groups": groups, "activation": activation},
             )
 
 
 def conv2d(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, stride=1, padding=0, dilation=1, groups=1
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    activation: str | None = None,
 ) -> Tensor:
     """Slide a bank of kernels over images.
 
@@ -64,6 +73,7 @@ def conv2d(
         padding: zeros added on each side.
         dilation: distance between the entries that a kernel touches.
         groups: cut C and O into so many parts that see only each other.
+        activation: None or "relu", applied in the same pass.
 
     Returns:
         (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1
@@ -72,7 +82,7 @@ def conv2d(
         ValueError: the shapes do not go together; names them.
     """
     window = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
-    return Conv2d.apply(x, weight, bias, **window, groups=groups)
+    return Conv2d.apply(x, weight, bias, activation=activation, **window, groups=groups)
 
 
 class ConvTranspose2d(Op):
@@ -81,29 +91,29 @@ class ConvTranspose2d(Op):
     x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
     """
 
-    def forward(self, x, weight, bias, output_size, **window):
-        self.save(x, weight, window)
-        y = self.kernels.conv2d_dx(x, weight, output_size, **window)
-        return y if bias is None else y + bias[:, None, None]
+    def forward(self, x, weight, bias, output_size, activation=None, **window):
+        y = self.kernels.conv2d_dx(x, weight, output_size, bias, activation, **window)
+        self.save(x, weight, y, activation, window)
+        return y
 
     def backward(self, dy):
-        x, weight, window = self.saved
-        need_dx, need_dweight, need_dbias = self.needs_input_grad
-        dx = dweight = dbias = None
+        x, weight, y, activation, window = self.saved
+        need_dx, need_dweight, _ = self.needs_input_grad
+        dz, dbias = self.kernels.activation_backward(dy, y, activation)
+        dx = dweight = None
         if need_dx:
             # a size that the stride does not divide leaves border rows that no window reached
-            dx = self.kernels.conv2d(dy, weight, None, **window)[..., : x.shape[2], : x.shape[3]]
+            dx = self.kernels.conv2d(dz, weight, None, **window)[..., : x.shape[2], : x.shape[3]]
         if need_dweight:
-            dweight = self.kernels.conv2d_dweight(dy, x, weight.shape[2:], **window)
-        if need_dbias:
-            dbias = dy.sum(axis=(0, 2, 3))
+            place = self.place_for(1)
+            dweight = self.kernels.conv2d_dweight(dz, x, weight.shape[2:], place, **window)
         return dx, dweight, dbias
 
     @staticmethod
     def examples(rng):
-        for x, weight, output_size, stride, padding, dilation, groups in [
-            ((2, 3, 3, 2), (3, 2, 4, 4), (6, 4), (2, 2), (1, 1), (1, 1), 1),
-            ((1, 4, 2, 3), (4, 1, 3, 2), (6, 5), (3, 1), (0, 0), (1, 2), 2),
+        for x, weight, output_size, stride, padding, dilation, groups, activation in [
+            ((2, 3, 3, 2), (3, 2, 4, 4), (6, 4), (2, 2), (1, 1), (1, 1), 1, "relu"),
+            ((1, 4, 2, 3), (4, 1, 3, 2), (6, 5), (3, 1), (0, 0), (1, 2), 2, None),
         ]:
             yield (
                 rng.normal(size=x),
@@ -115,6 +125,7 @@ class ConvTranspose2d(Op):
                     "padding": padding,
                     "dilation": dilation,
                     "groups": groups,
+                    "activation": activation,
                 },
             )
 
@@ -128,6 +139,7 @@ def conv_transpose2d(
     output_padding=0,
     groups=1,
     dilation=1,
+    activation: str | None = None,
 ) -> Tensor:
     """Spread every entry of x over a window of the output: conv2d run backwards.
 
@@ -137,6 +149,7 @@ def conv_transpose2d(
         bias: (O,) or None
         stride, padding, groups, dilation: those of the conv2d that this one mirrors.
         output_padding: rows and columns added at the end, for sizes that conv2d rounds down from.
+        activation: None or "relu", applied in the same pass.
 
     Returns:
         (N, O, HO, WO) with
@@ -150,7 +163,9 @@ def conv_transpose2d(
     output_size = shapes.check_conv_transpose2d(
         x, weight, bias, output_padding=pair(output_padding), **window
     )
-    return ConvTranspose2d.apply(x, weight, bias, output_size=output_size, **window)
+    return ConvTranspose2d.apply(
+        x, weight, bias, output_size=output_size, activation=activation, **window
+    )
 
 
 def conv1d(

@@ -10,7 +10,7 @@ import numpy as np
 
 from minae import random
 from minae.autograd import Op, unbroadcast
-from minae.ops.losses import check_reduction
+from minae.ops.losses import check_reduction, scale
 from minae.tensor import Tensor
 
 
@@ -46,7 +46,7 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mea
     Args:
         mean, log_var: broadcast to the shape of x.
         x: the observed values.
-        reduction: "mean", "sum" or "none", over the entries of x.
+        reduction: one of REDUCTIONS, over the entries of x.
 
     Raises:
         ValueError: mean or log_var does not broadcast to the shape of x.
@@ -57,7 +57,7 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mea
             f"gaussian_nll: mean {mean.shape} and log_var {log_var.shape} for x {x.shape}"
         )
     losses = GaussianNLL.apply(mean, x, log_var)
-    return losses if reduction == "none" else getattr(losses, reduction)()
+    return losses if reduction == "none" else losses.sum() * scale(reduction, x)
 
 
 class GaussianKL(Op):
@@ -67,14 +67,14 @@ class GaussianKL(Op):
     """
 
     def forward(self, mean, log_var):
-        var = np.exp(log_var)
-        self.save(mean, var)
-        return 0.5 * (mean * mean + var - log_var - 1).sum(axis=-1)
+        kl, dlog_var = self.kernels.gaussian_kl(mean, log_var)
+        self.save(mean, dlog_var)
+        return kl
 
     def backward(self, dy):
-        mean, var = self.saved
+        mean, dlog_var = self.saved
         dy = dy[..., None]
-        return dy * mean, dy * (0.5 * (var - 1))
+        return dy * mean, dy * dlog_var
 
     @staticmethod
     def examples(rng):
@@ -105,14 +105,13 @@ class Reparameterise(Op):
     """
 
     def forward(self, mean, log_var, noise):
-        std = np.exp(0.5 * log_var)
-        self.save(std, noise)
-        return mean + std * noise
+        self.save(log_var, noise)
+        return self.kernels.reparameterise(mean, log_var, noise)
 
     def backward(self, dy):
-        std, noise = self.saved
-        dstd = dy * std
-        return dy, 0.5 * dstd * noise, dstd
+        log_var, noise = self.saved
+        dlog_var = self.kernels.reparameterise_dlog_var(dy, log_var, noise)
+        return dy, dlog_var, dy * np.exp(0.5 * log_var) if self.needs_input_grad[2] else None
 
     @staticmethod
     def examples(rng):

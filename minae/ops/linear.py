@@ -1,7 +1,5 @@
 """Matrix products."""
 
-import math
-
 from minae.autograd import Op, unbroadcast
 from minae.tensor import Tensor, method
 
@@ -58,40 +56,48 @@ Tensor.__rmatmul__ = lambda b, a: matmul(a, b)
 
 
 class Linear(Op):
-    """Affine map of rows: y = x Wᵀ + b.
+    """Affine map of rows, and what follows it: y = f(x Wᵀ + b).
 
     x (..., I), weight (O, I), bias (O,)  ->  y (..., O)
     """
 
-    def forward(self, x, weight, bias=None):
-        self.save(x, weight)
-        return self.kernels.linear(x, weight, bias)
+    def forward(self, x, weight, bias=None, activation=None):
+        y = self.kernels.linear(x, weight, bias, activation)
+        self.save(x, weight, y if activation else None, activation)
+        return y
 
     def backward(self, dy):
-        x, weight = self.saved
-        need_dx, need_dweight, need_dbias = self.needs_input_grad
-        rows = math.prod(dy.shape[:-1])
-        x_rows, dy_rows = x.reshape(rows, x.shape[-1]), dy.reshape(rows, dy.shape[-1])
-        return (
-            self.kernels.matmul(dy, weight) if need_dx else None,  # (..., I)
-            self.kernels.matmul(dy_rows.T, x_rows) if need_dweight else None,  # (O, I)
-            dy_rows.sum(axis=0) if need_dbias else None,  # (O,)
+        x, weight, y, activation = self.saved
+        return self.kernels.linear_backward(
+            dy,  # (..., O)
+            x,
+            weight,
+            y,
+            activation,
+            self.needs_input_grad[:2],
+            self.place_for(1),  # where dweight goes, if its place is known
+            self.place_for(2),
         )
 
     @staticmethod
     def examples(rng):
-        yield rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
+        for activation in (None, "relu"):
+            options = {"activation": activation}
+            yield rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4), options
         yield rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
         yield rng.normal(size=3), rng.normal(size=(2, 3)), None
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return x Wᵀ + b.
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str | None = None
+) -> Tensor:
+    """Return x Wᵀ + b, or max(x Wᵀ + b, 0) where the activation is "relu".
 
     Args:
         x: (..., in_features)
         weight: (out_features, in_features)
         bias: (out_features,) or None
+        activation: None or "relu": applied in the same pass, for it costs next to nothing there.
 
     Returns:
         (..., out_features)
@@ -99,4 +105,4 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         ValueError: the shapes do not go together; names them.
     """
-    return Linear.apply(x, weight, bias)
+    return Linear.apply(x, weight, bias, activation=activation)

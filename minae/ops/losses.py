@@ -1,8 +1,11 @@
 """Losses: how far a prediction is from its target, and the slope of that.
 
-`reduction` is "mean" over all entries, "sum", or "none" for a loss per entry. Each loss computes
-its entries and their slopes; reducing, and scaling the slopes by dy, is the same for all (`_Loss`).
+`reduction` is "mean" over all entries, "sum", "batchmean" (the sum over the number of rows), or
+"none" for a loss per entry. Each loss computes its entries and their slopes; reducing, and scaling
+the slopes by dy, is the same for all (`_Loss`).
 """
+
+import math
 
 import numpy as np
 
@@ -12,22 +15,39 @@ from minae.ops.arithmetic import operands
 from minae.ops.softmax import log_softmax_array
 from minae.tensor import Tensor
 
-REDUCTIONS = ("mean", "sum", "none")
+REDUCTIONS = ("mean", "sum", "batchmean", "none")
+
+
+def scale(reduction: str, x) -> float:
+    """Return what the sum over entries of x (N, ...) is multiplied by; nan for a mean of none."""
+    if reduction == "sum":
+        return 1.0
+    count = math.prod(x.shape if reduction == "mean" else x.shape[:1])
+    return 1 / count if count else math.nan
 
 
 class _Loss(Op):
-    """A loss per entry, reduced. Subclasses say `entries` and `slopes`."""
+    """A loss per entry, reduced. Subclasses say `entries` and `slopes`.
+
+    A `kernel` gives a total and its slopes by x in one pass, where both are all that is asked for.
+    """
+
+    kernel: str | None = None  # of this name, in the backend
 
     def forward(self, x, target, reduction="mean", **options):
+        if self.kernel and reduction != "none" and not self.needs_input_grad[1]:
+            loss, dx = getattr(self.kernels, self.kernel)(x, target, scale(reduction, x))
+            self.save(dx)
+            return loss
         self.save(x, target, reduction, options)
         losses = self.entries(x, target, **options)
-        if reduction == "none":
-            return losses
-        return losses.sum() if reduction == "sum" else losses.mean()
+        return losses if reduction == "none" else losses.sum() * scale(reduction, x)
 
     def backward(self, dy):
+        if len(self.saved) == 1:
+            return dy * self.saved[0], None
         x, target, reduction, options = self.saved
-        dy = dy / x.size if reduction == "mean" else dy
+        dy = dy if reduction == "none" else dy * scale(reduction, x)
         dx, dtarget = self.slopes(x, target, *self.needs_input_grad, **options)
         return None if dx is None else dy * dx, None if dtarget is None else dy * dtarget
 
@@ -61,6 +81,8 @@ def check_reduction(reduction: str) -> None:
 
 class MSELoss(_Loss):
     """(x - t)²."""
+
+    kernel = "mse"
 
     def entries(self, x, target):
         difference = x - target
@@ -154,6 +176,8 @@ def binary_cross_entropy(x: Tensor, target: Tensor, reduction: str = "mean") -> 
 class BCEWithLogitsLoss(_Loss):
     """log(1 + e^x) - x t: BCE of sigmoid(x) without forming the sigmoid; the slope is σ(x) - t."""
 
+    kernel = "bce_with_logits"
+
     def entries(self, x, target):
         # summed from the left, so that x - x leaves the small logarithm its digits
         return np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
@@ -180,20 +204,20 @@ class CrossEntropyLoss(Op):
     """
 
     def forward(self, x, target, reduction="mean"):
+        if reduction != "none":
+            loss, dx = self.kernels.cross_entropy(x, target, scale(reduction, target))
+            self.save(dx)
+            return loss
         log_p = log_softmax_array(x, 1)  # (N, K)
         rows = np.arange(len(x))
-        self.save(log_p, rows, target, reduction)
-        losses = -log_p[rows, target]  # (N,)
-        if reduction == "none":
-            return losses
-        return losses.sum() if reduction == "sum" else losses.mean()
-
-    def backward(self, dy):
-        log_p, rows, target, reduction = self.saved
         dx = np.exp(log_p)
         dx[rows, target] -= 1
-        dy = dy / len(rows) if reduction == "mean" else dy
-        return dx * (dy[:, None] if reduction == "none" else dy), None
+        self.save(dx)
+        return -log_p[rows, target]  # (N,)
+
+    def backward(self, dy):
+        (dx,) = self.saved
+        return (dy[:, None] if dy.ndim else dy) * dx, None
 
     @staticmethod
     def examples(rng):

@@ -29,11 +29,11 @@ class Reshape(Op):
 
     def forward(self, x, shape):
         self.save(x.shape)
-        return x.reshape(shape)
+        return (x if x.flags.c_contiguous else self.kernels.contiguous(x)).reshape(shape)
 
     def backward(self, dy):
         (shape,) = self.saved
-        return dy.reshape(shape)
+        return (dy if dy.flags.c_contiguous else self.kernels.contiguous(dy)).reshape(shape)
 
     @staticmethod
     def examples(rng):

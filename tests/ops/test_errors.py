@@ -31,7 +31,7 @@ REFUSED = {
         ValueError,
         lambda: ops.l1_loss(zeros(2, 1), zeros(2)),
     ),
-    "reduction is one of mean, sum, none, not 'avg'": (
+    "reduction is one of mean, sum, batchmean, none, not 'avg'": (
         ValueError,
         lambda: ops.mse_loss(zeros(2), zeros(2), reduction="avg"),
     ),

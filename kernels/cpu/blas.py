@@ -1,0 +1,78 @@
+"""Matrix products inside compiled code: BLAS on parts of arrays, and in tiles."""
+
+import llvmlite.binding
+import numpy as np
+from numba import types
+from numba.extending import get_cython_function_address
+
+from minae.kernels.cpu.compiled import compiled
+
+
+def _blas(name: str) -> types.ExternalFunction:
+    """Find a BLAS function in SciPy, and name it so that compiled code can be kept on the disk."""
+    symbol = f"minae_{name}"
+    address = get_cython_function_address("scipy.linalg.cython_blas", name)
+    llvmlite.binding.add_symbol(symbol, address)
+    return types.ExternalFunction(symbol, types.void(*[types.uintp] * 13))
+
+
+_sgemm, _dgemm = _blas("sgemm"), _blas("dgemm")
+
+
+@compiled
+def _row_distance(a):
+    """Return the numbers from row to row; NumPy leaves the stride of a single row undefined."""
+    return a.strides[0] // a.itemsize if a.shape[0] > 1 else a.shape[1]
+
+
+@compiled
+def gemm(a, transpose_a, b, transpose_b, c, beta):
+    """c = op(a) op(b) + beta c, where op transposes if the flag says so.
+
+    Rows must be contiguous; the distance between rows is free, so a, b, c may be parts of larger
+    matrices. BLAS counts matrices column by column: it is given cᵀ = op(b)ᵀ op(a)ᵀ, and every
+    argument as a pointer.
+    """
+    m, n = c.shape
+    k = a.shape[0] if transpose_a else a.shape[1]
+    size = c.itemsize
+    distances = (_row_distance(b), _row_distance(a), _row_distance(c))
+    i = np.array((n, m, k, *distances), np.int32).ctypes.data
+    scale = np.array((1, beta), c.dtype).ctypes.data
+    letters = np.array((84 if transpose_b else 78, 84 if transpose_a else 78), np.uint8)  # T or N
+    flags = letters.ctypes.data
+    A, B, C = a.ctypes.data, b.ctypes.data, c.ctypes.data
+    sizes = (flags, flags + 1, i, i + 4, i + 8)
+    operands = (scale, B, i + 12, A, i + 16, scale + size, C, i + 20)
+    if size == 4:
+        _sgemm(*sizes, *operands)
+    else:
+        _dgemm(*sizes, *operands)
+
+
+@compiled
+def tiled(a, transpose_a, b, transpose_b, c):
+    """c = op(a) op(b), in tiles so small that BLAS multiplies them where they lie.
+
+    OpenBLAS copies large matrices into an order of its own first. Below 10⁶ multiplications it does
+    not, and runs at 110 of a core's 113 GFLOP/s instead of about 95.
+    """
+    m, n = c.shape
+    k = a.shape[0] if transpose_a else a.shape[1]
+    if m * n * k <= 1_000_000:
+        gemm(a, transpose_a, b, transpose_b, c, 0.0)
+        return
+    rows, columns, depth = 32, 64, 392
+    if transpose_a:
+        rows, columns, depth = 64, 64, 128
+    elif transpose_b:
+        rows, columns, depth = 32, 32, 512
+    for p in range(0, k, depth):
+        q = min(p + depth, k)
+        for j in range(0, n, columns):
+            r = min(j + columns, n)
+            bb = b[j:r, p:q] if transpose_b else b[p:q, j:r]
+            for i in range(0, m, rows):
+                s = min(i + rows, m)
+                aa = a[p:q, i:s] if transpose_a else a[i:s, p:q]
+                gemm(aa, transpose_a, bb, transpose_b, c[i:s, j:r], 0.0 if p == 0 else 1.0)

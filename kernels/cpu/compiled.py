@@ -1,0 +1,153 @@
+"""Functions compiled to machine code by Numba, once: the result is kept on the disk.
+
+`@compiled` is for a function that others call. `@parallel` is for one that computes a share of some
+work, share t of T; calling it with T runs all shares, each on a thread of its own.
+
+A compiled function is kept in a folder named after the text of all kernels, so a change in any of
+them compiles anew. A file that is damaged, or cannot be read or written, costs the time to compile.
+"""
+
+import hashlib
+import os
+import pickle
+import sys
+import time
+from functools import cache, update_wrapper
+from pathlib import Path
+
+import platformdirs
+from numba import njit, prange, types
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+# Lets sums be reordered into vectors, as fastmath=True does, but keeps nan and inf what they are:
+# a training that diverges must show it.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy"}  # "numpy": x / 0 is inf, without a branch
+
+
+def compiled(function):
+    """Compile a function for each kind of arguments that it is called with."""
+    return _with_cache(njit(**OPTIONS)(function), f"{function.__module__}.{function.__qualname__}")
+
+
+class parallel:  # noqa: N801 - a decorator
+    """Make `share(t, T, *args)` a function of (T, *args) that runs shares 0 to T - 1 at once.
+
+    Arrays must be contiguous, so that each share is compiled for one layout only. With T = 1 the
+    share is called as it is: no thread is woken, which small work would wait longer for than take.
+    """
+
+    def __init__(self, share):
+        update_wrapper(self, share)
+        self.share = share = compiled(share)
+
+        def all_shares(T, *args):
+            for t in prange(T):
+                share(types.int64(t), T, *args)
+
+        self.all_shares = _with_cache(
+            njit(parallel=True, **OPTIONS)(all_shares),
+            f"{share.py_func.__module__}.{share.py_func.__qualname__} on threads",
+        )
+
+    def __call__(self, T: int, *args):
+        """Run all shares and wait for them."""
+        if T == 1:
+            self.share(0, 1, *args)
+        else:
+            self.all_shares(T, *args)
+
+
+def _with_cache(dispatcher, name: str):
+    dispatcher._cache = _DiskCache(name)
+    return dispatcher
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder for what these kernels, as their source stands, compile to."""
+    text = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        text.update(source.read_bytes())
+    base = os.environ.get("MINAE_CACHE") or platformdirs.user_cache_path("minae") / "kernels"
+    return Path(base) / text.hexdigest()[:16]
+
+
+class _DiskCache(NullCache):
+    """What Numba asks for compiled code before it compiles: one checked file per signature.
+
+    Numba's own cache does not see changes in a function that the cached one calls, and trusts the
+    bytes it finds.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def _path(self, signature, context) -> Path:
+        import numba
+
+        machine = context.codegen().magic_tuple()
+        key = (self.name, str(signature), machine, numba.__version__, sys.version_info[:3])
+        return cache_folder() / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.bin"
+
+    def load_overload(self, sig, target_context):
+        """Return the function compiled for this signature, or None."""
+        target_context.refresh()
+        try:
+            content = self._path(sig, target_context).read_bytes()
+            digest, payload = content[:32], content[32:]
+            if hashlib.sha256(payload).digest() == digest:
+                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            _note.unusable(error)
+        _note.begin()
+        return None
+
+    def save_overload(self, sig, data):
+        """Keep the function just compiled for this signature."""
+        payload = dumps(data._reduce())
+        path = self._path(sig, data.target_context)
+        _note.end(self.name.rpartition(".")[2], sig)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+            temporary.replace(path)
+        except OSError as error:
+            _note.unusable(error)
+
+
+class _Note:
+    """Says on stderr what is being compiled: whoever waits should know what for."""
+
+    def __init__(self):
+        self.started: list[float] = []  # when; compiling one function compiles those that it calls
+        self.seconds = 0.0
+        self.complained = False
+
+    def begin(self) -> None:
+        if not self.started and not self.seconds:
+            self.say(f"compiling kernels for this machine, once; kept in {cache_folder()}")
+        self.started.append(time.perf_counter())
+
+    def end(self, name: str, signature) -> None:
+        seconds = time.perf_counter() - self.started.pop()
+        if not self.started:
+            self.seconds += seconds
+            self.say(f"compiled {name} ({seconds:.1f} s, {self.seconds:.1f} s in all)")
+
+    def unusable(self, error: OSError) -> None:
+        if not self.complained:
+            self.complained = True
+            self.say(f"compiled kernels cannot be kept, so every start compiles anew: {error}")
+
+    @staticmethod
+    def say(text: str) -> None:
+        print(f"minae: {text}", file=sys.stderr)
+
+
+_note = _Note()

@@ -1,0 +1,79 @@
+"""exp and log1p that compile to vector instructions; those of the C library go number by number.
+
+In float32, where eight to sixteen numbers share an instruction, polynomials replace them: 12 times
+as fast, to within two units of the last place. float64 is for checking, and takes the exact ones.
+"""
+
+import math
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+from numpy.polynomial import Chebyshev, Polynomial
+
+from minae.kernels.cpu.compiled import OPTIONS
+
+LOWEST, HIGHEST = np.float32(-87), np.float32(88.3)  # e^x is a normal float32 in between
+LOG2_E = np.float32(math.log2(math.e))
+# ln 2 in two parts, so that n * ln 2 loses nothing (Cody & Waite 1980)
+LN2_HIGH = np.float32(0.693359375)
+LN2_LOW = np.float32(math.log(2) - 0.693359375)
+
+
+def _coefficients(function, degree: int, domain: list[float]) -> tuple[np.float32, ...]:
+    """Interpolate at Chebyshev's points: nearly the best polynomial; lowest power first."""
+    polynomial = Chebyshev.interpolate(function, degree, domain).convert(kind=Polynomial)
+    return tuple(np.float32(c) for c in polynomial.coef)
+
+
+# e^r for |r| <= ln 2 / 2, and log(1 + e) / e for 0 < e <= 1
+E0, E1, E2, E3, E4, E5, E6 = _coefficients(np.exp, 6, [-0.35, 0.35])
+L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = _coefficients(
+    lambda e: np.log1p(e) / e, 9, [1e-9, 1.0]
+)
+
+
+def exp(x):
+    """Return e^x; in float32 0 below LOWEST and infinite above HIGHEST."""
+    return math.exp(x)
+
+
+def log1p01(e):
+    """Return log(1 + e) for e from 0 to 1."""
+    return math.log1p(e)
+
+
+def _exp32(x):
+    # e^x = 2^n e^r with n whole and |r| <= ln 2 / 2; 2^n is made from its bits
+    limited = min(max(x, LOWEST), HIGHEST)
+    n = np.rint(limited * LOG2_E)
+    r = (limited - n * LN2_HIGH) - n * LN2_LOW
+    p = E0 + r * (E1 + r * (E2 + r * (E3 + r * (E4 + r * (E5 + r * E6)))))
+    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    if x < LOWEST:
+        return np.float32(0)
+    return np.float32(np.inf) if x > HIGHEST else (p * power if x == x else x)
+
+
+def _log1p01_32(e):
+    low = L0 + e * (L1 + e * (L2 + e * (L3 + e * L4)))
+    e2 = e * e
+    high = L5 + e * (L6 + e * (L7 + e * (L8 + e * L9)))
+    return e * (low + e2 * e2 * e * high)
+
+
+@overload(exp, jit_options=OPTIONS)
+def _exp(x):
+    return _exp32 if x is types.float32 else lambda x: math.exp(x)
+
+
+@overload(log1p01, jit_options=OPTIONS)
+def _log1p01(e):
+    return _log1p01_32 if e is types.float32 else lambda e: math.log1p(e)
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    """Return the error function 2/√π ∫₀ˣ e^(-t²) dt of every entry, in the dtype of x."""
+    from scipy.special import erf  # 0.1 s to import, and only GELU asks for it
+
+    return np.asarray(erf(x))

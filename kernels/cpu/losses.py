@@ -1,0 +1,103 @@
+"""Losses with their gradient, in one pass over the prediction.
+
+One by one, the loss takes about eight passes over memory, each writing what the next one reads.
+Here every entry is read once, stays in a register, and leaves as one sum and one slope. Each row is
+summed on its own, in the same order whatever the number of threads.
+"""
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.cpu.compiled import parallel
+from minae.kernels.cpu.elementary import exp, log1p01
+from minae.kernels.cpu.layout import plain, plain_rows
+from minae.kernels.cpu.threads import threads_for
+
+
+@parallel
+def _mse(t, T, x, target, scale, row_loss, dx):
+    """loss = (x - t)², dx = 2 (x - t)."""
+    N = len(x)
+    factor = x.dtype.type(2 * scale)
+    for i in range(t * N // T, (t + 1) * N // T):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            difference = x[i, j] - target[i, j]
+            total += difference * difference
+            dx[i, j] = factor * difference
+        row_loss[i] = total
+
+
+@parallel
+def _bce_with_logits(t, T, x, target, scale, row_loss, dx):
+    """loss = max(x, 0) - x t + log(1 + e^-|x|), dx = sigmoid(x) - t; e^-|x| serves both."""
+    N = len(x)
+    zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(scale)
+    for i in range(t * N // T, (t + 1) * N // T):
+        total = zero
+        for j in range(x.shape[1]):
+            v = x[i, j]
+            e = exp(-abs(v))
+            total += (zero if v < zero else v) - v * target[i, j] + log1p01(e)
+            dx[i, j] = ((e if v < zero else one) / (one + e) - target[i, j]) * factor
+        row_loss[i] = total
+
+
+@parallel
+def _cross_entropy(t, T, x, target, scale, row_loss, dx):
+    """loss = log Σ e^x - x[class], dx = softmax(x) less 1 at the class; x less its maximum."""
+    N, K = x.shape
+    factor = x.dtype.type(scale)
+    for i in range(t * N // T, (t + 1) * N // T):
+        largest = x[i, 0]
+        for j in range(K):
+            largest = largest if x[i, j] <= largest else x[i, j]
+        total = x.dtype.type(0)
+        for j in range(K):
+            dx[i, j] = exp(x[i, j] - largest)
+            total += dx[i, j]
+        share = factor / total
+        for j in range(K):
+            dx[i, j] *= share
+        dx[i, target[i]] -= factor
+        row_loss[i] = np.log(total) + largest - x[i, target[i]]
+
+
+def _run(kernel, x, target, scale) -> tuple[np.ndarray, np.ndarray]:
+    rows = plain_rows(x if x.ndim > 1 else x[None])
+    if target.dtype == x.dtype:
+        target = plain_rows(target if target.ndim > 1 else target[None])
+    row_loss, dx = np.empty(len(rows)), np.empty_like(rows)
+    kernel(threads_for(40 * x.size), rows, target, scale, row_loss, dx)
+    return np.asarray(row_loss.sum() * scale, x.dtype), dx.reshape(x.shape)
+
+
+def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale times the sum of (x - target)², and its gradient by x.
+
+    x, target: of one shape, else ValueError. -> (), and the shape of x.
+    """
+    shapes.check_same("mse", x, target)
+    return _run(_mse, x, target, scale)
+
+
+def bce_with_logits(
+    x: np.ndarray, target: np.ndarray, scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale times the summed cross-entropy of sigmoid(x) and target, and its gradient by x.
+
+    x, target: of one shape, else ValueError. -> (), and the shape of x.
+    """
+    shapes.check_same("bce_with_logits", x, target)
+    return _run(_bce_with_logits, x, target, scale)
+
+
+def cross_entropy(
+    x: np.ndarray, target: np.ndarray, scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale times the sum of -log softmax(x)[target], and its gradient by x.
+
+    x (N, K), target (N,) of integers below K -> (), (N, K). Raises ValueError if shapes don't fit.
+    """
+    shapes.check_cross_entropy(x, target)
+    return _run(_cross_entropy, x, plain(target.astype(np.int64, copy=False)), scale)

@@ -1,0 +1,170 @@
+"""The three loops behind all six passes of convolution and transposed convolution.
+
+A convolution visits patches of its input; each of its passes is a product with the matrix that has
+a patch in every row (im2col):
+
+    unfold_dot    y = patches(x) w           conv2d forward, and the dx of a transposed one
+    dot_fold      x = patchesᵀ(y wᵀ)         conv2d's dx, and a transposed one forward
+    unfold_grad   dw = patches(x)ᵀ dy        the dweight of both
+
+As plain loops, forward is seven deep (image, two of output, channel out, channel in, two of kernel)
+and multiplies one number at a time. The matrix turns it into BLAS, but is KH * KW times the input.
+So a thread unfolds some rows of one image at a time: few enough that the patches stay in its cache
+and the product stays below the size up to which BLAS works on matrices where they lie.
+
+x (N, H, W, C), y (N, HO, WO, O), w (KH * KW * C, O); window holds KH, KW, SH, SW, PH, PW, DH, DW:
+kernel, stride, padding and dilation.
+"""
+
+import numpy as np
+
+from minae.kernels.cpu.blas import gemm
+from minae.kernels.cpu.compiled import compiled, parallel
+
+
+@compiled
+def _rows_at_once(y, w):
+    HO, WO = y.shape[1:3]
+    return max(1, min(HO, 1_000_000 // (WO * w.size)))
+
+
+@compiled
+def _padded(x, window):
+    """Return an image of zeros (H + 2 PH, W + 2 PW, C)."""
+    return np.zeros(
+        (x.shape[1] + 2 * window[4], x.shape[2] + 2 * window[5], x.shape[3]), x.dtype
+    )
+
+
+@compiled
+def pad(image, padded, PH, PW):
+    """Copy an image (H, W, C) into the middle of a padded one."""
+    H, W, C = image.shape
+    for i in range(H):
+        source, target = image[i].reshape(W * C), padded[PH + i, PW : PW + W].reshape(W * C)
+        for j in range(W * C):
+            target[j] = source[j]
+
+
+@compiled
+def repeat(bias, times):
+    """Return the bias of every pixel of a row: one long run of numbers instead of many short."""
+    row = np.empty(times * bias.size, bias.dtype)
+    for i in range(times):
+        row[i * bias.size : (i + 1) * bias.size] = bias
+    return row
+
+
+@compiled
+def finish(source, bias, relu, target):
+    """target = source + bias, or the larger of that and 0, for a row of pixels."""
+    zero = target.dtype.type(0)
+    for j in range(target.size):
+        value = source[j] + bias[j]
+        target[j] = zero if relu and value <= zero else value
+
+
+@compiled
+def _runs(patches, C, window):
+    """View patches (rows, KH * KW * C) as (rows, KH, runs, length).
+
+    A run is what lies side by side both in a patch and in the image: a kernel's row of pixels, or
+    one pixel where the kernel is dilated.
+    """
+    KH, KW, DW = window[0], window[1], window[7]
+    return patches.reshape(len(patches), KH, 1 if DW == 1 else KW, KW * C if DW == 1 else C)
+
+
+@compiled
+def _unfold(padded, first, count, WO, window, runs):
+    """patches[(y, x), (kh, kw, c)] = padded[y SH + kh DH, x SW + kw DW, c] for some rows y.
+
+    The innermost index is the bare loop variable, else the copy isn't made of vectors: 4 µs an
+    image instead of 27. It walks past the channels of the first pixel into those of the next.
+    """
+    SH, SW, DH, DW = window[2], window[3], window[6], window[7]
+    _, KH, pieces, length = runs.shape
+    for y in range(count):
+        for x in range(WO):
+            for kh in range(KH):
+                for piece in range(pieces):
+                    h, w = (first + y) * SH + kh * DH, x * SW + piece * DW
+                    run = runs[y * WO + x, kh, piece]
+                    for j in range(length):
+                        run[j] = padded[h, w, j]
+
+
+@compiled
+def _fold(runs, first, count, WO, window, padded):
+    """The transpose of _unfold: add every entry back to where it came from."""
+    SH, SW, DH, DW = window[2], window[3], window[6], window[7]
+    _, KH, pieces, length = runs.shape
+    for y in range(count):
+        for x in range(WO):
+            for kh in range(KH):
+                for piece in range(pieces):
+                    h, w = (first + y) * SH + kh * DH, x * SW + piece * DW
+                    for j in range(length):
+                        padded[h, w, j] += runs[y * WO + x, kh, piece, j]
+
+
+@parallel
+def unfold_dot(t, T, x, w, bias, y, relu, window):
+    """y = patches(x) w + bias, or the larger of that and 0."""
+    (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
+    block = _rows_at_once(y, w)
+    padded = _padded(x, window)
+    patches = np.empty((block * WO, len(w)), x.dtype)
+    runs = _runs(patches, C, window)
+    bias = repeat(bias, block * WO)
+    for n in range(t * N // T, (t + 1) * N // T):
+        pad(x[n], padded, window[4], window[5])
+        for first in range(0, HO, block):
+            count = min(block, HO - first)
+            _unfold(padded, first, count, WO, window, runs)
+            out = y[n, first : first + count].reshape(count * WO, O)
+            gemm(patches[: count * WO], False, w, False, out, 0.0)
+            finish(out.reshape(count * WO * O), bias, relu, out.reshape(count * WO * O))
+
+
+@parallel
+def dot_fold(t, T, y, wt, bias, x, relu, window):
+    """x = patchesᵀ(y wt) + bias, or the larger of that and 0: the transpose of unfold_dot.
+
+    wt (O, KH * KW * C) is wᵀ: BLAS multiplies small matrices faster without transposing one.
+    """
+    (N, HO, WO, O), (H, W, C) = y.shape, x.shape[1:]  # noqa: E741
+    PH, PW = window[4], window[5]
+    block = _rows_at_once(y, wt)
+    padded = _padded(x, window)
+    patches = np.empty((block * WO, wt.shape[1]), x.dtype)
+    runs = _runs(patches, C, window)
+    bias = repeat(bias, W)
+    for n in range(t * N // T, (t + 1) * N // T):
+        padded[:] = 0
+        for first in range(0, HO, block):
+            count = min(block, HO - first)
+            rows = y[n, first : first + count].reshape(count * WO, O)
+            gemm(rows, False, wt, False, patches[: count * WO], 0.0)
+            _fold(runs, first, count, WO, window, padded)
+        for i in range(H):
+            source = padded[PH + i, PW : PW + W].reshape(W * C)
+            finish(source, bias, relu, x[n, i].reshape(W * C))
+
+
+@parallel
+def unfold_grad(t, T, x, dy, dw, window):
+    """dw[t] = patches(x)ᵀ dy over the images of share t; dw (T, KH * KW * C, O)."""
+    (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
+    block = _rows_at_once(dy, dw[0])
+    padded = _padded(x, window)
+    patches = np.empty((block * WO, dw.shape[1]), x.dtype)
+    runs = _runs(patches, C, window)
+    dw[t] = 0
+    for n in range(t * N // T, (t + 1) * N // T):
+        pad(x[n], padded, window[4], window[5])
+        for first in range(0, HO, block):
+            count = min(block, HO - first)
+            _unfold(padded, first, count, WO, window, runs)
+            rows = dy[n, first : first + count].reshape(count * WO, O)
+            gemm(patches[: count * WO], True, rows, False, dw[t], 1.0)

@@ -1,0 +1,70 @@
+"""One pool of threads: Numba's. BLAS is called inside its threads, so it must not start its own.
+
+Two pools that wait for each other by spinning make a step up to 20 times slower: one product of two
+small matrices by NumPy's BLAS with two threads, between kernels, costs 6 ms instead of 0.1.
+"""
+
+import os
+import sys
+from functools import cache
+
+import numba
+import scipy.linalg.cython_blas  # noqa: F401 - so that its BLAS is there to be limited
+from numba.np.ufunc import parallel as numba_pool
+from threadpoolctl import threadpool_limits
+
+WORTH_A_THREAD = 200_000  # multiplications, about 4 µs of them: below, waking threads takes longer
+
+_forked = False
+
+
+def _after_fork() -> None:
+    """Compute with one thread in a forked child: OpenMP's threads do not survive a fork."""
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@cache
+def num_threads() -> int:
+    """Return how many threads the kernels use, and set the pool up.
+
+    It is the environment's MINAE_NUM_THREADS, else Numba's default, all cores of this process.
+
+    Raises:
+        ValueError: MINAE_NUM_THREADS is no number above 0.
+    """
+    given = os.environ.get("MINAE_NUM_THREADS", "")
+    if given and not (given.isdecimal() and int(given)):
+        raise ValueError(f"MINAE_NUM_THREADS is {given!r}, but must be a whole number above 0")
+    limit = numba.config.NUMBA_NUM_THREADS
+    threads = min(int(given or limit), limit)
+    _choose_layer()
+    if given:
+        numba.set_num_threads(threads)
+    _limit_blas()
+    return threads
+
+
+def threads_for(work: int) -> int:
+    """Return into how many shares to cut `work`, counted in multiplications."""
+    return 1 if work < WORTH_A_THREAD or _forked else num_threads()
+
+
+def _choose_layer() -> None:
+    """Prefer OpenMP, whose threads wait awake: the others take 50 µs and more to start a share."""
+    if "NUMBA_THREADING_LAYER" in os.environ or numba_pool._is_initialized:
+        return
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+    try:
+        from numba.np.ufunc import omppool  # noqa: F401
+    except ImportError as error:
+        print(f"minae: no OpenMP, so threads start slowly ({error})", file=sys.stderr)
+
+
+def _limit_blas() -> None:
+    """Have BLAS, NumPy's too, run in the thread that calls it, from now on in this process."""
+    threadpool_limits(limits=1, user_api="blas")
