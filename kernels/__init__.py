@@ -46,7 +46,7 @@ def backend_for(array_type: type) -> ModuleType:
 
     NumPy's gives `cpu`, or whatever `use_backend` has put in force. Raises TypeError for others.
     """
-    if issubclass(array_type, np.ndarray):
+    if array_type is np.ndarray or issubclass(array_type, np.ndarray):
         return _in_force.get() or _load("cpu")
     raise TypeError(f"no backend computes on {array_type.__module__}.{array_type.__qualname__}")
 

@@ -107,6 +107,9 @@ def check_matmul(a, b) -> None:
 
 def check_linear(x, weight, bias) -> None:
     """Raise ValueError unless x is (..., I), weight (O, I) and bias (O,) or None."""
+    fits = x.shape and x.shape[-1:] == weight.shape[1:]
+    if fits and (bias is None or bias.shape == weight.shape[:1]):
+        return
     if len(weight.shape) != 2:
         raise ValueError(f"linear: weight {weight.shape} must have 2 dimensions (O, I)")
     if len(x.shape) == 0 or x.shape[-1] != weight.shape[1]:
@@ -120,13 +123,13 @@ def check_linear(x, weight, bias) -> None:
 
 def check_linear_backward(dy, x, weight, y) -> None:
     """Raise ValueError unless dy and y (..., O) are what linear gives for x (..., I)."""
-    check_linear(x, weight, None)
-    expected = (*x.shape[:-1], weight.shape[0])
-    if dy.shape != expected or (y is not None and y.shape != expected):
-        raise ValueError(
-            f"linear_backward: dy {dy.shape} and y {None if y is None else y.shape} must be "
-            f"{expected} to go with x {x.shape} and weight {weight.shape}"
-        )
+    fits = x.shape[-1:] == weight.shape[1:] and dy.shape == (*x.shape[:-1], weight.shape[0])
+    if fits and (y is None or y.shape == dy.shape):
+        return
+    raise ValueError(
+        f"linear_backward: dy {dy.shape} and y {None if y is None else y.shape} do not go with"
+        f" x {x.shape} and weight {weight.shape}"
+    )
 
 
 def check_activation(activation: str | None) -> bool:
@@ -168,7 +171,15 @@ def check_conv2d(
 
 
 def check_conv2d_dx(
-    dy, weight, input_size: Pair, bias=None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    dy,
+    weight,
+    input_size: Pair,
+    bias=None,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
 ) -> None:
     """Raise ValueError unless dy (N, O, HO, WO) is what a convolution of (H, W) gives back."""
     name = "conv2d_dx"

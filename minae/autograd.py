@@ -6,9 +6,11 @@ ops to tensors leaves a graph behind, each output pointing at the op that made i
 inputs. `backward` walks that graph from the loss to the leaves, every op once, consumers first.
 """
 
+import itertools
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import attrgetter
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from minae import kernels
 from minae.tensor import Tensor, method
 
 _grad_enabled = ContextVar("grad_enabled", default=True)  # per thread
+_numbers = itertools.count()
 
 
 @contextmanager
@@ -51,7 +54,8 @@ class Op:
     registry: dict[str, type["Op"]] = {}  # noqa: RUF012
     saved: tuple = ()
     inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
-    versions: list[int]  # of the inputs, as forward saw them
+    versions: int  # the sum of the inputs', as forward saw them: it grows when one is written into
+    number: int  # counts the recorded ops: inputs were made by ops with smaller numbers
     needs_input_grad: tuple[bool, ...] = ()
     array_type: type  # of the first input
     _kernels = None
@@ -70,15 +74,25 @@ class Op:
         remembers this op as its `grad_fn`.
         """
         op = cls()
-        tensors = [x if x is None or isinstance(x, Tensor) else Tensor(x) for x in inputs]
-        arrays = [None if x is None else x.data for x in tensors]
-        record = _grad_enabled.get()
-        op.needs_input_grad = tuple(record and x is not None and x.requires_grad for x in tensors)
+        arrays, needs, versions = [], [], 0
+        for x in inputs:  # one loop, for every operation of every step comes through here
+            if x is None:
+                arrays.append(None)
+                needs.append(False)
+            elif isinstance(x, Tensor):
+                arrays.append(x.data)
+                needs.append(x.requires_grad)
+                versions += x.version
+            else:
+                return cls.apply(*map(_as_tensor, inputs), **options)
+        record = True in needs and _grad_enabled.get()
+        op.needs_input_grad = tuple(needs) if record else (False,) * len(needs)
         op.array_type = type(arrays[0])
         output = Tensor(op.forward(*arrays, **options))
-        if any(op.needs_input_grad) and output.is_floating_point():
-            op.inputs = tuple(tensors)
-            op.versions = [x.version for x in tensors if x is not None]
+        if record and output.is_floating_point():
+            op.inputs = inputs
+            op.versions = versions
+            op.number = next(_numbers)
             output.requires_grad = True
             output.grad_fn = op
         return output
@@ -125,30 +139,34 @@ class Op:
             RuntimeError: a gradient is missing, or has another shape than its input; or an input
                 was written into since forward, so that what was saved is no longer what it was.
         """
-        name = type(self).__name__
-        if self.versions != [x.version for x in self.inputs if x is not None]:
+        if self.versions != sum([x.version for x in self.inputs if x is not None]):
             raise RuntimeError(
-                f"an input of {name} was changed in place after the forward pass: call backward()"
-                " before optimizer.step() and before any x += y"
+                f"an input of {type(self).__name__} was changed in place after the forward pass:"
+                " call backward() before optimizer.step() and before any x += y"
             )
         result = self.backward(dy)
-        result = result if isinstance(result, tuple) else (result,)
-        if len(result) != len(self.inputs):
+        gradients = list(result) if isinstance(result, tuple) else [result]
+        if len(gradients) != len(self.inputs):
             raise RuntimeError(
-                f"{name}.backward returned {len(result)} gradients for {len(self.inputs)} inputs"
+                f"{type(self).__name__}.backward returned {len(gradients)} gradients for"
+                f" {len(self.inputs)} inputs"
             )
-        gradients = []
-        for i, (x, dx) in enumerate(zip(self.inputs, result, strict=True)):
-            if self.needs_input_grad[i]:
-                if dx is None:
-                    raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
-                if dx.shape != x.shape:
-                    raise RuntimeError(
-                        f"{name}.backward: input {i} has shape {x.shape}, its gradient {dx.shape}"
-                    )
-                dx = dx.astype(x.dtype, copy=False)
-            gradients.append(dx)
+        for i, needed in enumerate(self.needs_input_grad):
+            if needed:
+                x, dx = self.inputs[i].data, gradients[i]
+                if dx is None or dx.shape != x.shape or dx.dtype != x.dtype:
+                    gradients[i] = self._corrected(i, dx)
         return gradients
+
+    def _corrected(self, i: int, dx):
+        x, name = self.inputs[i], type(self).__name__
+        if dx is None:
+            raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
+        if dx.shape != x.shape:
+            raise RuntimeError(
+                f"{name}.backward: input {i} has shape {x.shape}, its gradient {dx.shape}"
+            )
+        return dx.astype(x.dtype)
 
     def retain_grad_of(self, output: Tensor) -> None:
         """Have the next backward leave the gradient of `output` in its `.grad`."""
@@ -188,8 +206,9 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
         dy = gradients.pop(op)
         if (output := op.output_to_fill()) is not None:
             _accumulate(output, dy)
-        needed = zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True)
-        for x, dx in ((x, dx) for x, dx, needs in needed if needs):
+        for x, dx, needed in zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True):
+            if not needed:
+                continue
             if x.grad_fn is None:
                 _accumulate(x, dx)
             elif x.grad_fn in gradients:  # a second path: gradients add up, into a new array
@@ -207,7 +226,7 @@ def _first_gradient(tensor: Tensor, gradient):
                 f"backward() of a tensor of shape {tensor.shape} needs the gradient argument;"
                 " without it the tensor must have a single entry, such as a loss"
             )
-        return np.ones_like(tensor.data)
+        return tensor.data * 0 + 1  # in its own kind of array
     gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
     if gradient.shape != tensor.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the tensor {tensor.shape}")
@@ -217,27 +236,25 @@ def _first_gradient(tensor: Tensor, gradient):
 def _consumers_first(root: Op) -> list[Op]:
     """Return the ops that lead to `root`, each after all ops that use its output.
 
-    A depth-first search with a stack of its own: deep graphs would overflow Python's. Every op is
-    pushed a second time, marked, below its inputs, so that it comes out after them.
+    Those were recorded later, so it is enough to find them all and to sort them by their numbers.
     """
-    order, seen, stack = [], set(), [(root, False)]
+    found, stack = {root}, [root]
     while stack:
-        op, inputs_done = stack.pop()
-        if inputs_done:
-            order.append(op)
-        elif op not in seen:
-            seen.add(op)
-            if op.inputs is None:
-                raise RuntimeError(
-                    "this graph was walked before and is gone; to walk it more than once, call"
-                    " backward(retain_graph=True) until the last time"
-                )
-            stack.append((op, True))
-            for x, needs in zip(op.inputs, op.needs_input_grad, strict=True):
-                if needs and x.grad_fn is not None:
-                    stack.append((x.grad_fn, False))
-    order.reverse()
-    return order
+        op = stack.pop()
+        if op.inputs is None:
+            raise RuntimeError(
+                "this graph was walked before and is gone; to walk it more than once, call"
+                " backward(retain_graph=True) until the last time"
+            )
+        for x in op.inputs:
+            if x is not None and (source := x.grad_fn) is not None and source not in found:
+                found.add(source)
+                stack.append(source)
+    return sorted(found, key=attrgetter("number"), reverse=True)
+
+
+def _as_tensor(x) -> Tensor | None:
+    return x if x is None or isinstance(x, Tensor) else Tensor(x)
 
 
 def _accumulate(tensor: Tensor, dx) -> None:

@@ -232,6 +232,36 @@ def doctor() -> None:
 
 
 @app.command()
+def bench(
+    workloads: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="W1 to W5; all if none.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Length of a turn.")] = 0.5,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Samples per second by batch size and width instead.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Time training steps against PyTorch, and JAX where it is installed, on this machine.
+
+    Every library computes the same losses in a process of its own, and they take turns. Close other
+    programs first.
+
+    Example: `minae bench W1 W3 --out bench.json`
+    """
+    from minae.bench import show
+
+    try:
+        if scaling:
+            show.run_scaling(rounds, seconds, out)
+        else:
+            show.run(workloads or [], rounds, seconds, out)
+    except RuntimeError as error:
+        raise InputError(f"the benchmark stopped: {error}") from error
+
+
+@app.command()
 def tour(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("runs/tour"),
 ) -> None:

@@ -6,7 +6,7 @@ parameters, and backward writes gradients where the step will read them.
 """
 
 import math
-import weakref
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -25,25 +25,19 @@ class GradientPlace:
 
     def __init__(self, part: np.ndarray, shape: tuple[int, ...]):
         # NumPy lets views of views refer to whoever owns the memory. A memoryview in between makes
-        # them refer to the array that was lent, so that it lives as long as any of them.
-        self.memory, self.dtype, self.shape = memoryview(part), part.dtype, shape
-        self._lent = _nobody
+        # them refer to this array, so that counting its references counts all that see it.
+        self.array = np.asarray(memoryview(part).cast("B").cast(part.dtype.char, shape))
+
+    def _references(self) -> int:
+        return sys.getrefcount(self.array)
 
     def lend(self) -> np.ndarray | None:
         """Return an array to write the gradient into; None while the one before is still held."""
-        if self._lent() is not None:
-            return None
-        array = np.frombuffer(self.memory, self.dtype)
-        self._lent = weakref.ref(array)
-        return array.reshape(self.shape)
-
-    def holds(self, dx) -> bool:
-        """Return whether dx lies here."""
-        return dx.base is self._lent() and dx.base is not None and dx.flags.c_contiguous
+        return self.array if self._references() == _UNSHARED else None
 
     def take(self, dx) -> np.ndarray:
         """Return dx, moved here unless it is here already or the place is taken."""
-        if self.holds(dx):
+        if dx is self.array:
             return dx
         array = self.lend()
         if array is None:
@@ -55,8 +49,7 @@ class GradientPlace:
         return type(None), ()  # a copied or pickled tensor belongs to no optimiser
 
 
-def _nobody():
-    return None
+_UNSHARED = GradientPlace(np.zeros(1), ())._references()
 
 
 class _Flat:
@@ -72,20 +65,21 @@ class _Flat:
         for p, view, (start, stop) in zip(parameters, self.views, self.bounds, strict=True):
             view[...] = p.data
             p.data = view
-            p.grad_place = GradientPlace(self.dx[start:stop], p.shape) if view.size else None
+            has_place = view.size and view.dtype.char in "fd"
+            p.grad_place = GradientPlace(self.dx[start:stop], p.shape) if has_place else None
 
     def part(self, flat: np.ndarray, i: int) -> np.ndarray:
         """Return parameter i's part of a flat vector, in its shape."""
         start, stop = self.bounds[i]
         return flat[start:stop].reshape(self.parameters[i].shape)
 
-    def stretches(self, steps: np.ndarray) -> Iterator[tuple[int, slice, np.ndarray]]:
+    def stretches(self, steps: list[int]) -> Iterator[tuple[int, slice, np.ndarray]]:
         """Yield what one update can do at once, as (step, part of the flat vectors, gradients).
 
         That is everything, if all parameters have gradients, in their places, and are at the same
         step; else, parameters next to each other of which this is true. `steps` counts theirs.
         """
-        kinds = [self._kind(i, steps) for i in range(len(self.parameters))]
+        kinds = [self._kind(i, p, steps) for i, p in enumerate(self.parameters)]
         for kind, run in groupby(range(len(kinds)), kinds.__getitem__):
             if kind is None:
                 continue
@@ -95,22 +89,22 @@ class _Flat:
             gradient = self.dx[part] if alone is None else self.parameters[alone].grad.data.ravel()
             yield step, part, gradient
 
-    def _kind(self, i: int, steps: np.ndarray) -> tuple[int, int | None] | None:
+    def _kind(self, i: int, p: Tensor, steps: list[int]) -> tuple[int, int | None] | None:
         """Return the step that parameter i takes now, and i if it must go alone.
 
         None if it has no gradient. An array that was put in the place of the parameter's since the
         last step is taken in.
         """
-        p = self.parameters[i]
         if p.grad is None:
             return None
         if p.data is not self.views[i]:
             self.views[i][...] = p.data
             p.data = self.views[i]
         p.version += 1
-        steps[self.numbers[i]] += 1
-        in_place = p.grad_place is not None and p.grad_place.holds(p.grad.data)
-        return int(steps[self.numbers[i]]), None if in_place else i
+        number = self.numbers[i]
+        steps[number] = step = steps[number] + 1
+        place = p.grad_place
+        return step, None if place is not None and p.grad.data is place.array else i
 
 
 class Optimizer:
@@ -131,7 +125,7 @@ class Optimizer:
         if lr < 0:
             raise ValueError(f"the learning rate is at least 0, not {lr}")
         self.lr = lr
-        self.steps = np.zeros(len(self.parameters), np.int64)  # one may get gradients later
+        self.steps = [0] * len(self.parameters)  # one may get gradients later
         self._flats, self.state = [], {}
         for dtype in dict.fromkeys(p.dtype for p in self.parameters):
             numbers = [i for i, p in enumerate(self.parameters) if p.dtype == dtype]
@@ -149,8 +143,7 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         for flat in self._flats:
             for step, part, gradient in flat.stretches(self.steps):
-                states = (state[part] for state in flat.state.values())
-                self.update(flat.x[part], gradient, step, *states)
+                self.update(flat.x[part], gradient, step, *[s[part] for s in flat.state.values()])
 
     def update(self, x, dx, step: int, *states) -> None:
         """Change parameters x (P,), and their states, in place; the first step is step 1."""
@@ -158,7 +151,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, as arrays by name."""
-        return {"lr": np.array(self.lr), "steps": self.steps, **self.state}
+        return {"lr": np.array(self.lr), "steps": np.array(self.steps, np.int64), **self.state}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Take over what state_dict returned.
@@ -173,7 +166,8 @@ class Optimizer:
             if (shape := np.shape(state[name])) != value.shape:
                 raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
         self.lr = float(state["lr"])
-        for name, value in own.items():
+        self.steps = np.asarray(state["steps"]).tolist()
+        for name, value in self.state.items():
             value[...] = state[name]
 
 

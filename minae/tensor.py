@@ -36,7 +36,8 @@ class Tensor:
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False):
-        self.data = as_array(data)
+        is_array = type(data) is np.ndarray and data.dtype.kind in KINDS
+        self.data = data if is_array else as_array(data)
         self.grad: Tensor | None = None
         self.grad_place = None  # where an optimiser wants the gradient; see optim
         self.grad_fn = None  # the Op that computed data; None for a leaf

@@ -103,28 +103,38 @@ def _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report
     model.train()
     total = 0.0
     for arrays in loader.epoch(epoch):
-        optimizer.zero_grad()
-        loss = model.loss(*_batch(arrays, corrupt, random.generator))
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss became {value} in epoch {epoch + 1}: lower the learning rate"
-            )
-        loss.backward()
-        if max_grad_norm:
-            clip_grad_norm_(optimizer.parameters, max_grad_norm)
-        optimizer.step()
+        batch = _batch(arrays, corrupt, random.generator)
+        value = train_step(model, optimizer, batch, max_grad_norm)
         rows = len(arrays[0])
         total += value * rows
         report.batch(value, rows)
     return total / loader.num_rows
 
 
-def _batch(arrays, corrupt, generator) -> list[Tensor]:
+def train_step(
+    model: Module, optimizer: Optimizer, batch, max_grad_norm: float | None = None
+) -> float:
+    """Take one step on a batch of arrays; return the loss from before it.
+
+    Raises FloatingPointError, and changes nothing, if that is nan or infinite.
+    """
+    optimizer.zero_grad()
+    loss = model.loss(*map(Tensor, batch))
+    value = loss.item()
+    if not math.isfinite(value):
+        raise FloatingPointError(f"the loss became {value}: lower the learning rate")
+    loss.backward()
+    if max_grad_norm:
+        clip_grad_norm_(optimizer.parameters, max_grad_norm)
+    optimizer.step()
+    return value
+
+
+def _batch(arrays, corrupt, generator) -> list[np.ndarray]:
     if corrupt is None:
-        return [Tensor(a) for a in arrays]
+        return arrays
     first, *others = arrays
-    return [Tensor(corrupt(first, generator)), Tensor(first), *map(Tensor, others)]
+    return [corrupt(first, generator), first, *others]
 
 
 @no_grad()
@@ -142,7 +152,7 @@ def evaluate(model: Module, data, *, batch_size: int = 128, corrupt=None) -> dic
     totals: dict[str, float] = {}
     for arrays in loader.epoch(0):
         batch = _batch(arrays, corrupt, random.generator)
-        for name, value in _metrics(model, batch).items():
+        for name, value in _metrics(model, [*map(Tensor, batch)]).items():
             totals[name] = totals.get(name, 0.0) + value * len(arrays[0])
     random.set_state(state)
     model.train(was_training)

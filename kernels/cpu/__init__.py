@@ -11,8 +11,17 @@ import functools
 import numpy as np
 
 from minae.kernels import reference
-from minae.kernels.cpu import conv, dense, elementary, gaussian, indexing, layout, losses
-from minae.kernels.cpu import optimisers, pool
+from minae.kernels.cpu import (
+    conv,
+    dense,
+    elementary,
+    gaussian,
+    indexing,
+    layout,
+    losses,
+    optimisers,
+    pool,
+)
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -27,12 +36,12 @@ def _covered(kernel, operands: int | None = None):
     @functools.wraps(kernel)
     def choose(*args, **options):
         dtype = args[0].dtype
-        if dtype in FLOATS:
-            for a in args[:operands]:
-                if isinstance(a, np.ndarray) and (a.dtype != dtype or not a.size):
-                    return specification(*args, **options)
-            return kernel(*args, **options)
-        return specification(*args, **options)
+        if dtype not in FLOATS:
+            return specification(*args, **options)
+        for a in args[:operands]:
+            if isinstance(a, np.ndarray) and not (a.dtype == dtype and a.size):
+                return specification(*args, **options)
+        return kernel(*args, **options)
 
     return choose
 

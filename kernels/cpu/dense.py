@@ -51,10 +51,11 @@ def _linear(t, T, x, weight, transposed, bias, y, relu):
 
 
 @parallel
-def _linear_dweight(t, T, x, dy, y, relu, dz, dweight, dbias):
-    """Give dz, which is dy where the activation let it pass; dweight = dzᵀ x; dbias = Σ dz.
+def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbias, dx):
+    """dz is dy where the activation let it pass; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
 
-    A thread takes some of the outputs: it needs no other thread's dz.
+    A share is some of the outputs. It needs no other's dz for dweight, but all of them for dx: so
+    dx is left to _matmul where there are several shares, and is empty then.
     """
     N, O = dy.shape  # noqa: E741
     low, high = t * O // T, (t + 1) * O // T
@@ -71,6 +72,8 @@ def _linear_dweight(t, T, x, dy, y, relu, dz, dweight, dbias):
             dbias[o] += value
     if dweight.size:
         tiled(dz[:, low:high], True, x, False, dweight[low:high])
+    if dx.size:
+        tiled(dz, False, weight, transposed, dx)
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -126,17 +129,16 @@ def linear_backward(
     shapes.check_linear_backward(dy, x, weight, y)
     relu = shapes.check_activation(activation)
     need_dx, need_dweight = needs
-    x_rows, dy_rows = plain_rows(x), plain_rows(dy)
-    y_rows, dz = (plain_rows(y), np.empty_like(dy_rows)) if relu else (dy_rows, dy_rows)
+    x_rows, dy_rows, matrix = plain_rows(x), plain_rows(dy), plain_matrix(weight)
+    y_rows, dz = (plain_rows(y), np.empty(dy_rows.shape, dy.dtype)) if relu else (dy_rows, dy_rows)
     if dweight is None:
         dweight = np.empty(weight.shape if need_dweight else (0, 0), dy.dtype)
     if dbias is None:
         dbias = np.empty(len(weight), dy.dtype)
+    dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
     T = threads_for(dy.size * x.shape[-1])
-    _linear_dweight(T, x_rows, dy_rows, y_rows, relu, dz, dweight, dbias)
-    dx = None
-    if need_dx:
-        dx = np.empty_like(x_rows)
-        _matmul(T, dz, False, *plain_matrix(weight), dx)
-        dx = dx.reshape(x.shape)
-    return dx, dweight if need_dweight else None, dbias
+    now = dx if T == 1 else dx[:0]
+    _linear_backward(T, x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, now)
+    if T > 1 and need_dx:
+        _matmul(T, dz, False, *matrix, dx)
+    return dx.reshape(x.shape) if need_dx else None, dweight if need_dweight else None, dbias

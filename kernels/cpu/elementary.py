@@ -28,9 +28,7 @@ def _coefficients(function, degree: int, domain: list[float]) -> tuple[np.float3
 
 # e^r for |r| <= ln 2 / 2, and log(1 + e) / e for 0 < e <= 1
 E0, E1, E2, E3, E4, E5, E6 = _coefficients(np.exp, 6, [-0.35, 0.35])
-L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = _coefficients(
-    lambda e: np.log1p(e) / e, 9, [1e-9, 1.0]
-)
+L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = _coefficients(lambda e: np.log1p(e) / e, 9, [1e-9, 1.0])
 
 
 def exp(x):

@@ -2,7 +2,7 @@
 
 One by one, the loss takes about eight passes over memory, each writing what the next one reads.
 Here every entry is read once, stays in a register, and leaves as one sum and one slope. Each row is
-summed on its own, in the same order whatever the number of threads.
+summed on its own, and each share of the rows in float64.
 """
 
 import numpy as np
@@ -15,9 +15,10 @@ from minae.kernels.cpu.threads import threads_for
 
 
 @parallel
-def _mse(t, T, x, target, scale, row_loss, dx):
+def _mse(t, T, x, target, scale, total_loss, dx):
     """loss = (x - t)², dx = 2 (x - t)."""
     N = len(x)
+    total_loss[t] = 0
     factor = x.dtype.type(2 * scale)
     for i in range(t * N // T, (t + 1) * N // T):
         total = x.dtype.type(0)
@@ -25,13 +26,14 @@ def _mse(t, T, x, target, scale, row_loss, dx):
             difference = x[i, j] - target[i, j]
             total += difference * difference
             dx[i, j] = factor * difference
-        row_loss[i] = total
+        total_loss[t] += total
 
 
 @parallel
-def _bce_with_logits(t, T, x, target, scale, row_loss, dx):
+def _bce_with_logits(t, T, x, target, scale, total_loss, dx):
     """loss = max(x, 0) - x t + log(1 + e^-|x|), dx = sigmoid(x) - t; e^-|x| serves both."""
     N = len(x)
+    total_loss[t] = 0
     zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(scale)
     for i in range(t * N // T, (t + 1) * N // T):
         total = zero
@@ -40,13 +42,14 @@ def _bce_with_logits(t, T, x, target, scale, row_loss, dx):
             e = exp(-abs(v))
             total += (zero if v < zero else v) - v * target[i, j] + log1p01(e)
             dx[i, j] = ((e if v < zero else one) / (one + e) - target[i, j]) * factor
-        row_loss[i] = total
+        total_loss[t] += total
 
 
 @parallel
-def _cross_entropy(t, T, x, target, scale, row_loss, dx):
+def _cross_entropy(t, T, x, target, scale, total_loss, dx):
     """loss = log Σ e^x - x[class], dx = softmax(x) less 1 at the class; x less its maximum."""
     N, K = x.shape
+    total_loss[t] = 0
     factor = x.dtype.type(scale)
     for i in range(t * N // T, (t + 1) * N // T):
         largest = x[i, 0]
@@ -60,16 +63,17 @@ def _cross_entropy(t, T, x, target, scale, row_loss, dx):
         for j in range(K):
             dx[i, j] *= share
         dx[i, target[i]] -= factor
-        row_loss[i] = np.log(total) + largest - x[i, target[i]]
+        total_loss[t] += np.log(total) + largest - x[i, target[i]]
 
 
 def _run(kernel, x, target, scale) -> tuple[np.ndarray, np.ndarray]:
     rows = plain_rows(x if x.ndim > 1 else x[None])
     if target.dtype == x.dtype:
         target = plain_rows(target if target.ndim > 1 else target[None])
-    row_loss, dx = np.empty(len(rows)), np.empty_like(rows)
-    kernel(threads_for(40 * x.size), rows, target, scale, row_loss, dx)
-    return np.asarray(row_loss.sum() * scale, x.dtype), dx.reshape(x.shape)
+    T = threads_for(40 * x.size)
+    total_loss, dx = np.empty(T), np.empty(rows.shape, x.dtype)
+    kernel(T, rows, target, scale, total_loss, dx)
+    return np.array(sum(total_loss.tolist()) * scale, x.dtype), dx.reshape(x.shape)
 
 
 def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

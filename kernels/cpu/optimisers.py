@@ -11,8 +11,8 @@ from minae.kernels.cpu.compiled import compiled, parallel
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.threads import threads_for
 
-# A running mean below the smallest normal float32 is 0: where a gradient has vanished, its tail would
-# go on through the denormal numbers, which are up to a hundred times slower.
+# A running mean below the smallest normal float32 is 0: where a gradient has vanished, its tail
+# would go on through the denormal numbers, which are up to a hundred times slower.
 VANISHED = 1.1754944e-38
 
 

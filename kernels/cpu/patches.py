@@ -31,9 +31,7 @@ def _rows_at_once(y, w):
 @compiled
 def _padded(x, window):
     """Return an image of zeros (H + 2 PH, W + 2 PW, C)."""
-    return np.zeros(
-        (x.shape[1] + 2 * window[4], x.shape[2] + 2 * window[5], x.shape[3]), x.dtype
-    )
+    return np.zeros((x.shape[1] + 2 * window[4], x.shape[2] + 2 * window[5], x.shape[3]), x.dtype)
 
 
 @compiled

@@ -30,7 +30,9 @@ class _PlainAutoencoder(Autoencoder):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return cross-entropy or squared error, summed over an image, averaged over the batch."""
         target = x if target is None else target
-        output = self.decoder(self.encode(x)).reshape(target.shape)
+        output = self.decoder(self.encode(x))
+        if output.shape != target.shape:  # an image of a dense model is a row
+            output = output.reshape(target.shape)
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
         return loss(output, target, reduction="batchmean")
 

@@ -27,7 +27,7 @@ class Sequential(Module):
         two passes over memory.
         """
         for module, activation in self._steps():
-            x = module(x) if activation is None else module(x, activation)
+            x = module(x) if activation is None else module.forward(x, activation)
         return x
 
     def _steps(self) -> list[tuple[Module, str | None]]:

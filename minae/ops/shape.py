@@ -53,8 +53,10 @@ def reshape(x: Tensor, *shape) -> Tensor:
 
 @method()
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Return x with the dimensions from start_dim to end_dim merged into one."""
+    """Return x with the dimensions from start_dim to end_dim merged into one; x, if that is one."""
     start, end = check_dim(start_dim, x.ndim or 1), check_dim(end_dim, x.ndim or 1)
+    if start == end and x.ndim:
+        return x
     merged = math.prod(x.shape[start : end + 1])
     return reshape(x, *x.shape[:start], merged, *x.shape[end + 1 :])
 

@@ -1,17 +1,23 @@
 """Inputs for the kernels: shapes drawn at random, in every memory layout, and read-only."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from minae.kernels import cpu, reference
+from minae.kernels.cpu import threads
 
 BACKENDS = {"reference": reference, "cpu": cpu}
 FUNCTIONS = (
     "matmul",
+    "contiguous",
     "linear",
+    "linear_backward",
+    "activation_backward",
     "conv2d",
     "conv2d_dx",
     "conv2d_dweight",
@@ -19,6 +25,14 @@ FUNCTIONS = (
     "max_pool2d_dx",
     "avg_pool2d",
     "avg_pool2d_dx",
+    "mse",
+    "bce_with_logits",
+    "cross_entropy",
+    "reparameterise",
+    "reparameterise_dlog_var",
+    "gaussian_kl",
+    "sgd",
+    "adam",
     "index_add",
     "erf",
 )
@@ -30,6 +44,8 @@ def contiguous(x):
 
 
 def channels_last(x):
+    if x.ndim < 4:
+        return contiguous(x)
     return np.ascontiguousarray(np.moveaxis(x, 1, -1)).swapaxes(-1, 1).swapaxes(2, -1)
 
 
@@ -52,6 +68,16 @@ def one_number_for_all(x):
 LAYOUTS = st.sampled_from(
     [contiguous, channels_last, every_second, reversed_rows, one_row_for_all, one_number_for_all]
 )
+
+
+@contextmanager
+def cut_into(shares):
+    """Have the cpu backend cut even the smallest work into so many shares."""
+    with (
+        mock.patch.object(threads, "WORTH_A_THREAD", 0),
+        mock.patch.object(threads, "num_threads", return_value=shares),
+    ):
+        yield
 
 
 def read_only(x):

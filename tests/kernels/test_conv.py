@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minae.kernels import cpu, reference
-from minae.kernels.cpu import conv as cpu_conv
+from minae.kernels.cpu import winograd
 
-from .cases import LAYOUTS, assert_close, convolutions, examples, normal, read_only
+from .cases import LAYOUTS, assert_close, convolutions, cut_into, examples, normal, read_only
 
 
 @examples
@@ -35,18 +35,19 @@ def test_convolution_is_torchs(kernels, dtype, torch, case, with_bias, seed):
 @given(
     case=convolutions(),
     layouts=st.tuples(LAYOUTS, LAYOUTS, LAYOUTS),
-    block_bytes=st.sampled_from([1, 3000, 1 << 20]),
+    shares=st.integers(1, 3),
+    least_channels=st.sampled_from([1, 100]),  # for Winograd's way
     seed=st.integers(0, 999),
 )
-def test_convolution_in_any_layout_and_block_size(dtype, case, layouts, block_bytes, seed):
+def test_convolution_in_any_layout(dtype, case, layouts, shares, least_channels, seed):
     x, weight, bias, dy = case.arrays(seed, dtype)
     x, weight, dy = (read_only(f(a)) for f, a in zip(layouts, (x, weight, dy), strict=True))
     calls = [
-        ("conv2d", (x, weight, bias)),
+        ("conv2d", (x, weight, bias, "relu")),
         ("conv2d_dx", (dy, weight, x.shape[2:])),
         ("conv2d_dweight", (x, dy, weight.shape[2:])),
     ]
-    with mock.patch.object(cpu_conv, "BLOCK_BYTES", block_bytes):
+    with cut_into(shares), mock.patch.object(winograd, "LEAST_CHANNELS", least_channels):
         for name, arguments in calls:
             actual = getattr(cpu, name)(*arguments, **case.options)
             expected = getattr(reference, name)(*arguments, **case.options)

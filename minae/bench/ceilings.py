@@ -1,0 +1,47 @@
+"""What the machine can do at best: `python -m minae.bench.ceilings` prints it as JSON."""
+
+import json
+import time
+
+import numpy as np
+
+from minae.kernels.cpu.compiled import parallel
+from minae.kernels.cpu.threads import num_threads
+
+SIDE = 2048  # of the matrices; large enough for BLAS's best
+TRIAD = 20_000_000  # numbers in each of three arrays; too many for any cache
+
+
+@parallel
+def _triad(t, T, a, b, c):
+    """a = b + 3 c, McCalpin's STREAM triad."""
+    low, high = t * a.size // T, (t + 1) * a.size // T
+    a, b, c = a[low:high], b[low:high], c[low:high]
+    for i in range(a.size):
+        a[i] = b[i] + np.float32(3) * c[i]
+
+
+def main() -> None:
+    """Measure both ceilings with all threads, and take the best of several tries."""
+    a, b = np.random.default_rng(0).random((2, SIDE, SIDE), np.float32)
+    c = np.empty_like(a)
+    # before the first kernel, NumPy's BLAS still has all threads
+    sgemm = 2 * SIDE**3 / _best(lambda: np.matmul(a, b, out=c), tries=15) / 1e9
+    x, y, z = np.ones((3, TRIAD), np.float32)
+    T = num_threads()
+    triad = 12 * TRIAD / _best(lambda: _triad(T, x, y, z), tries=8) / 1e9
+    print(json.dumps({"threads": T, "sgemm_gflops": sgemm, "triad_gb_per_s": triad}))
+
+
+def _best(function, tries: int) -> float:
+    function()
+    seconds = []
+    for _ in range(tries):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""All contenders of a workload in alternation, and the ratios between them."""
+
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+
+from minae.bench.contenders import CONTENDERS, TUNED
+from minae.bench.workloads import WORKLOADS, workload
+from minae.errors import InputError
+
+LOSS_STEPS = 50
+#: How far losses may be apart after LOSS_STEPS, relatively; Winograd's convolutions round more.
+LOSS_TOLERANCE = {"W4": 1e-3}
+WARM_UP = 1.0  # seconds: PyTorch and JAX compile, caches fill
+
+
+class Worker:
+    """A contender's process; see minae.bench.worker for what it can be asked."""
+
+    def __init__(self, contender: str, name: str):
+        self.contender = contender
+        command = [sys.executable, "-W", "ignore", "-m", "minae.bench.worker", contender, name]
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe would fill up unread
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=self.said, text=True
+        )
+
+    def ask(self, request: str):
+        """Return the answer. Raises RuntimeError, with what the process said, if it died."""
+        try:
+            print(request, file=self.process.stdin, flush=True)
+            if answer := self.process.stdout.readline():
+                return json.loads(answer)
+        except BrokenPipeError:
+            pass
+        self.said.seek(0)
+        *_, said = ["it said nothing", *self.said.read().strip().splitlines()]
+        raise RuntimeError(f"{self.contender} ended: {said}")
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.said.close()
+
+
+def installed(names) -> list[str]:
+    """Return the contenders among `names` whose library is there."""
+    return [name for name in names if importlib.util.find_spec(CONTENDERS[name][0]) is not None]
+
+
+def check_names(names: list[str]) -> list[str]:
+    """Return the workloads to run, all if none are named. Raises InputError for an unknown one."""
+    for name in names:
+        if name not in WORKLOADS:
+            raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
+    return names or list(WORKLOADS)
+
+
+def ceilings() -> dict[str, float]:
+    """Return the machine's sgemm and bandwidth ceilings, measured in a process of their own."""
+    command = [sys.executable, "-W", "ignore", "-m", "minae.bench.ceilings"]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    names = {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+    return names | json.loads(output)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def measure(
+    name: str, contenders: list[str], rounds: int, seconds: float, sgemm_gflops: float
+) -> tuple[dict, list[str]]:
+    """Return the figures of one workload, and remarks on contenders that were left out.
+
+    Raises:
+        RuntimeError: minae's losses are not those of PyTorch, so that times would mean nothing.
+    """
+    if not workload(name).is_convolutional:
+        contenders = [c for c in contenders if c != "torch channels last"]
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(contender, name)) for contender in contenders]
+        workers, remarks = _agreeing(workers, name)
+        for worker in workers:
+            worker.ask(f"time {WARM_UP}")
+        turns = [[w.ask(f"time {seconds}") for w in workers] for _ in range(rounds)]
+        memory = {w.contender: w.ask("memory 0") for w in workers}
+    times = dict(zip([w.contender for w in workers], zip(*turns, strict=True), strict=True))
+    return _figures(times, memory, workload(name).flops(), sgemm_gflops), remarks
+
+
+def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]]:
+    """Return the workers whose first losses are minae's, and what is wrong with the others."""
+    agreeing, remarks, reference = [], [], None
+    for worker in workers:
+        try:
+            losses = np.array(worker.ask(f"losses {LOSS_STEPS}"))
+        except RuntimeError as error:
+            if worker.contender == "minae":
+                raise
+            remarks.append(f"{name}: {error}")
+            continue
+        reference = losses if reference is None else reference
+        apart = float(np.max(np.abs(losses / reference - 1)))
+        if apart > LOSS_TOLERANCE.get(name, 1e-5):
+            message = f"{name}: the losses of {worker.contender} and minae differ by {apart:.1e}"
+            if worker.contender == "torch":
+                raise RuntimeError(message)
+            remarks.append(message)
+            continue
+        agreeing.append(worker)
+    return agreeing, remarks
+
+
+def _figures(times: dict, memory: dict, flops: float, sgemm_gflops: float) -> dict:
+    ours = np.array(times["minae"])
+    ms = float(np.median(ours))
+    figures = {
+        "ms": ms,
+        "ceiling_share": flops / (ms / 1e3) / (sgemm_gflops * 1e9),
+        "peak_mb": memory["minae"],
+        "contenders": {},
+    }
+    for contender, theirs in times.items():
+        low, middle, high = np.quantile(np.array(theirs) / ours, [0.25, 0.5, 0.75]).tolist()
+        figures["contenders"][contender] = {
+            "ms": float(np.median(theirs)),
+            "ratio": middle,
+            "quartiles": [low, high],
+            "peak_mb": memory[contender],
+        }
+    ratios = {name: row["ratio"] for name, row in figures["contenders"].items()}
+    if "torch" in ratios:
+        figures["ratio_eager"] = ratios["torch"]
+    if tuned := [ratios[name] for name in TUNED if name in ratios]:
+        figures["ratio_tuned"] = min(tuned)
+    return figures
+
+
+def scaling(rounds: int, seconds: float) -> Iterator[dict]:
+    """Yield samples per second by batch size and by width, of minae and PyTorch."""
+    contenders = installed(["minae", "torch"])
+    sizes = [(512, batch) for batch in (1, 4, 16, 64, 256, 1024)]
+    sizes += [(width, 128) for width in (64, 256, 1024, 2048)]
+    for width, batch in sizes:
+        with ExitStack() as stack:
+            name = f"dense-{width}-{batch}"
+            workers = [stack.enter_context(Worker(contender, name)) for contender in contenders]
+            for worker in workers:
+                worker.ask(f"time {WARM_UP}")
+            turns = [[w.ask(f"time {seconds}") for w in workers] for _ in range(rounds)]
+        medians = np.median(turns, axis=0)
+        speed = {c: batch / ms * 1e3 for c, ms in zip(contenders, medians.tolist(), strict=True)}
+        yield {"width": width, "batch": batch, "samples_per_s": speed}

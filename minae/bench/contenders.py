@@ -1,0 +1,183 @@
+"""The same training step in each library. A contender is a function from a workload to `step`.
+
+`step(i, noise)` trains on batch i and returns the loss; noise, where given, is what a VAE draws.
+"""
+
+import warnings
+
+import numpy as np
+
+from minae import nn
+from minae.bench.workloads import Workload
+
+
+def minae(workload: Workload):
+    """Return what `minae train` does for each batch."""
+    from minae import optim
+    from minae.train import train_step
+
+    model = workload.build().train()
+    optimizer = optim.Adam(model.parameters())
+    batches = workload.batches()
+    return lambda i, noise=None: train_step(model, optimizer, (batches[i % len(batches)],))
+
+
+def torch(workload: Workload, fused: bool = False, channels_last: bool = False, compiled=False):
+    """Return PyTorch's step on the same model, from the same weights."""
+    import torch
+
+    warnings.simplefilter("ignore")
+    model = workload.build()
+    network = _torch_model(model)
+    state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
+    network.load_state_dict(state)
+    batches = torch.from_numpy(workload.batches())
+    if channels_last:
+        network = network.to(memory_format=torch.channels_last)
+        batches = [x.contiguous(memory_format=torch.channels_last) for x in batches]
+    optimizer = torch.optim.Adam(network.parameters(), fused=fused or None)
+    forward = torch.compile(network) if compiled else network
+
+    def step(i, noise=None):
+        optimizer.zero_grad()
+        noise = None if noise is None else torch.from_numpy(noise)
+        loss = forward(batches[i % len(batches)], noise)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def _torch_model(model):
+    import torch
+    from torch.nn import functional
+
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = _torch_sequential(model.encoder)
+            self.decoder = _torch_sequential(model.decoder)
+
+        def forward(self, x, noise):
+            z, kl = self.encoder(x), 0.0
+            if hasattr(model, "latent"):
+                mean, log_var = z.chunk(2, dim=1)
+                noise = torch.randn_like(mean) if noise is None else noise
+                z = mean + torch.exp(0.5 * log_var) * noise
+                kl = 0.5 * (mean * mean + log_var.exp() - log_var - 1).sum(1).mean()
+            y = self.decoder(z)
+            loss = functional.binary_cross_entropy_with_logits
+            if not model.has_logits:
+                loss = functional.mse_loss
+            return loss(y, x, reduction="sum") / len(x) + kl
+
+    return Network()
+
+
+def _torch_sequential(network: nn.Sequential):
+    import torch
+
+    layers = []
+    for layer in network:
+        kind = getattr(torch.nn, type(layer).__name__)
+        if isinstance(layer, nn.Linear):
+            o, i = layer.weight.shape
+            layers.append(kind(i, o))
+        elif isinstance(layer, nn.Conv2d):
+            o, c, *size = layer.weight.shape
+            layers.append(kind(c, o, size, layer.stride, layer.padding))
+        elif isinstance(layer, nn.ConvTranspose2d):
+            c, o, *size = layer.weight.shape
+            layers.append(kind(c, o, size, layer.stride, layer.padding))
+        elif isinstance(layer, nn.Unflatten):
+            layers.append(kind(layer.dim, layer.unflattened_size))
+        else:
+            layers.append(kind())
+    return torch.nn.Sequential(*layers)
+
+
+def jax(workload: Workload):
+    """Return JAX's step, compiled as a whole, on the same model and from the same weights."""
+    import jax
+    import jax.numpy as jnp
+
+    model = workload.build()
+    parameters = {name: jnp.asarray(array) for name, array in model.state_dict().items()}
+    batches = [jnp.asarray(x) for x in workload.batches()]
+    zeros = {name: jnp.zeros_like(x) for name, x in parameters.items()}
+
+    def loss(parameters, x, noise):
+        z, kl = _jax_network(model.encoder, "encoder", parameters, x), 0.0
+        if hasattr(model, "latent"):
+            mean, log_var = jnp.split(z, 2, axis=1)
+            z = mean + jnp.exp(0.5 * log_var) * noise
+            kl = 0.5 * (mean**2 + jnp.exp(log_var) - log_var - 1).sum(1).mean()
+        y = _jax_network(model.decoder, "decoder", parameters, z)
+        if not model.has_logits:
+            return ((y - x) ** 2).sum() / len(x) + kl
+        return (jnp.maximum(y, 0) - y * x + jnp.log1p(jnp.exp(-abs(y)))).sum() / len(x) + kl
+
+    @jax.jit
+    def update(parameters, m, v, t, x, noise):
+        value, gradients = jax.value_and_grad(loss)(parameters, x, noise)
+        tree = jax.tree.map
+        m = tree(lambda m, g: 0.9 * m + 0.1 * g, m, gradients)
+        v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, gradients)
+        a, b = 1 - 0.9**t, 1 - 0.999**t
+        move = lambda p, m, v: p - 1e-3 * (m / a) / (jnp.sqrt(v / b) + 1e-8)  # noqa: E731
+        return tree(move, parameters, m, v), m, v, value
+
+    state = [parameters, zeros, zeros, 0]
+    shape = (workload.batch, getattr(model, "latent", 0))
+    rng = np.random.default_rng(0)
+
+    def step(i, noise=None):
+        noise = rng.standard_normal(shape, np.float32) if noise is None else noise
+        state[3] += 1
+        *state[:3], value = update(*state, batches[i % len(batches)], noise)
+        return float(value)
+
+    return step
+
+
+def _jax_network(network: nn.Sequential, name: str, parameters: dict, x):
+    import jax
+
+    for i, layer in enumerate(network):
+        weight = parameters.get(f"{name}.{i}.weight")
+        bias = parameters.get(f"{name}.{i}.bias")
+        if isinstance(layer, nn.Linear):
+            x = x @ weight.T + bias
+        elif isinstance(layer, nn.Flatten):
+            x = x.reshape(len(x), -1)
+        elif isinstance(layer, nn.Unflatten):
+            x = x.reshape(len(x), *layer.unflattened_size)
+        elif isinstance(layer, nn.ReLU):
+            x = jax.nn.relu(x)
+        else:
+            x = _jax_convolution(layer, weight, x) + bias[:, None, None]
+    return x
+
+
+def _jax_convolution(layer, weight, x):
+    from jax import lax
+
+    convolve, p = lax.conv_general_dilated, layer.padding
+    if isinstance(layer, nn.Conv2d):
+        return convolve(x, weight, (layer.stride,) * 2, [(p, p)] * 2)
+    pads = [(k - 1 - p,) * 2 for k in weight.shape[2:]]
+    turned = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+    return convolve(x, turned, (1, 1), pads, lhs_dilation=(layer.stride,) * 2)
+
+
+#: By name: the library that must be installed, and the contender.
+CONTENDERS = {
+    "minae": ("minae", minae),
+    "torch": ("torch", torch),
+    "torch fused": ("torch", lambda w: torch(w, fused=True)),
+    "torch channels last": ("torch", lambda w: torch(w, fused=True, channels_last=True)),
+    "torch compiled": ("torch", lambda w: torch(w, fused=True, compiled=True)),
+    "jax": ("jax", jax),
+}
+TUNED = ("torch fused", "torch channels last", "torch compiled")

@@ -1,0 +1,90 @@
+"""The comparison as a table, a picture and a file."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from minae.bench import compare
+from minae.checkpoint import write_whole
+
+
+def run(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:
+    """Measure the workloads, print a table as they come, and write `out` and a picture beside it.
+
+    Raises InputError for an unknown workload, RuntimeError if losses differ from PyTorch's.
+    """
+    names = compare.check_names(names)
+    console = Console()
+    contenders = compare.installed(compare.CONTENDERS)
+    if "torch" not in contenders:
+        console.print("PyTorch is not installed, so there is nothing to compare with:")
+        console.print("  pip install 'minae\\[bench]'")
+    machine = compare.ceilings()
+    console.print(
+        f"{machine['processor']}, {machine['threads']} threads: at best"
+        f" {machine['sgemm_gflops']:.0f} GFLOP/s in sgemm, {machine['triad_gb_per_s']:.0f} GB/s"
+        " to memory"
+    )
+    results = {"workloads": {}, "machine": machine}
+    for name in names:
+        with console.status(f"{name}: {compare.WORKLOADS[name].title}"):
+            figures, remarks = compare.measure(
+                name, contenders, rounds, seconds, machine["sgemm_gflops"]
+            )
+        results["workloads"][name] = figures
+        console.print(_table(name, figures))
+        for remark in remarks:
+            console.print(f"left out: {remark}", style="yellow", markup=False)
+    if out is not None:
+        write_whole(out, json.dumps(results, indent=2).encode() + b"\n")
+        console.print(f"written: {out}")
+        if "torch" in contenders:
+            console.print(f"written: {_draw(results['workloads'], out.with_suffix('.png'))}")
+
+
+def _draw(workloads: dict, path: Path) -> Path:
+    from minae import plots
+
+    values = {}
+    for name, figures in workloads.items():
+        values[f"{name}\neager"] = figures["ratio_eager"]
+        values[f"{name}\ntuned"] = figures["ratio_tuned"]
+    plots.save(plots.bars(values, "PyTorch's time over minae's", "Training steps"), path)
+    return path
+
+
+def _table(name: str, figures: dict) -> Table:
+    share = f"{figures['ceiling_share']:.0%} of the sgemm ceiling"
+    table = Table(title=f"{name}  {compare.WORKLOADS[name].title}: {share}", title_justify="left")
+    for heading in ("", "ms a step", "time over minae's", "quartiles", "peak MB"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for contender, row in figures["contenders"].items():
+        low, high = row["quartiles"]
+        table.add_row(
+            contender,
+            f"{row['ms']:.3f}",
+            f"{row['ratio']:.2f}",
+            f"{low:.2f} to {high:.2f}",
+            f"{row['peak_mb']:.0f}",
+        )
+    return table
+
+
+def run_scaling(rounds: int, seconds: float, out: Path | None) -> None:
+    """Print samples per second by batch size and width as they are measured; write them to out."""
+    console = Console()
+    console.print("Dense autoencoder 784-WIDTH-WIDTH/2-32: samples per second")
+    console.print(f"{'width':>8}{'batch':>8}{'minae':>12}{'torch':>12}{'ratio':>8}")
+    rows = []
+    for row in compare.scaling(rounds, seconds):
+        rows.append(row)
+        speed = row["samples_per_s"]
+        theirs = speed.get("torch")
+        line = f"{row['width']:>8}{row['batch']:>8}{speed['minae']:>12.0f}"
+        if theirs:
+            line += f"{theirs:>12.0f}{speed['minae'] / theirs:>8.2f}"
+        console.print(line)
+    if out is not None:
+        write_whole(out, json.dumps({"scaling": rows}, indent=2).encode() + b"\n")

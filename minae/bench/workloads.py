@@ -1,0 +1,102 @@
+"""The workloads: models as a user would build them, on images that look like the real ones."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from minae import nn, random
+from minae.autograd import no_grad
+from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
+from minae.models.base import Autoencoder
+from minae.tensor import Tensor
+
+BATCHES = 32  # different ones, taken in turn
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model, its inputs and the number of rows in a batch."""
+
+    title: str
+    model: Callable[[], Autoencoder]
+    image_shape: tuple[int, ...]
+    batch: int
+
+    @property
+    def is_convolutional(self) -> bool:
+        """Whether the inputs are images (C, H, W), not rows."""
+        return len(self.image_shape) == 3
+
+    def build(self) -> Autoencoder:
+        """Return the model, always with the same weights."""
+        random.manual_seed(0)
+        return self.model()
+
+    def batches(self) -> np.ndarray:
+        """Return inputs (BATCHES, batch, ...): like MNIST, four pixels of five are black."""
+        rng = np.random.default_rng(1)
+        x = rng.random((BATCHES, self.batch, *self.image_shape), dtype=np.float32)
+        x *= rng.random(x.shape, dtype=np.float32) < 0.2
+        return x
+
+    def noise(self, steps: int) -> np.ndarray:
+        """Return what a VAE draws in its first steps after random.manual_seed(0)."""
+        model = self.build()
+        random.manual_seed(0)
+        shape = (self.batch, getattr(model, "latent", 0))
+        return np.stack([random.normal(shape) for _ in range(steps)])
+
+    def flops(self) -> float:
+        """Count the floating point operations of the matrix products in one training step."""
+        x = Tensor(self.batches()[0])
+        model = self.build()
+        z = model.codes(x)
+        total, first = 0.0, True
+        for layer, y, inputs in [*_outputs(model.encoder, x), *_outputs(model.decoder, z)]:
+            if not hasattr(layer, "fan_in"):
+                continue
+            transposed = isinstance(layer, nn.ConvTranspose2d)
+            positions = (inputs if transposed else y).numel()
+            products = positions * layer.weight.numel() / layer.weight.shape[0]
+            passes = 2 if first else 3  # forward, dweight, and dx but for the first layer
+            total += 2 * products * passes
+            first = False
+        return total
+
+
+@no_grad()
+def _outputs(network: nn.Sequential, x: Tensor) -> Iterator[tuple[nn.Module, Tensor, Tensor]]:
+    for layer in network:
+        y = layer(x)
+        yield layer, y, x
+        x = y
+
+
+_deep_conv = partial(ConvAutoencoder, channels=(32, 64), convs_per_stage=2)
+_small = partial(DenseAutoencoder, [64, 32, 16], loss="mse")
+
+WORKLOADS = {
+    "W1": Workload(
+        "dense 784-512-256-32", partial(DenseAutoencoder, [784, 512, 256, 32]), (784,), 128
+    ),
+    "W2": Workload("VAE 784-400-20", partial(VAE, [784, 400, 20]), (784,), 128),
+    "W3": Workload("conv 16-32", ConvAutoencoder, (1, 28, 28), 128),
+    "W4": Workload("conv 32-64, two a stage", _deep_conv, (1, 28, 28), 128),
+    "W5": Workload("dense 64-32-16, batch 16", _small, (64,), 16),
+    "W5-1": Workload("dense 64-32-16, batch 1", _small, (64,), 1),
+}
+
+
+def dense(width: int, batch: int) -> Workload:
+    """Return a dense autoencoder of this width, for --scaling."""
+    model = partial(DenseAutoencoder, [784, width, width // 2, 32])
+    return Workload(f"dense 784-{width}-{width // 2}-32", model, (784,), batch)
+
+
+def workload(name: str) -> Workload:
+    """Return the workload of that name; "dense-WIDTH-BATCH" names those of `dense`."""
+    if name.startswith("dense-"):
+        return dense(*map(int, name.split("-")[1:]))
+    return WORKLOADS[name]

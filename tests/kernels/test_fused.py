@@ -1,0 +1,192 @@
+"""What takes one pass: layers with what follows, losses with gradients, optimiser steps."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minae.kernels import cpu, reference
+
+from .cases import LAYOUTS, assert_close, cut_into, examples, normal, read_only
+
+ACTIVATIONS = st.sampled_from([None, "relu"])
+shares = st.integers(1, 3)
+sizes = st.integers(0, 9)
+
+
+def both(name, *arguments, **options):
+    """Return what cpu and reference compute, each as a tuple of arrays."""
+    results = [getattr(backend, name)(*arguments, **options) for backend in (cpu, reference)]
+    return [result if isinstance(result, tuple) else (result,) for result in results]
+
+
+def assert_same(name, dtype, *arguments, **options):
+    for actual, expected in zip(*both(name, *arguments, **options), strict=True):
+        if expected is None:
+            assert actual is None
+        else:
+            assert_close(actual, expected, dtype)
+
+
+@examples
+@given(
+    batch=st.sampled_from([(), (0,), (1,), (7,), (2, 3), (40,)]),
+    inputs=sizes,
+    outputs=sizes,
+    activation=ACTIVATIONS,
+    with_bias=st.booleans(),
+    needs=st.tuples(st.booleans(), st.booleans()),
+    layouts=st.tuples(LAYOUTS, LAYOUTS),
+    transposed=st.booleans(),
+    shares=shares,
+    seed=st.integers(0, 99),
+)
+def test_linear(
+    dtype, batch, inputs, outputs, activation, with_bias, needs, layouts, transposed, shares, seed
+):
+    x, dy = normal(seed, *batch, inputs, dtype=dtype), normal(seed, *batch, outputs, dtype=dtype)
+    if len(batch) == 1:
+        x, dy = (read_only(np.array(f(a))) for f, a in zip(layouts, (x, dy), strict=True))
+    weight = normal(seed + 2, outputs, inputs, dtype=dtype)
+    weight = np.asfortranarray(weight) if transposed else weight
+    bias = normal(seed + 3, outputs, dtype=dtype) if with_bias else None
+    y = reference.linear(x, weight, bias, activation)
+    with cut_into(shares):
+        assert_same("linear", dtype, x, weight, bias, activation)
+        assert_same("linear_backward", dtype, dy, x, weight, y, activation, needs)
+
+
+@pytest.mark.parametrize("size", [(300, 200, 100), (70, 1000, 65), (65, 130, 600)])
+def test_products_larger_than_a_tile(dtype, size):
+    rows, inputs, outputs = size
+    x, weight = normal(0, rows, inputs, dtype=dtype), normal(1, outputs, inputs, dtype=dtype)
+    dy = normal(2, rows, outputs, dtype=dtype)
+    wide = dtype if dtype == np.float64 else np.float32
+    np.testing.assert_allclose(cpu.linear(x, weight), x @ weight.T, rtol=1e-3, atol=1e-3)
+    dx, dweight, dbias = cpu.linear_backward(dy, x, weight, None)
+    np.testing.assert_allclose(dx, dy @ weight, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(dweight, dy.T @ x, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(dbias, dy.sum(axis=0, dtype=wide), rtol=1e-3, atol=1e-3)
+
+
+def test_gradients_are_written_where_they_are_wanted(kernels, dtype):
+    x, weight, dy = (normal(i, *s, dtype=dtype) for i, s in enumerate([(5, 3), (4, 3), (5, 4)]))
+    dweight, dbias = np.empty_like(weight), np.empty(4, dtype)
+    result = kernels.linear_backward(dy, x, weight, None, dweight=dweight, dbias=dbias)
+    assert result[1] is dweight
+    assert result[2] is dbias
+    np.testing.assert_allclose(dweight, dy.T @ x, rtol=1e-5)
+
+    unit = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    images, dimages = normal(0, 2, 3, 5, 5, dtype=dtype), normal(1, 2, 4, 3, 3, dtype=dtype)
+    dkernel = np.empty((4, 3, 3, 3), dtype)
+    assert kernels.conv2d_dweight(images, dimages, (3, 3), dkernel, **unit) is dkernel
+    expected = kernels.conv2d_dweight(images, dimages, (3, 3), **unit)
+    np.testing.assert_array_equal(dkernel, expected)
+
+
+@examples
+@given(
+    shape=st.tuples(st.integers(0, 4), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)),
+    layouts=st.tuples(LAYOUTS, LAYOUTS),
+    activation=ACTIVATIONS,
+    shares=shares,
+)
+def test_activation_backward(dtype, shape, layouts, activation, shares):
+    dy, y = (f(normal(i, *shape, dtype=dtype)) for i, f in enumerate(layouts))
+    with cut_into(shares):
+        assert_same("activation_backward", dtype, dy, y, activation)
+
+
+SHAPES = st.sampled_from([(), (1,), (7,), (0, 3), (3, 1), (5, 9), (2, 1, 5, 4)])
+
+
+@examples
+@given(
+    name=st.sampled_from(["mse", "bce_with_logits"]),
+    shape=SHAPES,
+    size=st.sampled_from([0.1, 1, 30, 300]),
+    scale=st.sampled_from([1.0, 0.25]),
+    shares=shares,
+)
+def test_losses(dtype, name, shape, size, scale, shares):
+    x = (normal(0, *shape, dtype=dtype) * size).astype(dtype)
+    target = np.asarray(np.random.default_rng(1).random(shape), dtype)
+    with cut_into(shares):
+        for actual, expected in zip(*both(name, x, target, scale), strict=True):
+            tolerance = 2e-6 if dtype == np.float32 else 1e-12
+            assert actual.dtype == dtype
+            np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["mse", "bce_with_logits", "linear", "conv2d"])
+def test_what_is_not_finite_stays_so(dtype, name, bad):
+    """A training that diverges must show it: no kernel may compute as if there were no nan."""
+    x = np.ones((2, 1, 4, 4), dtype)
+    x[0, 0, 1, 1] = bad
+    options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}
+    calls = {
+        "mse": lambda backend: backend.mse(x, np.zeros_like(x))[0],
+        "bce_with_logits": lambda backend: backend.bce_with_logits(x, np.ones_like(x))[0],
+        "linear": lambda backend: backend.linear(x, np.ones((3, 4), dtype), None, "relu"),
+        "conv2d": lambda backend: backend.conv2d(
+            x, np.ones((1, 1, 3, 3), dtype), None, "relu", **options
+        ),
+    }
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(calls[name](cpu), calls[name](reference))
+
+
+@examples
+@given(rows=st.integers(1, 6), classes=st.integers(1, 6), shares=shares, seed=st.integers(0, 99))
+def test_cross_entropy(dtype, rows, classes, shares, seed):
+    x = (normal(seed, rows, classes, dtype=dtype) * 20).astype(dtype)
+    target = np.random.default_rng(seed).integers(0, classes, rows, np.int32)
+    with cut_into(shares):
+        assert_same("cross_entropy", dtype, x, target, 0.5)
+
+
+@examples
+@given(shape=SHAPES.filter(len), layout=LAYOUTS, shares=shares)
+def test_gaussians(dtype, shape, layout, shares):
+    mean, log_var, noise = (normal(i, *shape, dtype=dtype) for i in range(3))
+    mean = layout(mean) if len(shape) > 1 else mean
+    with cut_into(shares):
+        assert_same("reparameterise", dtype, mean, log_var, noise)
+        assert_same("reparameterise_dlog_var", dtype, mean, log_var, noise)
+        assert_same("gaussian_kl", dtype, mean, log_var)
+
+
+@examples
+@given(
+    size=st.sampled_from([1, 5, 1000]),
+    momentum=st.sampled_from([0.0, 0.9]),
+    weight_decay=st.sampled_from([0.0, 0.1]),
+    flag=st.booleans(),
+    step=st.sampled_from([1, 10]),
+    shares=shares,
+)
+def test_optimisers(dtype, size, momentum, weight_decay, flag, step, shares):
+    dx, start = normal(0, size, dtype=dtype), normal(1, 3, size, dtype=dtype)
+    start = np.stack([start[0], start[1], start[2] ** 2])
+    states = []
+    for backend in (cpu, reference):
+        with cut_into(shares):
+            x, velocity, _ = sgd = start.copy()
+            options = {"lr": 0.1, "weight_decay": weight_decay}
+            backend.sgd(x, dx, velocity, momentum=momentum, nesterov=flag, **options)
+            x, m, v = adam = start.copy()
+            options |= {"betas": (0.9, 0.99), "eps": 1e-8, "decoupled": flag}
+            backend.adam(x, dx, m, v, step=step, **options)
+        states.append(np.concatenate([sgd, adam]))
+    assert_close(*states, dtype)
+
+
+@examples
+@given(shape=SHAPES, layout=LAYOUTS)
+def test_contiguous(kernels, dtype, shape, layout):
+    x = normal(0, *shape, dtype=dtype)
+    x = layout(x) if len(shape) > 1 else x
+    assert kernels.contiguous(x).flags.c_contiguous
+    np.testing.assert_array_equal(kernels.contiguous(x), x)

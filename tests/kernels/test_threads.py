@@ -1,0 +1,142 @@
+"""One pool of threads, and compiled code that is kept: in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMPUTE = """
+import numpy as np
+from minae.kernels import cpu
+x = np.random.default_rng(0).normal(size=(300, 200)).astype(np.float32)
+expected = np.maximum(x @ x.T, 0)
+def check():
+    np.testing.assert_allclose(cpu.linear(x, x, None, "relu"), expected, rtol=1e-3, atol=1e-3)
+"""
+
+
+def run(code, cache, **environment):
+    """Run the code after COMPUTE in a new process, and return what it said on stderr."""
+    environment = os.environ | {"MINAE_CACHE": str(cache)} | environment
+    command = [sys.executable, "-c", COMPUTE + code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A folder in which the kernel of `check` is kept, for one thread and for two."""
+    folder = tmp_path_factory.mktemp("kernels")
+    run("check()", folder, MINAE_NUM_THREADS="1")
+    assert "compiled _linear on threads" in run("check()", folder, MINAE_NUM_THREADS="2")
+    return folder
+
+
+def files(cache) -> list[Path]:
+    return [path for path in Path(cache).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_compiled_code_is_kept(cache, threads):
+    before = files(cache)
+    assert run("check()", cache, MINAE_NUM_THREADS=threads) == ""
+    assert files(cache) == before
+
+
+@pytest.mark.parametrize("damage", ["cut short", "changed", "emptied"])
+def test_damaged_files_are_compiled_anew(cache, damage):
+    for path in files(cache):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(
+            {"cut short": content[:-9], "changed": content, "emptied": b""}[damage]
+        )
+    assert "compiled _linear" in run("check()", cache, MINAE_NUM_THREADS="2")
+    run("check()", cache, MINAE_NUM_THREADS="1")
+    assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
+    (tmp_path / "file").write_text("no folder can be made in here")
+    said = run("check(); check()", tmp_path / "file", MINAE_NUM_THREADS="2")
+    assert said.count("cannot be kept, so every start compiles anew") == 1
+
+
+def test_the_number_of_threads_is_the_environments(cache):
+    code = "from minae.kernels.cpu import threads; assert threads.num_threads() == 1"
+    run(code, cache, MINAE_NUM_THREADS="1")
+    code = "import numba; check(); assert numba.get_num_threads() == 2"
+    run(code, cache, MINAE_NUM_THREADS="2", NUMBA_NUM_THREADS="3")
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", "1.5"])
+def test_a_bad_number_of_threads_is_refused(cache, given):
+    code = f"""
+try:
+    check()
+except ValueError as error:
+    assert str(error) == "MINAE_NUM_THREADS is {given!r}, but must be a whole number above 0"
+else:
+    raise AssertionError
+"""
+    run(code.replace(f"{given!r}", f"'{given}'"), cache, MINAE_NUM_THREADS=given)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_of_multiprocessing(cache, method, tmp_path):
+    """A forked child has none of its parent's threads, and must not wait for them."""
+    if method == "fork" and not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+    module = tmp_path / "work.py"
+    module.write_text(COMPUTE + "def work(_):\n    check()\n    return 1\n")
+    code = f"""
+if __name__ == "__main__":
+    import multiprocessing, sys, warnings
+    warnings.simplefilter("ignore")
+    sys.path.insert(0, {str(tmp_path)!r})
+    import work
+    work.check()
+    with multiprocessing.get_context({method!r}).Pool(2) as pool:
+        assert sum(pool.map(work.work, range(4))) == 4
+    work.check()
+"""
+    run(code, cache, MINAE_NUM_THREADS="2")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import numba; numba.njit(parallel=True)(lambda x: x + x)(x); check()",
+        "import torch; torch.ones(300, 300) @ torch.ones(300, 300); check(); check()",
+        "import sklearn.cluster; sklearn.cluster.KMeans(2, n_init=1).fit(x); check()",
+        "import joblib; joblib.Parallel(2, 'threading')(joblib.delayed(check)() for _ in range(4))",
+    ],
+    ids=["numba", "torch", "openmp", "joblib"],
+)
+def test_beside_other_users_of_threads(cache, first):
+    if "torch" in first:
+        pytest.importorskip("torch")
+    run(first, cache, MINAE_NUM_THREADS="2")
+
+
+def test_without_openmp(cache):
+    """Slower, and it says so, once."""
+    code = "import sys; sys.modules['numba.np.ufunc.omppool'] = None; check(); check()"
+    said = run(code, cache, MINAE_NUM_THREADS="2")
+    assert said.count("no OpenMP, so threads start slowly") == 1
+
+
+def test_results_are_the_same_bits_every_time(cache):
+    code = """
+import hashlib
+y, dweight, dbias = cpu.linear_backward(x, x, np.ones((200, 200), np.float32), x, "relu")
+loss, dx = cpu.bce_with_logits(x, abs(x))
+print(hashlib.sha256(b"".join(a.tobytes() for a in (y, dweight, dbias, loss, dx))).hexdigest())
+"""
+    environment = os.environ | {"MINAE_CACHE": str(cache), "MINAE_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", COMPUTE + code]
+    outputs = {subprocess.check_output(command, env=environment) for _ in range(3)}
+    assert len(outputs) == 1
