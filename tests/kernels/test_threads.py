@@ -51,9 +51,7 @@ def test_damaged_files_are_compiled_anew(cache, damage):
     for path in files(cache):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
-        path.write_bytes(
-            {"cut short": content[:-9], "changed": content, "emptied": b""}[damage]
-        )
+        path.write_bytes({"cut short": content[:-9], "changed": content, "emptied": b""}[damage])
     assert "compiled _linear" in run("check()", cache, MINAE_NUM_THREADS="2")
     run("check()", cache, MINAE_NUM_THREADS="1")
     assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
