@@ -5,9 +5,12 @@ calls with the same sentence. The `check_*` functions look at nothing but `.shap
 paddings and dilations are pairs (rows, columns) of plain ints.
 """
 
+from functools import lru_cache
+
 Pair = tuple[int, int]
 
 
+@lru_cache(1024)  # every pass of every step asks, and asks the same
 def conv2d_output_size(
     input_size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, name="conv2d"
 ) -> Pair:

@@ -35,17 +35,25 @@ def conv2d(
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     size = shapes.check_conv2d(x, weight, bias, **geometry)
     relu = shapes.check_activation(activation)
-    bias = np.zeros(len(weight), x.dtype) if bias is None else plain(bias)
-    window = np.array([*weight.shape[2:], *stride, *padding, *dilation])
+    return _convolve(x, weight, False, bias, relu, size, geometry)
+
+
+def _convolve(x, weight, turned: bool, bias, relu: bool, size: Pair, geometry: dict) -> np.ndarray:
+    """Convolve; turned, with the kernels that take dy back to x: see winograd.convolve."""
     source = pixels(x)
-    y = np.empty((len(x), *size, len(weight)), x.dtype)
-    if winograd.wins(x.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry):
-        winograd.convolve(source, weight, bias, padding, y, relu)
+    outputs = weight.shape[1] if turned else weight.shape[0]
+    bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
+    y = np.empty((len(x), *size, outputs), x.dtype)
+    if winograd.wins(x.shape[1], outputs, x.dtype, weight.shape[2:], **geometry):
+        winograd.convolve(source, weight, turned, bias, geometry["padding"], y, relu)
         return y.transpose(0, 3, 1, 2)
+    if turned:
+        weight = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+    window = _window(weight.shape[2:], geometry)
     T = threads_for(prod(y.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in _channel_groups(x.shape[1], len(weight), groups):
+    for inputs, outputs in _channel_groups(x.shape[1], len(weight), geometry["groups"]):
         part, target = _channels(source, inputs), _channels(y, outputs)
-        matrix = weight_matrix(weight[outputs])
+        matrix = _weight_matrix(weight[outputs])
         patches.unfold_dot(T, part, matrix, bias[outputs], target, relu, window)
         if target is not y:
             y[..., outputs] = target
@@ -78,15 +86,15 @@ def conv2d_dx(
     if stride == (1, 1) and groups == 1 and padding[0] <= span[0] and padding[1] <= span[1]:
         # with stride 1, each dx sees a patch of dy: a convolution with the kernels turned round
         geometry["padding"] = (span[0] - padding[0], span[1] - padding[1])
-        return conv2d(dy, weight[:, :, ::-1, ::-1].swapaxes(0, 1), bias, activation, **geometry)
+        return _convolve(dy, weight, True, bias, relu, input_size, geometry)
     bias = np.zeros(C, dy.dtype) if bias is None else plain(bias)
-    window = np.array([*weight.shape[2:], *stride, *padding, *dilation])
+    window = _window(weight.shape[2:], geometry)
     source = pixels(dy)
     dx = np.empty((len(dy), *input_size, C), dy.dtype)
     T = threads_for(prod(source.shape) * prod(weight.shape[1:]))
     for inputs, outputs in _channel_groups(C, len(weight), groups):
         part, target = _channels(source, outputs), _channels(dx, inputs)
-        matrix = weight_matrix(weight[outputs]).T.copy()
+        matrix = _weight_matrix(weight[outputs]).T.copy()
         patches.dot_fold(T, part, matrix, bias[inputs], target, relu, window)
         if target is not dx:
             dx[..., inputs] = target
@@ -107,7 +115,7 @@ def conv2d_dweight(
     """Send the gradient of a convolution back to its weight.
 
     x (N, C, H, W), dy (N, O, HO, WO), kernel_size (KH, KW) -> dweight (O, C / groups, KH, KW),
-    written into where it is given. Raises ValueError if shapes don't fit.
+    written into where it is given, contiguous. Raises ValueError if shapes don't fit.
     """
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     shapes.check_conv2d_dweight(x, dy, kernel_size, **geometry)
@@ -116,9 +124,9 @@ def conv2d_dweight(
         dweight = np.empty((O, C // groups, *kernel_size), dy.dtype)
     source, gradient = pixels(x), pixels(dy)
     if winograd.wins(C, O, x.dtype, kernel_size, **geometry):
-        dweight[...] = winograd.dweight(source, gradient, padding)
+        winograd.dweight(source, gradient, padding, dweight)
         return dweight
-    window = np.array([*kernel_size, *stride, *padding, *dilation])
+    window = _window(kernel_size, geometry)
     T = threads_for(gradient.size * prod(dweight.shape[1:]))
     for inputs, outputs in _channel_groups(C, O, groups):
         part, dpart = _channels(source, inputs), _channels(gradient, outputs)
@@ -129,7 +137,13 @@ def conv2d_dweight(
     return dweight
 
 
-def weight_matrix(weight: np.ndarray) -> np.ndarray:
+def _window(kernel_size: Pair, geometry: dict) -> np.ndarray:
+    """Return what `patches` calls the window."""
+    names = ("stride", "padding", "dilation")
+    return np.array([*kernel_size, *(n for name in names for n in geometry[name])])
+
+
+def _weight_matrix(weight: np.ndarray) -> np.ndarray:
     """Copy a weight (O, C, KH, KW) into the order of a patch: (KH * KW * C, O)."""
     O, C, KH, KW = weight.shape  # noqa: E741
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(KH * KW * C, O)

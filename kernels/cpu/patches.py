@@ -21,6 +21,8 @@ import numpy as np
 from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled, parallel
 
+SHORT = 8  # numbers: a run shorter than this is not worth a loop of its own
+
 
 @compiled
 def _rows_at_once(y, w):
@@ -54,12 +56,12 @@ def repeat(bias, times):
 
 
 @compiled
-def finish(source, bias, relu, target):
-    """target = source + bias, or the larger of that and 0, for a row of pixels."""
-    zero = target.dtype.type(0)
-    for j in range(target.size):
-        value = source[j] + bias[j]
-        target[j] = zero if relu and value <= zero else value
+def finish(row, bias, relu):
+    """Add the bias to pixels in a row, and replace what is then below 0 by 0."""
+    zero = row.dtype.type(0)
+    for j in range(row.size):
+        value = row[j] + bias[j]
+        row[j] = zero if relu and value <= zero else value
 
 
 @compiled
@@ -83,6 +85,14 @@ def _unfold(padded, first, count, WO, window, runs):
     SH, SW, DH, DW = window[2], window[3], window[6], window[7]
     _, KH, pieces, length = runs.shape
     for y in range(count):
+        if length < SHORT:
+            for kh in range(KH):
+                for piece in range(pieces):
+                    h = (first + y) * SH + kh * DH
+                    for j in range(length):
+                        for x in range(WO):
+                            runs[y * WO + x, kh, piece, j] = padded[h, x * SW + piece * DW, j]
+            continue
         for x in range(WO):
             for kh in range(KH):
                 for piece in range(pieces):
@@ -98,6 +108,14 @@ def _fold(runs, first, count, WO, window, padded):
     SH, SW, DH, DW = window[2], window[3], window[6], window[7]
     _, KH, pieces, length = runs.shape
     for y in range(count):
+        if length < SHORT:
+            for kh in range(KH):
+                for piece in range(pieces):
+                    h = (first + y) * SH + kh * DH
+                    for j in range(length):
+                        for x in range(WO):
+                            padded[h, x * SW + piece * DW, j] += runs[y * WO + x, kh, piece, j]
+            continue
         for x in range(WO):
             for kh in range(KH):
                 for piece in range(pieces):
@@ -122,7 +140,7 @@ def unfold_dot(t, T, x, w, bias, y, relu, window):
             _unfold(padded, first, count, WO, window, runs)
             out = y[n, first : first + count].reshape(count * WO, O)
             gemm(patches[: count * WO], False, w, False, out, 0.0)
-            finish(out.reshape(count * WO * O), bias, relu, out.reshape(count * WO * O))
+            finish(out.reshape(count * WO * O), bias, relu)
 
 
 @parallel
@@ -147,7 +165,10 @@ def dot_fold(t, T, y, wt, bias, x, relu, window):
             _fold(runs, first, count, WO, window, padded)
         for i in range(H):
             source = padded[PH + i, PW : PW + W].reshape(W * C)
-            finish(source, bias, relu, x[n, i].reshape(W * C))
+            finish(source, bias, relu)
+            target = x[n, i].reshape(W * C)
+            for j in range(W * C):
+                target[j] = source[j]
 
 
 @parallel

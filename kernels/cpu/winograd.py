@@ -15,6 +15,7 @@ import numpy as np
 
 from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.patches import pad
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
@@ -175,9 +176,39 @@ def _dweight(t, T, x, dy, dkernels, PH, PW):
                 gemm(d[k, l], True, m[k, l], False, dkernels[t, k, l], 1.0)
 
 
+@parallel
+def _transform_kernels(t, T, weight, turned, matrix, kernels):
+    """kernels[:, c] = matrix weight[:, c]ᵀ: G g Gᵀ of every kernel, weight (O, C, 9).
+
+    `turned` exchanges inputs and outputs, as the gradient by the input does. BLAS takes the columns
+    where they lie, so no weight is ever copied into another order.
+    """
+    C = kernels.shape[1]
+    for c in range(t * C // T, (t + 1) * C // T):
+        taps = weight[c] if turned else weight[:, c]
+        gemm(matrix, False, taps, True, kernels[:, c], 0.0)
+
+
+@parallel
+def _transform_kernels_back(t, T, dkernels, matrix, dweight):
+    """dweight[:, c] = Σ dkernels[:, :, c]ᵀ matrix over the shares; dkernels (shares, 36, C, O)."""
+    C = dkernels.shape[2]
+    for c in range(t * C // T, (t + 1) * C // T):
+        for share in range(len(dkernels)):
+            gemm(
+                dkernels[share, :, c],
+                True,
+                matrix,
+                False,
+                dweight[:, c],
+                0.0 if share == 0 else 1.0,
+            )
+
+
 def convolve(
     x: np.ndarray,
     weight: np.ndarray,
+    turned: bool,
     bias: np.ndarray,
     padding: Pair,
     y: np.ndarray,
@@ -185,19 +216,23 @@ def convolve(
 ) -> None:
     """y = x convolved with weight, + bias, through the activation.
 
-    x (N, H, W, C), weight (O, C, 3, 3), bias (O,), y (N, HO, WO, O)
+    x (N, H, W, C), weight (O, C, 3, 3), bias (O,), y (N, HO, WO, O). Turned, the kernels are those
+    of the gradient: weight (C, O, 3, 3), each upside down and left to right.
     """
-    O, C = weight.shape[:2]  # noqa: E741
-    kernels = GG.astype(x.dtype) @ weight.transpose(2, 3, 1, 0).reshape(9, C * O)
+    C, O = x.shape[3], y.shape[3]  # noqa: E741
     T = threads_for(y.size * C * 9 // 4)
+    kernels = np.empty((36, C, O), x.dtype)
+    matrix = GG[:, ::-1] if turned else GG
+    taps = weight.reshape(*weight.shape[:2], 9)
+    _transform_kernels(T, plain(taps), turned, matrix.astype(x.dtype, order="C"), kernels)
     _convolve(T, x, kernels.reshape(6, 6, C, O), bias, y, relu, *padding)
 
 
-def dweight(x: np.ndarray, dy: np.ndarray, padding: Pair) -> np.ndarray:
-    """Return the gradient by the weight: x (N, H, W, C), dy (N, HO, WO, O) -> (O, C, 3, 3)."""
+def dweight(x: np.ndarray, dy: np.ndarray, padding: Pair, out: np.ndarray) -> None:
+    """out (O, C, 3, 3) = the gradient by the weight; x (N, H, W, C), dy (N, HO, WO, O)."""
     C, O = x.shape[3], dy.shape[3]  # noqa: E741
     T = threads_for(dy.size * C * 9 // 4)
     dkernels = np.empty((T, 6, 6, C, O), x.dtype)
     _dweight(T, x, dy, dkernels, *padding)
-    gradient = GG.T.astype(x.dtype) @ dkernels.sum(axis=0).reshape(36, C * O)  # (9, C * O)
-    return gradient.reshape(3, 3, C, O).transpose(3, 2, 0, 1)
+    matrix = GG.astype(x.dtype)
+    _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, out.reshape(O, C, 9))

@@ -45,7 +45,8 @@ class _Loss(Op):
 
     def backward(self, dy):
         if len(self.saved) == 1:
-            return dy * self.saved[0], None
+            (dx,) = self.saved
+            return dx if dy == 1 else dy * dx, None  # 1 where backward() starts here
         x, target, reduction, options = self.saved
         dy = dy if reduction == "none" else dy * scale(reduction, x)
         dx, dtarget = self.slopes(x, target, *self.needs_input_grad, **options)
