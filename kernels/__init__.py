@@ -21,6 +21,7 @@ the sentences of `shapes`.
 """
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,7 +30,7 @@ from types import ModuleType
 
 import numpy as np
 
-__all__ = ["BACKENDS", "backend_for", "backend_of", "use_backend"]
+__all__ = ["BACKENDS", "backend_for", "backend_of", "use_backend", "wanted_threads"]
 
 #: Every backend by its name. A module is imported when it is first asked for.
 BACKENDS = {
@@ -67,6 +68,17 @@ def use_backend(name: str) -> Iterator[ModuleType]:
         yield _in_force.get()
     finally:
         _in_force.reset(token)
+
+
+def wanted_threads() -> int | None:
+    """Return the environment's MINAE_NUM_THREADS, or None.
+
+    Raises ValueError if it is no whole number above 0.
+    """
+    given = os.environ.get("MINAE_NUM_THREADS", "")
+    if given and not (given.isdecimal() and int(given)):
+        raise ValueError(f"MINAE_NUM_THREADS is {given!r}, but must be a whole number above 0")
+    return int(given) if given else None
 
 
 @cache

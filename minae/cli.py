@@ -29,11 +29,21 @@ DataOption = Annotated[
 def main() -> None:
     """Run the command. What the user got wrong is one line on stderr, and exit status 2."""
     try:
+        _check_environment()
         app()
     except (InputError, FloatingPointError) as error:
         sys.exit(_complain(str(error)))
     except OSError as error:
         sys.exit(_complain(f"{error.filename or 'file'}: {error.strerror or error}"))
+
+
+def _check_environment() -> None:
+    from minae.kernels import wanted_threads
+
+    try:
+        wanted_threads()
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _complain(sentence: str) -> int:

@@ -14,13 +14,14 @@ import minae
 
 def findings() -> list[tuple[str, str]]:
     """Return what was found, as pairs of a name and a sentence."""
-    packages = ("numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")
+    packages = ("numpy", "numba", "scipy", "scikit-learn", "matplotlib", "safetensors")
     return [
         ("minae", f"{minae.__version__}, in {os.path.dirname(minae.__file__)}"),
         ("python", f"{platform.python_version()}, {sys.executable}"),
         ("machine", f"{platform.platform()}, {os.cpu_count()} processors"),
         *((name, importlib.metadata.version(name)) for name in packages),
         ("BLAS", _blas()),
+        ("kernels", _kernels()),
         ("GPU", _gpu()),
         (
             "MINAE_DATA",
@@ -40,6 +41,13 @@ def _blas() -> str:
         if pool["user_api"] == "blas"
     ]
     return "; ".join(dict.fromkeys(pools)) or "none that threadpoolctl knows"
+
+
+def _kernels() -> str:
+    from minae.kernels.cpu.compiled import cache_folder
+    from minae.kernels.cpu.threads import layer, num_threads
+
+    return f"{num_threads()} threads of {layer()}; compiled code is kept in {cache_folder()}"
 
 
 def _gpu() -> str:

@@ -39,7 +39,7 @@ class Tensor:
         is_array = type(data) is np.ndarray and data.dtype.kind in KINDS
         self.data = data if is_array else as_array(data)
         self.grad: Tensor | None = None
-        self.grad_place = None  # where an optimiser wants the gradient; see optim
+        self.grad_place = None  # where an optimiser wants the gradient; see flat
         self.grad_fn = None  # the Op that computed data; None for a leaf
         self.requires_grad = requires_grad
         self.version = 0  # how often data was written into; backward() checks it

@@ -10,7 +10,7 @@ LAYERS = [
     {"errors", "random", "kernels"},
     {"tensor", "autograd"},
     {"ops"},
-    {"nn", "optim", "diagnosis", "gradcheck", "creation"},
+    {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
     {"train", "plots", "models", "data", "checkpoint", "progress"},
     {"cli", "tour", "report", "runs", "doctor", "bench"},
 ]

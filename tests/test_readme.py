@@ -30,5 +30,14 @@ def test_programs_run(program, capsys):
 
 
 def test_every_command_is_named():
-    for command in ("tour", "train", "eval", "reconstruct", "sample", "gradcheck", "doctor"):
+    for command in (
+        "tour",
+        "train",
+        "eval",
+        "reconstruct",
+        "sample",
+        "gradcheck",
+        "bench",
+        "doctor",
+    ):
         assert f"minae {command}" in README

@@ -13,6 +13,8 @@ import scipy.linalg.cython_blas  # noqa: F401 - so that its BLAS is there to be 
 from numba.np.ufunc import parallel as numba_pool
 from threadpoolctl import threadpool_limits
 
+from minae.kernels import wanted_threads
+
 WORTH_A_THREAD = 200_000  # multiplications, about 4 µs of them: below, waking threads takes longer
 
 _forked = False
@@ -37,11 +39,8 @@ def num_threads() -> int:
     Raises:
         ValueError: MINAE_NUM_THREADS is no number above 0.
     """
-    given = os.environ.get("MINAE_NUM_THREADS", "")
-    if given and not (given.isdecimal() and int(given)):
-        raise ValueError(f"MINAE_NUM_THREADS is {given!r}, but must be a whole number above 0")
-    limit = numba.config.NUMBA_NUM_THREADS
-    threads = min(int(given or limit), limit)
+    given, limit = wanted_threads(), numba.config.NUMBA_NUM_THREADS
+    threads = min(given or limit, limit)
     _choose_layer()
     if given:
         numba.set_num_threads(threads)
@@ -52,6 +51,13 @@ def num_threads() -> int:
 def threads_for(work: int) -> int:
     """Return into how many shares to cut `work`, counted in multiplications."""
     return 1 if work < WORTH_A_THREAD or _forked else num_threads()
+
+
+def layer() -> str:
+    """Return what runs the threads: omp, tbb or workqueue."""
+    num_threads()
+    numba_pool._launch_threads()
+    return numba.threading_layer()
 
 
 def _choose_layer() -> None:

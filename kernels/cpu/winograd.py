@@ -16,7 +16,7 @@ import numpy as np
 from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled, parallel
 from minae.kernels.cpu.layout import plain
-from minae.kernels.cpu.patches import pad
+from minae.kernels.cpu.patches import finish, pad, repeat
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -88,15 +88,25 @@ def _transform_gradient(g, out):
 
 
 @compiled
-def _gather(padded, across, tiles, first, d):
-    """d[i, j, first + tile] = pixel (i, j) of each tile, with its channels; tiles are 4 apart."""
+def _gather(rows, across, first, d):
+    """d[i, j, first + tile] = rows[i, 4 tile + j] with its channels: a row of overlapping tiles."""
     C = d.shape[3]
-    for tile in range(tiles):
-        y, x = 4 * (tile // across), 4 * (tile % across)
-        for i in range(d.shape[0]):
-            for j in range(d.shape[1]):
+    for i in range(6):
+        for j in range(d.shape[1]):
+            for tile in range(across):
                 for c in range(C):
-                    d[i, j, first + tile, c] = padded[y + i, x + j, c]
+                    d[i, j, first + tile, c] = rows[i, 4 * tile + j, c]
+
+
+@compiled
+def _spread(half, across, first, columns):
+    """columns[i, 4 tile + j] = half[i, j, first + tile]: tiles that do not overlap, as pixels."""
+    O = half.shape[3]  # noqa: E741
+    for i in range(6):
+        for j in range(4):
+            for tile in range(across):
+                for o in range(O):
+                    columns[i, 4 * tile + j, o] = half[i, j, first + tile, o]
 
 
 @parallel
@@ -107,38 +117,38 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
     numbers, and each of the 36 products has a row for every tile.
     """
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
-    zero = y.dtype.type(0)
     down, across = (HO + 3) // 4, (WO + 3) // 4
     tiles = down * across  # of an image
     batch = max(1, TILES // tiles)  # images at a time
     R = batch * tiles
-    padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
+    width = 4 * across + 2
+    padded, rows = np.zeros((4 * down + 2, width, C), x.dtype), np.empty((6, width, C), x.dtype)
     d, v = np.zeros((6, 6, R, C), x.dtype), np.empty((6, 6, R, C), x.dtype)
-    m, half = np.empty((6, 6, R, O), x.dtype), np.empty((4, 6, R, O), x.dtype)
-    out = np.empty((4, 4, R, O), x.dtype)
+    m, half = np.empty((6, 6, R, O), x.dtype), np.empty((6, 4, R, O), x.dtype)
+    columns, out = np.empty((6, width - 2, O), x.dtype), np.empty((4, width - 2, O), x.dtype)
+    bias = repeat(bias, WO)
     last = (t + 1) * N // T
     for n in range(t * N // T, last, batch):
         images = min(batch, last - n)
         for b in range(images):
             pad(x[n + b], padded, PH, PW)
-            _gather(padded, across, tiles, b * tiles, d)
-        _transform_input(d.reshape(6, 6 * R * C), v.reshape(6, 6 * R * C))
+            for i in range(down):
+                six = padded[4 * i : 4 * i + 6].reshape(6, width * C)
+                _transform_input(six, rows.reshape(6, width * C))
+                _gather(rows, across, b * tiles + i * across, d)
         for k in range(6):
-            _transform_input(v[k].reshape(6, R * C), d[k].reshape(6, R * C))
-        for k in range(6):
+            _transform_input(d[k].reshape(6, R * C), v[k].reshape(6, R * C))
             for l in range(6):  # noqa: E741
-                gemm(d[k, l], False, kernels[k, l], False, m[k, l], 0.0)
-        _transform_output(m.reshape(6, 6 * R * O), half.reshape(4, 6 * R * O))
-        for k in range(4):
-            _transform_output(half[k].reshape(6, R * O), out[k].reshape(4, R * O))
+                gemm(v[k, l], False, kernels[k, l], False, m[k, l], 0.0)
+            _transform_output(m[k].reshape(6, R * O), half[k].reshape(4, R * O))
         for b in range(images):
-            for i in range(HO):
-                for j in range(WO):
-                    tile = b * tiles + i // 4 * across + j // 4
-                    source, target = out[i % 4, j % 4, tile], y[n + b, i, j]
-                    for o in range(O):
-                        value = source[o] + bias[o]
-                        target[o] = zero if relu and value <= zero else value
+            for i in range(down):
+                _spread(half, across, b * tiles + i * across, columns)
+                _transform_output(columns.reshape(6, -1), out.reshape(4, -1))
+                for k in range(min(4, HO - 4 * i)):
+                    source = out[k, :WO].reshape(WO * O)
+                    finish(source, bias, relu)
+                    y[n + b, 4 * i + k].reshape(WO * O)[:] = source
 
 
 @parallel
@@ -152,28 +162,33 @@ def _dweight(t, T, x, dy, dkernels, PH, PW):
     tiles = down * across
     batch = max(1, TILES // tiles)
     R = batch * tiles
-    padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
-    dy_padded = np.zeros((4 * down, 4 * across, O), x.dtype)
+    width, dy_width = 4 * across + 2, 4 * across
+    padded, rows = np.zeros((4 * down + 2, width, C), x.dtype), np.empty((6, width, C), x.dtype)
+    dy_padded = np.zeros((4 * down, dy_width, O), x.dtype)
+    dy_rows = np.empty((6, dy_width, O), x.dtype)
     d, v = np.zeros((6, 6, R, C), x.dtype), np.empty((6, 6, R, C), x.dtype)
-    g, half = np.zeros((4, 4, R, O), x.dtype), np.empty((6, 4, R, O), x.dtype)
-    m = np.empty((6, 6, R, O), x.dtype)
+    g, m = np.zeros((6, 4, R, O), x.dtype), np.empty((6, 6, R, O), x.dtype)
     dkernels[t] = 0
     last = (t + 1) * N // T
     for n in range(t * N // T, last, batch):
         images = min(batch, last - n)
         for b in range(images):
             pad(x[n + b], padded, PH, PW)
-            _gather(padded, across, tiles, b * tiles, d)
             pad(dy[n + b], dy_padded, 0, 0)
-            _gather(dy_padded, across, tiles, b * tiles, g)
+            for i in range(down):
+                first = b * tiles + i * across
+                six = padded[4 * i : 4 * i + 6].reshape(6, width * C)
+                _transform_input(six, rows.reshape(6, width * C))
+                _gather(rows, across, first, d)
+                four = dy_padded[4 * i : 4 * i + 4].reshape(4, dy_width * O)
+                _transform_gradient(four, dy_rows.reshape(6, dy_width * O))
+                _gather(dy_rows, across, first, g)
         g[:, :, images * tiles :] = 0  # a last batch that is not full
-        _transform_input(d.reshape(6, 6 * R * C), v.reshape(6, 6 * R * C))
-        _transform_gradient(g.reshape(4, 4 * R * O), half.reshape(6, 4 * R * O))
         for k in range(6):
-            _transform_input(v[k].reshape(6, R * C), d[k].reshape(6, R * C))
-            _transform_gradient(half[k].reshape(4, R * O), m[k].reshape(6, R * O))
+            _transform_input(d[k].reshape(6, R * C), v[k].reshape(6, R * C))
+            _transform_gradient(g[k].reshape(4, R * O), m[k].reshape(6, R * O))
             for l in range(6):  # noqa: E741
-                gemm(d[k, l], True, m[k, l], False, dkernels[t, k, l], 1.0)
+                gemm(v[k, l], True, m[k, l], False, dkernels[t, k, l], 1.0)
 
 
 @parallel

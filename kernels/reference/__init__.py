@@ -1,0 +1,60 @@
+"""The specification of every kernel, in plain NumPy.
+
+Read this to learn what a kernel computes, and another backend to learn how to make it fast.
+"""
+
+from minae.kernels.reference.convolution import (
+    activation_backward,
+    conv2d,
+    conv2d_dweight,
+    conv2d_dx,
+)
+from minae.kernels.reference.losses import (
+    adam,
+    bce_with_logits,
+    cross_entropy,
+    gaussian_kl,
+    mse,
+    reparameterise,
+    reparameterise_dlog_var,
+    sgd,
+)
+from minae.kernels.reference.matrices import (
+    contiguous,
+    erf,
+    index_add,
+    linear,
+    linear_backward,
+    matmul,
+)
+from minae.kernels.reference.pooling import (
+    avg_pool2d,
+    avg_pool2d_dx,
+    max_pool2d,
+    max_pool2d_dx,
+)
+
+__all__ = [
+    "activation_backward",
+    "adam",
+    "avg_pool2d",
+    "avg_pool2d_dx",
+    "bce_with_logits",
+    "contiguous",
+    "conv2d",
+    "conv2d_dweight",
+    "conv2d_dx",
+    "cross_entropy",
+    "erf",
+    "gaussian_kl",
+    "index_add",
+    "linear",
+    "linear_backward",
+    "matmul",
+    "max_pool2d",
+    "max_pool2d_dx",
+    "mse",
+    "reparameterise",
+    "reparameterise_dlog_var",
+    "sgd",
+]

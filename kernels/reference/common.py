@@ -1,0 +1,18 @@
+"""What the specifications share."""
+
+import numpy as np
+
+from minae.kernels import shapes
+
+
+def activate(y: np.ndarray, activation: str | None) -> np.ndarray:
+    """Apply the activation."""
+    return np.maximum(y, 0) if shapes.check_activation(activation) else y
+
+
+def into(out: np.ndarray | None, value: np.ndarray | None) -> np.ndarray | None:
+    """Put a value where it is wanted, if a place was given, and return it."""
+    if out is None or value is None:
+        return value
+    out[...] = value
+    return out

@@ -1,0 +1,91 @@
+"""The benchmark compares like with like; how fast anything is, is not for tests."""
+
+import json
+
+import numpy as np
+import pytest
+
+from minae.bench import compare, show
+from minae.bench.contenders import CONTENDERS
+from minae.bench.workloads import WORKLOADS, workload
+from minae.errors import InputError
+
+
+def losses(contender, name, steps=5):
+    with compare.Worker(contender, name) as worker:
+        return np.array(worker.ask(f"losses {steps}"))
+
+
+@pytest.mark.parametrize("name", ["W2", "W3", "W5"])
+def test_all_libraries_compute_the_same_losses(torch, name):
+    np.testing.assert_allclose(losses("minae", name), losses("torch", name), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_losses_of_fifty_steps_are_pytorchs(torch, name):
+    steps = compare.LOSS_STEPS
+    tolerance = compare.LOSS_TOLERANCE.get(name, 1e-5)
+    expected = losses("torch", name, steps)
+    np.testing.assert_allclose(losses("minae", name, steps), expected, rtol=tolerance)
+    assert expected[-1] < expected[0]
+
+
+def test_flops_of_a_dense_step():
+    """Two a multiplication: forward and dweight of all layers, dx of all but the first."""
+    sizes = [(64, 32), (32, 16), (16, 32), (32, 64)]
+    products = [a * b for a, b in sizes]
+    assert WORKLOADS["W5-1"].flops() == 2 * (3 * sum(products) - products[0])
+
+
+def test_flops_of_a_convolution():
+    work = WORKLOADS["W3"]
+    layers = [
+        9 * 16 * 196,
+        16 * 32 * 9 * 49,
+        1568 * 32,
+        32 * 1568,
+        32 * 16 * 16 * 49,
+        16 * 16 * 196,
+    ]
+    assert work.flops() == 2 * 128 * (3 * sum(layers) - layers[0])
+
+
+def test_figures(monkeypatch):
+    times = {"minae": (1.0, 2.0, 1.0), "torch": (2.0, 4.0, 3.0), "torch fused": (1.5, 3.0, 1.5)}
+    figures = compare._figures(times, dict.fromkeys(times, 100.0), 2e6, sgemm_gflops=4.0)
+    assert figures["ms"] == 1.0
+    assert figures["ratio_eager"] == 2.0
+    assert figures["ratio_tuned"] == 1.5
+    assert figures["ceiling_share"] == pytest.approx(0.5)
+    assert figures["contenders"]["torch"]["quartiles"] == [2.0, 2.5]
+
+
+def test_a_run_from_end_to_end(tmp_path, monkeypatch, capsys):
+    """With minae alone, briefly: what is printed and written."""
+    monkeypatch.setattr(compare, "installed", lambda names: ["minae"])
+    monkeypatch.setattr(compare, "WARM_UP", 0.01)
+    machine = {"processor": "a", "threads": 1, "sgemm_gflops": 1.0, "triad_gb_per_s": 1.0}
+    monkeypatch.setattr(compare, "ceilings", lambda: machine)
+    show.run(["W5-1"], rounds=2, seconds=0.01, out=tmp_path / "bench.json")
+    printed = capsys.readouterr().out
+    assert "PyTorch is not installed" in printed
+    assert "W5-1" in printed
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert set(written) == {"workloads", "machine"}
+    assert {"ms", "ceiling_share", "peak_mb"} <= written["workloads"]["W5-1"].keys()
+
+
+def test_a_contender_that_dies_is_named():
+    with compare.Worker("minae", "dense-0-1") as worker, pytest.raises(RuntimeError) as raised:
+        worker.ask("time 0.1")
+    assert str(raised.value).startswith("minae ended: ")
+
+
+def test_an_unknown_workload():
+    with pytest.raises(InputError, match="no workload 'W9'; there are: W1, W2"):
+        compare.check_names(["W9"])
+
+
+def test_every_workload_has_a_name_that_workers_understand():
+    assert workload("dense-64-2").title == "dense 784-64-32-32"
+    assert set(compare.TUNED) <= set(CONTENDERS)
