@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("matplotlib", "scipy", "sklearn", "mlxtend", "pandas", "rich", "typer", "pooch", "PIL")
+HEAVY = (
+    "numba", "matplotlib", "scipy", "sklearn", "mlxtend", "pandas", "rich", "typer", "pooch", "PIL"
+)  # fmt: skip
 
 
 def run(*command, cwd):

@@ -28,8 +28,13 @@ OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy"}  # "numpy": x / 0 is in
 
 
 def compiled(function):
-    """Compile a function for each kind of arguments that it is called with."""
-    return _with_cache(njit(**OPTIONS)(function), f"{function.__module__}.{function.__qualname__}")
+    """Compile a function that compiled code calls, for each kind of arguments it is called with."""
+    options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return _with_cache(njit(**options)(function), _name(function))
+
+
+def _name(function) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 class parallel:  # noqa: N801 - a decorator
@@ -41,15 +46,17 @@ class parallel:  # noqa: N801 - a decorator
 
     def __init__(self, share):
         update_wrapper(self, share)
-        self.share = share = compiled(share)
+        self.share = share = _with_cache(
+            njit(no_cfunc_wrapper=True, **OPTIONS)(share), _name(share)
+        )
 
         def all_shares(T, *args):
             for t in prange(T):
                 share(types.int64(t), T, *args)
 
         self.all_shares = _with_cache(
-            njit(parallel=True, **OPTIONS)(all_shares),
-            f"{share.py_func.__module__}.{share.py_func.__qualname__} on threads",
+            njit(parallel=True, no_cfunc_wrapper=True, **OPTIONS)(all_shares),
+            f"{_name(share.py_func)} on threads",
         )
 
     def __call__(self, T: int, *args):

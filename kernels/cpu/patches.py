@@ -49,10 +49,11 @@ def pad(image, padded, PH, PW):
 @compiled
 def repeat(bias, times):
     """Return the bias of every pixel of a row: one long run of numbers instead of many short."""
-    row = np.empty(times * bias.size, bias.dtype)
+    row = np.empty((times, bias.size), bias.dtype)
     for i in range(times):
-        row[i * bias.size : (i + 1) * bias.size] = bias
-    return row
+        for j in range(bias.size):  # row[i] = bias would take Numba three seconds to compile
+            row[i, j] = bias[j]
+    return row.reshape(times * bias.size)
 
 
 @compiled

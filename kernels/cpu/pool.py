@@ -29,9 +29,9 @@ def _max_pool(t, T, x, y, index, KH, KW, SH, SW, PH, PW):
             top, bottom = _inside(i, H, KH, SH, PH)
             for j in range(WO):
                 left, right = _inside(j, W, KW, SW, PW)
-                best, place = y[n, i, j], index[n, i, j]
-                best[:] = x[n, top, left]
-                place[:] = top * W + left
+                best, place, pixel = y[n, i, j], index[n, i, j], x[n, top, left]
+                for c in range(C):
+                    best[c], place[c] = pixel[c], top * W + left
                 for h in range(top, bottom):
                     for w in range(left, right):
                         pixel = x[n, h, w]

@@ -144,11 +144,14 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
         for b in range(images):
             for i in range(down):
                 _spread(half, across, b * tiles + i * across, columns)
-                _transform_output(columns.reshape(6, -1), out.reshape(4, -1))
+                line = 4 * across * O
+                _transform_output(columns.reshape(6, line), out.reshape(4, line))
                 for k in range(min(4, HO - 4 * i)):
                     source = out[k, :WO].reshape(WO * O)
                     finish(source, bias, relu)
-                    y[n + b, 4 * i + k].reshape(WO * O)[:] = source
+                    target = y[n + b, 4 * i + k].reshape(WO * O)
+                    for j in range(WO * O):
+                        target[j] = source[j]
 
 
 @parallel
