@@ -10,6 +10,8 @@ them compiles anew. A file that is damaged, or cannot be read or written, costs 
 import hashlib
 import os
 import pickle
+import re
+import shutil
 import sys
 import time
 from functools import cache, update_wrapper
@@ -25,6 +27,7 @@ from numba.core.serialize import dumps
 # a training that diverges must show it.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy"}  # "numpy": x / 0 is inf, without a branch
+MONTH = 30 * 86_400  # seconds
 
 
 def compiled(function):
@@ -82,6 +85,14 @@ def cache_folder() -> Path:
     return Path(base) / text.hexdigest()[:16]
 
 
+def _forget_old_folders(base: Path) -> None:
+    """Remove what other versions of the kernels compiled to, if nothing was added for a month."""
+    for folder in base.iterdir():
+        ours = re.fullmatch("[0-9a-f]{16}", folder.name) and folder.is_dir()
+        if ours and time.time() - folder.stat().st_mtime > MONTH:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class _DiskCache(NullCache):
     """What Numba asks for compiled code before it compiles: one checked file per signature.
 
@@ -121,7 +132,9 @@ class _DiskCache(NullCache):
         _note.end(self.name.rpartition(".")[2], sig)
         temporary = path.with_suffix(f".{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _forget_old_folders(path.parent.parent)
             temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
             temporary.replace(path)
         except OSError as error:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,19 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
     (tmp_path / "file").write_text("no folder can be made in here")
     said = run("check(); check()", tmp_path / "file", MINAE_NUM_THREADS="2")
     assert said.count("cannot be kept, so every start compiles anew") == 1
+
+
+def test_folders_of_old_versions_are_removed(tmp_path):
+    old, recent, foreign = "0123456789abcdef", "fedcba9876543210", "photos"
+    for name, days in {old: 31, recent: 29, foreign: 99}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kernel.bin").touch()
+        then = time.time() - days * 86_400
+        os.utime(tmp_path / name, (then, then))
+    run("check()", tmp_path, MINAE_NUM_THREADS="1")
+    assert not (tmp_path / old).exists()
+    assert (tmp_path / recent / "kernel.bin").exists()
+    assert (tmp_path / foreign / "kernel.bin").exists()
 
 
 def test_the_number_of_threads_is_the_environments(cache):
