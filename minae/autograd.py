@@ -226,7 +226,7 @@ def _first_gradient(tensor: Tensor, gradient):
                 f"backward() of a tensor of shape {tensor.shape} needs the gradient argument;"
                 " without it the tensor must have a single entry, such as a loss"
             )
-        return tensor.data * 0 + 1  # in its own kind of array
+        return np.ones_like(tensor.data)
     gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
     if gradient.shape != tensor.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the tensor {tensor.shape}")

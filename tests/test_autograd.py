@@ -226,3 +226,10 @@ def test_no_grad_holds_in_its_own_thread_only():
         thread.start()
         thread.join()
     assert seen == [True]
+
+
+def test_a_loss_that_is_infinite_still_has_a_gradient():
+    """backward() starts with 1, whatever the loss is."""
+    x = Tensor(np.array([np.inf, 2.0]), requires_grad=True)
+    (x * 3).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [3, 3])

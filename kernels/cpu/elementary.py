@@ -1,7 +1,7 @@
 """exp and log1p that compile to vector instructions; those of the C library go number by number.
 
-In float32, where eight to sixteen numbers share an instruction, polynomials replace them: 12 times
-as fast, to within two units of the last place. float64 is for checking, and takes the exact ones.
+In float32, where eight to sixteen numbers share an instruction, polynomials replace them, to within
+a few units of the last place. float64 is for checking, and takes the exact ones.
 """
 
 import math

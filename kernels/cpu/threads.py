@@ -1,7 +1,7 @@
 """One pool of threads: Numba's. BLAS is called inside its threads, so it must not start its own.
 
-Two pools that wait for each other by spinning make a step up to 20 times slower: one product of two
-small matrices by NumPy's BLAS with two threads, between kernels, costs 6 ms instead of 0.1.
+Two pools that wait for each other by spinning make a step several times slower: one small product
+by NumPy's BLAS on threads of its own, between kernels, can cost milliseconds.
 """
 
 import os
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from minae.kernels import wanted_threads
 
-WORTH_A_THREAD = 200_000  # multiplications, about 4 µs of them: below, waking threads takes longer
+WORTH_A_THREAD = 200_000  # multiplications: below, waking threads takes longer than the work
 
 _forked = False
 
@@ -61,7 +61,7 @@ def layer() -> str:
 
 
 def _choose_layer() -> None:
-    """Prefer OpenMP, whose threads wait awake: the others take 50 µs and more to start a share."""
+    """Prefer OpenMP, whose threads wait awake: the others are slow to start a share."""
     if "NUMBA_THREADING_LAYER" in os.environ or numba_pool._is_initialized:
         return
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
