@@ -1,8 +1,5 @@
 """Functions compiled to machine code by Numba, once: the result is kept on the disk.
 
-`@compiled` is for a function that others call. `@parallel` is for one that computes a share of some
-work, share t of T; calling it with T runs all shares, each on a thread of its own.
-
 A compiled function is kept in a folder named after the text of all kernels, so a change in any of
 them compiles anew. A file that is damaged, or cannot be read or written, costs the time to compile.
 """
@@ -14,11 +11,11 @@ import re
 import shutil
 import sys
 import time
-from functools import cache, update_wrapper
+from functools import cache
 from pathlib import Path
 
 import platformdirs
-from numba import njit, prange, types
+from numba import njit
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
@@ -33,45 +30,8 @@ MONTH = 30 * 86_400  # seconds
 def compiled(function):
     """Compile a function that compiled code calls, for each kind of arguments it is called with."""
     options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return _with_cache(njit(**options)(function), _name(function))
-
-
-def _name(function) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-class parallel:  # noqa: N801 - a decorator
-    """Make `share(t, T, *args)` a function of (T, *args) that runs shares 0 to T - 1 at once.
-
-    Arrays must be contiguous, so that each share is compiled for one layout only. With T = 1 the
-    share is called as it is: no thread is woken, which small work would wait longer for than take.
-    """
-
-    def __init__(self, share):
-        update_wrapper(self, share)
-        self.share = share = _with_cache(
-            njit(no_cfunc_wrapper=True, **OPTIONS)(share), _name(share)
-        )
-
-        def all_shares(T, *args):
-            for t in prange(T):
-                share(types.int64(t), T, *args)
-
-        self.all_shares = _with_cache(
-            njit(parallel=True, no_cfunc_wrapper=True, **OPTIONS)(all_shares),
-            f"{_name(share.py_func)} on threads",
-        )
-
-    def __call__(self, T: int, *args):
-        """Run all shares and wait for them."""
-        if T == 1:
-            self.share(0, 1, *args)
-        else:
-            self.all_shares(T, *args)
-
-
-def _with_cache(dispatcher, name: str):
-    dispatcher._cache = _DiskCache(name)
+    dispatcher = njit(**options)(function)
+    dispatcher._cache = DiskCache(function)
     return dispatcher
 
 
@@ -93,15 +53,15 @@ def _forget_old_folders(base: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class _DiskCache(NullCache):
+class DiskCache(NullCache):
     """What Numba asks for compiled code before it compiles: one checked file per signature.
 
     Numba's own cache does not see changes in a function that the cached one calls, and trusts the
     bytes it finds.
     """
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, function):
+        self.name = f"{function.__module__}.{function.__qualname__}"
 
     def _path(self, signature, context) -> Path:
         import numba

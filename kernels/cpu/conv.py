@@ -10,8 +10,8 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu import patches, winograd
-from minae.kernels.cpu.compiled import parallel
 from minae.kernels.cpu.layout import pixels, plain
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 

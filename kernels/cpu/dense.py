@@ -10,8 +10,9 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.blas import tiled
-from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain, plain_matrix, plain_rows
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
 

@@ -7,9 +7,9 @@ and done with.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compiled import parallel
 from minae.kernels.cpu.elementary import exp
 from minae.kernels.cpu.layout import plain_rows
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
 

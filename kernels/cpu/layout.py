@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from minae.kernels.cpu.compiled import parallel
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
 

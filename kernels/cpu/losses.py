@@ -8,9 +8,9 @@ summed on its own, and each share of the rows in float64.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compiled import parallel
 from minae.kernels.cpu.elementary import exp, log1p01
 from minae.kernels.cpu.layout import plain
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
 

@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 
-from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
 # A running mean below the smallest normal float32 is 0: where a gradient has vanished, its tail

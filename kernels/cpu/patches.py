@@ -19,7 +19,8 @@ kernel, stride, padding and dilation.
 import numpy as np
 
 from minae.kernels.cpu.blas import gemm
-from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.compiled import compiled
+from minae.kernels.cpu.parallel import parallel
 
 SHORT = 8  # numbers: a run shorter than this is not worth a loop of its own
 

@@ -7,8 +7,9 @@ them, and each pixel is read while it is near.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import pixels
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 

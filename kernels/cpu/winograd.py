@@ -14,8 +14,9 @@ or so, and float64, which is for checking, does not come here.
 import numpy as np
 
 from minae.kernels.cpu.blas import gemm
-from minae.kernels.cpu.compiled import compiled, parallel
+from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.patches import finish, pad, repeat
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair

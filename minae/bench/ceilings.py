@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from minae.kernels.cpu.compiled import parallel
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import num_threads
 
 SIDE = 2048  # of the matrices; large enough for BLAS's best

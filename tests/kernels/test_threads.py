@@ -29,10 +29,9 @@ def run(code, cache, **environment):
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A folder in which the kernel of `check` is kept, for one thread and for two."""
+    """A folder in which the kernel of `check` is kept."""
     folder = tmp_path_factory.mktemp("kernels")
-    run("check()", folder, MINAE_NUM_THREADS="1")
-    assert "compiled _linear on threads" in run("check()", folder, MINAE_NUM_THREADS="2")
+    assert "compiled _linear on threads" in run("check()", folder)
     return folder
 
 
