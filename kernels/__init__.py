@@ -2,10 +2,10 @@
 
 A **backend** is a module with these functions, and nothing else is asked of it:
 
-    matmul(a, b)                            contiguous(x)
+    matmul(a, b)                            contiguous(x), channels_last(x)
     linear(x, weight, bias, activation)     linear_backward(dy, x, weight, y, activation, ...)
-    conv2d(x, weight, bias, ...)            conv2d_dx(dy, weight, input_size, ...)
-    activation_backward(dy, y, activation)  conv2d_dweight(x, dy, kernel_size, ...)
+    conv2d(x, weight, bias, ...)            conv2d_dx(dy, weight, input_size, bias, ...)
+    conv2d_backward(dy, x, weight, y, ...)  conv_transpose2d_backward(dy, x, weight, y, ...)
     max_pool2d(x, ...) -> y, index          max_pool2d_dx(dy, index, input_size)
     avg_pool2d(x, ...)                      avg_pool2d_dx(dy, input_size, ...)
     mse(x, target) -> loss, dx              bce_with_logits, cross_entropy: likewise

@@ -110,18 +110,15 @@ def check_matmul(a, b) -> None:
 
 def check_linear(x, weight, bias) -> None:
     """Raise ValueError unless x is (..., I), weight (O, I) and bias (O,) or None."""
-    fits = x.shape and x.shape[-1:] == weight.shape[1:]
-    if fits and (bias is None or bias.shape == weight.shape[:1]):
-        return
     if len(weight.shape) != 2:
         raise ValueError(f"linear: weight {weight.shape} must have 2 dimensions (O, I)")
-    if len(x.shape) == 0 or x.shape[-1] != weight.shape[1]:
-        features = x.shape[-1] if x.shape else "no"
+    O, I = weight.shape  # noqa: E741
+    features = x.shape[-1] if x.shape else "no"
+    if features != I:
         raise ValueError(
-            f"linear: x {x.shape} has {features} features, but weight {weight.shape} takes "
-            f"{weight.shape[1]}"
+            f"linear: x {x.shape} has {features} features, but weight {weight.shape} takes {I}"
         )
-    _check_bias("linear", bias, weight.shape[0], weight)
+    _check_bias("linear", bias, O, weight)
 
 
 def check_linear_backward(dy, x, weight, y) -> None:
@@ -198,21 +195,21 @@ def check_conv2d_dx(
     _check_size(name, dy, input_size, weight.shape[2:], size)
 
 
-def check_conv2d_dweight(
-    x, dy, kernel_size: Pair, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> None:
-    """Raise ValueError unless x (N, C, H, W) and dy (N, O, HO, WO) belong to one convolution."""
-    name = "conv2d_dweight"
-    _check_images(name, "x", x)
-    _check_images(name, "dy", dy)
-    _check_channels(name, "x", x, groups)
-    _check_channels(name, "dy", dy, groups)
-    if x.shape[0] != dy.shape[0]:
-        raise ValueError(
-            f"{name}: x {x.shape} has {x.shape[0]} images, but dy {dy.shape} has {dy.shape[0]}"
-        )
-    size = conv2d_output_size(x.shape[2:], kernel_size, stride, padding, dilation, name)
-    _check_size(name, dy, x.shape[2:], kernel_size, size)
+def check_conv2d_backward(dy, x, weight, y, **geometry) -> None:
+    """Raise ValueError unless dy and y (N, O, HO, WO) are what a convolution of x gives.
+
+    geometry: stride, padding, dilation, groups.
+    """
+    size = check_conv2d(x, weight, None, **geometry)
+    expected = (x.shape[0], weight.shape[0], *size)
+    _check_gradient("conv2d_backward", dy, x, weight, y, expected)
+
+
+def check_conv_transpose2d_backward(dy, x, weight, y, **geometry) -> None:
+    """Raise ValueError unless dy and y (N, C, H, W) are what x (N, O, HO, WO) is spread over."""
+    check_conv2d_dx(x, weight, dy.shape[2:], **geometry)
+    expected = (x.shape[0], weight.shape[1] * geometry["groups"], *dy.shape[2:])
+    _check_gradient("conv_transpose2d_backward", dy, x, weight, y, expected)
 
 
 def check_conv_transpose2d(
@@ -312,6 +309,14 @@ def _check_bias(name: str, bias, channels: int, weight) -> None:
     if bias is not None and bias.shape != (channels,):
         raise ValueError(
             f"{name}: bias {bias.shape} must be {(channels,)} to go with weight {weight.shape}"
+        )
+
+
+def _check_gradient(name: str, dy, x, weight, y, expected) -> None:
+    if not dy.shape == y.shape == expected:
+        raise ValueError(
+            f"{name}: dy {dy.shape} and y {y.shape} must both be {expected} to go with x {x.shape} "
+            f"and weight {weight.shape}"
         )
 
 

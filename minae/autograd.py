@@ -111,7 +111,7 @@ class Op:
         not be copied there.
         """
         x = self.inputs[i]
-        if x is None or x.grad_place is None or x.grad is not None:
+        if x is None or x.grad is not None or x.grad_place is None:
             return None
         return x.grad_place.lend()
 
@@ -132,34 +132,39 @@ class Op:
         """Yield inputs on which the gradient is checked."""
         raise NotImplementedError("an operation without examples is an operation without a check")
 
-    def gradients(self, dy) -> list:
-        """Run backward and check what it returns: the engine trusts no rule blindly.
+    def gradients(self, dy) -> tuple:
+        """Run backward, and return one gradient per input. The engine trusts no rule blindly.
 
         Raises:
-            RuntimeError: a gradient is missing, or has another shape than its input; or an input
-                was written into since forward, so that what was saved is no longer what it was.
+            RuntimeError: an input was written into since forward, so that what was saved is no
+                longer what it was; or there are more or fewer gradients than inputs.
         """
-        if self.versions != sum([x.version for x in self.inputs if x is not None]):
+        versions = 0
+        for x in self.inputs:
+            if x is not None:
+                versions += x.version
+        if versions != self.versions:
             raise RuntimeError(
                 f"an input of {type(self).__name__} was changed in place after the forward pass:"
                 " call backward() before optimizer.step() and before any x += y"
             )
-        result = self.backward(dy)
-        gradients = list(result) if isinstance(result, tuple) else [result]
+        gradients = self.backward(dy)
+        if not isinstance(gradients, tuple):
+            gradients = (gradients,)
         if len(gradients) != len(self.inputs):
             raise RuntimeError(
                 f"{type(self).__name__}.backward returned {len(gradients)} gradients for"
                 f" {len(self.inputs)} inputs"
             )
-        for i, needed in enumerate(self.needs_input_grad):
-            if needed:
-                x, dx = self.inputs[i].data, gradients[i]
-                if dx is None or dx.shape != x.shape or dx.dtype != x.dtype:
-                    gradients[i] = self._corrected(i, dx)
         return gradients
 
-    def _corrected(self, i: int, dx):
-        x, name = self.inputs[i], type(self).__name__
+    def corrected(self, dx, x: Tensor):
+        """Return a gradient of another dtype than its input in that dtype.
+
+        Raises RuntimeError if it is missing or has another shape.
+        """
+        name = type(self).__name__
+        i = [y is x for y in self.inputs].index(True)
         if dx is None:
             raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
         if dx.shape != x.shape:
@@ -209,12 +214,15 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
         for x, dx, needed in zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True):
             if not needed:
                 continue
-            if x.grad_fn is None:
+            data, source = x.data, x.grad_fn
+            if dx is None or dx.shape != data.shape or dx.dtype != data.dtype:
+                dx = op.corrected(dx, x)
+            if source is None:
                 _accumulate(x, dx)
-            elif x.grad_fn in gradients:  # a second path: gradients add up, into a new array
-                gradients[x.grad_fn] = gradients[x.grad_fn] + dx
+            elif source in gradients:  # a second path: gradients add up, into a new array
+                gradients[source] = gradients[source] + dx
             else:
-                gradients[x.grad_fn] = dx
+                gradients[source] = dx
         if not retain_graph:
             op.release()
 
@@ -260,10 +268,10 @@ def _as_tensor(x) -> Tensor | None:
 def _accumulate(tensor: Tensor, dx) -> None:
     if tensor.grad is not None:
         tensor.grad.data += dx
-    elif tensor.grad_place is None:
-        tensor.grad = Tensor(dx.copy())  # dx may be shared with another input, or be a view
+    elif tensor.grad_place is not None:
+        tensor.grad = tensor.grad_place.take(dx)
     else:
-        tensor.grad = Tensor(tensor.grad_place.take(dx))
+        tensor.grad = Tensor(dx.copy())  # dx may be shared with another input, or be a view
 
 
 def unbroadcast(dx, shape: tuple[int, ...]):

@@ -1,8 +1,6 @@
 """Parameters side by side in memory, and the places where their gradients go."""
 
-import sys
-from collections.abc import Iterator
-from itertools import groupby
+from sys import getrefcount
 
 import numpy as np
 
@@ -10,7 +8,7 @@ from minae.tensor import Tensor
 
 
 class GradientPlace:
-    """Part of a flat vector of gradients: a tensor's `grad_place`.
+    """Part of a flat vector of gradients, and the tensor that shows it: a tensor's `grad_place`.
 
     It is lent to one gradient at a time, and not again while anyone still holds that one: a
     gradient that somebody kept does not change when the next one is computed.
@@ -20,29 +18,25 @@ class GradientPlace:
         # NumPy lets views of views refer to whoever owns the memory. A memoryview in between makes
         # them refer to this array, so that counting its references counts all that see it.
         self.array = np.asarray(memoryview(part).cast("B").cast(part.dtype.char, shape))
-
-    def _references(self) -> int:
-        return sys.getrefcount(self.array)
+        self.tensor = Tensor(self.array)
 
     def lend(self) -> np.ndarray | None:
         """Return an array to write the gradient into; None while the one before is still held."""
-        return self.array if self._references() == _UNSHARED else None
+        # each has one reference from here and one from the call; the array one from the tensor too
+        unheld = getrefcount(self.tensor) == 2 and getrefcount(self.array) == 3
+        return self.array if unheld else None
 
-    def take(self, dx) -> np.ndarray:
-        """Return dx, moved here unless it is here already or the place is taken."""
-        if dx is self.array:
-            return dx
-        array = self.lend()
-        if array is None:
-            return dx.copy()
-        array[...] = dx
-        return array
+    def take(self, dx) -> Tensor:
+        """Return dx as a tensor, moved here unless it is here already or the place is taken."""
+        if dx is not self.array:
+            array = self.lend()
+            if array is None:
+                return Tensor(dx.copy())
+            array[...] = dx
+        return self.tensor
 
     def __reduce__(self):
         return type(None), ()  # a copied or pickled tensor belongs to no optimiser
-
-
-_UNSHARED = GradientPlace(np.zeros(1), ())._references()
 
 
 class Flat:
@@ -66,35 +60,32 @@ class Flat:
         start, stop = self.bounds[i]
         return flat[start:stop].reshape(self.parameters[i].shape)
 
-    def stretches(self, steps: list[int]) -> Iterator[tuple[int, slice, np.ndarray]]:
-        """Yield what one update can do at once, as (step, part of the flat vectors, gradients).
+    def stretches(self, steps: list[int]) -> list[tuple[int, slice, np.ndarray]]:
+        """Return what one update can do at once, as (step, part of the flat vectors, gradients).
 
         That is everything, if all parameters have gradients, in their places, and are at the same
-        step; else, parameters next to each other of which this is true. `steps` counts theirs.
+        step; else, parameters next to each other of which this is true. `steps` counts theirs. An
+        array that was put in the place of a parameter's since the last step is taken in.
         """
-        kinds = [self._kind(i, p, steps) for i, p in enumerate(self.parameters)]
-        for kind, run in groupby(range(len(kinds)), kinds.__getitem__):
-            if kind is None:
+        runs = []  # of parameters: [step, first, one after the last], or [step, i, None] alone
+        for i, p in enumerate(self.parameters):
+            if p.grad is None:
                 continue
-            step, alone = kind
-            first, last = (members := list(run))[0], members[-1]
-            part = slice(self.bounds[first][0], self.bounds[last][1])
-            gradient = self.dx[part] if alone is None else self.parameters[alone].grad.data.ravel()
-            yield step, part, gradient
+            if p.data is not self.views[i]:
+                self.views[i][...] = p.data
+                p.data = self.views[i]
+            p.version += 1
+            step = steps[self.numbers[i]] = steps[self.numbers[i]] + 1
+            if p.grad_place is None or p.grad.data is not p.grad_place.array:
+                runs.append([step, i, None])
+            elif runs and runs[-1][0] == step and runs[-1][2] == i:
+                runs[-1][2] = i + 1
+            else:
+                runs.append([step, i, i + 1])
+        return [(step, *self._stretch(first, stop)) for step, first, stop in runs]
 
-    def _kind(self, i: int, p: Tensor, steps: list[int]) -> tuple[int, int | None] | None:
-        """Return the step that parameter i takes now, and i if it must go alone.
-
-        None if it has no gradient. An array that was put in the place of the parameter's since the
-        last step is taken in.
-        """
-        if p.grad is None:
-            return None
-        if p.data is not self.views[i]:
-            self.views[i][...] = p.data
-            p.data = self.views[i]
-        p.version += 1
-        number = self.numbers[i]
-        steps[number] = step = steps[number] + 1
-        place = p.grad_place
-        return step, None if place is not None and p.grad.data is place.array else i
+    def _stretch(self, first: int, stop: int | None) -> tuple[slice, np.ndarray]:
+        if stop is None:
+            return slice(*self.bounds[first]), self.parameters[first].grad.data.ravel()
+        part = slice(self.bounds[first][0], self.bounds[stop - 1][1])
+        return part, self.dx[part]

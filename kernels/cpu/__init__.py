@@ -13,6 +13,7 @@ import numpy as np
 from minae.kernels import reference
 from minae.kernels.cpu import (
     conv,
+    conv_backward,
     dense,
     elementary,
     gaussian,
@@ -26,10 +27,10 @@ from minae.kernels.cpu import (
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def _covered(kernel, operands: int | None = None):
-    """Call the kernel if its first `operands` arguments (all, if None) suit it, else the reference.
+def _covered(kernel, operands: int):
+    """Call the kernel if its first `operands` arguments suit it, else the reference.
 
-    Arrays suit it that are not empty and share one of FLOATS as their type.
+    Arrays suit it that are not empty and share one of FLOATS as their type; so does None.
     """
     specification = getattr(reference, kernel.__name__)
 
@@ -39,32 +40,33 @@ def _covered(kernel, operands: int | None = None):
         if dtype not in FLOATS:
             return specification(*args, **options)
         for a in args[:operands]:
-            if isinstance(a, np.ndarray) and not (a.dtype == dtype and a.size):
+            if a is not None and (a.dtype != dtype or not a.size):
                 return specification(*args, **options)
         return kernel(*args, **options)
 
     return choose
 
 
-matmul = _covered(dense.matmul)
-linear = _covered(dense.linear)
-linear_backward = _covered(dense.linear_backward)
-conv2d = _covered(conv.conv2d)
-conv2d_dx = _covered(conv.conv2d_dx)
-conv2d_dweight = _covered(conv.conv2d_dweight)
-activation_backward = _covered(conv.activation_backward)
-max_pool2d = _covered(pool.max_pool2d)
-max_pool2d_dx = _covered(pool.max_pool2d_dx, operands=1)
-avg_pool2d = _covered(pool.avg_pool2d)
-avg_pool2d_dx = _covered(pool.avg_pool2d_dx)
-mse = _covered(losses.mse)
-bce_with_logits = _covered(losses.bce_with_logits)
-cross_entropy = _covered(losses.cross_entropy, operands=1)
-reparameterise = _covered(gaussian.reparameterise)
-reparameterise_dlog_var = _covered(gaussian.reparameterise_dlog_var)
-gaussian_kl = _covered(gaussian.gaussian_kl)
-sgd = _covered(optimisers.sgd)
-adam = _covered(optimisers.adam)
-contiguous = _covered(layout.contiguous)
+matmul = _covered(dense.matmul, 2)
+linear = _covered(dense.linear, 3)
+linear_backward = _covered(dense.linear_backward, 4)
+conv2d = _covered(conv.conv2d, 3)
+conv2d_dx = _covered(conv.conv2d_dx, 2)
+conv2d_backward = _covered(conv_backward.conv2d_backward, 4)
+conv_transpose2d_backward = _covered(conv_backward.conv_transpose2d_backward, 4)
+max_pool2d = _covered(pool.max_pool2d, 1)
+max_pool2d_dx = _covered(pool.max_pool2d_dx, 1)
+avg_pool2d = _covered(pool.avg_pool2d, 1)
+avg_pool2d_dx = _covered(pool.avg_pool2d_dx, 1)
+mse = _covered(losses.mse, 2)
+bce_with_logits = _covered(losses.bce_with_logits, 2)
+cross_entropy = _covered(losses.cross_entropy, 1)
+reparameterise = _covered(gaussian.reparameterise, 3)
+reparameterise_dlog_var = _covered(gaussian.reparameterise_dlog_var, 3)
+gaussian_kl = _covered(gaussian.gaussian_kl, 2)
+sgd = _covered(optimisers.sgd, 3)
+adam = _covered(optimisers.adam, 4)
+contiguous = _covered(layout.contiguous, 1)
+channels_last = _covered(layout.channels_last, 1)
 erf = elementary.erf
 index_add = indexing.index_add

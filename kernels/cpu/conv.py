@@ -11,7 +11,6 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.cpu import patches, winograd
 from minae.kernels.cpu.layout import pixels, plain
-from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -49,12 +48,12 @@ def _convolve(x, weight, turned: bool, bias, relu: bool, size: Pair, geometry: d
         return y.transpose(0, 3, 1, 2)
     if turned:
         weight = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
-    window = _window(weight.shape[2:], geometry)
+    shape = window(weight.shape[2:], geometry)
     T = threads_for(prod(y.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in _channel_groups(x.shape[1], len(weight), geometry["groups"]):
-        part, target = _channels(source, inputs), _channels(y, outputs)
-        matrix = _weight_matrix(weight[outputs])
-        patches.unfold_dot(T, part, matrix, bias[outputs], target, relu, window)
+    for inputs, outputs in channel_groups(x.shape[1], len(weight), geometry["groups"]):
+        part, target = channels(source, inputs), channels(y, outputs)
+        matrix = weight_matrix(weight[outputs])
+        patches.unfold_dot(T, part, matrix, bias[outputs], target, relu, shape)
         if target is not y:
             y[..., outputs] = target
     return y.transpose(0, 3, 1, 2)
@@ -88,109 +87,37 @@ def conv2d_dx(
         geometry["padding"] = (span[0] - padding[0], span[1] - padding[1])
         return _convolve(dy, weight, True, bias, relu, input_size, geometry)
     bias = np.zeros(C, dy.dtype) if bias is None else plain(bias)
-    window = _window(weight.shape[2:], geometry)
+    shape = window(weight.shape[2:], geometry)
     source = pixels(dy)
     dx = np.empty((len(dy), *input_size, C), dy.dtype)
     T = threads_for(prod(source.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in _channel_groups(C, len(weight), groups):
-        part, target = _channels(source, outputs), _channels(dx, inputs)
-        matrix = _weight_matrix(weight[outputs]).T.copy()
-        patches.dot_fold(T, part, matrix, bias[inputs], target, relu, window)
+    for inputs, outputs in channel_groups(C, len(weight), groups):
+        part, target = channels(source, outputs), channels(dx, inputs)
+        matrix = weight_matrix(weight[outputs]).T.copy()
+        patches.dot_fold(T, part, matrix, bias[inputs], target, relu, shape)
         if target is not dx:
             dx[..., inputs] = target
     return dx.transpose(0, 3, 1, 2)
 
 
-def conv2d_dweight(
-    x: np.ndarray,
-    dy: np.ndarray,
-    kernel_size: Pair,
-    dweight: np.ndarray | None = None,
-    *,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """Send the gradient of a convolution back to its weight.
-
-    x (N, C, H, W), dy (N, O, HO, WO), kernel_size (KH, KW) -> dweight (O, C / groups, KH, KW),
-    written into where it is given, contiguous. Raises ValueError if shapes don't fit.
-    """
-    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    shapes.check_conv2d_dweight(x, dy, kernel_size, **geometry)
-    C, O = x.shape[1], dy.shape[1]  # noqa: E741
-    if dweight is None:
-        dweight = np.empty((O, C // groups, *kernel_size), dy.dtype)
-    source, gradient = pixels(x), pixels(dy)
-    if winograd.wins(C, O, x.dtype, kernel_size, **geometry):
-        winograd.dweight(source, gradient, padding, dweight)
-        return dweight
-    window = _window(kernel_size, geometry)
-    T = threads_for(gradient.size * prod(dweight.shape[1:]))
-    for inputs, outputs in _channel_groups(C, O, groups):
-        part, dpart = _channels(source, inputs), _channels(gradient, outputs)
-        shape = (*kernel_size, part.shape[3], dpart.shape[3])  # (KH, KW, C/G, O/G)
-        shares = np.empty((T, prod(shape[:3]), shape[3]), dy.dtype)
-        patches.unfold_grad(T, part, dpart, shares, window)
-        dweight[outputs] = shares.sum(axis=0).reshape(shape).transpose(3, 2, 0, 1)
-    return dweight
-
-
-def _window(kernel_size: Pair, geometry: dict) -> np.ndarray:
+def window(kernel_size: Pair, geometry: dict) -> np.ndarray:
     """Return what `patches` calls the window."""
     names = ("stride", "padding", "dilation")
     return np.array([*kernel_size, *(n for name in names for n in geometry[name])])
 
 
-def _weight_matrix(weight: np.ndarray) -> np.ndarray:
+def weight_matrix(weight: np.ndarray) -> np.ndarray:
     """Copy a weight (O, C, KH, KW) into the order of a patch: (KH * KW * C, O)."""
     O, C, KH, KW = weight.shape  # noqa: E741
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(KH * KW * C, O)
 
 
-def _channel_groups(C: int, O: int, groups: int) -> Iterator[tuple[slice, slice]]:  # noqa: E741
+def channel_groups(C: int, O: int, groups: int) -> Iterator[tuple[slice, slice]]:  # noqa: E741
     """Give the input and the output channels of each group."""
     c, o = C // groups, O // groups
     return ((slice(g * c, g * c + c), slice(g * o, g * o + o)) for g in range(groups))
 
 
-def _channels(x: np.ndarray, channels: slice) -> np.ndarray:
+def channels(x: np.ndarray, channels: slice) -> np.ndarray:
     """Return some channels of x (N, H, W, C) on their own: a copy unless they are all."""
     return x if channels == slice(0, x.shape[3]) else np.ascontiguousarray(x[..., channels])
-
-
-@parallel
-def _activation_backward(t, T, dy, y, relu, dz, dbias):
-    """dz = dy where y > 0; dbias[t] = Σ dz over the rows of share t; all (rows, W * O)."""
-    rows = len(dy)
-    zero = dy.dtype.type(0)
-    total = dbias[t]
-    total[:] = zero
-    for i in range(t * rows // T, (t + 1) * rows // T):
-        gradient, output, target = dy[i], y[i], dz[i]
-        for j in range(total.size):
-            value = gradient[j]
-            if relu:
-                value = value if output[j] > zero else zero
-                target[j] = value
-            total[j] += value
-
-
-def activation_backward(
-    dy: np.ndarray, y: np.ndarray, activation: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Send a gradient back through the activation and the bias that end a convolution.
-
-    dy, y (N, O, HO, WO) -> dz, of the same shape (dy itself without activation), dbias (O,).
-    Raises ValueError if shapes don't fit.
-    """
-    shapes.check_same("activation_backward", dy, y)
-    relu = shapes.check_activation(activation)
-    N, O, HO, WO = dy.shape  # noqa: E741
-    rows = pixels(dy).reshape(N * HO, WO * O)  # a row of pixels is one run, however few channels
-    output, dz = (pixels(y).reshape(rows.shape), np.empty_like(rows)) if relu else (rows, rows)
-    T = threads_for(10 * dy.size)
-    dbias = np.empty((T, WO * O), dy.dtype)
-    _activation_backward(T, rows, output, relu, dz, dbias)
-    return dz.reshape(N, HO, WO, O).transpose(0, 3, 1, 2), dbias.reshape(-1, O).sum(axis=0)

@@ -105,10 +105,11 @@ def linear(
     shapes.check_linear(x, weight, bias)
     relu = shapes.check_activation(activation)
     rows, matrix = plain_rows(x), plain_matrix(weight)
-    y = np.empty((len(rows), len(weight)), x.dtype)
-    bias = np.zeros(len(weight), x.dtype) if bias is None else plain(bias)
-    _linear(threads_for(y.size * x.shape[-1]), rows, *matrix, bias, y, relu)
-    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
+    outputs = len(weight)
+    y = np.empty((len(rows), outputs), x.dtype)
+    bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
+    _linear(threads_for(x.size * outputs), rows, *matrix, bias, y, relu)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
 def linear_backward(
@@ -142,4 +143,6 @@ def linear_backward(
     _linear_backward(T, x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, now)
     if T > 1 and need_dx:
         _matmul(T, dz, False, *matrix, dx)
-    return dx.reshape(x.shape) if need_dx else None, dweight if need_dweight else None, dbias
+    if need_dx and x.ndim != 2:
+        dx = dx.reshape(x.shape)
+    return dx if need_dx else None, dweight if need_dweight else None, dbias

@@ -47,6 +47,13 @@ def pixels(x: np.ndarray) -> np.ndarray:
     return y
 
 
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """Return images (N, C, H, W) as the convolutions read them: x itself, or a copy."""
+    if x.ndim != 4 or x.transpose(0, 2, 3, 1).flags.carray:
+        return x
+    return pixels(x).transpose(0, 3, 1, 2)
+
+
 def contiguous(x: np.ndarray) -> np.ndarray:
     """Return x in the order of its dimensions: x itself, or a copy."""
     if x.flags.c_contiguous:

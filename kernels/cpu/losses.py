@@ -68,17 +68,19 @@ def _cross_entropy(t, T, x, target, scale, total_loss, dx):
 
 def _long_rows(x: np.ndarray) -> np.ndarray:
     """View (N, ...) as (N, everything else): the longer a row, the less its ends cost."""
-    return plain(x.reshape(len(x), x.size // len(x)) if x.ndim > 1 else x.reshape(1, x.size))
+    if x.ndim != 2:
+        rows = len(x) if x.ndim > 2 else 1
+        x = x.reshape(rows, x.size // rows)
+    return plain(x)
 
 
 def _run(kernel, x, target, scale) -> tuple[np.ndarray, np.ndarray]:
     rows = _long_rows(x)
-    if target.dtype == x.dtype:
-        target = _long_rows(target)
     T = threads_for(40 * x.size)
     total_loss, dx = np.empty(T), np.empty(rows.shape, x.dtype)
     kernel(T, rows, target, scale, total_loss, dx)
-    return np.array(sum(total_loss.tolist()) * scale, x.dtype), dx.reshape(x.shape)
+    loss = np.array(sum(total_loss.tolist()) * scale, x.dtype)
+    return loss, dx if x.ndim == 2 else dx.reshape(x.shape)
 
 
 def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +89,7 @@ def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarr
     x, target: of one shape, else ValueError. -> (), and the shape of x.
     """
     shapes.check_same("mse", x, target)
-    return _run(_mse, x, target, scale)
+    return _run(_mse, x, _long_rows(target), scale)
 
 
 def bce_with_logits(
@@ -98,7 +100,7 @@ def bce_with_logits(
     x, target: of one shape, else ValueError. -> (), and the shape of x.
     """
     shapes.check_same("bce_with_logits", x, target)
-    return _run(_bce_with_logits, x, target, scale)
+    return _run(_bce_with_logits, x, _long_rows(target), scale)
 
 
 def cross_entropy(

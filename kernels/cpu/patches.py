@@ -1,11 +1,11 @@
-"""The three loops behind all six passes of convolution and transposed convolution.
+"""The loops behind all six passes of convolution and transposed convolution.
 
 A convolution visits patches of its input; each of its passes is a product with the matrix that has
 a patch in every row (im2col):
 
-    unfold_dot    y = patches(x) w           conv2d forward, and the dx of a transposed one
-    dot_fold      x = patchesᵀ(y wᵀ)         conv2d's dx, and a transposed one forward
-    unfold_grad   dw = patches(x)ᵀ dy        the dweight of both
+    y = patches(x) w         conv2d forward, and the dx of a transposed one      unfold_dot
+    x = patchesᵀ(y wᵀ)       conv2d's dx, and a transposed one forward           dot_fold
+    dw = patches(x)ᵀ dy      the dweight of both
 
 As plain loops, forward is seven deep (image, two of output, channel out, channel in, two of kernel)
 and multiplies one number at a time. The matrix turns it into BLAS, but is KH * KW times the input.
@@ -64,6 +64,18 @@ def finish(row, bias, relu):
     for j in range(row.size):
         value = row[j] + bias[j]
         row[j] = zero if relu and value <= zero else value
+
+
+@compiled
+def let_pass(dy, y, relu, dz, dbias):
+    """dz = dy where y > 0, else 0; dz = dy without ReLU. dbias += dz. All one row of pixels."""
+    zero = dy.dtype.type(0)
+    for j in range(dbias.size):
+        value = dy[j]
+        if relu:
+            value = value if y[j] > zero else zero
+        dz[j] = value
+        dbias[j] += value
 
 
 @compiled
@@ -174,18 +186,71 @@ def dot_fold(t, T, y, wt, bias, x, relu, window):
 
 
 @parallel
-def unfold_grad(t, T, x, dy, dw, window):
-    """dw[t] = patches(x)ᵀ dy over the images of share t; dw (T, KH * KW * C, O)."""
-    (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
-    block = _rows_at_once(dy, dw[0])
-    padded = _padded(x, window)
-    patches = np.empty((block * WO, dw.shape[1]), x.dtype)
+def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
+    """Both gradients of a convolution: dx = patchesᵀ(dz wt), dw[t] = patches(x)ᵀ dz.
+
+    dz is dy through the activation, computed where it is used; dw (T, KH * KW * C, O);
+    dbias[t] = Σ dz by column and channel, (T, WO * O). A dx or dw that is not wanted is empty.
+    """
+    (N, HO, WO, O), (H, W, C) = dy.shape, x.shape[1:]  # noqa: E741
+    PH, PW = window[4], window[5]
+    block = _rows_at_once(dy, wt)
+    padded, padded_dx = _padded(x, window), _padded(x, window)
+    patches, dz = np.empty((block * WO, wt.shape[1]), x.dtype), np.empty((block, WO * O), x.dtype)
     runs = _runs(patches, C, window)
-    dw[t] = 0
+    dbias[t] = 0
+    if dw.size:
+        dw[t] = 0
     for n in range(t * N // T, (t + 1) * N // T):
-        pad(x[n], padded, window[4], window[5])
+        pad(x[n], padded, PH, PW)
+        padded_dx[:] = 0
+        for first in range(0, HO, block):
+            count = min(block, HO - first)
+            for i in range(count):
+                rows = dy[n, first + i].reshape(WO * O), y[n, first + i].reshape(WO * O)
+                let_pass(*rows, relu, dz[i], dbias[t])
+            part, dpart = patches[: count * WO], dz[:count].reshape(count * WO, O)
+            if dw.size:
+                _unfold(padded, first, count, WO, window, runs)
+                gemm(part, True, dpart, False, dw[t], 1.0)
+            if dx.size:
+                gemm(dpart, False, wt, False, part, 0.0)
+                _fold(runs, first, count, WO, window, padded_dx)
+        if dx.size:
+            for i in range(H):
+                source = padded_dx[PH + i, PW : PW + W].reshape(W * C)
+                target = dx[n, i].reshape(W * C)
+                for j in range(W * C):
+                    target[j] = source[j]
+
+
+@parallel
+def transposed_gradients(t, T, dy, y, relu, x, w, dx, dw, dbias, window):
+    """Both gradients of a transposed convolution: dx = patches(dz) w, dw[t] = patches(dz)ᵀ x.
+
+    dy, y (N, H, W, C) and x, dx (N, HO, WO, O), for it makes the small image large; the rest is as
+    in `gradients`, dbias (T, W * C).
+    """
+    (N, HO, WO, O), (H, W, C) = x.shape, dy.shape[1:]  # noqa: E741
+    PH, PW = window[4], window[5]
+    block = _rows_at_once(x, w)
+    padded = _padded(dy, window)
+    patches = np.empty((block * WO, len(w)), x.dtype)
+    runs = _runs(patches, C, window)
+    dbias[t] = 0
+    if dw.size:
+        dw[t] = 0
+    for n in range(t * N // T, (t + 1) * N // T):
+        for i in range(H):
+            dz = padded[PH + i, PW : PW + W].reshape(W * C)
+            let_pass(dy[n, i].reshape(W * C), y[n, i].reshape(W * C), relu, dz, dbias[t])
         for first in range(0, HO, block):
             count = min(block, HO - first)
             _unfold(padded, first, count, WO, window, runs)
-            rows = dy[n, first : first + count].reshape(count * WO, O)
-            gemm(patches[: count * WO], True, rows, False, dw[t], 1.0)
+            part = patches[: count * WO]
+            if dw.size:
+                rows = x[n, first : first + count].reshape(count * WO, O)
+                gemm(part, True, rows, False, dw[t], 1.0)
+            if dx.size:
+                out = dx[n, first : first + count].reshape(count * WO, O)
+                gemm(part, False, w, False, out, 0.0)

@@ -4,10 +4,10 @@ Read this to learn what a kernel computes, and another backend to learn how to m
 """
 
 from minae.kernels.reference.convolution import (
-    activation_backward,
     conv2d,
-    conv2d_dweight,
+    conv2d_backward,
     conv2d_dx,
+    conv_transpose2d_backward,
 )
 from minae.kernels.reference.losses import (
     adam,
@@ -20,6 +20,7 @@ from minae.kernels.reference.losses import (
     sgd,
 )
 from minae.kernels.reference.matrices import (
+    channels_last,
     contiguous,
     erf,
     index_add,
@@ -35,15 +36,16 @@ from minae.kernels.reference.pooling import (
 )
 
 __all__ = [
-    "activation_backward",
     "adam",
     "avg_pool2d",
     "avg_pool2d_dx",
     "bce_with_logits",
+    "channels_last",
     "contiguous",
     "conv2d",
-    "conv2d_dweight",
+    "conv2d_backward",
     "conv2d_dx",
+    "conv_transpose2d_backward",
     "cross_entropy",
     "erf",
     "gaussian_kl",

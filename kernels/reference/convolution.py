@@ -11,21 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.reference.common import activate, into
+from minae.kernels.reference.common import activate, activate_backward, into
 from minae.kernels.shapes import Pair
-
-
-def activation_backward(
-    dy: np.ndarray, y: np.ndarray, activation: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Send a gradient back through the activation and the bias that end a convolution.
-
-    dy, y (N, O, HO, WO) -> dz, of the same shape (dy itself without activation), dbias (O,).
-    Raises ValueError if shapes don't fit.
-    """
-    shapes.check_same("activation_backward", dy, y)
-    dz = dy * (y > 0) if shapes.check_activation(activation) else dy
-    return dz, dz.sum(axis=(0, 2, 3))
 
 
 def conv2d(
@@ -87,31 +74,71 @@ def conv2d_dx(
     return activate(dx if bias is None else dx + bias[:, None, None], activation)
 
 
-def conv2d_dweight(
-    x: np.ndarray,
+def conv2d_backward(
     dy: np.ndarray,
-    kernel_size: Pair,
+    x: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    activation: str | None = None,
+    needs: tuple[bool, bool] = (True, True),
     dweight: np.ndarray | None = None,
     *,
     stride: Pair,
     padding: Pair,
     dilation: Pair,
     groups: int,
-) -> np.ndarray:
-    """Send the gradient of a convolution back to its weight: each dy times its patch, summed.
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """Send the gradient of a convolution back: dx, dweight, and dbias = Σ dz.
 
-    x (N, C, H, W), dy (N, O, HO, WO), kernel_size (KH, KW) -> dweight (O, C / groups, KH, KW),
-    written into where it is given. Raises ValueError if shapes don't fit.
+    dy, y (N, O, HO, WO), x (N, C, H, W), weight (O, C / groups, KH, KW); dz is dy through the
+    activation. `needs` says whether dx and dweight are wanted, None takes the place of what is
+    not. dweight is written into where it is given. Raises ValueError if shapes don't fit.
     """
-    shapes.check_conv2d_dweight(
-        x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    need_dx, need_dweight = needs
+    dz = activate_backward(dy, y, activation)
+    dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if need_dx else None
+    total = _dweight(x, dz, weight.shape[2:], **geometry) if need_dweight else None
+    return dx, into(dweight, total), dz.sum(axis=(0, 2, 3))
+
+
+def conv_transpose2d_backward(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    activation: str | None = None,
+    needs: tuple[bool, bool] = (True, True),
+    dweight: np.ndarray | None = None,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """Send the gradient of a transposed convolution back: forward and dx have changed places.
+
+    dy, y (N, C, H, W), x (N, O, HO, WO), weight (O, C / groups, KH, KW) -> dx, dweight, dbias (C,);
+    the rest is as in conv2d_backward.
+    """
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    need_dx, need_dweight = needs
+    dz = activate_backward(dy, y, activation)
+    dx = conv2d(dz, weight, **geometry) if need_dx else None
+    total = _dweight(dz, x, weight.shape[2:], **geometry) if need_dweight else None
+    return dx, into(dweight, total), dz.sum(axis=(0, 2, 3))
+
+
+def _dweight(x, dz, kernel_size, *, stride, padding, dilation, groups) -> np.ndarray:
+    """Return the sum of each dz times its patch: (O, C / groups, KH, KW)."""
     x = _split_channels(_pad(x, padding), groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
-    dy = _split_channels(dy, groups)  # (N, G, O/G, HO, WO)
-    total = np.zeros((groups, dy.shape[2], x.shape[2], *kernel_size), dy.dtype)
-    for i, j, patch in _patches(dy.shape[3:], kernel_size, stride, dilation):
-        total += np.einsum("ngo,ngckl->gockl", dy[..., i, j], x[patch])
-    return into(dweight, total.reshape(groups * dy.shape[2], *total.shape[2:]))  # (O, C/G, KH, KW)
+    dz = _split_channels(dz, groups)  # (N, G, O/G, HO, WO)
+    total = np.zeros((groups, dz.shape[2], x.shape[2], *kernel_size), dz.dtype)
+    for i, j, patch in _patches(dz.shape[3:], kernel_size, stride, dilation):
+        total += np.einsum("ngo,ngckl->gockl", dz[..., i, j], x[patch])
+    return total.reshape(groups * dz.shape[2], *total.shape[2:])
 
 
 def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.reference.common import activate, into
+from minae.kernels.reference.common import activate, activate_backward, into
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def linear_backward(
     are written into where they are given. Raises ValueError if shapes don't fit.
     """
     shapes.check_linear_backward(dy, x, weight, y)
-    dz = dy * (y > 0) if shapes.check_activation(activation) else dy
+    dz = activate_backward(dy, y, activation)
     dx = np.einsum("...o,oi->...i", dz, weight) if needs[0] else None
     dz, x = (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (dz, x))  # rows
     product = np.einsum("no,ni->oi", dz, x) if needs[1] else None
@@ -64,6 +64,11 @@ def linear_backward(
 def contiguous(x: np.ndarray) -> np.ndarray:
     """Return x in the order of its dimensions: x itself, or a copy."""
     return np.ascontiguousarray(x).reshape(x.shape)
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """Return images (N, C, H, W) as the convolutions read them: here that is any order."""
+    return x
 
 
 def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:

@@ -22,21 +22,15 @@ class Conv2d(Op):
     """
 
     def forward(self, x, weight, bias, activation=None, **window):
+        x = self.kernels.channels_last(x)  # once, for here and for dweight
         y = self.kernels.conv2d(x, weight, bias, activation, **window)
         self.save(x, weight, y, activation, window)
         return y
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        need_dx, need_dweight, _ = self.needs_input_grad
-        dz, dbias = self.kernels.activation_backward(dy, y, activation)
-        dx = dweight = None
-        if need_dx:
-            dx = self.kernels.conv2d_dx(dz, weight, x.shape[2:], **window)
-        if need_dweight:
-            place = self.place_for(1)
-            dweight = self.kernels.conv2d_dweight(x, dz, weight.shape[2:], place, **window)
-        return dx, dweight, dbias
+        needs, place = self.needs_input_grad[:2], self.place_for(1)
+        return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
     @staticmethod
     def examples(rng):
@@ -92,22 +86,17 @@ class ConvTranspose2d(Op):
     """
 
     def forward(self, x, weight, bias, output_size, activation=None, **window):
+        x = self.kernels.channels_last(x)
         y = self.kernels.conv2d_dx(x, weight, output_size, bias, activation, **window)
         self.save(x, weight, y, activation, window)
         return y
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        need_dx, need_dweight, _ = self.needs_input_grad
-        dz, dbias = self.kernels.activation_backward(dy, y, activation)
-        dx = dweight = None
-        if need_dx:
-            # a size that the stride does not divide leaves border rows that no window reached
-            dx = self.kernels.conv2d(dz, weight, None, **window)[..., : x.shape[2], : x.shape[3]]
-        if need_dweight:
-            place = self.place_for(1)
-            dweight = self.kernels.conv2d_dweight(dz, x, weight.shape[2:], place, **window)
-        return dx, dweight, dbias
+        needs, place = self.needs_input_grad[:2], self.place_for(1)
+        return self.kernels.conv_transpose2d_backward(
+            dy, x, weight, y, activation, needs, place, **window
+        )
 
     @staticmethod
     def examples(rng):

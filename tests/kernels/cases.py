@@ -15,12 +15,13 @@ BACKENDS = {"reference": reference, "cpu": cpu}
 FUNCTIONS = (
     "matmul",
     "contiguous",
+    "channels_last",
     "linear",
     "linear_backward",
-    "activation_backward",
     "conv2d",
     "conv2d_dx",
-    "conv2d_dweight",
+    "conv2d_backward",
+    "conv_transpose2d_backward",
     "max_pool2d",
     "max_pool2d_dx",
     "avg_pool2d",
@@ -96,6 +97,20 @@ def assert_close(actual, expected, dtype):
     assert actual.shape == tuple(expected.shape)
     tolerance = 2e-4 if dtype == np.float32 else 1e-10
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+def both(name, *arguments, **options):
+    """Return what cpu and reference compute, each as a tuple of arrays."""
+    results = [getattr(backend, name)(*arguments, **options) for backend in (cpu, reference)]
+    return [result if isinstance(result, tuple) else (result,) for result in results]
+
+
+def assert_same(name, dtype, *arguments, **options):
+    for actual, expected in zip(*both(name, *arguments, **options), strict=True):
+        if expected is None:
+            assert actual is None
+        else:
+            assert_close(actual, expected, dtype)
 
 
 pairs = lambda low, high: st.tuples(*[st.integers(low, high)] * 2)  # noqa: E731

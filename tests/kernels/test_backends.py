@@ -30,7 +30,8 @@ def test_results_are_new_arrays(kernels, dtype):
         kernels.avg_pool2d_dx(x, (3, 3), **pool),
         kernels.conv2d(x, one, **conv),
         kernels.conv2d_dx(x, one, (3, 3), **conv),
-        kernels.conv2d_dweight(x, x, (1, 1), **conv),
+        *kernels.conv2d_backward(x, x, one, x, **conv),
+        *kernels.conv_transpose2d_backward(x, x, one, x, **conv),
         kernels.matmul(x, np.eye(3, dtype=dtype)),
         kernels.linear(x, np.eye(3, dtype=dtype)),
         kernels.index_add(x.shape, ..., x),
@@ -54,9 +55,14 @@ BAD_CALLS = {
     "linear: x (5, 3) has 3 features": ("linear", [(5, 3), (4, 2)], {}),
     "conv2d: x (2, 3, 8, 8) has 3 channels": ("conv2d", [(2, 3, 8, 8), (4, 5, 3, 3)], UNIT),
     "conv2d_dx: dy (1, 4, 5, 5) holds 5x5": ("conv2d_dx", [(1, 4, 5, 5), (4, 2, 3, 3), 8], UNIT),
-    "conv2d_dweight: dy (1, 4, 5, 5) holds 5x5": (
-        "conv2d_dweight",
-        [(1, 2, 8, 8), (1, 4, 5, 5), 3],
+    "conv2d_backward: dy (1, 4, 5, 5) and y (1, 4, 6, 6) must both be (1, 4, 6, 6)": (
+        "conv2d_backward",
+        [(1, 4, 5, 5), (1, 2, 8, 8), (4, 2, 3, 3), (1, 4, 6, 6)],
+        UNIT,
+    ),
+    "conv_transpose2d_backward: dy (1, 2, 8, 8) and y (2, 2, 8, 8) must both be (1, 2, 8, 8)": (
+        "conv_transpose2d_backward",
+        [(1, 2, 8, 8), (1, 4, 6, 6), (4, 2, 3, 3), (2, 2, 8, 8)],
         UNIT,
     ),
     "max_pool2d: x (4, 4) must have 4 dimensions": ("max_pool2d", [(4, 4)], POOL),

@@ -7,10 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minae.kernels import cpu, reference
 from minae.kernels.cpu import winograd
 
-from .cases import LAYOUTS, assert_close, convolutions, cut_into, examples, normal, read_only
+from .cases import (
+    LAYOUTS,
+    assert_close,
+    assert_same,
+    convolutions,
+    cut_into,
+    examples,
+    normal,
+    read_only,
+)
 
 
 @examples
@@ -23,35 +31,39 @@ def test_convolution_is_torchs(kernels, dtype, torch, case, with_bias, seed):
     ty.backward(tdy)
 
     y = kernels.conv2d(x, weight, bias, **case.options)
-    dx = kernels.conv2d_dx(dy, weight, x.shape[2:], **case.options)
-    dweight = kernels.conv2d_dweight(x, dy, weight.shape[2:], **case.options)
+    dx, dweight, dbias = kernels.conv2d_backward(dy, x, weight, y, **case.options)
 
     assert_close(y, ty.detach(), dtype)
     assert_close(dx, tx.grad, dtype)
     assert_close(dweight, tweight.grad, dtype)
+    assert_close(dbias, dy.sum(axis=(0, 2, 3)), dtype)
+    assert_close(kernels.conv2d_dx(dy, weight, x.shape[2:], **case.options), tx.grad, dtype)
 
 
 @examples
 @given(
     case=convolutions(),
     layouts=st.tuples(LAYOUTS, LAYOUTS, LAYOUTS),
+    activation=st.sampled_from([None, "relu"]),
+    needs=st.tuples(st.booleans(), st.booleans()),
     shares=st.integers(1, 3),
     least_channels=st.sampled_from([1, 100]),  # for Winograd's way
     seed=st.integers(0, 999),
 )
-def test_convolution_in_any_layout(dtype, case, layouts, shares, least_channels, seed):
+def test_convolution_in_any_layout(
+    dtype, case, layouts, activation, needs, shares, least_channels, seed
+):
     x, weight, bias, dy = case.arrays(seed, dtype)
     x, weight, dy = (read_only(f(a)) for f, a in zip(layouts, (x, weight, dy), strict=True))
     calls = [
-        ("conv2d", (x, weight, bias, "relu")),
+        ("conv2d", (x, weight, bias, activation)),
         ("conv2d_dx", (dy, weight, x.shape[2:])),
-        ("conv2d_dweight", (x, dy, weight.shape[2:])),
+        ("conv2d_backward", (dy, x, weight, dy[::-1], activation, needs)),
+        ("conv_transpose2d_backward", (x, dy, weight, x[::-1], activation, needs)),
     ]
     with cut_into(shares), mock.patch.object(winograd, "LEAST_CHANNELS", least_channels):
         for name, arguments in calls:
-            actual = getattr(cpu, name)(*arguments, **case.options)
-            expected = getattr(reference, name)(*arguments, **case.options)
-            assert_close(actual, expected, dtype)
+            assert_same(name, dtype, *arguments, **case.options)
 
 
 @examples
@@ -59,10 +71,10 @@ def test_convolution_in_any_layout(dtype, case, layouts, shares, least_channels,
 def test_convolution_and_its_gradients_are_adjoint(kernels, case, seed):
     """<conv(x, w), dy> is linear in x and in w, so both gradients must give it back."""
     x, weight, _, dy = case.arrays(seed)
-    expected = np.vdot(kernels.conv2d(x, weight, None, **case.options), dy)
+    y = kernels.conv2d(x, weight, None, **case.options)
+    expected = np.vdot(y, dy)
 
-    dx = kernels.conv2d_dx(dy, weight, x.shape[2:], **case.options)
-    dweight = kernels.conv2d_dweight(x, dy, weight.shape[2:], **case.options)
+    dx, dweight, _ = kernels.conv2d_backward(dy, x, weight, y, **case.options)
 
     assert np.vdot(x, dx) == pytest.approx(expected, rel=1e-9, abs=1e-9)
     assert np.vdot(weight, dweight) == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -88,8 +100,10 @@ def test_convolution_of_no_channels_is_its_bias(kernels, dtype):
     bias, dy = np.arange(3, dtype=dtype), np.ones((2, 3, 2, 2), dtype)
     y = kernels.conv2d(x, weight, bias, **options)
     assert_close(y, np.broadcast_to(bias[:, None, None], (2, 3, 2, 2)), dtype)
-    assert_close(kernels.conv2d_dx(dy, weight, (4, 4), **options), x, dtype)
-    assert_close(kernels.conv2d_dweight(x, dy, (3, 3), **options), weight, dtype)
+    dx, dweight, dbias = kernels.conv2d_backward(dy, x, weight, y, **options)
+    assert_close(dx, x, dtype)
+    assert_close(dweight, weight, dtype)
+    assert_close(dbias, np.full(3, 8), dtype)
 
 
 def test_convolution_to_no_channels_is_empty(kernels, dtype):
@@ -98,4 +112,7 @@ def test_convolution_to_no_channels_is_empty(kernels, dtype):
     y = kernels.conv2d(x, weight, np.zeros(0, dtype), **options)
     assert_close(y, np.zeros((2, 0, 2, 2)), dtype)
     assert_close(kernels.conv2d_dx(y, weight, (4, 4), **options), np.zeros_like(x), dtype)
-    assert_close(kernels.conv2d_dweight(x, y, (3, 3), **options), weight, dtype)
+    dx, dweight, dbias = kernels.conv2d_backward(y, x, weight, y, **options)
+    assert_close(dx, np.zeros_like(x), dtype)
+    assert_close(dweight, weight, dtype)
+    assert_close(dbias, np.zeros(0), dtype)

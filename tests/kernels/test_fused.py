@@ -7,25 +7,11 @@ from hypothesis import strategies as st
 
 from minae.kernels import cpu, reference
 
-from .cases import LAYOUTS, assert_close, cut_into, examples, normal, read_only
+from .cases import LAYOUTS, assert_close, assert_same, both, cut_into, examples, normal, read_only
 
 ACTIVATIONS = st.sampled_from([None, "relu"])
 shares = st.integers(1, 3)
 sizes = st.integers(0, 9)
-
-
-def both(name, *arguments, **options):
-    """Return what cpu and reference compute, each as a tuple of arrays."""
-    results = [getattr(backend, name)(*arguments, **options) for backend in (cpu, reference)]
-    return [result if isinstance(result, tuple) else (result,) for result in results]
-
-
-def assert_same(name, dtype, *arguments, **options):
-    for actual, expected in zip(*both(name, *arguments, **options), strict=True):
-        if expected is None:
-            assert actual is None
-        else:
-            assert_close(actual, expected, dtype)
 
 
 @examples
@@ -79,23 +65,13 @@ def test_gradients_are_written_where_they_are_wanted(kernels, dtype):
 
     unit = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
     images, dimages = normal(0, 2, 3, 5, 5, dtype=dtype), normal(1, 2, 4, 3, 3, dtype=dtype)
-    dkernel = np.empty((4, 3, 3, 3), dtype)
-    assert kernels.conv2d_dweight(images, dimages, (3, 3), dkernel, **unit) is dkernel
-    expected = kernels.conv2d_dweight(images, dimages, (3, 3), **unit)
-    np.testing.assert_array_equal(dkernel, expected)
-
-
-@examples
-@given(
-    shape=st.tuples(st.integers(0, 4), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)),
-    layouts=st.tuples(LAYOUTS, LAYOUTS),
-    activation=ACTIVATIONS,
-    shares=shares,
-)
-def test_activation_backward(dtype, shape, layouts, activation, shares):
-    dy, y = (f(normal(i, *shape, dtype=dtype)) for i, f in enumerate(layouts))
-    with cut_into(shares):
-        assert_same("activation_backward", dtype, dy, y, activation)
+    dkernel = np.zeros((4, 3, 3, 3), dtype)
+    for backward, arrays in [
+        (kernels.conv2d_backward, (dimages, images, dkernel.copy(), dimages)),
+        (kernels.conv_transpose2d_backward, (images, dimages, dkernel.copy(), images)),
+    ]:
+        assert backward(*arrays, dweight=dkernel, **unit)[1] is dkernel
+        np.testing.assert_array_equal(dkernel, backward(*arrays, **unit)[1])
 
 
 SHAPES = st.sampled_from([(), (1,), (7,), (0, 3), (3, 1), (5, 9), (2, 1, 5, 4)])
@@ -190,3 +166,4 @@ def test_contiguous(kernels, dtype, shape, layout):
     x = layout(x) if len(shape) > 1 else x
     assert kernels.contiguous(x).flags.c_contiguous
     np.testing.assert_array_equal(kernels.contiguous(x), x)
+    np.testing.assert_array_equal(kernels.channels_last(x), x)

@@ -254,21 +254,18 @@ def test_conv2d_dx_operands_must_fit(dy, sentence):
 
 
 @pytest.mark.parametrize(
-    ("dy", "groups", "sentence"),
-    [
-        (of(3, 4, 6, 6), 1, "x (2, 4, 8, 8) has 2 images, but dy (3, 4, 6, 6) has 3"),
-        (of(2, 5, 6, 6), 2, "groups=2 does not divide the 5 channels of dy (2, 5, 6, 6)"),
-        (
-            of(2, 4, 6, 7),
-            1,
-            "dy (2, 4, 6, 7) holds 6x7 positions, but an input of 8x8 under kernel_size (3, 3) "
-            "gives 6x6",
-        ),
-    ],
+    ("dy", "y"),
+    [((3, 4, 6, 6), (2, 4, 6, 6)), ((2, 4, 6, 6), (2, 4, 6, 7)), ((2, 5, 6, 6), (2, 5, 6, 6))],
 )
-def test_conv2d_dweight_operands_must_fit(dy, groups, sentence):
-    with refusal(f"conv2d_dweight: {sentence}"):
-        shapes.check_conv2d_dweight(of(2, 4, 8, 8), dy, (3, 3), **UNIT, groups=groups)
+def test_gradients_of_convolutions_must_fit(dy, y):
+    sentence = f"dy {dy} and y {y} must both be (2, 4, 6, 6) to go with"
+    with refusal(f"conv2d_backward: {sentence} x (2, 3, 8, 8) and weight (4, 3, 3, 3)"):
+        x, weight = of(2, 3, 8, 8), of(4, 3, 3, 3)
+        shapes.check_conv2d_backward(of(*dy), x, weight, of(*y), **UNIT, groups=1)
+    with refusal(f"conv_transpose2d_backward: {sentence} x (2, 3, 4, 4) and weight (3, 4, 3, 3)"):
+        x, weight = of(2, 3, 4, 4), of(3, 4, 3, 3)
+        dy = (*dy[:2], 6, 6)
+        shapes.check_conv_transpose2d_backward(of(*dy), x, weight, of(*y), **UNIT, groups=1)
 
 
 def test_conv_transpose2d_operands_fit():

@@ -1,0 +1,144 @@
+"""The gradients of convolutions: shapes and layouts around the loops of `patches` and `winograd`.
+
+One visit to the patches gives both gradients, and the gradient passes the activation on the way.
+"""
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.cpu import patches, winograd
+from minae.kernels.cpu.conv import (
+    channel_groups,
+    channels,
+    conv2d,
+    conv2d_dx,
+    weight_matrix,
+    window,
+)
+from minae.kernels.cpu.layout import pixels
+from minae.kernels.cpu.parallel import parallel
+from minae.kernels.cpu.threads import threads_for
+from minae.kernels.shapes import Pair
+
+
+def conv2d_backward(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    activation: str | None = None,
+    needs: tuple[bool, bool] = (True, True),
+    dweight: np.ndarray | None = None,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """Send the gradient of a convolution back: dx, dweight, and dbias = Σ dz.
+
+    dy, y (N, O, HO, WO), x (N, C, H, W), weight (O, C / groups, KH, KW); dz is dy through the
+    activation. `needs` says whether dx and dweight are wanted, None takes the place of what is
+    not. dweight is written into where it is given, contiguous. Raises ValueError if shapes don't
+    fit.
+    """
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    relu = shapes.check_activation(activation)
+    dweight = np.empty(weight.shape, x.dtype) if dweight is None else dweight
+    if winograd.wins(x.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry):
+        dz, dbias = _through_activation(dy, y, relu)
+        dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
+        if needs[1]:
+            winograd.dweight(pixels(x), pixels(dz), padding, dweight)
+    else:
+        dx, dbias = _both(dy, y, relu, x, weight, needs, dweight, geometry, transposed=False)
+    return dx, dweight if needs[1] else None, dbias
+
+
+def conv_transpose2d_backward(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    activation: str | None = None,
+    needs: tuple[bool, bool] = (True, True),
+    dweight: np.ndarray | None = None,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """Send the gradient of a transposed convolution back: forward and dx have changed places.
+
+    dy, y (N, C, H, W), x (N, O, HO, WO), weight (O, C / groups, KH, KW) -> dx, dweight, dbias (C,);
+    the rest is as in conv2d_backward.
+    """
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    relu = shapes.check_activation(activation)
+    dweight = np.empty(weight.shape, x.dtype) if dweight is None else dweight
+    if winograd.wins(dy.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry):
+        dz, dbias = _through_activation(dy, y, relu)
+        dx = conv2d(dz, weight, **geometry) if needs[0] else None
+        if needs[1]:
+            winograd.dweight(pixels(dz), pixels(x), padding, dweight)
+    else:
+        dx, dbias = _both(dy, y, relu, x, weight, needs, dweight, geometry, transposed=True)
+    return dx, dweight if needs[1] else None, dbias
+
+
+def _both(
+    dy, y, relu: bool, x, weight, needs, dweight, geometry: dict, transposed: bool
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Fill dweight and return dx, each if it is needed, and dbias."""
+    O, C, KH, KW = weight.shape  # noqa: E741 - C and later O: of one group
+    groups, (need_dx, need_dweight) = geometry["groups"], needs
+    T = threads_for((x if transposed else dy).size * C * KH * KW)
+    gradient, source = pixels(dy), pixels(x)
+    output = pixels(y) if relu else gradient
+    dx = np.empty(source.shape if need_dx else (0, 0, 0, 0), x.dtype)
+    dbias = np.empty(dy.shape[1], x.dtype)
+    shape = window(weight.shape[2:], geometry)
+    kernel = patches.transposed_gradients if transposed else patches.gradients
+    for inputs, outputs in channel_groups(C * groups, O, groups):
+        of_x, of_dy = (outputs, inputs) if transposed else (inputs, outputs)
+        dpart, ypart, part = (
+            channels(gradient, of_dy),
+            channels(output, of_dy),
+            channels(source, of_x),
+        )
+        target = channels(dx, of_x)
+        matrix = weight_matrix(weight[outputs])  # (KH * KW * C, O)
+        matrix = matrix if transposed else matrix.T.copy()
+        dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), x.dtype)
+        db = np.empty((T, dpart.shape[2] * dpart.shape[3]), x.dtype)
+        kernel(T, dpart, ypart, relu, part, matrix, target, dw, db, shape)
+        if target is not dx:
+            dx[..., of_x] = target
+        if need_dweight:
+            dweight[outputs] = dw.sum(axis=0).reshape(KH, KW, C, -1).transpose(3, 2, 0, 1)
+        dbias[of_dy] = db.reshape(-1, dpart.shape[3]).sum(axis=0)
+    return dx.transpose(0, 3, 1, 2) if need_dx else None, dbias
+
+
+@parallel
+def _let_pass(t, T, dy, y, relu, dz, dbias):
+    """dz = dy where y > 0; dbias[t] = Σ dz over the rows of share t; all (rows, W * O)."""
+    rows = len(dy)
+    dbias[t] = 0
+    for i in range(t * rows // T, (t + 1) * rows // T):
+        patches.let_pass(dy[i], y[i], relu, dz[i], dbias[t])
+
+
+def _through_activation(dy, y, relu: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return dz, and dbias, for what wants the whole of dz first."""
+    N, O, HO, WO = dy.shape  # noqa: E741
+    rows = pixels(dy).reshape(N * HO, WO * O)  # a row of pixels is one run, however few channels
+    output = pixels(y).reshape(rows.shape) if relu else rows
+    dz = np.empty_like(rows)
+    T = threads_for(10 * dy.size)
+    dbias = np.empty((T, WO * O), dy.dtype)
+    _let_pass(T, rows, output, relu, dz, dbias)
+    return dz.reshape(N, HO, WO, O).transpose(0, 3, 1, 2), dbias.reshape(-1, O).sum(axis=0)
