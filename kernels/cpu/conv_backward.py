@@ -10,13 +10,10 @@ from minae.kernels.cpu import patches, winograd
 from minae.kernels.cpu.conv import (
     channel_groups,
     channels,
-    conv2d,
-    conv2d_dx,
     weight_matrix,
     window,
 )
 from minae.kernels.cpu.layout import pixels
-from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -47,10 +44,7 @@ def conv2d_backward(
     relu = shapes.check_activation(activation)
     dweight = np.empty(weight.shape, x.dtype) if dweight is None else dweight
     if winograd.wins(x.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry):
-        dz, dbias = _through_activation(dy, y, relu)
-        dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
-        if needs[1]:
-            winograd.dweight(pixels(x), pixels(dz), padding, dweight)
+        dx, dbias = _winograd(dy, y, relu, x, weight, needs[0], dweight, padding)
     else:
         dx, dbias = _both(dy, y, relu, x, weight, needs, dweight, geometry, transposed=False)
     return dx, dweight if needs[1] else None, dbias
@@ -79,13 +73,7 @@ def conv_transpose2d_backward(
     shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
     relu = shapes.check_activation(activation)
     dweight = np.empty(weight.shape, x.dtype) if dweight is None else dweight
-    if winograd.wins(dy.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry):
-        dz, dbias = _through_activation(dy, y, relu)
-        dx = conv2d(dz, weight, **geometry) if needs[0] else None
-        if needs[1]:
-            winograd.dweight(pixels(dz), pixels(x), padding, dweight)
-    else:
-        dx, dbias = _both(dy, y, relu, x, weight, needs, dweight, geometry, transposed=True)
+    dx, dbias = _both(dy, y, relu, x, weight, needs, dweight, geometry, transposed=True)
     return dx, dweight if needs[1] else None, dbias
 
 
@@ -123,22 +111,16 @@ def _both(
     return dx.transpose(0, 3, 1, 2) if need_dx else None, dbias
 
 
-@parallel
-def _let_pass(t, T, dy, y, relu, dz, dbias):
-    """dz = dy where y > 0; dbias[t] = Σ dz over the rows of share t; all (rows, W * O)."""
-    rows = len(dy)
-    dbias[t] = 0
-    for i in range(t * rows // T, (t + 1) * rows // T):
-        patches.let_pass(dy[i], y[i], relu, dz[i], dbias[t])
-
-
-def _through_activation(dy, y, relu: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return dz, and dbias, for what wants the whole of dz first."""
-    N, O, HO, WO = dy.shape  # noqa: E741
-    rows = pixels(dy).reshape(N * HO, WO * O)  # a row of pixels is one run, however few channels
-    output = pixels(y).reshape(rows.shape) if relu else rows
-    dz = np.empty_like(rows)
-    T = threads_for(10 * dy.size)
-    dbias = np.empty((T, WO * O), dy.dtype)
-    _let_pass(T, rows, output, relu, dz, dbias)
-    return dz.reshape(N, HO, WO, O).transpose(0, 3, 1, 2), dbias.reshape(-1, O).sum(axis=0)
+def _winograd(
+    dy, y, relu: bool, x, weight, need_dx: bool, dweight, padding: Pair
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Fill dweight and return dx, if it is needed, and dbias."""
+    dx, source, gradient = None, pixels(x), pixels(dy)
+    output = pixels(y) if relu else gradient
+    if need_dx:
+        target, none = np.empty_like(source), np.zeros(x.shape[1], x.dtype)
+        around = (2 - padding[0], 2 - padding[1])
+        gate = output if relu else None
+        winograd.convolve(gradient, weight, True, none, around, target, gate=gate)
+        dx = target.transpose(0, 3, 1, 2)
+    return dx, winograd.dweight(source, gradient, output, relu, padding, dweight)

@@ -17,7 +17,6 @@ from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.patches import finish, pad, repeat
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -32,7 +31,7 @@ G = np.array(
     ]
 )
 GG = np.kron(G, G)  # (36, 9): the transform of a whole kernel
-TILES = 64  # transformed at a time: they and their products stay in a core's second-level cache
+AT_A_TIME = 1024  # tiles x channels: with their products they stay in a second-level cache
 LEAST_CHANNELS = 16  # below this the transforms cost more than the products save
 
 
@@ -89,110 +88,120 @@ def _transform_gradient(g, out):
 
 
 @compiled
-def _gather(rows, across, first, d):
-    """d[i, j, first + tile] = rows[i, 4 tile + j] with its channels: a row of overlapping tiles."""
-    C = d.shape[3]
-    for i in range(6):
+def _gather(x, gate, gated, top, left, across, d):
+    """d[i, j] = pixel (i, j) of every tile in one row of tiles, image by image; outside x it is 0.
+
+    The row begins at pixel (top, left) of the images x (n, H, W, C). Gated, what is not above 0 in
+    `gate` becomes 0 in x: a ReLU's gradient. d (6 or 4, 6 or 4, at least n * across, C).
+    """
+    images, H, W, C = x.shape
+    zero = x.dtype.type(0)
+    for i in range(d.shape[0]):
         for j in range(d.shape[1]):
-            for tile in range(across):
-                for c in range(C):
-                    d[i, j, first + tile, c] = rows[i, 4 * tile + j, c]
+            for n in range(images):
+                for tile in range(across):
+                    h, w, target = top + i, left + j + 4 * tile, d[i, j, n * across + tile]
+                    if 0 <= h < H and 0 <= w < W:
+                        source, opening = x[n, h, w], gate[n, h, w]
+                        if gated:
+                            for c in range(C):
+                                target[c] = source[c] if opening[c] > zero else zero
+                        else:
+                            for c in range(C):
+                                target[c] = source[c]
+                    else:
+                        for c in range(C):
+                            target[c] = zero
 
 
 @compiled
-def _spread(half, across, first, columns):
-    """columns[i, 4 tile + j] = half[i, j, first + tile]: tiles that do not overlap, as pixels."""
-    O = half.shape[3]  # noqa: E741
-    for i in range(6):
-        for j in range(4):
-            for tile in range(across):
-                for o in range(O):
-                    columns[i, 4 * tile + j, o] = half[i, j, first + tile, o]
+def _scatter(out, across, bias, relu, y, h):
+    """y[n, h, 4 tile + j] = out[j, tile] + bias, or the larger of that and 0."""
+    zero = y.dtype.type(0)
+    images, _, WO, O = y.shape  # noqa: E741
+    for n in range(images):
+        for w in range(WO):
+            source, target = out[w % 4, n * across + w // 4], y[n, h, w]
+            for o in range(O):
+                value = source[o] + bias[o]
+                target[o] = zero if relu and value <= zero else value
+
+
+@compiled
+def _sizes(WO, C, O):  # noqa: E741
+    """Return the tiles across an image, images at a time, the tiles in a row of theirs, one more.
+
+    The last is the length of a plane of tiles. Planes at distances of a power of two would share
+    their places in the first-level cache, and push each other out.
+    """
+    across = (WO + 3) // 4
+    batch = max(1, AT_A_TIME // (across * max(C, O)))
+    return across, batch, batch * across, batch * across + 1
 
 
 @parallel
-def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
+def _convolve(t, T, x, gate, gated, kernels, bias, y, relu, PH, PW):
     """y = x convolved, + bias, or the larger of that and 0; kernels (6, 6, C, O), transformed.
 
-    Everything is done to a batch of tiles at once: then the transforms run along thousands of
-    numbers, and each of the 36 products has a row for every tile.
+    Everything is done to a row of tiles of several images at once: then the transforms run along
+    thousands of numbers, and each of the 36 products has a row for every tile.
     """
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
-    down, across = (HO + 3) // 4, (WO + 3) // 4
-    tiles = down * across  # of an image
-    batch = max(1, TILES // tiles)  # images at a time
-    R = batch * tiles
-    width = 4 * across + 2
-    padded, rows = np.zeros((4 * down + 2, width, C), x.dtype), np.empty((6, width, C), x.dtype)
-    d, v = np.zeros((6, 6, R, C), x.dtype), np.empty((6, 6, R, C), x.dtype)
-    m, half = np.empty((6, 6, R, O), x.dtype), np.empty((6, 4, R, O), x.dtype)
-    columns, out = np.empty((6, width - 2, O), x.dtype), np.empty((4, width - 2, O), x.dtype)
-    bias = repeat(bias, WO)
+    across, batch, R, S = _sizes(WO, C, O)
+    d, v = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, C), x.dtype)
+    m, half = np.zeros((6, 6, S, O), x.dtype), np.empty((4, 6, S, O), x.dtype)
+    out = np.empty((4, S, O), x.dtype)
     last = (t + 1) * N // T
     for n in range(t * N // T, last, batch):
-        images = min(batch, last - n)
-        for b in range(images):
-            pad(x[n + b], padded, PH, PW)
-            for i in range(down):
-                six = padded[4 * i : 4 * i + 6].reshape(6, width * C)
-                _transform_input(six, rows.reshape(6, width * C))
-                _gather(rows, across, b * tiles + i * across, d)
-        for k in range(6):
-            _transform_input(d[k].reshape(6, R * C), v[k].reshape(6, R * C))
-            for l in range(6):  # noqa: E741
-                gemm(v[k, l], False, kernels[k, l], False, m[k, l], 0.0)
-            _transform_output(m[k].reshape(6, R * O), half[k].reshape(4, R * O))
-        for b in range(images):
-            for i in range(down):
-                _spread(half, across, b * tiles + i * across, columns)
-                line = 4 * across * O
-                _transform_output(columns.reshape(6, line), out.reshape(4, line))
-                for k in range(min(4, HO - 4 * i)):
-                    source = out[k, :WO].reshape(WO * O)
-                    finish(source, bias, relu)
-                    target = y[n + b, 4 * i + k].reshape(WO * O)
-                    for j in range(WO * O):
-                        target[j] = source[j]
+        stop = min(n + batch, last)
+        for top in range(0, HO, 4):
+            _gather(x[n:stop], gate[n:stop], gated, top - PH, -PW, across, d)
+            _transform_input(d.reshape(6, 6 * S * C), v.reshape(6, 6 * S * C))
+            for k in range(6):
+                _transform_input(v[k].reshape(6, S * C), d[k].reshape(6, S * C))
+                for l in range(6):  # noqa: E741
+                    gemm(d[k, l, :R], False, kernels[k, l], False, m[k, l, :R], 0.0)
+            _transform_output(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
+            for k in range(min(4, HO - top)):
+                _transform_output(half[k].reshape(6, S * O), out.reshape(4, S * O))
+                _scatter(out, across, bias, relu, y[n:stop], top + k)
 
 
 @parallel
-def _dweight(t, T, x, dy, dkernels, PH, PW):
+def _dweight(t, T, x, dy, y, relu, dkernels, dbias, PH, PW):
     """dkernels[t] = the gradient by the transformed kernels over the images of share t.
 
     The transpose of _convolve: each of the 36 products gives its factor's gradient, (C, O).
+    dbias[t] = the sum of dy, through the activation whose output is y.
     """
     (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
-    down, across = (HO + 3) // 4, (WO + 3) // 4
-    tiles = down * across
-    batch = max(1, TILES // tiles)
-    R = batch * tiles
-    width, dy_width = 4 * across + 2, 4 * across
-    padded, rows = np.zeros((4 * down + 2, width, C), x.dtype), np.empty((6, width, C), x.dtype)
-    dy_padded = np.zeros((4 * down, dy_width, O), x.dtype)
-    dy_rows = np.empty((6, dy_width, O), x.dtype)
-    d, v = np.zeros((6, 6, R, C), x.dtype), np.empty((6, 6, R, C), x.dtype)
-    g, m = np.zeros((6, 4, R, O), x.dtype), np.empty((6, 6, R, O), x.dtype)
+    across, batch, R, S = _sizes(WO, C, O)
+    d, v = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, C), x.dtype)
+    g, half = np.zeros((4, 4, S, O), x.dtype), np.zeros((6, 4, S, O), x.dtype)
+    m, total = np.empty((6, S, O), x.dtype), np.zeros(S * O, x.dtype)
     dkernels[t] = 0
     last = (t + 1) * N // T
     for n in range(t * N // T, last, batch):
-        images = min(batch, last - n)
-        for b in range(images):
-            pad(x[n + b], padded, PH, PW)
-            pad(dy[n + b], dy_padded, 0, 0)
-            for i in range(down):
-                first = b * tiles + i * across
-                six = padded[4 * i : 4 * i + 6].reshape(6, width * C)
-                _transform_input(six, rows.reshape(6, width * C))
-                _gather(rows, across, first, d)
-                four = dy_padded[4 * i : 4 * i + 4].reshape(4, dy_width * O)
-                _transform_gradient(four, dy_rows.reshape(6, dy_width * O))
-                _gather(dy_rows, across, first, g)
-        g[:, :, images * tiles :] = 0  # a last batch that is not full
-        for k in range(6):
-            _transform_input(d[k].reshape(6, R * C), v[k].reshape(6, R * C))
-            _transform_gradient(g[k].reshape(4, R * O), m[k].reshape(6, R * O))
-            for l in range(6):  # noqa: E741
-                gemm(v[k, l], True, m[k, l], False, dkernels[t, k, l], 1.0)
+        stop = min(n + batch, last)
+        if stop < n + batch:
+            g[:] = 0  # the last images are fewer
+        for top in range(0, HO, 4):
+            _gather(x[n:stop], x[n:stop], False, top - PH, -PW, across, d)
+            _gather(dy[n:stop], y[n:stop], relu, top, 0, across, g)
+            for plane in g.reshape(16, S * O):
+                for k in range(S * O):
+                    total[k] += plane[k]
+            _transform_input(d.reshape(6, 6 * S * C), v.reshape(6, 6 * S * C))
+            _transform_gradient(g.reshape(4, 4 * S * O), half.reshape(6, 4 * S * O))
+            for k in range(6):
+                _transform_input(v[k].reshape(6, S * C), d[k].reshape(6, S * C))
+                _transform_gradient(half[k].reshape(4, S * O), m.reshape(6, S * O))
+                for l in range(6):  # noqa: E741
+                    gemm(d[k, l, :R], True, m[l, :R], False, dkernels[t, k, l], 1.0)
+    dbias[t] = 0
+    for row in total.reshape(S, O):
+        for o in range(O):
+            dbias[t, o] += row[o]
 
 
 @parallel
@@ -231,12 +240,14 @@ def convolve(
     bias: np.ndarray,
     padding: Pair,
     y: np.ndarray,
-    relu: bool,
+    relu: bool = False,
+    gate: np.ndarray | None = None,
 ) -> None:
     """y = x convolved with weight, + bias, through the activation.
 
     x (N, H, W, C), weight (O, C, 3, 3), bias (O,), y (N, HO, WO, O). Turned, the kernels are those
-    of the gradient: weight (C, O, 3, 3), each upside down and left to right.
+    of the gradient: weight (C, O, 3, 3), each upside down and left to right. Where a gate, of x's
+    shape, is not above 0, x counts as 0.
     """
     C, O = x.shape[3], y.shape[3]  # noqa: E741
     T = threads_for(y.size * C * 9 // 4)
@@ -244,14 +255,21 @@ def convolve(
     matrix = GG[:, ::-1] if turned else GG
     taps = weight.reshape(*weight.shape[:2], 9)
     _transform_kernels(T, plain(taps), turned, matrix.astype(x.dtype, order="C"), kernels)
-    _convolve(T, x, kernels.reshape(6, 6, C, O), bias, y, relu, *padding)
+    kernels, gated = kernels.reshape(6, 6, C, O), gate is not None
+    _convolve(T, x, gate if gated else x, gated, kernels, bias, y, relu, *padding)
 
 
-def dweight(x: np.ndarray, dy: np.ndarray, padding: Pair, out: np.ndarray) -> None:
-    """out (O, C, 3, 3) = the gradient by the weight; x (N, H, W, C), dy (N, HO, WO, O)."""
+def dweight(
+    x: np.ndarray, dy: np.ndarray, y: np.ndarray, relu: bool, padding: Pair, out: np.ndarray
+) -> np.ndarray:
+    """out (O, C, 3, 3) = the gradient by the weight; return that by the bias, (O,).
+
+    x (N, H, W, C), dy and y (N, HO, WO, O).
+    """
     C, O = x.shape[3], dy.shape[3]  # noqa: E741
     T = threads_for(dy.size * C * 9 // 4)
-    dkernels = np.empty((T, 6, 6, C, O), x.dtype)
-    _dweight(T, x, dy, dkernels, *padding)
+    dkernels, dbias = np.empty((T, 6, 6, C, O), x.dtype), np.empty((T, O), x.dtype)
+    _dweight(T, x, dy, y, relu, dkernels, dbias, *padding)
     matrix = GG.astype(x.dtype)
     _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, out.reshape(O, C, 9))
+    return dbias.sum(axis=0)
