@@ -115,12 +115,8 @@ def _winograd(
     dy, y, relu: bool, x, weight, need_dx: bool, dweight, padding: Pair
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Fill dweight and return dx, if it is needed, and dbias."""
-    dx, source, gradient = None, pixels(x), pixels(dy)
+    gradient, source = pixels(dy), pixels(x)
     output = pixels(y) if relu else gradient
-    if need_dx:
-        target, none = np.empty_like(source), np.zeros(x.shape[1], x.dtype)
-        around = (2 - padding[0], 2 - padding[1])
-        gate = output if relu else None
-        winograd.convolve(gradient, weight, True, none, around, target, gate=gate)
-        dx = target.transpose(0, 3, 1, 2)
-    return dx, winograd.dweight(source, gradient, output, relu, padding, dweight)
+    dx = np.empty(source.shape if need_dx else (0, 0, 0, 0), x.dtype)
+    dbias = winograd.gradients(gradient, output, relu, source, weight, padding, dx, dweight)
+    return dx.transpose(0, 3, 1, 2) if need_dx else None, dbias

@@ -48,6 +48,16 @@ def pad(image, padded, PH, PW):
 
 
 @compiled
+def unpad(padded, PH, PW, image):
+    """Copy the middle of a padded image into an image (H, W, C)."""
+    H, W, C = image.shape
+    for i in range(H):
+        source, target = padded[PH + i, PW : PW + W].reshape(W * C), image[i].reshape(W * C)
+        for j in range(W * C):
+            target[j] = source[j]
+
+
+@compiled
 def repeat(bias, times):
     """Return the bias of every pixel of a row: one long run of numbers instead of many short."""
     row = np.empty((times, bias.size), bias.dtype)
@@ -192,7 +202,7 @@ def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
     dz is dy through the activation, computed where it is used; dw (T, KH * KW * C, O);
     dbias[t] = Σ dz by column and channel, (T, WO * O). A dx or dw that is not wanted is empty.
     """
-    (N, HO, WO, O), (H, W, C) = dy.shape, x.shape[1:]  # noqa: E741
+    (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
     PH, PW = window[4], window[5]
     block = _rows_at_once(dy, wt)
     padded, padded_dx = _padded(x, window), _padded(x, window)
@@ -217,11 +227,7 @@ def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
                 gemm(dpart, False, wt, False, part, 0.0)
                 _fold(runs, first, count, WO, window, padded_dx)
         if dx.size:
-            for i in range(H):
-                source = padded_dx[PH + i, PW : PW + W].reshape(W * C)
-                target = dx[n, i].reshape(W * C)
-                for j in range(W * C):
-                    target[j] = source[j]
+            unpad(padded_dx, PH, PW, dx[n])
 
 
 @parallel

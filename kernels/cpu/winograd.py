@@ -17,6 +17,7 @@ from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
+from minae.kernels.cpu.patches import finish, let_pass, pad, repeat, unpad
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -30,8 +31,9 @@ G = np.array(
         [0, 0, 1],
     ]
 )
+TWO, FOUR, FIVE, EIGHT = np.float32(2), np.float32(4), np.float32(5), np.float32(8)
 GG = np.kron(G, G)  # (36, 9): the transform of a whole kernel
-AT_A_TIME = 1024  # tiles x channels: with their products they stay in a second-level cache
+AT_A_TIME = 2048  # tiles x channels: with their products they stay in a second-level cache
 LEAST_CHANNELS = 16  # below this the transforms cost more than the products save
 
 
@@ -43,165 +45,210 @@ def wins(channels: int, outputs: int, dtype: np.dtype, kernel_size: Pair, **geom
 
 
 @compiled
-def _transform_input(d, out):
-    """out = Bᵀ d, column by column; d (6, n), out (6, n)."""
-    two, four, five = d.dtype.type(2), d.dtype.type(4), d.dtype.type(5)
-    for k in range(d.shape[1]):
-        d0, d1, d2, d3, d4, d5 = d[0, k], d[1, k], d[2, k], d[3, k], d[4, k], d[5, k]
-        p, q = d4 - four * d2, d3 - four * d1
-        u, v = d4 - d2, two * (d3 - d1)
-        out[0, k] = four * d0 - five * d2 + d4
-        out[1, k] = p + q
-        out[2, k] = p - q
-        out[3, k] = u + v
-        out[4, k] = u - v
-        out[5, k] = four * d1 - five * d3 + d5
+def _bt(d0, d1, d2, d3, d4, d5):
+    """Return Bᵀ d."""
+    p, q, u, v = d4 - FOUR * d2, d3 - FOUR * d1, d4 - d2, TWO * (d3 - d1)
+    return FOUR * d0 - FIVE * d2 + d4, p + q, p - q, u + v, u - v, FOUR * d1 - FIVE * d3 + d5
 
 
 @compiled
-def _transform_output(m, out):
-    """out = Aᵀ m, column by column; m (6, n), out (4, n)."""
-    two, four, eight = m.dtype.type(2), m.dtype.type(4), m.dtype.type(8)
-    for k in range(m.shape[1]):
-        p, q = m[1, k] + m[2, k], m[1, k] - m[2, k]
-        u, v = m[3, k] + m[4, k], m[3, k] - m[4, k]
-        out[0, k] = m[0, k] + p + u
-        out[1, k] = q + two * v
-        out[2, k] = p + four * u
-        out[3, k] = q + eight * v + m[5, k]
+def _b(v0, v1, v2, v3, v4, v5):
+    """Return B v, the transpose of _bt."""
+    p, q, u, v = v1 + v2, v1 - v2, v3 + v4, TWO * (v3 - v4)
+    r, s = FOUR * (v5 - q) - v, q + v - FIVE * v5
+    return FOUR * v0, r, -FIVE * v0 - FOUR * p - u, s, v0 + p + u, v5
 
 
 @compiled
-def _transform_gradient(g, out):
-    """out = A g, column by column; g (4, n), out (6, n): the transpose of _transform_output."""
-    two, four, eight = g.dtype.type(2), g.dtype.type(4), g.dtype.type(8)
-    for k in range(g.shape[1]):
-        g0, g1, g2, g3 = g[0, k], g[1, k], g[2, k], g[3, k]
-        p, q = g0 + g2, g1 + g3
-        u, v = g0 + four * g2, two * g1 + eight * g3
-        out[0, k] = g0
-        out[1, k] = p + q
-        out[2, k] = p - q
-        out[3, k] = u + v
-        out[4, k] = u - v
-        out[5, k] = g3
+def _at(m0, m1, m2, m3, m4, m5):
+    """Return Aᵀ m."""
+    p, q, u, v = m1 + m2, m1 - m2, m3 + m4, m3 - m4
+    return m0 + p + u, q + TWO * v, p + FOUR * u, q + EIGHT * v + m5
 
 
 @compiled
-def _gather(x, gate, gated, top, left, across, d):
-    """d[i, j] = pixel (i, j) of every tile in one row of tiles, image by image; outside x it is 0.
+def _a(y0, y1, y2, y3):
+    """Return A y, the transpose of _at."""
+    p, q, u, v = y0 + y2, y1 + y3, y0 + FOUR * y2, TWO * y1 + EIGHT * y3
+    return y0, p + q, p - q, u + v, u - v, y3
 
-    The row begins at pixel (top, left) of the images x (n, H, W, C). Gated, what is not above 0 in
-    `gate` becomes 0 in x: a ReLU's gradient. d (6 or 4, 6 or 4, at least n * across, C).
-    """
-    images, H, W, C = x.shape
-    zero = x.dtype.type(0)
-    for i in range(d.shape[0]):
-        for j in range(d.shape[1]):
-            for n in range(images):
-                for tile in range(across):
-                    h, w, target = top + i, left + j + 4 * tile, d[i, j, n * across + tile]
-                    if 0 <= h < H and 0 <= w < W:
-                        source, opening = x[n, h, w], gate[n, h, w]
-                        if gated:
-                            for c in range(C):
-                                target[c] = source[c] if opening[c] > zero else zero
-                        else:
-                            for c in range(C):
-                                target[c] = source[c]
-                    else:
-                        for c in range(C):
-                            target[c] = zero
+
+# The four transforms below work on a row of tiles, or on all tiles where they can: first on whole
+# rows of pixels, in one long run, then tile by tile along the channels of a pixel.
 
 
 @compiled
-def _scatter(out, across, bias, relu, y, h):
-    """y[n, h, 4 tile + j] = out[j, tile] + bias, or the larger of that and 0."""
-    zero = y.dtype.type(0)
-    images, _, WO, O = y.shape  # noqa: E741
-    for n in range(images):
-        for w in range(WO):
-            source, target = out[w % 4, n * across + w // 4], y[n, h, w]
+def _to_v(pixels, rows, across, v, first):
+    """v[:, :, first + tile] = Bᵀ d B of each tile d; pixels (6, W, C), rows: to be overwritten."""
+    _, W, C = pixels.shape
+    d, e = pixels.reshape(6, W * C), rows.reshape(6, W * C)
+    for k in range(W * C):
+        e0, e1, e2, e3, e4, e5 = _bt(d[0, k], d[1, k], d[2, k], d[3, k], d[4, k], d[5, k])
+        e[0, k], e[1, k], e[2, k], e[3, k], e[4, k], e[5, k] = e0, e1, e2, e3, e4, e5
+    for i in range(6):
+        for tile in range(across):
+            p, r = rows[i, 4 * tile : 4 * tile + 6], first + tile
+            for c in range(C):
+                v0, v1, v2, v3, v4, v5 = _bt(p[0, c], p[1, c], p[2, c], p[3, c], p[4, c], p[5, c])
+                v[i, 0, r, c], v[i, 1, r, c], v[i, 2, r, c] = v0, v1, v2
+                v[i, 3, r, c], v[i, 4, r, c], v[i, 5, r, c] = v3, v4, v5
+
+
+@compiled
+def _from_v(v, first, across, i, pixels):
+    """pixels (W, C), those of row i of a row of tiles, += v B; v (6, 6, tiles, C), already B v."""
+    C = v.shape[3]
+    for tile in range(across):
+        p, r = pixels[4 * tile : 4 * tile + 6], first + tile
+        for c in range(C):
+            d0, d1, d2, d3, d4, d5 = _b(
+                v[i, 0, r, c],
+                v[i, 1, r, c],
+                v[i, 2, r, c],
+                v[i, 3, r, c],
+                v[i, 4, r, c],
+                v[i, 5, r, c],
+            )
+            p[0, c] += d0
+            p[1, c] += d1
+            p[2, c] += d2
+            p[3, c] += d3
+            p[4, c] += d4
+            p[5, c] += d5
+
+
+@compiled
+def _to_m(pixels, rows, across, m, first):
+    """m[:, :, first + tile] = A y Aᵀ of each tile y; pixels (4, W, O), rows: to be overwritten."""
+    _, W, O = pixels.shape  # noqa: E741
+    y, e = pixels.reshape(4, W * O), rows.reshape(6, W * O)
+    for k in range(W * O):
+        e0, e1, e2, e3, e4, e5 = _a(y[0, k], y[1, k], y[2, k], y[3, k])
+        e[0, k], e[1, k], e[2, k], e[3, k], e[4, k], e[5, k] = e0, e1, e2, e3, e4, e5
+    for i in range(6):
+        for tile in range(across):
+            p, r = rows[i, 4 * tile : 4 * tile + 4], first + tile
             for o in range(O):
-                value = source[o] + bias[o]
-                target[o] = zero if relu and value <= zero else value
+                m0, m1, m2, m3, m4, m5 = _a(p[0, o], p[1, o], p[2, o], p[3, o])
+                m[i, 0, r, o], m[i, 1, r, o], m[i, 2, r, o] = m0, m1, m2
+                m[i, 3, r, o], m[i, 4, r, o], m[i, 5, r, o] = m3, m4, m5
 
 
 @compiled
-def _sizes(WO, C, O):  # noqa: E741
-    """Return the tiles across an image, images at a time, the tiles in a row of theirs, one more.
+def _from_m(m, first, across, i, pixels):
+    """pixels (W, O), those of row i of a row of tiles, = m A; m (4, 6, tiles, O), already Aᵀ m."""
+    O = m.shape[3]  # noqa: E741
+    for tile in range(across):
+        p, r = pixels[4 * tile : 4 * tile + 4], first + tile
+        for o in range(O):
+            y0, y1, y2, y3 = _at(
+                m[i, 0, r, o],
+                m[i, 1, r, o],
+                m[i, 2, r, o],
+                m[i, 3, r, o],
+                m[i, 4, r, o],
+                m[i, 5, r, o],
+            )
+            p[0, o], p[1, o], p[2, o], p[3, o] = y0, y1, y2, y3
 
-    The last is the length of a plane of tiles. Planes at distances of a power of two would share
-    their places in the first-level cache, and push each other out.
+
+@compiled
+def _sizes(HO, WO, C, O):  # noqa: E741
+    """Return the tiles down and across an image, the images at a time, and the tiles in a plane.
+
+    Those are one more than are used: planes at distances of a power of two would share their
+    places in the first-level cache, and push each other out.
     """
-    across = (WO + 3) // 4
-    batch = max(1, AT_A_TIME // (across * max(C, O)))
-    return across, batch, batch * across, batch * across + 1
+    down, across = (HO + 3) // 4, (WO + 3) // 4
+    batch = max(1, AT_A_TIME // (down * across * max(C, O)))
+    return down, across, batch, batch * down * across + 1
 
 
 @parallel
-def _convolve(t, T, x, gate, gated, kernels, bias, y, relu, PH, PW):
-    """y = x convolved, + bias, or the larger of that and 0; kernels (6, 6, C, O), transformed.
-
-    Everything is done to a row of tiles of several images at once: then the transforms run along
-    thousands of numbers, and each of the 36 products has a row for every tile.
-    """
+def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
+    """y = x convolved, + bias, or the larger of that and 0; kernels (6, 6, C, O), transformed."""
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
-    across, batch, R, S = _sizes(WO, C, O)
-    d, v = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, C), x.dtype)
-    m, half = np.zeros((6, 6, S, O), x.dtype), np.empty((4, 6, S, O), x.dtype)
-    out = np.empty((4, S, O), x.dtype)
-    last = (t + 1) * N // T
-    for n in range(t * N // T, last, batch):
-        stop = min(n + batch, last)
-        for top in range(0, HO, 4):
-            _gather(x[n:stop], gate[n:stop], gated, top - PH, -PW, across, d)
-            _transform_input(d.reshape(6, 6 * S * C), v.reshape(6, 6 * S * C))
-            for k in range(6):
-                _transform_input(v[k].reshape(6, S * C), d[k].reshape(6, S * C))
-                for l in range(6):  # noqa: E741
-                    gemm(d[k, l, :R], False, kernels[k, l], False, m[k, l, :R], 0.0)
-            _transform_output(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
+    down, across, batch, S = _sizes(HO, WO, C, O)
+    padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
+    rows, out = np.empty((6, 4 * across + 2, C), x.dtype), np.empty((4 * across, O), x.dtype)
+    v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
+    half = np.empty((4, 6, S, O), x.dtype)
+    bias, n = repeat(bias, WO), t * N // T
+    while n < (t + 1) * N // T:
+        images = min(batch, (t + 1) * N // T - n)
+        R = images * down * across
+        for r in range(0, R, across):
+            i, top = n + r // (down * across), 4 * (r // across % down)
+            if top == 0:
+                pad(x[i], padded, PH, PW)
+            _to_v(padded[top : top + 6], rows, across, v, r)
+        for k in range(6):
+            for l in range(6):  # noqa: E741
+                gemm(v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], 0.0)
+        a, b = m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O)
+        for k in range(6 * S * O):
+            b0, b1, b2, b3 = _at(a[0, k], a[1, k], a[2, k], a[3, k], a[4, k], a[5, k])
+            b[0, k], b[1, k], b[2, k], b[3, k] = b0, b1, b2, b3
+        for r in range(0, R, across):
+            i, top = n + r // (down * across), 4 * (r // across % down)
             for k in range(min(4, HO - top)):
-                _transform_output(half[k].reshape(6, S * O), out.reshape(4, S * O))
-                _scatter(out, across, bias, relu, y[n:stop], top + k)
+                _from_m(half, r, across, k, out)
+                source, target = out[:WO].reshape(WO * O), y[i, top + k].reshape(WO * O)
+                finish(source, bias, relu)
+                for j in range(WO * O):
+                    target[j] = source[j]
+        n += images
 
 
 @parallel
-def _dweight(t, T, x, dy, y, relu, dkernels, dbias, PH, PW):
-    """dkernels[t] = the gradient by the transformed kernels over the images of share t.
+def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
+    """Both gradients: that by x, and that by the transformed kernels over the images of share t.
 
-    The transpose of _convolve: each of the 36 products gives its factor's gradient, (C, O).
-    dbias[t] = the sum of dy, through the activation whose output is y.
+    The transpose of _convolve: m comes from dy, through the activation; each of the 36 products
+    with vᵀ gives its factor's gradient, with kernels (6, 6, O, C) v's. dbias[t] = the sum of dy by
+    column and channel, (T, WO * O). A dx that is not wanted is empty.
     """
     (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
-    across, batch, R, S = _sizes(WO, C, O)
-    d, v = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, C), x.dtype)
-    g, half = np.zeros((4, 4, S, O), x.dtype), np.zeros((6, 4, S, O), x.dtype)
-    m, total = np.empty((6, S, O), x.dtype), np.zeros(S * O, x.dtype)
-    dkernels[t] = 0
-    last = (t + 1) * N // T
-    for n in range(t * N // T, last, batch):
-        stop = min(n + batch, last)
-        if stop < n + batch:
-            g[:] = 0  # the last images are fewer
-        for top in range(0, HO, 4):
-            _gather(x[n:stop], x[n:stop], False, top - PH, -PW, across, d)
-            _gather(dy[n:stop], y[n:stop], relu, top, 0, across, g)
-            for plane in g.reshape(16, S * O):
-                for k in range(S * O):
-                    total[k] += plane[k]
-            _transform_input(d.reshape(6, 6 * S * C), v.reshape(6, 6 * S * C))
-            _transform_gradient(g.reshape(4, 4 * S * O), half.reshape(6, 4 * S * O))
-            for k in range(6):
-                _transform_input(v[k].reshape(6, S * C), d[k].reshape(6, S * C))
-                _transform_gradient(half[k].reshape(4, S * O), m.reshape(6, S * O))
-                for l in range(6):  # noqa: E741
-                    gemm(d[k, l, :R], True, m[l, :R], False, dkernels[t, k, l], 1.0)
-    dbias[t] = 0
-    for row in total.reshape(S, O):
-        for o in range(O):
-            dbias[t, o] += row[o]
+    down, across, batch, S = _sizes(HO, WO, C, O)
+    padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
+    rows, padded_dx = np.empty((6, 4 * across + 2, C), x.dtype), np.empty_like(padded)
+    dz, dz_rows = (
+        np.zeros((4 * down, 4 * across, O), x.dtype),
+        np.empty((6, 4 * across, O), x.dtype),
+    )
+    v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
+    dkernels[t], dbias[t], n = 0, 0, t * N // T
+    while n < (t + 1) * N // T:
+        images = min(batch, (t + 1) * N // T - n)
+        R = images * down * across
+        for r in range(0, R, across):
+            i, top = n + r // (down * across), 4 * (r // across % down)
+            if top == 0:
+                pad(x[i], padded, PH, PW)
+                for h in range(HO):
+                    row = dz[h, :WO].reshape(WO * O)
+                    let_pass(dy[i, h].reshape(WO * O), y[i, h].reshape(WO * O), relu, row, dbias[t])
+            _to_v(padded[top : top + 6], rows, across, v, r)
+            _to_m(dz[top : top + 4], dz_rows, across, m, r)
+        for k in range(6):
+            for l in range(6):  # noqa: E741
+                gemm(v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], 1.0)
+                if dx.size:
+                    gemm(m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], 0.0)
+        if dx.size:
+            a = v.reshape(6, 6 * S * C)
+            for k in range(6 * S * C):
+                a0, a1, a2, a3, a4, a5 = _b(a[0, k], a[1, k], a[2, k], a[3, k], a[4, k], a[5, k])
+                a[0, k], a[1, k], a[2, k], a[3, k], a[4, k], a[5, k] = a0, a1, a2, a3, a4, a5
+            for r in range(0, R, across):
+                i, top = n + r // (down * across), 4 * (r // across % down)
+                if top == 0:
+                    padded_dx[:] = 0
+                for k in range(6):
+                    _from_v(v, r, across, k, padded_dx[top + k])
+                if top == 4 * down - 4:
+                    unpad(padded_dx, PH, PW, dx[i])
+        n += images
 
 
 @parallel
@@ -240,36 +287,47 @@ def convolve(
     bias: np.ndarray,
     padding: Pair,
     y: np.ndarray,
-    relu: bool = False,
-    gate: np.ndarray | None = None,
+    relu: bool,
 ) -> None:
     """y = x convolved with weight, + bias, through the activation.
 
     x (N, H, W, C), weight (O, C, 3, 3), bias (O,), y (N, HO, WO, O). Turned, the kernels are those
-    of the gradient: weight (C, O, 3, 3), each upside down and left to right. Where a gate, of x's
-    shape, is not above 0, x counts as 0.
+    of the gradient: weight (C, O, 3, 3), each upside down and left to right.
     """
-    C, O = x.shape[3], y.shape[3]  # noqa: E741
-    T = threads_for(y.size * C * 9 // 4)
-    kernels = np.empty((36, C, O), x.dtype)
-    matrix = GG[:, ::-1] if turned else GG
-    taps = weight.reshape(*weight.shape[:2], 9)
-    _transform_kernels(T, plain(taps), turned, matrix.astype(x.dtype, order="C"), kernels)
-    kernels, gated = kernels.reshape(6, 6, C, O), gate is not None
-    _convolve(T, x, gate if gated else x, gated, kernels, bias, y, relu, *padding)
+    T = threads_for(y.size * x.shape[3] * 9 // 4)
+    kernels = _transformed(T, weight, turned, GG[:, ::-1] if turned else GG)
+    _convolve(T, x, kernels, bias, y, relu, *padding)
 
 
-def dweight(
-    x: np.ndarray, dy: np.ndarray, y: np.ndarray, relu: bool, padding: Pair, out: np.ndarray
+def gradients(
+    dy: np.ndarray,
+    y: np.ndarray,
+    relu: bool,
+    x: np.ndarray,
+    weight: np.ndarray,
+    padding: Pair,
+    dx: np.ndarray,
+    dweight: np.ndarray,
 ) -> np.ndarray:
-    """out (O, C, 3, 3) = the gradient by the weight; return that by the bias, (O,).
+    """Fill dx, unless it is empty, and dweight; return dbias (O,).
 
-    x (N, H, W, C), dy and y (N, HO, WO, O).
+    dy and y (N, HO, WO, O), x and dx (N, H, W, C), weight and dweight (O, C, 3, 3).
     """
-    C, O = x.shape[3], dy.shape[3]  # noqa: E741
+    O, C = weight.shape[:2]  # noqa: E741
     T = threads_for(dy.size * C * 9 // 4)
-    dkernels, dbias = np.empty((T, 6, 6, C, O), x.dtype), np.empty((T, O), x.dtype)
-    _dweight(T, x, dy, y, relu, dkernels, dbias, *padding)
+    kernels = _transformed(T, weight, True, GG)  # (6, 6, O, C)
+    dkernels = np.empty((T, 6, 6, C, O), x.dtype)
+    dbias = np.empty((T, dy.shape[2] * O), x.dtype)
+    _gradients(T, dy, y, relu, x, kernels, dx, dkernels, dbias, *padding)
     matrix = GG.astype(x.dtype)
-    _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, out.reshape(O, C, 9))
-    return dbias.sum(axis=0)
+    _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, dweight.reshape(O, C, 9))
+    return dbias.reshape(-1, O).sum(axis=0)
+
+
+def _transformed(T: int, weight: np.ndarray, turned: bool, matrix: np.ndarray) -> np.ndarray:
+    """Return the kernels as the products take them: (6, 6, C, O), or (6, 6, O, C) if turned."""
+    O, C = weight.shape[:2]  # noqa: E741
+    kernels = np.empty((36, O, C) if turned else (36, C, O), weight.dtype)
+    matrix = matrix.astype(weight.dtype, order="C")
+    _transform_kernels(T, plain(weight.reshape(O, C, 9)), turned, matrix, kernels)
+    return kernels.reshape(6, 6, *kernels.shape[1:])
