@@ -8,6 +8,7 @@ A **backend** is a module with these functions, and nothing else is asked of it:
     conv2d_backward(dy, x, weight, y, ...)  conv_transpose2d_backward(dy, x, weight, y, ...)
     max_pool2d(x, ...) -> y, index          max_pool2d_dx(dy, index, input_size)
     avg_pool2d(x, ...)                      avg_pool2d_dx(dy, input_size, ...)
+    batch_norm(x, weight, bias, eps)        batch_norm_backward(dy, x, weight, mean, ...)
     mse(x, target) -> loss, dx              bce_with_logits, cross_entropy: likewise
     reparameterise(mean, log_var, noise)    reparameterise_dlog_var(dz, log_var, noise)
     gaussian_kl(mean, log_var) -> kl, dlog_var

@@ -145,6 +145,18 @@ def check_same(name: str, a, b) -> None:
         raise ValueError(f"{name}: shapes {a.shape} and {b.shape} must agree")
 
 
+def check_batch_norm(x, weight, bias) -> None:
+    """Raise ValueError unless x is (N, C, ...) and weight and bias are both (C,) or both None."""
+    if len(x.shape) < 2:
+        raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
+    sizes = [None if p is None else p.shape for p in (weight, bias)]
+    if sizes not in ([None, None], [x.shape[1:2]] * 2):
+        raise ValueError(
+            f"batch_norm: weight {sizes[0]} and bias {sizes[1]} must both be {x.shape[1:2]}, or "
+            f"both None, to go with x {x.shape}"
+        )
+
+
 def check_cross_entropy(x, target) -> None:
     """Raise ValueError unless x is (N, K) and target (N,)."""
     if len(x.shape) != 2 or target.shape != x.shape[:1]:

@@ -20,6 +20,7 @@ from minae.kernels.cpu import (
     indexing,
     layout,
     losses,
+    normalisation,
     optimisers,
     pool,
 )
@@ -58,6 +59,8 @@ max_pool2d = _covered(pool.max_pool2d, 1)
 max_pool2d_dx = _covered(pool.max_pool2d_dx, 1)
 avg_pool2d = _covered(pool.avg_pool2d, 1)
 avg_pool2d_dx = _covered(pool.avg_pool2d_dx, 1)
+batch_norm = _covered(normalisation.batch_norm, 3)
+batch_norm_backward = _covered(normalisation.batch_norm_backward, 5)
 mse = _covered(losses.mse, 2)
 bce_with_logits = _covered(losses.bce_with_logits, 2)
 cross_entropy = _covered(losses.cross_entropy, 1)

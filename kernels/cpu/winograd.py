@@ -19,6 +19,7 @@ from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.patches import finish, let_pass, pad, repeat, unpad
 from minae.kernels.cpu.threads import threads_for
+from minae.kernels.cpu.winograd_tiles import columns_of_m, columns_of_v, from_m, from_v, to_m, to_v
 from minae.kernels.shapes import Pair
 
 G = np.array(
@@ -31,7 +32,6 @@ G = np.array(
         [0, 0, 1],
     ]
 )
-TWO, FOUR, FIVE, EIGHT = np.float32(2), np.float32(4), np.float32(5), np.float32(8)
 GG = np.kron(G, G)  # (36, 9): the transform of a whole kernel
 AT_A_TIME = 2048  # tiles x channels: with their products they stay in a second-level cache
 LEAST_CHANNELS = 16  # below this the transforms cost more than the products save
@@ -42,114 +42,6 @@ def wins(channels: int, outputs: int, dtype: np.dtype, kernel_size: Pair, **geom
     fits = tuple(kernel_size) == (3, 3) and max(geometry["padding"]) <= 2
     plain = geometry["stride"] == geometry["dilation"] == (1, 1) and geometry["groups"] == 1
     return fits and plain and dtype == np.float32 and min(channels, outputs) >= LEAST_CHANNELS
-
-
-@compiled
-def _bt(d0, d1, d2, d3, d4, d5):
-    """Return Bᵀ d."""
-    p, q, u, v = d4 - FOUR * d2, d3 - FOUR * d1, d4 - d2, TWO * (d3 - d1)
-    return FOUR * d0 - FIVE * d2 + d4, p + q, p - q, u + v, u - v, FOUR * d1 - FIVE * d3 + d5
-
-
-@compiled
-def _b(v0, v1, v2, v3, v4, v5):
-    """Return B v, the transpose of _bt."""
-    p, q, u, v = v1 + v2, v1 - v2, v3 + v4, TWO * (v3 - v4)
-    r, s = FOUR * (v5 - q) - v, q + v - FIVE * v5
-    return FOUR * v0, r, -FIVE * v0 - FOUR * p - u, s, v0 + p + u, v5
-
-
-@compiled
-def _at(m0, m1, m2, m3, m4, m5):
-    """Return Aᵀ m."""
-    p, q, u, v = m1 + m2, m1 - m2, m3 + m4, m3 - m4
-    return m0 + p + u, q + TWO * v, p + FOUR * u, q + EIGHT * v + m5
-
-
-@compiled
-def _a(y0, y1, y2, y3):
-    """Return A y, the transpose of _at."""
-    p, q, u, v = y0 + y2, y1 + y3, y0 + FOUR * y2, TWO * y1 + EIGHT * y3
-    return y0, p + q, p - q, u + v, u - v, y3
-
-
-# The four transforms below work on a row of tiles, or on all tiles where they can: first on whole
-# rows of pixels, in one long run, then tile by tile along the channels of a pixel.
-
-
-@compiled
-def _to_v(pixels, rows, across, v, first):
-    """v[:, :, first + tile] = Bᵀ d B of each tile d; pixels (6, W, C), rows: to be overwritten."""
-    _, W, C = pixels.shape
-    d, e = pixels.reshape(6, W * C), rows.reshape(6, W * C)
-    for k in range(W * C):
-        e0, e1, e2, e3, e4, e5 = _bt(d[0, k], d[1, k], d[2, k], d[3, k], d[4, k], d[5, k])
-        e[0, k], e[1, k], e[2, k], e[3, k], e[4, k], e[5, k] = e0, e1, e2, e3, e4, e5
-    for i in range(6):
-        for tile in range(across):
-            p, r = rows[i, 4 * tile : 4 * tile + 6], first + tile
-            for c in range(C):
-                v0, v1, v2, v3, v4, v5 = _bt(p[0, c], p[1, c], p[2, c], p[3, c], p[4, c], p[5, c])
-                v[i, 0, r, c], v[i, 1, r, c], v[i, 2, r, c] = v0, v1, v2
-                v[i, 3, r, c], v[i, 4, r, c], v[i, 5, r, c] = v3, v4, v5
-
-
-@compiled
-def _from_v(v, first, across, i, pixels):
-    """pixels (W, C), those of row i of a row of tiles, += v B; v (6, 6, tiles, C), already B v."""
-    C = v.shape[3]
-    for tile in range(across):
-        p, r = pixels[4 * tile : 4 * tile + 6], first + tile
-        for c in range(C):
-            d0, d1, d2, d3, d4, d5 = _b(
-                v[i, 0, r, c],
-                v[i, 1, r, c],
-                v[i, 2, r, c],
-                v[i, 3, r, c],
-                v[i, 4, r, c],
-                v[i, 5, r, c],
-            )
-            p[0, c] += d0
-            p[1, c] += d1
-            p[2, c] += d2
-            p[3, c] += d3
-            p[4, c] += d4
-            p[5, c] += d5
-
-
-@compiled
-def _to_m(pixels, rows, across, m, first):
-    """m[:, :, first + tile] = A y Aᵀ of each tile y; pixels (4, W, O), rows: to be overwritten."""
-    _, W, O = pixels.shape  # noqa: E741
-    y, e = pixels.reshape(4, W * O), rows.reshape(6, W * O)
-    for k in range(W * O):
-        e0, e1, e2, e3, e4, e5 = _a(y[0, k], y[1, k], y[2, k], y[3, k])
-        e[0, k], e[1, k], e[2, k], e[3, k], e[4, k], e[5, k] = e0, e1, e2, e3, e4, e5
-    for i in range(6):
-        for tile in range(across):
-            p, r = rows[i, 4 * tile : 4 * tile + 4], first + tile
-            for o in range(O):
-                m0, m1, m2, m3, m4, m5 = _a(p[0, o], p[1, o], p[2, o], p[3, o])
-                m[i, 0, r, o], m[i, 1, r, o], m[i, 2, r, o] = m0, m1, m2
-                m[i, 3, r, o], m[i, 4, r, o], m[i, 5, r, o] = m3, m4, m5
-
-
-@compiled
-def _from_m(m, first, across, i, pixels):
-    """pixels (W, O), those of row i of a row of tiles, = m A; m (4, 6, tiles, O), already Aᵀ m."""
-    O = m.shape[3]  # noqa: E741
-    for tile in range(across):
-        p, r = pixels[4 * tile : 4 * tile + 4], first + tile
-        for o in range(O):
-            y0, y1, y2, y3 = _at(
-                m[i, 0, r, o],
-                m[i, 1, r, o],
-                m[i, 2, r, o],
-                m[i, 3, r, o],
-                m[i, 4, r, o],
-                m[i, 5, r, o],
-            )
-            p[0, o], p[1, o], p[2, o], p[3, o] = y0, y1, y2, y3
 
 
 @compiled
@@ -181,18 +73,15 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
             i, top = n + r // (down * across), 4 * (r // across % down)
             if top == 0:
                 pad(x[i], padded, PH, PW)
-            _to_v(padded[top : top + 6], rows, across, v, r)
+            to_v(padded[top : top + 6], rows, across, v, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
                 gemm(v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], 0.0)
-        a, b = m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O)
-        for k in range(6 * S * O):
-            b0, b1, b2, b3 = _at(a[0, k], a[1, k], a[2, k], a[3, k], a[4, k], a[5, k])
-            b[0, k], b[1, k], b[2, k], b[3, k] = b0, b1, b2, b3
+        columns_of_m(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
         for r in range(0, R, across):
             i, top = n + r // (down * across), 4 * (r // across % down)
             for k in range(min(4, HO - top)):
-                _from_m(half, r, across, k, out)
+                from_m(half, r, across, k, out)
                 source, target = out[:WO].reshape(WO * O), y[i, top + k].reshape(WO * O)
                 finish(source, bias, relu)
                 for j in range(WO * O):
@@ -212,10 +101,8 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
     down, across, batch, S = _sizes(HO, WO, C, O)
     padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
     rows, padded_dx = np.empty((6, 4 * across + 2, C), x.dtype), np.empty_like(padded)
-    dz, dz_rows = (
-        np.zeros((4 * down, 4 * across, O), x.dtype),
-        np.empty((6, 4 * across, O), x.dtype),
-    )
+    dz = np.zeros((4 * down, 4 * across, O), x.dtype)
+    dz_rows = np.empty((6, 4 * across, O), x.dtype)
     v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
     dkernels[t], dbias[t], n = 0, 0, t * N // T
     while n < (t + 1) * N // T:
@@ -228,24 +115,21 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
                 for h in range(HO):
                     row = dz[h, :WO].reshape(WO * O)
                     let_pass(dy[i, h].reshape(WO * O), y[i, h].reshape(WO * O), relu, row, dbias[t])
-            _to_v(padded[top : top + 6], rows, across, v, r)
-            _to_m(dz[top : top + 4], dz_rows, across, m, r)
+            to_v(padded[top : top + 6], rows, across, v, r)
+            to_m(dz[top : top + 4], dz_rows, across, m, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
                 gemm(v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], 1.0)
                 if dx.size:
                     gemm(m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], 0.0)
         if dx.size:
-            a = v.reshape(6, 6 * S * C)
-            for k in range(6 * S * C):
-                a0, a1, a2, a3, a4, a5 = _b(a[0, k], a[1, k], a[2, k], a[3, k], a[4, k], a[5, k])
-                a[0, k], a[1, k], a[2, k], a[3, k], a[4, k], a[5, k] = a0, a1, a2, a3, a4, a5
+            columns_of_v(v.reshape(6, 6 * S * C))
             for r in range(0, R, across):
                 i, top = n + r // (down * across), 4 * (r // across % down)
                 if top == 0:
                     padded_dx[:] = 0
                 for k in range(6):
-                    _from_v(v, r, across, k, padded_dx[top + k])
+                    from_v(v, r, across, k, padded_dx[top + k])
                 if top == 4 * down - 4:
                     unpad(padded_dx, PH, PW, dx[i])
         n += images

@@ -28,6 +28,7 @@ from minae.kernels.reference.matrices import (
     linear_backward,
     matmul,
 )
+from minae.kernels.reference.normalisation import batch_norm, batch_norm_backward
 from minae.kernels.reference.pooling import (
     avg_pool2d,
     avg_pool2d_dx,
@@ -39,6 +40,8 @@ __all__ = [
     "adam",
     "avg_pool2d",
     "avg_pool2d_dx",
+    "batch_norm",
+    "batch_norm_backward",
     "bce_with_logits",
     "channels_last",
     "contiguous",

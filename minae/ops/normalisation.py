@@ -13,42 +13,30 @@ from minae.autograd import Op, unbroadcast
 from minae.tensor import Tensor
 
 
-class _Normalise(Op):
-    """Statistics over `axes`; weight and bias, if any, are applied in the shape `affine`."""
-
-    def _normalise(self, x, weight, bias, axes, affine, eps):
-        self.mean = x.mean(axis=axes, keepdims=True)
-        centred = x - self.mean
-        self.var = (centred * centred).mean(axis=axes, keepdims=True)
-        inverse_std = 1 / np.sqrt(self.var + eps)
-        normalised = centred * inverse_std
-        self.save(normalised, inverse_std, weight, axes, affine)
-        if weight is None:
-            return normalised
-        return normalised * weight.reshape(affine) + bias.reshape(affine)
-
-    def backward(self, dy):
-        normalised, inverse_std, weight, axes, affine = self.saved
-        need_dx, need_dweight, need_dbias = self.needs_input_grad
-        dx = dweight = dbias = None
-        if need_dx:
-            dx = dy if weight is None else dy * weight.reshape(affine)
-            along = (dx * normalised).mean(axis=axes, keepdims=True)
-            dx = (dx - dx.mean(axis=axes, keepdims=True) - normalised * along) * inverse_std
-        if need_dweight:
-            dweight = unbroadcast(dy * normalised, affine).reshape(weight.shape)
-        if need_dbias:
-            dbias = unbroadcast(dy, affine).reshape(weight.shape)
-        return dx, dweight, dbias
-
-
-class LayerNorm(_Normalise):
+class LayerNorm(Op):
     """Normalise each row over its last dimensions (Ba et al. 2016)."""
 
     def forward(self, x, weight, bias, ndim, eps):
         axes = tuple(range(-ndim, 0))
-        affine = (1,) * (x.ndim - ndim) + x.shape[x.ndim - ndim :]
-        return self._normalise(x, weight, bias, axes, affine, eps)
+        centred = x - x.mean(axis=axes, keepdims=True)
+        inverse_std = 1 / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
+        normalised = centred * inverse_std
+        self.save(normalised, inverse_std, weight, axes)
+        return normalised if weight is None else normalised * weight + bias
+
+    def backward(self, dy):
+        normalised, inverse_std, weight, axes = self.saved
+        need_dx, need_dweight, need_dbias = self.needs_input_grad
+        dx = dweight = dbias = None
+        if need_dx:
+            dx = dy if weight is None else dy * weight
+            along = (dx * normalised).mean(axis=axes, keepdims=True)
+            dx = (dx - dx.mean(axis=axes, keepdims=True) - normalised * along) * inverse_std
+        if need_dweight:
+            dweight = unbroadcast(dy * normalised, weight.shape)
+        if need_dbias:
+            dbias = unbroadcast(dy, weight.shape)
+        return dx, dweight, dbias
 
     @staticmethod
     def examples(rng):
@@ -83,19 +71,22 @@ def layer_norm(
     return LayerNorm.apply(x, weight, bias, ndim=len(shape), eps=eps)
 
 
-class BatchNorm(_Normalise):
+class BatchNorm(Op):
     """Normalise each channel over the batch and all positions (Ioffe & Szegedy 2015)."""
 
     def forward(self, x, weight, bias, eps, running=None, momentum=0.1):
-        axes = (0, *range(2, x.ndim))
-        affine = (1, x.shape[1]) + (1,) * (x.ndim - 2)
-        y = self._normalise(x, weight, bias, axes, affine, eps)
+        y, mean, var = self.kernels.batch_norm(x, weight, bias, eps)
+        self.save(x, weight, mean, var, eps)
         if running is not None:
             running_mean, running_var = running
             n = x.size // x.shape[1]
-            running_mean += momentum * (self.mean.ravel() - running_mean)
-            running_var += momentum * (self.var.ravel() * (n / (n - 1)) - running_var)
+            running_mean += momentum * (mean - running_mean)
+            running_var += momentum * (var * (n / (n - 1)) - running_var)
         return y
+
+    def backward(self, dy):
+        dx, dweight, dbias = self.kernels.batch_norm_backward(dy, *self.saved)
+        return (dx, None, None) if self.saved[1] is None else (dx, dweight, dbias)
 
     @staticmethod
     def examples(rng):

@@ -26,6 +26,8 @@ FUNCTIONS = (
     "max_pool2d_dx",
     "avg_pool2d",
     "avg_pool2d_dx",
+    "batch_norm",
+    "batch_norm_backward",
     "mse",
     "bce_with_logits",
     "cross_entropy",
@@ -45,7 +47,7 @@ def contiguous(x):
 
 
 def channels_last(x):
-    if x.ndim < 4:
+    if x.ndim != 4:
         return contiguous(x)
     return np.ascontiguousarray(np.moveaxis(x, 1, -1)).swapaxes(-1, 1).swapaxes(2, -1)
 

@@ -65,6 +65,11 @@ BAD_CALLS = {
         [(1, 2, 8, 8), (1, 4, 6, 6), (4, 2, 3, 3), (2, 2, 8, 8)],
         UNIT,
     ),
+    "batch_norm: weight (4,) and bias (3,) must both be (3,)": (
+        "batch_norm",
+        [(2, 3), (4,), (3,)],
+        {"eps": 1e-5},
+    ),
     "max_pool2d: x (4, 4) must have 4 dimensions": ("max_pool2d", [(4, 4)], POOL),
     "max_pool2d_dx: dy (1, 1, 2, 2) and index (1, 1, 2, 3)": (
         "max_pool2d_dx",

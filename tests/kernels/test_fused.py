@@ -1,5 +1,7 @@
 """What takes one pass: layers with what follows, losses with gradients, optimiser steps."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -112,6 +114,23 @@ def test_what_is_not_finite_stays_so(dtype, name, bad):
     }
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(calls[name](cpu), calls[name](reference))
+
+
+@examples
+@given(
+    shape=st.sampled_from([(0, 3), (2, 1), (5, 3), (4, 3, 6), (3, 2, 5, 4), (2, 9, 1, 3, 2)]),
+    layouts=st.tuples(LAYOUTS, LAYOUTS),
+    affine=st.booleans(),
+    shares=shares,
+)
+def test_batch_norm(dtype, shape, layouts, affine, shares):
+    x, dy = (f(normal(i, *shape, dtype=dtype) + 3) for i, f in enumerate(layouts))
+    weight, bias = normal(2, 2, shape[1], dtype=dtype) if affine else (None, None)
+    mean, var = normal(3, shape[1], dtype=dtype), normal(4, shape[1], dtype=dtype) ** 2 + 1
+    with cut_into(shares), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the mean of no rows
+        assert_same("batch_norm", dtype, x, weight, bias, 1e-5)
+        assert_same("batch_norm_backward", dtype, dy, x, weight, mean, var, 1e-5)
 
 
 @examples
