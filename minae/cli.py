@@ -251,6 +251,9 @@ def bench(
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Samples per second by batch size and width instead.")
     ] = False,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Each kernel against plain NumPy instead.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """Time training steps against PyTorch, and JAX where it is installed, on this machine.
@@ -262,9 +265,13 @@ def bench(
     """
     from minae.bench import show
 
+    if scaling + kernels + bool(workloads) > 1:
+        raise InputError("--scaling, --kernels and workloads are three benchmarks: choose one")
     try:
         if scaling:
             show.run_scaling(rounds, seconds, out)
+        elif kernels:
+            show.run_kernels(rounds, seconds, out)
         else:
             show.run(workloads or [], rounds, seconds, out)
     except RuntimeError as error:

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from minae.bench import compare, show
+from minae.bench import compare, kernels, show
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
+from minae.kernels import reference
 
 
 def losses(contender, name, steps=5):
@@ -73,6 +74,23 @@ def test_a_run_from_end_to_end(tmp_path, monkeypatch, capsys):
     written = json.loads((tmp_path / "bench.json").read_text())
     assert set(written) == {"workloads", "machine"}
     assert {"ms", "ceiling_share", "peak_mb"} <= written["workloads"]["W5-1"].keys()
+
+
+@pytest.mark.parametrize("title", kernels.CASES)
+def test_every_kernel_can_be_called_by_workers(title):
+    """The shapes go together. Slow references are not run: their time is not for tests."""
+    kernels.call("cpu", title)(0)
+    assert callable(getattr(reference, kernels.CASES[title][0]))
+
+
+def test_kernels_from_end_to_end(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(kernels, "CASES", {"SGD": kernels.CASES["SGD"]})
+    monkeypatch.setattr(kernels, "WARM_UP", 0.01)
+    show.run_kernels(rounds=2, seconds=0.01, out=tmp_path / "kernels.json")
+    assert "SGD" in capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "kernels.json").read_text())["kernels"]
+    assert row["ms"] > 0
+    assert row["reference"] > 0
 
 
 def test_a_contender_that_dies_is_named():

@@ -5,6 +5,7 @@
     worker       one contender in a process of its own, timed on request
     ceilings     what the machine can do at best
     compare      all of them in alternation, and what comes of it
+    kernels      the kernels one by one, against NumPy
 
 Two libraries in one process fight over the cores. And a machine's speed drifts by more than the
 libraries differ. So every contender has a process, they take turns of half a second, and what

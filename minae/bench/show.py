@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from minae.bench import compare
+from minae.bench import compare, kernels
 from minae.checkpoint import write_whole
 
 
@@ -88,3 +88,19 @@ def run_scaling(rounds: int, seconds: float, out: Path | None) -> None:
         console.print(line)
     if out is not None:
         write_whole(out, json.dumps({"scaling": rows}, indent=2).encode() + b"\n")
+
+
+def run_kernels(rounds: int, seconds: float, out: Path | None) -> None:
+    """Print what each kernel gains over the reference as it is measured; write it to out."""
+    console = Console()
+    console.print("Each kernel against the reference, its specification in plain NumPy")
+    console.print(f"{'':26}{'ms':>9}{'reference over it':>20}{'unfolded over it':>19}")
+    rows = []
+    for row in kernels.gains(rounds, seconds):
+        rows.append(row)
+        line = f"{row['kernel']:26}{row['ms']:>9.3f}{row['reference']:>20.1f}"
+        if "unfolded" in row:
+            line += f"{row['unfolded']:>19.2f}"
+        console.print(line)
+    if out is not None:
+        write_whole(out, json.dumps({"kernels": rows}, indent=2).encode() + b"\n")

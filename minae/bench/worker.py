@@ -1,5 +1,7 @@
 """One contender in a process of its own: `python -m minae.bench.worker CONTENDER WORKLOAD`.
 
+A contender may also be one of `kernels.WAYS`; the workload is then a kernel.
+
 It reads requests from stdin, one a line, and answers each with one line of JSON:
 
     losses N    the losses of N steps, on the noise that all contenders share
@@ -13,6 +15,7 @@ import sys
 import time
 
 from minae import random
+from minae.bench import kernels
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import workload
 
@@ -22,13 +25,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     contender, name = sys.argv[1:]
-    work = workload(name)
-    step = CONTENDERS[contender][1](work)
+    if contender in kernels.WAYS:
+        step = kernels.call(contender, name)
+    else:
+        step = CONTENDERS[contender][1](workload(name))
     done = 0
 
     def losses(n: float) -> list[float]:
         nonlocal done
-        noise = work.noise(int(n))
+        noise = workload(name).noise(int(n))
         random.manual_seed(0)  # so that minae draws the same
         done += len(noise)
         return [step(i, noise[i]) for i in range(len(noise))]
