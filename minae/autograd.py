@@ -59,7 +59,7 @@ class Op:
     needs_input_grad: tuple[bool, ...] = ()
     array_type: type  # of the first input
     _kernels = None
-    _retained = None  # weak reference to the output, if that is to keep its gradient
+    retained = None  # weak reference to the output, if that is to keep its gradient
 
     def __init_subclass__(cls):
         if cls.__name__.startswith("_"):
@@ -175,11 +175,7 @@ class Op:
 
     def retain_grad_of(self, output: Tensor) -> None:
         """Have the next backward leave the gradient of `output` in its `.grad`."""
-        self._retained = weakref.ref(output)
-
-    def output_to_fill(self) -> Tensor | None:
-        """Return the output that asked to keep its gradient, if it did and is still alive."""
-        return self._retained() if self._retained else None
+        self.retained = weakref.ref(output)
 
     def release(self) -> None:
         """Let go of saved arrays and inputs: this op has been walked."""
@@ -209,7 +205,7 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     gradients = {tensor.grad_fn: dy}
     for op in _consumers_first(tensor.grad_fn):
         dy = gradients.pop(op)
-        if (output := op.output_to_fill()) is not None:
+        if op.retained is not None and (output := op.retained()) is not None:
             _accumulate(output, dy)
         for x, dx, needed in zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True):
             if not needed:
@@ -234,7 +230,7 @@ def _first_gradient(tensor: Tensor, gradient):
                 f"backward() of a tensor of shape {tensor.shape} needs the gradient argument;"
                 " without it the tensor must have a single entry, such as a loss"
             )
-        return np.ones_like(tensor.data)
+        return np.array(1, tensor.dtype, ndmin=tensor.ndim, like=tensor.data)
     gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
     if gradient.shape != tensor.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the tensor {tensor.shape}")

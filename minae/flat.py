@@ -60,8 +60,8 @@ class Flat:
         start, stop = self.bounds[i]
         return flat[start:stop].reshape(self.parameters[i].shape)
 
-    def stretches(self, steps: list[int]) -> list[tuple[int, slice, np.ndarray]]:
-        """Return what one update can do at once, as (step, part of the flat vectors, gradients).
+    def stretches(self, steps: list[int]) -> list[tuple]:
+        """Return what one update can do at once, as (step, parameters, gradients, *state), flat.
 
         That is everything, if all parameters have gradients, in their places, and are at the same
         step; else, parameters next to each other of which this is true. `steps` counts theirs. An
@@ -82,10 +82,14 @@ class Flat:
                 runs[-1][2] = i + 1
             else:
                 runs.append([step, i, i + 1])
-        return [(step, *self._stretch(first, stop)) for step, first, stop in runs]
+        return [(step, *self._arrays(first, stop)) for step, first, stop in runs]
 
-    def _stretch(self, first: int, stop: int | None) -> tuple[slice, np.ndarray]:
+    def _arrays(self, first: int, stop: int | None) -> list[np.ndarray]:
+        arrays = [self.x, self.dx, *self.state.values()]
+        if first == 0 and stop == len(self.parameters):
+            return arrays
+        last = first if stop is None else stop - 1
+        arrays = [a[self.bounds[first][0] : self.bounds[last][1]] for a in arrays]
         if stop is None:
-            return slice(*self.bounds[first]), self.parameters[first].grad.data.ravel()
-        part = slice(self.bounds[first][0], self.bounds[stop - 1][1])
-        return part, self.dx[part]
+            arrays[1] = self.parameters[first].grad.data.ravel()
+        return arrays

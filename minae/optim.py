@@ -50,8 +50,8 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         for flat in self._flats:
-            for step, part, gradient in flat.stretches(self.steps):
-                self.update(flat.x[part], gradient, step, *[s[part] for s in flat.state.values()])
+            for step, x, dx, *states in flat.stretches(self.steps):
+                self.update(x, dx, step, *states)
 
     def update(self, x, dx, step: int, *states) -> None:
         """Change parameters x (P,), and their states, in place; the first step is step 1."""

@@ -3,6 +3,9 @@
 What is compiled are float32 and float64. Whatever else comes (integers, half precision, arrays of
 two types, empty ones) goes to the reference, by the rule of `_covered` below.
 
+Each file says what loop it replaces, why its own is laid out as it is, and what that gained over
+the reference, as measured by `minae bench --kernels` on two cores (`results/kernels.json`).
+
 Read `dense` first, then `patches`, which holds the loops of `conv`.
 """
 

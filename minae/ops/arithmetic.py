@@ -20,7 +20,7 @@ def operands(x, y) -> tuple[Tensor, Tensor]:
         x = _like(y, x)
     elif not isinstance(y, Tensor):
         y = _like(x, y)
-    if x.dtype != y.dtype and x.is_floating_point() != y.is_floating_point():
+    if x.data.dtype != y.data.dtype and x.is_floating_point() != y.is_floating_point():
         return (x, cast(y, x.dtype)) if x.is_floating_point() else (cast(x, y.dtype), y)
     return x, y
 

@@ -57,7 +57,7 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mea
             f"gaussian_nll: mean {mean.shape} and log_var {log_var.shape} for x {x.shape}"
         )
     losses = GaussianNLL.apply(mean, x, log_var)
-    return losses if reduction == "none" else losses.sum() * scale(reduction, x)
+    return losses if reduction == "none" else losses.sum() * scale(reduction, x.data)
 
 
 class GaussianKL(Op):

@@ -22,7 +22,7 @@ def scale(reduction: str, x) -> float:
     """Return what the sum over entries of x (N, ...) is multiplied by; nan for a mean of none."""
     if reduction == "sum":
         return 1.0
-    count = math.prod(x.shape if reduction == "mean" else x.shape[:1])
+    count = x.size if reduction == "mean" or not x.ndim else len(x)
     return 1 / count if count else math.nan
 
 
@@ -68,7 +68,7 @@ class _Loss(Op):
 
 
 def _apply(loss: type[_Loss], x: Tensor, target: Tensor, reduction: str, **options) -> Tensor:
-    if x.shape != target.shape:
+    if x.data.shape != target.data.shape:
         raise ValueError(f"{loss.__name__}: x has shape {x.shape}, but target {target.shape}")
     check_reduction(reduction)
     return loss.apply(*operands(x, target), reduction=reduction, **options)
