@@ -20,11 +20,12 @@ class GradientPlace:
         self.array = np.asarray(memoryview(part).cast("B").cast(part.dtype.char, shape))
         self.tensor = Tensor(self.array)
 
+    def _references(self) -> int:
+        return getrefcount(self.tensor) + getrefcount(self.array)
+
     def lend(self) -> np.ndarray | None:
         """Return an array to write the gradient into; None while the one before is still held."""
-        # each has one reference from here and one from the call; the array one from the tensor too
-        unheld = getrefcount(self.tensor) == 2 and getrefcount(self.array) == 3
-        return self.array if unheld else None
+        return self.array if self._references() == _UNHELD else None
 
     def take(self, dx) -> Tensor:
         """Return dx as a tensor, moved here unless it is here already or the place is taken."""
@@ -37,6 +38,9 @@ class GradientPlace:
 
     def __reduce__(self):
         return type(None), ()  # a copied or pickled tensor belongs to no optimiser
+
+
+_UNHELD = GradientPlace(np.zeros(1), ())._references()
 
 
 class Flat:

@@ -7,12 +7,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu import patches, winograd
-from minae.kernels.cpu.conv import (
-    channel_groups,
-    channels,
-    weight_matrix,
-    window,
-)
+from minae.kernels.cpu.conv import channel_groups, channels, weight_matrix, window
 from minae.kernels.cpu.layout import pixels
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
@@ -92,12 +87,8 @@ def _both(
     kernel = patches.transposed_gradients if transposed else patches.gradients
     for inputs, outputs in channel_groups(C * groups, O, groups):
         of_x, of_dy = (outputs, inputs) if transposed else (inputs, outputs)
-        dpart, ypart, part = (
-            channels(gradient, of_dy),
-            channels(output, of_dy),
-            channels(source, of_x),
-        )
-        target = channels(dx, of_x)
+        dpart, ypart = channels(gradient, of_dy), channels(output, of_dy)
+        part, target = channels(source, of_x), channels(dx, of_x)
         matrix = weight_matrix(weight[outputs])  # (KH * KW * C, O)
         matrix = matrix if transposed else matrix.T.copy()
         dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), x.dtype)

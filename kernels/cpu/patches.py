@@ -7,6 +7,8 @@ a patch in every row (im2col):
     x = patchesᵀ(y wᵀ)       conv2d's dx, and a transposed one forward           dot_fold
     dw = patches(x)ᵀ dy      the dweight of both
 
+`gradients` and `transposed_gradients` compute a layer's dx and dw on one visit to its patches.
+
 As plain loops, forward is seven deep (image, two of output, channel out, channel in, two of kernel)
 and multiplies one number at a time. The matrix turns it into BLAS, but is KH * KW times the input.
 So a thread unfolds some rows of one image at a time: few enough that the patches stay in its cache
@@ -216,7 +218,8 @@ def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
         dw[t] = 0
     for n in range(t * N // T, (t + 1) * N // T):
         pad(x[n], padded, PH, PW)
-        padded_dx[:] = 0
+        if dx.size:
+            padded_dx[:] = 0
         for first in range(0, HO, block):
             count = min(block, HO - first)
             for i in range(count):
