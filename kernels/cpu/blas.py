@@ -17,6 +17,8 @@ def _blas(name: str) -> types.ExternalFunction:
 
 
 _sgemm, _dgemm = _blas("sgemm"), _blas("dgemm")
+NT = np.frombuffer(b"NT", np.uint8)  # as it is, transposed
+ZERO_ONE_32, ZERO_ONE_64 = np.array([0, 1], np.float32), np.array([0, 1], np.float64)
 
 
 @compiled
@@ -26,8 +28,8 @@ def _row_distance(a):
 
 
 @compiled
-def gemm(a, transpose_a, b, transpose_b, c, beta):
-    """c = op(a) op(b) + beta c, where op transposes if the flag says so.
+def gemm(a, transpose_a, b, transpose_b, c, add):
+    """c = op(a) op(b), or c += that; op transposes if the flag says so.
 
     Rows must be contiguous; the distance between rows is free, so a, b, c may be parts of larger
     matrices. BLAS counts matrices column by column: it is given cᵀ = op(b)ᵀ op(a)ᵀ, and every
@@ -35,19 +37,19 @@ def gemm(a, transpose_a, b, transpose_b, c, beta):
     """
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]
-    size = c.itemsize
-    distances = (_row_distance(b), _row_distance(a), _row_distance(c))
-    i = np.array((n, m, k, *distances), np.int32).ctypes.data
-    scale = np.array((1, beta), c.dtype).ctypes.data
-    letters = np.array((84 if transpose_b else 78, 84 if transpose_a else 78), np.uint8)  # T or N
-    flags = letters.ctypes.data
+    numbers = np.array((n, m, k, _row_distance(b), _row_distance(a), _row_distance(c)), np.int32)
+    i, N = numbers.ctypes.data, NT.ctypes.data
+    sizes = (N + 1 if transpose_b else N, N + 1 if transpose_a else N, i, i + 4, i + 8)
     A, B, C = a.ctypes.data, b.ctypes.data, c.ctypes.data
-    sizes = (flags, flags + 1, i, i + 4, i + 8)
-    operands = (scale, B, i + 12, A, i + 16, scale + size, C, i + 20)
-    if size == 4:
-        _sgemm(*sizes, *operands)
+    if c.itemsize == 4:
+        zero = ZERO_ONE_32.ctypes.data
+        beta = zero + 4 if add else zero
+        _sgemm(*sizes, zero + 4, B, i + 12, A, i + 16, beta, C, i + 20)
     else:
-        _dgemm(*sizes, *operands)
+        zero = ZERO_ONE_64.ctypes.data
+        beta = zero + 8 if add else zero
+        _dgemm(*sizes, zero + 8, B, i + 12, A, i + 16, beta, C, i + 20)
+    numbers[0] = 0  # used until here: Numba frees an array after its last use, not BLAS's
 
 
 @compiled
@@ -60,7 +62,7 @@ def tiled(a, transpose_a, b, transpose_b, c):
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]
     if m * n * k <= 1_000_000:
-        gemm(a, transpose_a, b, transpose_b, c, 0.0)
+        gemm(a, transpose_a, b, transpose_b, c, False)
         return
     rows, columns, depth = 32, 64, 392
     if transpose_a:
@@ -75,4 +77,4 @@ def tiled(a, transpose_a, b, transpose_b, c):
             for i in range(0, m, rows):
                 s = min(i + rows, m)
                 aa = a[p:q, i:s] if transpose_a else a[i:s, p:q]
-                gemm(aa, transpose_a, bb, transpose_b, c[i:s, j:r], 0.0 if p == 0 else 1.0)
+                gemm(aa, transpose_a, bb, transpose_b, c[i:s, j:r], p > 0)

@@ -92,7 +92,8 @@ def _both(
         matrix = weight_matrix(weight[outputs])  # (KH * KW * C, O)
         matrix = matrix if transposed else matrix.T.copy()
         dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), x.dtype)
-        db = np.empty((T, dpart.shape[2] * dpart.shape[3]), x.dtype)
+        columns = dpart.shape[2] if transposed else dpart.shape[1] * dpart.shape[2]
+        db = np.empty((T, columns * dpart.shape[3]), x.dtype)
         kernel(T, dpart, ypart, relu, part, matrix, target, dw, db, shape)
         if target is not dx:
             dx[..., of_x] = target

@@ -43,23 +43,32 @@ def _padded(x, window):
 
 
 @compiled
+def padded_rows(padded):
+    """View an image (H, W, C) as rows (H, W * C), once: to reshape each row takes as long as it."""
+    H, W, C = padded.shape
+    return padded.reshape(H, W * C)
+
+
+@compiled
 def pad(image, padded, PH, PW):
     """Copy an image (H, W, C) into the middle of a padded one."""
     H, W, C = image.shape
+    rows, targets = image.reshape(H, W * C), padded_rows(padded)
     for i in range(H):
-        source, target = image[i].reshape(W * C), padded[PH + i, PW : PW + W].reshape(W * C)
+        row, target = rows[i], targets[PH + i, PW * C : (PW + W) * C]
         for j in range(W * C):
-            target[j] = source[j]
+            target[j] = row[j]
 
 
 @compiled
 def unpad(padded, PH, PW, image):
     """Copy the middle of a padded image into an image (H, W, C)."""
     H, W, C = image.shape
+    rows, targets = padded_rows(padded), image.reshape(H, W * C)
     for i in range(H):
-        source, target = padded[PH + i, PW : PW + W].reshape(W * C), image[i].reshape(W * C)
+        row, target = rows[PH + i, PW * C : (PW + W) * C], targets[i]
         for j in range(W * C):
-            target[j] = source[j]
+            target[j] = row[j]
 
 
 @compiled
@@ -83,7 +92,7 @@ def finish(row, bias, relu):
 
 @compiled
 def let_pass(dy, y, relu, dz, dbias):
-    """dz = dy where y > 0, else 0; dz = dy without ReLU. dbias += dz. All one row of pixels."""
+    """dz = dy where y > 0, else 0; dz = dy without ReLU. dbias += dz. All one run of pixels."""
     zero = dy.dtype.type(0)
     for j in range(dbias.size):
         value = dy[j]
@@ -168,7 +177,7 @@ def unfold_dot(t, T, x, w, bias, y, relu, window):
             count = min(block, HO - first)
             _unfold(padded, first, count, WO, window, runs)
             out = y[n, first : first + count].reshape(count * WO, O)
-            gemm(patches[: count * WO], False, w, False, out, 0.0)
+            gemm(patches[: count * WO], False, w, False, out, False)
             finish(out.reshape(count * WO * O), bias, relu)
 
 
@@ -184,18 +193,17 @@ def dot_fold(t, T, y, wt, bias, x, relu, window):
     padded = _padded(x, window)
     patches = np.empty((block * WO, wt.shape[1]), x.dtype)
     runs = _runs(patches, C, window)
-    bias = repeat(bias, W)
+    bias, sources, targets = repeat(bias, W), padded_rows(padded), x.reshape(N, H, W * C)
     for n in range(t * N // T, (t + 1) * N // T):
         padded[:] = 0
         for first in range(0, HO, block):
             count = min(block, HO - first)
             rows = y[n, first : first + count].reshape(count * WO, O)
-            gemm(rows, False, wt, False, patches[: count * WO], 0.0)
+            gemm(rows, False, wt, False, patches[: count * WO], False)
             _fold(runs, first, count, WO, window, padded)
         for i in range(H):
-            source = padded[PH + i, PW : PW + W].reshape(W * C)
+            source, target = sources[PH + i, PW * C : (PW + W) * C], targets[n, i]
             finish(source, bias, relu)
-            target = x[n, i].reshape(W * C)
             for j in range(W * C):
                 target[j] = source[j]
 
@@ -205,32 +213,32 @@ def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
     """Both gradients of a convolution: dx = patchesᵀ(dz wt), dw[t] = patches(x)ᵀ dz.
 
     dz is dy through the activation, computed where it is used; dw (T, KH * KW * C, O);
-    dbias[t] = Σ dz by column and channel, (T, WO * O). A dx or dw that is not wanted is empty.
+    dbias[t] = Σ dz by position and channel, (T, HO * WO * O), for long runs. A dx or dw that is
+    not wanted is empty.
     """
     (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
     PH, PW = window[4], window[5]
     block = _rows_at_once(dy, wt)
     padded, padded_dx = _padded(x, window), _padded(x, window)
-    patches, dz = np.empty((block * WO, wt.shape[1]), x.dtype), np.empty((block, WO * O), x.dtype)
+    patches, dz = np.empty((block * WO, wt.shape[1]), x.dtype), np.empty((HO * WO, O), x.dtype)
     runs = _runs(patches, C, window)
     dbias[t] = 0
     if dw.size:
         dw[t] = 0
     for n in range(t * N // T, (t + 1) * N // T):
         pad(x[n], padded, PH, PW)
+        size = HO * WO * O
+        let_pass(dy[n].reshape(size), y[n].reshape(size), relu, dz.reshape(size), dbias[t])
         if dx.size:
             padded_dx[:] = 0
         for first in range(0, HO, block):
             count = min(block, HO - first)
-            for i in range(count):
-                rows = dy[n, first + i].reshape(WO * O), y[n, first + i].reshape(WO * O)
-                let_pass(*rows, relu, dz[i], dbias[t])
-            part, dpart = patches[: count * WO], dz[:count].reshape(count * WO, O)
+            part, dpart = patches[: count * WO], dz[first * WO : (first + count) * WO]
             if dw.size:
                 _unfold(padded, first, count, WO, window, runs)
-                gemm(part, True, dpart, False, dw[t], 1.0)
+                gemm(part, True, dpart, False, dw[t], True)
             if dx.size:
-                gemm(dpart, False, wt, False, part, 0.0)
+                gemm(dpart, False, wt, False, part, False)
                 _fold(runs, first, count, WO, window, padded_dx)
         if dx.size:
             unpad(padded_dx, PH, PW, dx[n])
@@ -249,20 +257,22 @@ def transposed_gradients(t, T, dy, y, relu, x, w, dx, dw, dbias, window):
     padded = _padded(dy, window)
     patches = np.empty((block * WO, len(w)), x.dtype)
     runs = _runs(patches, C, window)
+    dy_rows, y_rows = dy.reshape(N, H, W * C), y.reshape(N, H, W * C)
+    dz_rows = padded_rows(padded)
     dbias[t] = 0
     if dw.size:
         dw[t] = 0
     for n in range(t * N // T, (t + 1) * N // T):
         for i in range(H):
-            dz = padded[PH + i, PW : PW + W].reshape(W * C)
-            let_pass(dy[n, i].reshape(W * C), y[n, i].reshape(W * C), relu, dz, dbias[t])
+            dz = dz_rows[PH + i, PW * C : (PW + W) * C]
+            let_pass(dy_rows[n, i], y_rows[n, i], relu, dz, dbias[t])
         for first in range(0, HO, block):
             count = min(block, HO - first)
             _unfold(padded, first, count, WO, window, runs)
             part = patches[: count * WO]
             if dw.size:
                 rows = x[n, first : first + count].reshape(count * WO, O)
-                gemm(part, True, rows, False, dw[t], 1.0)
+                gemm(part, True, rows, False, dw[t], True)
             if dx.size:
                 out = dx[n, first : first + count].reshape(count * WO, O)
-                gemm(part, False, w, False, out, 0.0)
+                gemm(part, False, w, False, out, False)

@@ -18,7 +18,7 @@ from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.patches import finish, let_pass, pad, repeat, unpad
+from minae.kernels.cpu.patches import finish, let_pass, pad, padded_rows, repeat, unpad
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.cpu.winograd_tiles import columns_of_m, columns_of_v, from_m, from_v, to_m, to_v
 from minae.kernels.shapes import Pair
@@ -66,6 +66,7 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
     rows, out = np.empty((6, 4 * across + 2, C), x.dtype), np.empty((4 * across, O), x.dtype)
     v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
     half = np.empty((4, 6, S, O), x.dtype)
+    out_row, targets = out.reshape(4 * across * O)[: WO * O], y.reshape(N, HO, WO * O)
     bias, n = repeat(bias, WO), t * N // T
     while n < (t + 1) * N // T:
         images = min(batch, (t + 1) * N // T - n)
@@ -77,16 +78,16 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
             to_v(padded[top : top + 6], rows, across, v, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
-                gemm(v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], 0.0)
+                gemm(v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], False)
         columns_of_m(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
         for r in range(0, R, across):
             i, top = n + r // (down * across), 4 * (r // across % down)
             for k in range(min(4, HO - top)):
                 from_m(half, r, across, k, out)
-                source, target = out[:WO].reshape(WO * O), y[i, top + k].reshape(WO * O)
-                finish(source, bias, relu)
+                finish(out_row, bias, relu)
+                target = targets[i, top + k]
                 for j in range(WO * O):
-                    target[j] = source[j]
+                    target[j] = out_row[j]
         n += images
 
 
@@ -105,6 +106,8 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
     dz = np.zeros((4 * down, 4 * across, O), x.dtype)
     dz_rows = np.empty((6, 4 * across, O), x.dtype)
     v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
+    dy_lines, y_lines = dy.reshape(N, HO, WO * O), y.reshape(N, HO, WO * O)
+    dz_lines = padded_rows(dz)
     dkernels[t], dbias[t], n = 0, 0, t * N // T
     while n < (t + 1) * N // T:
         images = min(batch, (t + 1) * N // T - n)
@@ -114,15 +117,15 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
             if top == 0:
                 pad(x[i], padded, PH, PW)
                 for h in range(HO):
-                    row = dz[h, :WO].reshape(WO * O)
-                    let_pass(dy[i, h].reshape(WO * O), y[i, h].reshape(WO * O), relu, row, dbias[t])
+                    line = dz_lines[h, : WO * O]
+                    let_pass(dy_lines[i, h], y_lines[i, h], relu, line, dbias[t])
             to_v(padded[top : top + 6], rows, across, v, r)
             to_m(dz[top : top + 4], dz_rows, across, m, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
-                gemm(v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], 1.0)
+                gemm(v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], True)
                 if dx.size:
-                    gemm(m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], 0.0)
+                    gemm(m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], False)
         if dx.size:
             columns_of_v(v.reshape(6, 6 * S * C))
             for r in range(0, R, across):
@@ -146,7 +149,7 @@ def _transform_kernels(t, T, weight, turned, matrix, kernels):
     C = kernels.shape[1]
     for c in range(t * C // T, (t + 1) * C // T):
         taps = weight[c] if turned else weight[:, c]
-        gemm(matrix, False, taps, True, kernels[:, c], 0.0)
+        gemm(matrix, False, taps, True, kernels[:, c], False)
 
 
 @parallel
@@ -161,7 +164,7 @@ def _transform_kernels_back(t, T, dkernels, matrix, dweight):
                 matrix,
                 False,
                 dweight[:, c],
-                0.0 if share == 0 else 1.0,
+                share > 0,
             )
 
 
