@@ -4,6 +4,7 @@ Convolutions of stride 1 with 3 x 3 kernels go to `winograd` where that is faste
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -48,7 +49,7 @@ def _convolve(x, weight, turned: bool, bias, relu: bool, size: Pair, geometry: d
         return y.transpose(0, 3, 1, 2)
     if turned:
         weight = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
-    shape = window(weight.shape[2:], geometry)
+    shape = window(weight.shape[2:], **geometry)
     T = threads_for(prod(y.shape) * prod(weight.shape[1:]))
     for inputs, outputs in channel_groups(x.shape[1], len(weight), geometry["groups"]):
         part, target = channels(source, inputs), channels(y, outputs)
@@ -87,7 +88,7 @@ def conv2d_dx(
         geometry["padding"] = (span[0] - padding[0], span[1] - padding[1])
         return _convolve(dy, weight, True, bias, relu, input_size, geometry)
     bias = np.zeros(C, dy.dtype) if bias is None else plain(bias)
-    shape = window(weight.shape[2:], geometry)
+    shape = window(weight.shape[2:], **geometry)
     source = pixels(dy)
     dx = np.empty((len(dy), *input_size, C), dy.dtype)
     T = threads_for(prod(source.shape) * prod(weight.shape[1:]))
@@ -100,10 +101,12 @@ def conv2d_dx(
     return dx.transpose(0, 3, 1, 2)
 
 
-def window(kernel_size: Pair, geometry: dict) -> np.ndarray:
-    """Return what `patches` calls the window."""
-    names = ("stride", "padding", "dilation")
-    return np.array([*kernel_size, *(n for name in names for n in geometry[name])])
+@lru_cache(1024)  # every pass of every step asks, and asks the same
+def window(
+    kernel_size: Pair, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> np.ndarray:
+    """Return what `patches` calls the window; it knows of no groups."""
+    return np.array([*kernel_size, *stride, *padding, *dilation])
 
 
 def weight_matrix(weight: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ def _both(
     output = pixels(y) if relu else gradient
     dx = np.empty(source.shape if need_dx else (0, 0, 0, 0), x.dtype)
     dbias = np.empty(dy.shape[1], x.dtype)
-    shape = window(weight.shape[2:], geometry)
+    shape = window(weight.shape[2:], **geometry)
     kernel = patches.transposed_gradients if transposed else patches.gradients
     for inputs, outputs in channel_groups(C * groups, O, groups):
         of_x, of_dy = (outputs, inputs) if transposed else (inputs, outputs)

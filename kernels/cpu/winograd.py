@@ -158,14 +158,7 @@ def _transform_kernels_back(t, T, dkernels, matrix, dweight):
     C = dkernels.shape[2]
     for c in range(t * C // T, (t + 1) * C // T):
         for share in range(len(dkernels)):
-            gemm(
-                dkernels[share, :, c],
-                True,
-                matrix,
-                False,
-                dweight[:, c],
-                share > 0,
-            )
+            gemm(dkernels[share, :, c], True, matrix, False, dweight[:, c], share > 0)
 
 
 def convolve(
