@@ -18,6 +18,7 @@ from minae.kernels.cpu import (
     conv,
     conv_backward,
     dense,
+    dense_pair,
     elementary,
     gaussian,
     indexing,
@@ -54,6 +55,8 @@ def _covered(kernel, operands: int):
 matmul = _covered(dense.matmul, 2)
 linear = _covered(dense.linear, 3)
 linear_backward = _covered(dense.linear_backward, 4)
+linear_pair = _covered(dense_pair.linear_pair, 5)
+linear_pair_backward = _covered(dense_pair.linear_pair_backward, 6)
 conv2d = _covered(conv.conv2d, 3)
 conv2d_dx = _covered(conv.conv2d_dx, 2)
 conv2d_backward = _covered(conv_backward.conv2d_backward, 4)

@@ -47,6 +47,7 @@ def parallel(share):
 
     dispatcher = njit(parallel=True, no_cfunc_wrapper=True, **OPTIONS)(run)
     dispatcher._cache = _LinkingCache(share)
+    dispatcher.share = share  # for compiled code that calls one itself
     return dispatcher
 
 

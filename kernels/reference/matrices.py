@@ -61,6 +61,54 @@ def linear_backward(
     return dx, into(dweight, product), into(dbias, dz.sum(axis=0))
 
 
+def linear_pair(
+    x: np.ndarray,
+    weight1: np.ndarray,
+    bias1: np.ndarray | None,
+    weight2: np.ndarray,
+    bias2: np.ndarray | None,
+    activation1: str | None = None,
+    activation2: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Apply two linear layers, one after the other; return the output of each.
+
+    x (..., I), weight1 (H, I), bias1 (H,), weight2 (O, H), bias2 (O,) -> h (..., H), y (..., O).
+    Raises ValueError if shapes don't fit.
+    """
+    h = linear(x, weight1, bias1, activation1)
+    return h, linear(h, weight2, bias2, activation2)
+
+
+def linear_pair_backward(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight1: np.ndarray,
+    h: np.ndarray,
+    weight2: np.ndarray,
+    y: np.ndarray,
+    activation1: str | None = None,
+    activation2: str | None = None,
+    needs: tuple[bool, bool, bool] = (True, True, True),
+    dweight1: np.ndarray | None = None,
+    dbias1: np.ndarray | None = None,
+    dweight2: np.ndarray | None = None,
+    dbias2: np.ndarray | None = None,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray, np.ndarray | None, np.ndarray]:
+    """Send the gradient of `linear_pair` back: dx, dweight1, dbias1, dweight2, dbias2.
+
+    dy, y (..., O), h (..., H), x (..., I). `needs` says whether dx, dweight1 and dweight2 are
+    wanted, None takes the place of what is not. Gradients are written into where they are given.
+    """
+    need_dx, need_dweight1, need_dweight2 = needs
+    dh, dweight2, dbias2 = linear_backward(
+        dy, h, weight2, y, activation2, (True, need_dweight2), dweight2, dbias2
+    )
+    dx, dweight1, dbias1 = linear_backward(
+        dh, x, weight1, h, activation1, (need_dx, need_dweight1), dweight1, dbias1
+    )
+    return dx, dweight1, dbias1, dweight2, dbias2
+
+
 def contiguous(x: np.ndarray) -> np.ndarray:
     """Return x in the order of its dimensions: x itself, or a copy."""
     return np.ascontiguousarray(x).reshape(x.shape)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from minae import ops
 from minae.nn.layers import Conv2d, ConvTranspose2d, Linear
 from minae.nn.module import Module
 from minae.nn.stateless import ReLU
@@ -24,22 +25,35 @@ class Sequential(Module):
         """Return x passed through every module in turn.
 
         A layer whose kernel can also apply the activation that comes next is told to, which saves
-        two passes over memory.
+        two passes over memory; and two linear layers in a row are one operation.
         """
-        for module, activation in self._steps():
-            x = module(x) if activation is None else module.forward(x, activation)
+        for (first, activation1), *second in self._steps():
+            if second:
+                ((second, activation2),) = second
+                weights = first.weight, first.bias, second.weight, second.bias
+                x = ops.linear_pair(x, *weights, activation1, activation2)
+            else:
+                x = first(x) if activation1 is None else first.forward(x, activation1)
         return x
 
-    def _steps(self) -> list[tuple[Module, str | None]]:
+    def _steps(self) -> list[list[tuple[Module, str | None]]]:
+        """Return what runs at once: a layer or two, each with its activation."""
         steps = vars(self).get("_cached_steps")
         if steps is None:
-            steps = []
+            layers = []
             for module in self:
                 fused = FUSED.get(type(module))
-                if fused and steps and type(steps[-1][0]) in FUSING and steps[-1][1] is None:
-                    steps[-1] = steps[-1][0], fused
+                if fused and layers and type(layers[-1][0]) in FUSING and layers[-1][1] is None:
+                    layers[-1] = layers[-1][0], fused
                 else:
-                    steps.append((module, None))
+                    layers.append((module, None))
+            steps = []
+            for layer in layers:
+                alone = steps and len(steps[-1]) == 1
+                if alone and type(layer[0]) is type(steps[-1][0][0]) is Linear:
+                    steps[-1].append(layer)
+                else:
+                    steps.append([layer])
             vars(self)["_cached_steps"] = steps
         return steps
 

@@ -18,6 +18,8 @@ FUNCTIONS = (
     "channels_last",
     "linear",
     "linear_backward",
+    "linear_pair",
+    "linear_pair_backward",
     "conv2d",
     "conv2d_dx",
     "conv2d_backward",

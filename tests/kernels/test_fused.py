@@ -44,6 +44,36 @@ def test_linear(
         assert_same("linear_backward", dtype, dy, x, weight, y, activation, needs)
 
 
+@examples
+@given(
+    batch=st.sampled_from([(), (0,), (1,), (7,), (2, 3), (40,)]),
+    sizes=st.tuples(sizes, sizes, sizes),
+    activations=st.tuples(ACTIVATIONS, ACTIVATIONS),
+    with_bias=st.booleans(),
+    needs=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    layouts=st.tuples(LAYOUTS, LAYOUTS),
+    transposed=st.booleans(),
+    shares=shares,
+)
+def test_linear_pair(
+    dtype, batch, sizes, activations, with_bias, needs, layouts, transposed, shares
+):
+    inputs, hidden, outputs = sizes
+    x, dy = normal(0, *batch, inputs, dtype=dtype), normal(1, *batch, outputs, dtype=dtype)
+    if len(batch) == 1:
+        x, dy = (read_only(np.array(f(a))) for f, a in zip(layouts, (x, dy), strict=True))
+    weight1 = normal(2, hidden, inputs, dtype=dtype)
+    weight1 = np.asfortranarray(weight1) if transposed else weight1
+    weight2, bias1 = normal(3, outputs, hidden, dtype=dtype), normal(4, hidden, dtype=dtype)
+    weights = weight1, bias1 if with_bias else None, weight2, normal(5, outputs, dtype=dtype)
+    h, y = reference.linear_pair(x, *weights, *activations)
+    with cut_into(shares):
+        assert_same("linear_pair", dtype, x, *weights, *activations)
+        assert_same(
+            "linear_pair_backward", dtype, dy, x, weight1, h, weight2, y, *activations, needs
+        )
+
+
 @pytest.mark.parametrize("size", [(300, 200, 100), (70, 1000, 65), (65, 130, 600)])
 def test_products_larger_than_a_tile(dtype, size):
     rows, inputs, outputs = size

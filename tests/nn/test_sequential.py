@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minae import Tensor, nn
+from minae import Tensor, nn, optim
 
 
 class Shifted(nn.ReLU):
@@ -39,6 +39,47 @@ def test_the_kernel_does_apply_it():
     network = nn.Sequential(nn.Linear(5, 4), nn.ReLU())
     y = network(Tensor(np.ones((3, 5), np.float32)))
     assert type(y.grad_fn).__name__ == "Linear"
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 5), (400, 5)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_layers_two_at_a_time(count, shape, bias):
+    layers = [nn.Linear(5, 7, bias), nn.ReLU(), nn.Linear(7, 6, bias), nn.Linear(6, 200, bias)]
+    network = nn.Sequential(*layers, nn.ReLU(), nn.Linear(200, 4, bias))
+    network = nn.Sequential(*list(network)[: count + (1 if count < 4 else 2)])
+    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    results = []
+    for pairs in (True, False):
+        network.zero_grad()
+        x = y = Tensor(data, requires_grad=True)
+        for module in [network] if pairs else network:
+            y = module(y)
+        (y * y).sum().backward()
+        results.append([y.data, x.grad.data, *(p.grad.data for p in network.parameters())])
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("frozen", ["0.weight", "0.bias", "1.weight", "1.bias"])
+def test_a_pair_with_a_frozen_parameter(frozen):
+    network = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 4))
+    parameters = dict(network.named_parameters())
+    parameters[frozen].requires_grad_(False)
+    network(Tensor(np.ones((3, 5), np.float32))).sum().backward()
+    assert [name for name, p in parameters.items() if p.grad is None] == [frozen]
+
+
+def test_one_layer_twice():
+    layer = nn.Linear(4, 4)
+    network, optimizer = nn.Sequential(layer, layer), optim.SGD(layer.parameters(), lr=0.0)
+    x = Tensor(np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32))
+    gradients = []
+    for y in (lambda: network(x), lambda: layer(layer(x))):
+        optimizer.zero_grad()
+        y().sum().backward()
+        gradients.append(layer.weight.grad.data.copy())
+    np.testing.assert_allclose(*gradients, rtol=1e-5)
 
 
 def test_layers_put_in_or_taken_out_later():

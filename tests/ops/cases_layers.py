@@ -32,6 +32,16 @@ def affine(draw):
 
 
 @st.composite
+def affine_pairs(draw):
+    rng, batch = draw(generators), draw(st.lists(st.integers(0, 3), max_size=3))
+    inputs, hidden, outputs = draw(sizes), draw(sizes), draw(sizes)
+    bias1 = values(rng, hidden) if draw(st.booleans()) else None
+    first = values(rng, (hidden, inputs)), bias1
+    second = values(rng, (outputs, hidden)), values(rng, outputs)
+    return Inputs((values(rng, (*batch, inputs)), *first, *second))
+
+
+@st.composite
 def lookups(draw):
     rng, rows = draw(generators), draw(st.integers(1, 5))
     index = np.asarray(rng.integers(0, rows, draw(st.lists(st.integers(0, 4), max_size=3))))
@@ -137,6 +147,11 @@ CASES = {
     "matmul": Case(products(), ops.matmul, torch.matmul),
     "@": same(products(), operator.matmul),
     "linear": Case(affine(), ops.linear, F.linear),
+    "linear_pair": Case(
+        affine_pairs(),
+        ops.linear_pair,
+        lambda x, w1, b1, w2, b2: F.linear(F.linear(x, w1, b1), w2, b2),
+    ),
     "embedding": Case(lookups(), ops.embedding, F.embedding),
     "conv2d": Case(convolutions(), ops.conv2d, F.conv2d),
     "conv1d": Case(convolutions(dims=1), ops.conv1d, F.conv1d),
