@@ -61,6 +61,12 @@ def test_linear_layers_two_at_a_time(count, shape, bias):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
 
 
+def test_a_pair_is_one_operation():
+    network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    y = network(Tensor(np.ones((3, 5), np.float32)))
+    assert type(y.grad_fn).__name__ == "LinearPair"
+
+
 @pytest.mark.parametrize("frozen", ["0.weight", "0.bias", "1.weight", "1.bias"])
 def test_a_pair_with_a_frozen_parameter(frozen):
     network = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 4))
