@@ -52,10 +52,8 @@ def _pair_backward(
 
 
 def _small(x: np.ndarray, weight1: np.ndarray, weight2: np.ndarray) -> bool:
-    """Return whether x has plain rows, and neither layer is worth several threads."""
-    if x.ndim != 2 or not x.flags.carray:
-        return False
-    return threads_for(len(x) * max(weight1.size, weight2.size)) == 1
+    """Return whether x is rows, and neither layer is worth several threads."""
+    return x.ndim == 2 and threads_for(len(x) * max(weight1.size, weight2.size)) == 1
 
 
 def linear_pair(
@@ -83,7 +81,7 @@ def linear_pair(
     bias1 = np.zeros(len(weight1), x.dtype) if bias1 is None else plain(bias1)
     bias2 = np.zeros(len(weight2), x.dtype) if bias2 is None else plain(bias2)
     first, second = plain_matrix(weight1), plain_matrix(weight2)
-    _pair(1, x, *first, bias1, h, relu1, *second, bias2, y, relu2)
+    _pair(1, plain(x), *first, bias1, h, relu1, *second, bias2, y, relu2)
     return h, y
 
 
@@ -108,8 +106,7 @@ def linear_pair_backward(
     wanted, None takes the place of what is not. Gradients are written into where they are given.
     """
     need_dx, need_dweight1, need_dweight2 = needs
-    plain_arrays = dy.flags.carray and (y is None or y.flags.carray) and h.flags.carray
-    if not (plain_arrays and _small(x, weight1, weight2)):
+    if not _small(x, weight1, weight2):
         dh, dweight2, dbias2 = linear_backward(
             dy, h, weight2, y, activation2, (True, need_dweight2), dweight2, dbias2
         )
@@ -120,9 +117,10 @@ def linear_pair_backward(
     shapes.check_linear_backward(dy, h, weight2, y)
     shapes.check_linear_backward(h, x, weight1, None)
     relu1, relu2 = shapes.check_activation(activation1), shapes.check_activation(activation2)
+    dy, x, h = plain(dy), plain(x), plain(h)
     dh = np.empty(h.shape, h.dtype)
     dz1 = np.empty(h.shape, h.dtype) if relu1 else dh
-    y, dz2 = (y, np.empty(dy.shape, dy.dtype)) if relu2 else (dy, dy)
+    y, dz2 = (plain(y), np.empty(dy.shape, dy.dtype)) if relu2 else (dy, dy)
     none = (0, 0)
     if dweight1 is None:
         dweight1 = np.empty(weight1.shape if need_dweight1 else none, dy.dtype)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minae.kernels import reference
 from minae.kernels.cpu import winograd
 
 from .cases import (
@@ -64,6 +65,29 @@ def test_convolution_in_any_layout(
     with cut_into(shares), mock.patch.object(winograd, "LEAST_CHANNELS", least_channels):
         for name, arguments in calls:
             assert_same(name, dtype, *arguments, **case.options)
+
+
+@examples
+@given(
+    sizes=st.tuples(st.integers(1, 9), st.integers(3, 11), st.integers(3, 11)),
+    channels=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    activation=st.sampled_from([None, "relu"]),
+    needs=st.tuples(st.booleans(), st.booleans()),
+    shares=st.integers(1, 3),
+)
+def test_winograd(sizes, channels, padding, activation, needs, shares):
+    """Every image is cut into tiles: sizes around multiples of 4, batches that come out or not."""
+    (N, H, W), (C, O) = sizes, channels  # noqa: E741
+    options = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
+    x, weight = normal(0, N, C, H, W, dtype=np.float32), normal(1, O, C, 3, 3, dtype=np.float32)
+    y = reference.conv2d(x, weight, None, activation, **options)
+    dy, bias = normal(2, *y.shape, dtype=np.float32), normal(3, O, dtype=np.float32)
+    with cut_into(shares), mock.patch.object(winograd, "LEAST_CHANNELS", 1):
+        assert winograd.wins(C, O, x.dtype, (3, 3), **options)
+        assert_same("conv2d", np.float32, x, weight, bias, activation, **options)
+        assert_same("conv2d_backward", np.float32, dy, x, weight, y, activation, needs, **options)
+        assert_same("conv2d_dx", np.float32, dy, weight, (H, W), **options)
 
 
 @examples
