@@ -4,7 +4,7 @@ A **backend** is a module with these functions, and nothing else is asked of it:
 
     matmul(a, b)                            contiguous(x), channels_last(x)
     linear(x, weight, bias, activation)     linear_backward(dy, x, weight, y, activation, ...)
-    linear_pair(x, weight1, bias1, ...)     linear_pair_backward(dy, x, weight1, h, ...)
+    linear_stack(x, weights, biases, ...)   linear_stack_backward(dy, x, weights, outputs, ...)
     conv2d(x, weight, bias, ...)            conv2d_dx(dy, weight, input_size, bias, ...)
     conv2d_backward(dy, x, weight, y, ...)  conv_transpose2d_backward(dy, x, weight, y, ...)
     max_pool2d(x, ...) -> y, index          max_pool2d_dx(dy, index, input_size)

@@ -47,8 +47,8 @@ class Op:
       end holding the options. Every one of them is gradient-checked, so make them awkward.
 
     `self.kernels` is the backend (see `minae.kernels`) for the inputs' kind of array. A backward
-    may write the gradient of input i into `self.place_for(i)`, where that is not None, and return
-    it. Whatever subclasses Op is in `Op.registry`, under its module and name.
+    may write the gradient of input i into the array of `self.places_for(i)`, where that is not
+    None, and return it. Whatever subclasses Op is in `Op.registry`, under its module and name.
     """
 
     registry: dict[str, type["Op"]] = {}  # noqa: RUF012
@@ -89,7 +89,7 @@ class Op:
         op.needs_input_grad = tuple(needs) if record else (False,) * len(needs)
         op.array_type = type(arrays[0])
         output = Tensor(op.forward(*arrays, **options))
-        if record and output.is_floating_point():
+        if record and output.data.dtype.kind == "f":
             op.inputs = inputs
             op.versions = versions
             op.number = next(_numbers)
@@ -104,16 +104,18 @@ class Op:
             self._kernels = kernels.backend_for(self.array_type)
         return self._kernels
 
-    def place_for(self, i: int):
-        """Return the array that awaits the gradient of input i, or None: make a new one.
+    def places_for(self, *numbers: int) -> list:
+        """Return the arrays that await the gradients of these inputs; for None, make a new one.
 
         An optimiser keeps all gradients side by side. What is written to its place at once need
         not be copied there.
         """
-        x = self.inputs[i]
-        if x is None or x.grad is not None or x.grad_place is None:
-            return None
-        return x.grad_place.lend()
+        places = []
+        for i in numbers:
+            x = self.inputs[i]
+            known = x is not None and x.grad is None and x.grad_place is not None
+            places.append(x.grad_place.lend() if known else None)
+        return places
 
     def save(self, *values) -> None:
         """Keep what backward will need. It is let go of once backward has passed."""

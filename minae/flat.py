@@ -20,12 +20,10 @@ class GradientPlace:
         self.array = np.asarray(memoryview(part).cast("B").cast(part.dtype.char, shape))
         self.tensor = Tensor(self.array)
 
-    def _references(self) -> int:
-        return getrefcount(self.tensor) + getrefcount(self.array)
-
     def lend(self) -> np.ndarray | None:
         """Return an array to write the gradient into; None while the one before is still held."""
-        return self.array if self._references() == _UNHELD else None
+        references = getrefcount(self.tensor) + getrefcount(self.array)
+        return self.array if references == _UNHELD else None
 
     def take(self, dx) -> Tensor:
         """Return dx as a tensor, moved here unless it is here already or the place is taken."""
@@ -40,7 +38,8 @@ class GradientPlace:
         return type(None), ()  # a copied or pickled tensor belongs to no optimiser
 
 
-_UNHELD = GradientPlace(np.zeros(1), ())._references()
+_place = GradientPlace(np.zeros(1), ())
+_UNHELD = getrefcount(_place.tensor) + getrefcount(_place.array)
 
 
 class Flat:

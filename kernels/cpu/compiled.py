@@ -29,8 +29,32 @@ MONTH = 30 * 86_400  # seconds
 
 def compiled(function):
     """Compile a function that compiled code calls, for each kind of arguments it is called with."""
-    options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    dispatcher = njit(**options)(function)
+    return _compiled(function, no_cpython_wrapper=True)
+
+
+def compiled_if(accepts):
+    """Compile a function that Python calls, in its thread, for arguments that accepts(*arguments).
+
+    For others it returns False. Numba finds what it has compiled by the types of the arguments, in
+    less time than Python would need to look at them: `accepts` is asked about new types only. So
+    it must decide by what Numba calls a type: of arrays the dtype, dimensions and memory layout.
+    """
+
+    def decorate(function):
+        dispatcher = _compiled(function)
+        compile_for = dispatcher._compile_for_args
+
+        def refuse_or_compile(*args):
+            return compile_for(*args) if accepts(*args) else lambda *args: False
+
+        dispatcher._compile_for_args = refuse_or_compile
+        return dispatcher
+
+    return decorate
+
+
+def _compiled(function, **options):
+    dispatcher = njit(no_cfunc_wrapper=True, **OPTIONS, **options)(function)
     dispatcher._cache = DiskCache(function)
     return dispatcher
 

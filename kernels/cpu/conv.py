@@ -11,11 +11,13 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu import patches, winograd
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import pixels, plain
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
 
+@covered(operands=3)
 def conv2d(
     x: np.ndarray,
     weight: np.ndarray,
@@ -60,6 +62,7 @@ def _convolve(x, weight, turned: bool, bias, relu: bool, size: Pair, geometry: d
     return y.transpose(0, 3, 1, 2)
 
 
+@covered(operands=2)
 def conv2d_dx(
     dy: np.ndarray,
     weight: np.ndarray,

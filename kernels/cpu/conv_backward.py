@@ -8,11 +8,13 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.cpu import patches, winograd
 from minae.kernels.cpu.conv import channel_groups, channels, weight_matrix, window
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import pixels
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
 
+@covered(operands=4)
 def conv2d_backward(
     dy: np.ndarray,
     x: np.ndarray,
@@ -45,6 +47,7 @@ def conv2d_backward(
     return dx, dweight if needs[1] else None, dbias
 
 
+@covered(operands=4)
 def conv_transpose2d_backward(
     dy: np.ndarray,
     x: np.ndarray,

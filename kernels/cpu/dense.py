@@ -14,6 +14,7 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.cpu.blas import tiled
 from minae.kernels.cpu.compiled import compiled
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import plain, plain_matrix, plain_rows
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
@@ -80,6 +81,7 @@ def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbia
         tiled(dz, False, weight, transposed, dx)
 
 
+@covered(operands=2)
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Multiply matrices, batched and broadcast as in NumPy.
 
@@ -98,6 +100,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(a @ b)
 
 
+@covered(operands=3)
 def linear(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None, activation: str | None = None
 ) -> np.ndarray:
@@ -115,6 +118,7 @@ def linear(
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
+@covered(operands=4)
 def linear_backward(
     dy: np.ndarray,
     x: np.ndarray,

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
@@ -47,6 +48,7 @@ def pixels(x: np.ndarray) -> np.ndarray:
     return y
 
 
+@covered(operands=1)
 def channels_last(x: np.ndarray) -> np.ndarray:
     """Return images (N, C, H, W) as the convolutions read them: x itself, or a copy."""
     if x.ndim != 4 or x.transpose(0, 2, 3, 1).flags.carray:
@@ -54,6 +56,7 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     return pixels(x).transpose(0, 3, 1, 2)
 
 
+@covered(operands=1)
 def contiguous(x: np.ndarray) -> np.ndarray:
     """Return x in the order of its dimensions: x itself, or a copy."""
     if x.flags.c_contiguous:

@@ -8,6 +8,7 @@ summed on its own, and each share of the rows in float64. Gained: a factor of ab
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.elementary import exp, log1p01
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
@@ -82,6 +83,7 @@ def _run(kernel, x, target, scale) -> tuple[np.ndarray, np.ndarray]:
     return np.array(loss, x.dtype), dx if x.ndim == 2 else dx.reshape(x.shape)
 
 
+@covered(operands=2)
 def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Return scale times the sum of (x - target)², and its gradient by x.
 
@@ -91,6 +93,7 @@ def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarr
     return _run(_mse, x, _long_rows(target), scale)
 
 
+@covered(operands=2)
 def bce_with_logits(
     x: np.ndarray, target: np.ndarray, scale: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +105,7 @@ def bce_with_logits(
     return _run(_bce_with_logits, x, _long_rows(target), scale)
 
 
+@covered(operands=1)
 def cross_entropy(
     x: np.ndarray, target: np.ndarray, scale: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:

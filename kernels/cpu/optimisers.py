@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from minae.kernels.cpu.compiled import compiled
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
@@ -57,6 +58,7 @@ def _adam(
         x[i] = value - size * m / (np.sqrt(v) * root + eps)
 
 
+@covered(operands=3)
 def sgd(
     x: np.ndarray,
     dx: np.ndarray,
@@ -73,6 +75,7 @@ def sgd(
     _sgd(T, x, plain(dx), velocity, lr, momentum, weight_decay, nesterov)
 
 
+@covered(operands=4)
 def adam(
     x: np.ndarray,
     dx: np.ndarray,

@@ -9,6 +9,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.compiled import compiled
+from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import pixels
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
@@ -99,6 +100,7 @@ def _images(shape: tuple[int, int, int, int], dtype) -> np.ndarray:
     return np.empty((N, H, W, C), dtype)
 
 
+@covered(operands=1)
 def max_pool2d(
     x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -116,6 +118,7 @@ def max_pool2d(
     return y.transpose(0, 3, 1, 2), index.transpose(0, 3, 1, 2)
 
 
+@covered(operands=1)
 def max_pool2d_dx(dy: np.ndarray, index: np.ndarray, input_size: Pair) -> np.ndarray:
     """Send each dy to the pixel that was the maximum; windows that share a pixel add up.
 
@@ -130,6 +133,7 @@ def max_pool2d_dx(dy: np.ndarray, index: np.ndarray, input_size: Pair) -> np.nda
     return dx.transpose(0, 3, 1, 2)
 
 
+@covered(operands=1)
 def avg_pool2d(x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
     """Take the mean of every window; padding counts as zeros.
 
@@ -142,6 +146,7 @@ def avg_pool2d(x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair)
     return y.transpose(0, 3, 1, 2)
 
 
+@covered(operands=1)
 def avg_pool2d_dx(
     dy: np.ndarray, input_size: Pair, *, kernel_size: Pair, stride: Pair, padding: Pair
 ) -> np.ndarray:

@@ -26,8 +26,8 @@ from minae.kernels.reference.matrices import (
     index_add,
     linear,
     linear_backward,
-    linear_pair,
-    linear_pair_backward,
+    linear_stack,
+    linear_stack_backward,
     matmul,
 )
 from minae.kernels.reference.normalisation import batch_norm, batch_norm_backward
@@ -57,8 +57,8 @@ __all__ = [
     "index_add",
     "linear",
     "linear_backward",
-    "linear_pair",
-    "linear_pair_backward",
+    "linear_stack",
+    "linear_stack_backward",
     "matmul",
     "max_pool2d",
     "max_pool2d_dx",

@@ -61,52 +61,59 @@ def linear_backward(
     return dx, into(dweight, product), into(dbias, dz.sum(axis=0))
 
 
-def linear_pair(
-    x: np.ndarray,
-    weight1: np.ndarray,
-    bias1: np.ndarray | None,
-    weight2: np.ndarray,
-    bias2: np.ndarray | None,
-    activation1: str | None = None,
-    activation2: str | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Apply two linear layers, one after the other; return the output of each.
+def linear_stack(
+    x: np.ndarray, weights: tuple, biases: tuple, activations: tuple
+) -> list[np.ndarray]:
+    """Apply linear layers, one after the other; return the output of each.
 
-    x (..., I), weight1 (H, I), bias1 (H,), weight2 (O, H), bias2 (O,) -> h (..., H), y (..., O).
+    x (..., I), weights (H, I), (J, H), ..., biases (H,) or None, ... -> (..., H), (..., J), ...
     Raises ValueError if shapes don't fit.
     """
-    h = linear(x, weight1, bias1, activation1)
-    return h, linear(h, weight2, bias2, activation2)
+    return layer_by_layer(linear, x, weights, biases, activations)
 
 
-def linear_pair_backward(
+def layer_by_layer(linear, x, weights, biases, activations) -> list[np.ndarray]:
+    """Compute linear_stack by a backend's `linear`."""
+    outputs = []
+    for weight, bias, activation in zip(weights, biases, activations, strict=True):
+        x = linear(x, weight, bias, activation)
+        outputs.append(x)
+    return outputs
+
+
+def linear_stack_backward(
     dy: np.ndarray,
     x: np.ndarray,
-    weight1: np.ndarray,
-    h: np.ndarray,
-    weight2: np.ndarray,
-    y: np.ndarray,
-    activation1: str | None = None,
-    activation2: str | None = None,
-    needs: tuple[bool, bool, bool] = (True, True, True),
-    dweight1: np.ndarray | None = None,
-    dbias1: np.ndarray | None = None,
-    dweight2: np.ndarray | None = None,
-    dbias2: np.ndarray | None = None,
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray, np.ndarray | None, np.ndarray]:
-    """Send the gradient of `linear_pair` back: dx, dweight1, dbias1, dweight2, dbias2.
+    weights: tuple,
+    outputs: list,
+    activations: tuple,
+    needs: tuple[bool, ...],
+    dweights: list,
+    dbiases: list,
+) -> tuple[np.ndarray | None, list[np.ndarray | None], list[np.ndarray]]:
+    """Send the gradient of `linear_stack` back: dx, dweights, dbiases.
 
-    dy, y (..., O), h (..., H), x (..., I). `needs` says whether dx, dweight1 and dweight2 are
-    wanted, None takes the place of what is not. Gradients are written into where they are given.
+    The last of the outputs may be None where no activation made it. `needs` says of x and of each
+    weight whether its gradient is wanted; None takes the place of what is not. dweights, dbiases:
+    for each layer where to write its gradients, or None. Raises ValueError if shapes don't fit.
     """
-    need_dx, need_dweight1, need_dweight2 = needs
-    dh, dweight2, dbias2 = linear_backward(
-        dy, h, weight2, y, activation2, (True, need_dweight2), dweight2, dbias2
-    )
-    dx, dweight1, dbias1 = linear_backward(
-        dh, x, weight1, h, activation1, (need_dx, need_dweight1), dweight1, dbias1
-    )
-    return dx, dweight1, dbias1, dweight2, dbias2
+    layers = weights, outputs, activations, dweights, dbiases
+    return layer_by_layer_backward(linear_backward, dy, x, needs, *layers)
+
+
+def layer_by_layer_backward(
+    linear_backward, dy, x, needs, weights, outputs, activations, dweights, dbiases
+) -> tuple[np.ndarray | None, list[np.ndarray | None], list[np.ndarray]]:
+    """Compute linear_stack_backward by a backend's `linear_backward`."""
+    inputs, needs_dx = [x, *outputs[:-1]], [needs[0]] + [True] * (len(weights) - 1)
+    layers = [*zip(inputs, weights, outputs, activations, strict=True)]
+    places = [*zip(needs_dx, needs[1:], dweights, dbiases, strict=True)]
+    dweights, dbiases = [], []
+    for layer, (need_dx, need_dweight, *place) in zip(layers[::-1], places[::-1], strict=True):
+        dy, dweight, dbias = linear_backward(dy, *layer, (need_dx, need_dweight), *place)
+        dweights.insert(0, dweight)
+        dbiases.insert(0, dbias)
+    return dy, dweights, dbiases
 
 
 def contiguous(x: np.ndarray) -> np.ndarray:

@@ -30,11 +30,20 @@ class _PlainAutoencoder(Autoencoder):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return cross-entropy or squared error, summed over an image, averaged over the batch."""
         target = x if target is None else target
-        output = self.decoder(self.encode(x))
+        output = self._network()(x)
         if output.shape != target.shape:  # an image of a dense model is a row
             output = output.reshape(target.shape)
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
         return loss(output, target, reduction="batchmean")
+
+    def _network(self) -> nn.Sequential:
+        """Return encoder and decoder in a row, for what runs as one takes fewer operations."""
+        parts = self.encoder, self.decoder
+        known, network = vars(self).get("_in_a_row", (None, None))
+        if known != parts:
+            network = nn.Sequential(*parts)
+            vars(self)["_in_a_row"] = parts, network
+        return network
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss and the squared error per image."""

@@ -17,6 +17,8 @@ FUSED = {ReLU: "relu"}
 class Sequential(Module):
     """Modules one after another; their names are "0", "1", ..."""
 
+    _version = object()  # another after every change to any: one may run through others
+
     def __init__(self, *modules: Module):
         for i, module in enumerate(modules):
             setattr(self, str(i), module)
@@ -25,45 +27,52 @@ class Sequential(Module):
         """Return x passed through every module in turn.
 
         A layer whose kernel can also apply the activation that comes next is told to, which saves
-        two passes over memory; and two linear layers in a row are one operation.
+        two passes over memory; and linear layers in a row are one operation.
         """
-        for (first, activation1), *second in self._steps():
-            if second:
-                ((second, activation2),) = second
-                weights = first.weight, first.bias, second.weight, second.bias
-                x = ops.linear_pair(x, *weights, activation1, activation2)
+        for layers, activations in self._steps():
+            if len(layers) > 1:
+                weights, biases = [y.weight for y in layers], [y.bias for y in layers]
+                x = ops.linear_stack(x, weights, biases, activations)
+            elif activations[0] is None:
+                x = layers[0](x)
             else:
-                x = first(x) if activation1 is None else first.forward(x, activation1)
+                x = layers[0].forward(x, activations[0])
         return x
 
-    def _steps(self) -> list[list[tuple[Module, str | None]]]:
-        """Return what runs at once: a layer or two, each with its activation."""
-        steps = vars(self).get("_cached_steps")
-        if steps is None:
-            layers = []
-            for module in self:
-                fused = FUSED.get(type(module))
-                if fused and layers and type(layers[-1][0]) in FUSING and layers[-1][1] is None:
-                    layers[-1] = layers[-1][0], fused
-                else:
-                    layers.append((module, None))
+    def _steps(self) -> list[tuple[list[Module], tuple]]:
+        """Return what runs at once: a module, or several linear layers, and their activations."""
+        version, steps = vars(self).get("_prepared", (None, None))
+        if version is not Sequential._version:
             steps = []
-            for layer in layers:
-                alone = steps and len(steps[-1]) == 1
-                if alone and type(layer[0]) is type(steps[-1][0][0]) is Linear:
-                    steps[-1].append(layer)
+            for module in self._flat():
+                layers, activations = steps[-1] if steps else ([None], [None])
+                name = FUSED.get(type(module))
+                if name and type(layers[-1]) in FUSING and activations[-1] is None:
+                    activations[-1] = name
+                elif type(module) is type(layers[-1]) is Linear:
+                    layers.append(module)
+                    activations.append(None)
                 else:
-                    steps.append([layer])
-            vars(self)["_cached_steps"] = steps
+                    steps.append(([module], [None]))
+            steps = [(layers, tuple(activations)) for layers, activations in steps]
+            vars(self)["_prepared"] = Sequential._version, steps
         return steps
+
+    def _flat(self) -> Iterator[Module]:
+        """Yield the modules in the order in which they run, those of a Sequential in here too."""
+        for module in self:
+            if type(module) is Sequential:
+                yield from module._flat()
+            else:
+                yield module
 
     def __setattr__(self, name: str, value) -> None:
         super().__setattr__(name, value)
-        vars(self).pop("_cached_steps", None)
+        Sequential._version = object()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        vars(self).pop("_cached_steps", None)
+        Sequential._version = object()
 
     def __iter__(self) -> Iterator[Module]:
         return (module for _, module in self.named_children())

@@ -91,7 +91,7 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return one row per image."""
-        return ops.flatten(x, 1)
+        return x if x.ndim == 2 else ops.flatten(x, 1)
 
 
 class Unflatten(Module):

@@ -17,7 +17,7 @@ from minae.ops.conv import (
 )
 from minae.ops.gaussian import gaussian_kl, gaussian_nll, reparameterise
 from minae.ops.indexing import embedding, gather, getitem
-from minae.ops.linear import linear, linear_pair, matmul
+from minae.ops.linear import linear, linear_stack, matmul
 from minae.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -97,7 +97,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
-    "linear_pair",
+    "linear_stack",
     "log",
     "log_softmax",
     "logsumexp",

@@ -29,7 +29,7 @@ class Conv2d(Op):
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        needs, place = self.needs_input_grad[:2], self.place_for(1)
+        needs, (place,) = self.needs_input_grad[:2], self.places_for(1)
         return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
     @staticmethod
@@ -93,7 +93,7 @@ class ConvTranspose2d(Op):
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        needs, place = self.needs_input_grad[:2], self.place_for(1)
+        needs, (place,) = self.needs_input_grad[:2], self.places_for(1)
         return self.kernels.conv_transpose2d_backward(
             dy, x, weight, y, activation, needs, place, **window
         )

@@ -1,5 +1,8 @@
 """Matrix products."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from minae.autograd import Op, unbroadcast
 from minae.tensor import Tensor, method
 
@@ -75,8 +78,7 @@ class Linear(Op):
             y,
             activation,
             self.needs_input_grad[:2],
-            self.place_for(1),  # where dweight goes, if its place is known
-            self.place_for(2),
+            *self.places_for(1, 2),  # where dweight and dbias go, if that is known
         )
 
     @staticmethod
@@ -88,58 +90,58 @@ class Linear(Op):
         yield rng.normal(size=3), rng.normal(size=(2, 3)), None
 
 
-class LinearPair(Op):
-    """Two affine maps, each with what follows it: h = f(x W₁ᵀ + b₁), y = g(h W₂ᵀ + b₂).
+class LinearStack(Op):
+    """Affine maps in a row, each with what follows it: y = ... f₂(f₁(x W₁ᵀ + b₁) W₂ᵀ + b₂) ...
 
-    x (..., I), weight1 (H, I), bias1 (H,), weight2 (O, H), bias2 (O,)  ->  y (..., O)
+    x (..., I), weights (H, I), ..., (O, J), biases (H,), ..., (O,)  ->  y (..., O)
     """
 
-    def forward(self, x, weight1, bias1, weight2, bias2, activation1=None, activation2=None):
-        activations = activation1, activation2
-        h, y = self.kernels.linear_pair(x, weight1, bias1, weight2, bias2, *activations)
-        self.save(x, weight1, h, weight2, y if activation2 else None, activations)
+    def forward(self, x, *parameters, activations):
+        layers = len(activations)
+        weights, biases = parameters[:layers], parameters[layers:]
+        outputs = self.kernels.linear_stack(x, weights, biases, activations)
+        y = outputs[-1]
+        if activations[-1] is None:
+            outputs[-1] = None
+        self.save(x, weights, outputs, activations)
         return y
 
     def backward(self, dy):
-        x, weight1, h, weight2, y, activations = self.saved
-        need_dx, need_dweight1, _, need_dweight2, _ = self.needs_input_grad
-        needs = need_dx, need_dweight1, need_dweight2
-        places = [self.place_for(i) for i in (1, 2, 3, 4)]
-        return self.kernels.linear_pair_backward(
-            dy, x, weight1, h, weight2, y, *activations, needs, *places
+        layers = len(self.inputs) // 2  # x, and for each layer a weight and a bias
+        needs = self.needs_input_grad[: 1 + layers]
+        places = self.places_for(*range(1, 1 + 2 * layers))
+        dx, dweights, dbiases = self.kernels.linear_stack_backward(
+            dy, *self.saved, needs, places[:layers], places[layers:]
         )
+        return dx, *dweights, *dbiases
 
     @staticmethod
     def examples(rng):
-        options = {"activation1": "relu", "activation2": "relu"}
-        for x, (inputs, hidden, outputs), chosen in [
-            ((5, 3), (3, 4, 2), options),
-            ((2, 3, 3), (3, 2, 4), {"activation1": "relu"}),
+        for x, sizes, activations in [
+            ((5, 3), (3, 4, 2), ("relu", "relu")),
+            ((2, 3, 3), (3, 2, 4, 3), ("relu", None, None)),
+            ((4, 3), (3, 2), (None,)),
         ]:
-            first = rng.normal(size=(hidden, inputs)), rng.normal(size=hidden)
-            second = rng.normal(size=(outputs, hidden)), rng.normal(size=outputs)
-            yield rng.normal(size=x), *first, *second, chosen
-        yield rng.normal(size=(4, 3)), rng.normal(size=(2, 3)), None, rng.normal(size=(3, 2)), None
+            weights = [rng.normal(size=(o, i)) for i, o in pairwise(sizes)]
+            biases = [rng.normal(size=o) for o in sizes[1:]]
+            yield rng.normal(size=x), *weights, *biases, {"activations": activations}
+        yield rng.normal(size=(4, 3)), *weights, None, {"activations": (None,)}
 
 
-def linear_pair(
+def linear_stack(
     x: Tensor,
-    weight1: Tensor,
-    bias1: Tensor | None,
-    weight2: Tensor,
-    bias2: Tensor | None,
-    activation1: str | None = None,
-    activation2: str | None = None,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+    activations: Sequence[str | None],
 ) -> Tensor:
-    """Return linear(linear(x, weight1, bias1, activation1), weight2, bias2, activation2).
+    """Return what `linear` gives for each weight, bias and activation in turn, beginning with x.
 
     In one operation: a small layer takes less time than an operation's place in the graph.
 
     Raises:
         ValueError: the shapes do not go together; names them.
     """
-    options = {"activation1": activation1, "activation2": activation2}
-    return LinearPair.apply(x, weight1, bias1, weight2, bias2, **options)
+    return LinearStack.apply(x, *weights, *biases, activations=activations)
 
 
 def linear(

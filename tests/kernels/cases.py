@@ -18,8 +18,8 @@ FUNCTIONS = (
     "channels_last",
     "linear",
     "linear_backward",
-    "linear_pair",
-    "linear_pair_backward",
+    "linear_stack",
+    "linear_stack_backward",
     "conv2d",
     "conv2d_dx",
     "conv2d_backward",
@@ -104,9 +104,14 @@ def assert_close(actual, expected, dtype):
 
 
 def both(name, *arguments, **options):
-    """Return what cpu and reference compute, each as a tuple of arrays."""
-    results = [getattr(backend, name)(*arguments, **options) for backend in (cpu, reference)]
-    return [result if isinstance(result, tuple) else (result,) for result in results]
+    """Return what cpu and reference compute, each as a list of arrays."""
+    return [flat(getattr(backend, name)(*arguments, **options)) for backend in (cpu, reference)]
+
+
+def flat(result):
+    if isinstance(result, (tuple, list)):
+        return [array for part in result for array in flat(part)]
+    return [result]
 
 
 def assert_same(name, dtype, *arguments, **options):

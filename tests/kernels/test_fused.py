@@ -1,6 +1,7 @@
 """What takes one pass: layers with what follows, losses with gradients, optimiser steps."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,31 +48,65 @@ def test_linear(
 @examples
 @given(
     batch=st.sampled_from([(), (0,), (1,), (7,), (2, 3), (40,)]),
-    sizes=st.tuples(sizes, sizes, sizes),
-    activations=st.tuples(ACTIVATIONS, ACTIVATIONS),
+    sizes=st.lists(sizes, min_size=3, max_size=4),
+    activations=st.tuples(*[ACTIVATIONS] * 3),
     with_bias=st.booleans(),
-    needs=st.tuples(st.booleans(), st.booleans(), st.booleans()),
-    layouts=st.tuples(LAYOUTS, LAYOUTS),
+    needs=st.tuples(*[st.booleans()] * 4),
+    layout=st.one_of(st.none(), LAYOUTS),
     transposed=st.booleans(),
     shares=shares,
 )
-def test_linear_pair(
-    dtype, batch, sizes, activations, with_bias, needs, layouts, transposed, shares
+def test_linear_stack(
+    dtype, batch, sizes, activations, with_bias, needs, layout, transposed, shares
 ):
-    inputs, hidden, outputs = sizes
-    x, dy = normal(0, *batch, inputs, dtype=dtype), normal(1, *batch, outputs, dtype=dtype)
-    if len(batch) == 1:
-        x, dy = (read_only(np.array(f(a))) for f, a in zip(layouts, (x, dy), strict=True))
-    weight1 = normal(2, hidden, inputs, dtype=dtype)
-    weight1 = np.asfortranarray(weight1) if transposed else weight1
-    weight2, bias1 = normal(3, outputs, hidden, dtype=dtype), normal(4, hidden, dtype=dtype)
-    weights = weight1, bias1 if with_bias else None, weight2, normal(5, outputs, dtype=dtype)
-    h, y = reference.linear_pair(x, *weights, *activations)
+    layers = len(sizes) - 1
+    activations, needs = activations[:layers], needs[: 1 + layers]
+    x, dy = normal(0, *batch, sizes[0], dtype=dtype), normal(1, *batch, sizes[-1], dtype=dtype)
+    weights = [normal(2, o, i, dtype=dtype) for i, o in pairwise(sizes)]
+    biases = [normal(3, o, dtype=dtype) if with_bias else None for o in sizes[1:]]
+    outputs = reference.linear_stack(x, weights, biases, activations)
+    if activations[-1] is None:
+        outputs[-1] = None
+    if layout is None:  # all plain, as in training
+        x, dy, *weights = (np.array(a) for a in (x, dy, *weights))
+        biases = [bias if bias is None else np.array(bias) for bias in biases]
+        outputs = [y if y is None else np.array(y) for y in outputs]
+    elif len(batch) == 1:
+        x, dy = (read_only(np.array(layout(a))) for a in (x, dy))
+    if transposed:
+        weights[0] = np.asfortranarray(weights[0])
+    weights, biases, nowhere = tuple(weights), tuple(biases), [None] * layers
     with cut_into(shares):
-        assert_same("linear_pair", dtype, x, *weights, *activations)
-        assert_same(
-            "linear_pair_backward", dtype, dy, x, weight1, h, weight2, y, *activations, needs
-        )
+        assert_same("linear_stack", dtype, x, weights, biases, activations)
+        arguments = dy, x, weights, outputs, activations, needs, nowhere, nowhere
+        assert_same("linear_stack_backward", dtype, *arguments)
+
+
+@pytest.mark.parametrize("bad", ["x", "weight", "bias", "dy", "output", "one dimension"])
+def test_a_stack_that_does_not_fit(kernels, bad):
+    """The compiled shape checks refuse what the sentences of `shapes` name."""
+    x, dy, hidden = np.ones((5, 3)), np.ones((5, 2)), np.ones((5, 4))
+    weights, biases = [np.ones((4, 3)), np.ones((2, 4))], [np.ones(4), np.ones(2)]
+    activations, needs, nowhere = (None, None), (True,) * 3, [None] * 2
+    if bad == "x":
+        x = np.ones((5, 2))
+    elif bad == "weight":
+        weights[1] = np.ones((2, 3))
+    elif bad == "one dimension":
+        weights[1] = np.ones(4)
+    elif bad == "bias":
+        biases[0] = np.ones(5)
+    elif bad == "dy":
+        dy = np.ones((4, 2))
+    else:
+        hidden = np.ones((5, 5))
+    if bad not in ("dy", "output"):
+        with pytest.raises(ValueError, match="linear: "):
+            kernels.linear_stack(x, tuple(weights), tuple(biases), activations)
+    if bad not in ("bias", "one dimension"):
+        arguments = [hidden, None], activations, needs, nowhere, nowhere
+        with pytest.raises(ValueError, match="linear_backward: "):
+            kernels.linear_stack_backward(dy, x, tuple(weights), *arguments)
 
 
 @pytest.mark.parametrize("size", [(300, 200, 100), (70, 1000, 65), (65, 130, 600)])

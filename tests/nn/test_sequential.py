@@ -1,9 +1,11 @@
-"""Sequential hands an activation to the layer before it: the results stay what they were."""
+"""Sequential runs at once what it can: the results stay what they were."""
+
+import pickle
 
 import numpy as np
 import pytest
 
-from minae import Tensor, nn, optim
+from minae import Tensor, nn, ops, optim
 
 
 class Shifted(nn.ReLU):
@@ -44,16 +46,16 @@ def test_the_kernel_does_apply_it():
 @pytest.mark.parametrize("count", [2, 3, 4])
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 5), (400, 5)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_linear_layers_two_at_a_time(count, shape, bias):
+def test_linear_layers_at_once_or_one_by_one(count, shape, bias):
     layers = [nn.Linear(5, 7, bias), nn.ReLU(), nn.Linear(7, 6, bias), nn.Linear(6, 200, bias)]
     network = nn.Sequential(*layers, nn.ReLU(), nn.Linear(200, 4, bias))
     network = nn.Sequential(*list(network)[: count + (1 if count < 4 else 2)])
     data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     results = []
-    for pairs in (True, False):
+    for at_once in (True, False):
         network.zero_grad()
         x = y = Tensor(data, requires_grad=True)
-        for module in [network] if pairs else network:
+        for module in [network] if at_once else network:
             y = module(y)
         (y * y).sum().backward()
         results.append([y.data, x.grad.data, *(p.grad.data for p in network.parameters())])
@@ -61,14 +63,18 @@ def test_linear_layers_two_at_a_time(count, shape, bias):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
 
 
-def test_a_pair_is_one_operation():
-    network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
-    y = network(Tensor(np.ones((3, 5), np.float32)))
-    assert type(y.grad_fn).__name__ == "LinearPair"
+def test_linear_layers_in_a_row_are_one_operation():
+    encoder = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    network = nn.Sequential(encoder, nn.Sequential(nn.ReLU(), nn.Linear(3, 5)))
+    x = Tensor(np.ones((3, 5), np.float32))
+    y = network(x)
+    assert type(y.grad_fn).__name__ == "LinearStack"
+    assert y.grad_fn.inputs[0] is x
+    np.testing.assert_allclose(y.data, network[1](encoder(x)).data, rtol=1e-5)
 
 
 @pytest.mark.parametrize("frozen", ["0.weight", "0.bias", "1.weight", "1.bias"])
-def test_a_pair_with_a_frozen_parameter(frozen):
+def test_a_stack_with_a_frozen_parameter(frozen):
     network = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 4))
     parameters = dict(network.named_parameters())
     parameters[frozen].requires_grad_(False)
@@ -97,3 +103,22 @@ def test_layers_put_in_or_taken_out_later():
     np.testing.assert_array_equal(network(x).data, np.full((3, 5), -0.5))
     delattr(network, "1")
     np.testing.assert_array_equal(network(x).data, x.data)
+
+
+def test_layers_put_into_a_sequential_inside():
+    inner = nn.Sequential(nn.Linear(5, 5))
+    network = nn.Sequential(inner, nn.Linear(5, 2))
+    x = Tensor(np.ones((3, 5), np.float32))
+    network(x)
+    setattr(inner, "1", nn.Tanh())
+    expected = network[1](ops.tanh(inner[0](x)))
+    np.testing.assert_allclose(network(x).data, expected.data, rtol=1e-6)
+
+
+def test_a_pickled_copy_prepares_itself_anew():
+    network = nn.Sequential(nn.Linear(5, 5), nn.ReLU())
+    x = Tensor(-np.ones((3, 5), np.float32))
+    network(x)
+    setattr(network, "1", nn.LeakyReLU(0.5))
+    copy = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(copy(x).data, network(x).data)

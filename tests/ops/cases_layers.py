@@ -32,13 +32,12 @@ def affine(draw):
 
 
 @st.composite
-def affine_pairs(draw):
+def affine_stacks(draw):
     rng, batch = draw(generators), draw(st.lists(st.integers(0, 3), max_size=3))
     inputs, hidden, outputs = draw(sizes), draw(sizes), draw(sizes)
-    bias1 = values(rng, hidden) if draw(st.booleans()) else None
-    first = values(rng, (hidden, inputs)), bias1
-    second = values(rng, (outputs, hidden)), values(rng, outputs)
-    return Inputs((values(rng, (*batch, inputs)), *first, *second))
+    weights = values(rng, (hidden, inputs)), values(rng, (outputs, hidden))
+    bias = values(rng, hidden) if draw(st.booleans()) else None
+    return Inputs((values(rng, (*batch, inputs)), *weights, bias, values(rng, outputs)))
 
 
 @st.composite
@@ -147,10 +146,10 @@ CASES = {
     "matmul": Case(products(), ops.matmul, torch.matmul),
     "@": same(products(), operator.matmul),
     "linear": Case(affine(), ops.linear, F.linear),
-    "linear_pair": Case(
-        affine_pairs(),
-        ops.linear_pair,
-        lambda x, w1, b1, w2, b2: F.linear(F.linear(x, w1, b1), w2, b2),
+    "linear_stack": Case(
+        affine_stacks(),
+        lambda x, w1, w2, b1, b2: ops.linear_stack(x, (w1, w2), (b1, b2), (None, None)),
+        lambda x, w1, w2, b1, b2: F.linear(F.linear(x, w1, b1), w2, b2),
     ),
     "embedding": Case(lookups(), ops.embedding, F.embedding),
     "conv2d": Case(convolutions(), ops.conv2d, F.conv2d),
