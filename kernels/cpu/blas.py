@@ -57,11 +57,12 @@ def tiled(a, transpose_a, b, transpose_b, c):
     """c = op(a) op(b), in tiles so small that BLAS multiplies them where they lie.
 
     OpenBLAS copies large matrices into an order of its own first, and does not below 10⁶
-    multiplications: such tiles are about a sixth faster.
+    multiplications: such tiles are about a sixth faster. Tiles of few columns that are transposed
+    are not: turning them round is then most of the work.
     """
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]
-    if m * n * k <= 1_000_000:
+    if m * n * k <= 1_000_000 or (transpose_b and k < 128):
         gemm(a, transpose_a, b, transpose_b, c, False)
         return
     rows, columns, depth = 32, 64, 392

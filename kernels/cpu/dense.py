@@ -21,13 +21,14 @@ from minae.kernels.cpu.threads import threads_for
 
 
 @compiled
-def part(t, T, rows, columns):
+def part(t, T, rows, columns, depth):
     """Return share t of a matrix as (row, row, column, column).
 
     Wide matrices are cut by columns: then a thread reads only its part of the second factor, which
-    is the weight, the larger of the two.
+    is the weight, the larger of the two. Not so where the result is larger than the weight: there
+    the rows that a thread has written wait in its own cache for what comes next.
     """
-    if columns > 2 * rows:
+    if columns > 2 * rows and depth >= rows:
         return 0, rows, t * columns // T, (t + 1) * columns // T
     return t * rows // T, (t + 1) * rows // T, 0, columns
 
@@ -35,7 +36,7 @@ def part(t, T, rows, columns):
 @parallel
 def _matmul(t, T, a, transpose_a, b, transpose_b, y):
     """y = op(a) op(b)."""
-    i, k, j, l = part(t, T, *y.shape)  # noqa: E741
+    i, k, j, l = part(t, T, *y.shape, a.size // len(y))  # noqa: E741
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
     tiled(aa, transpose_a, bb, transpose_b, y[i:k, j:l])
@@ -44,7 +45,7 @@ def _matmul(t, T, a, transpose_a, b, transpose_b, y):
 @parallel
 def _linear(t, T, x, weight, transposed, bias, y, relu):
     """y = x weightᵀ + bias, or the larger of that and 0; `transposed`: weight holds (I, O)."""
-    i, k, j, l = part(t, T, *y.shape)  # noqa: E741
+    i, k, j, l = part(t, T, *y.shape, x.shape[1])  # noqa: E741
     columns = weight[:, j:l] if transposed else weight[j:l]
     tiled(x[i:k], False, columns, not transposed, y[i:k, j:l])
     zero, bias = y.dtype.type(0), bias[j:l]
