@@ -8,6 +8,6 @@
     kernels      the kernels one by one, against NumPy
 
 Two libraries in one process fight over the cores. And a machine's speed drifts by more than the
-libraries differ. So every contender has a process, they take turns of half a second, and what
-counts is the ratio of two turns next to each other.
+libraries differ. So every contender has a process, they take turns of half a second, each in turn
+first, and what counts is the ratio of two turns of one round.
 """

@@ -101,9 +101,12 @@ def measure(
         workers, remarks = _agreeing(workers, name)
         for worker in workers:
             worker.ask(f"time {WARM_UP}")
-        turns = [[w.ask(f"time {seconds}") for w in workers] for _ in range(rounds)]
+        times = {worker.contender: [] for worker in workers}
+        for i in range(rounds):  # each in turn begins: none always follows the same other
+            first = i % len(workers)
+            for worker in workers[first:] + workers[:first]:
+                times[worker.contender].append(worker.ask(f"time {seconds}"))
         memory = {w.contender: w.ask("memory 0") for w in workers}
-    times = dict(zip([w.contender for w in workers], zip(*turns, strict=True), strict=True))
     return _figures(times, memory, workload(name).flops(), sgemm_gflops), remarks
 
 
