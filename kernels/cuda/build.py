@@ -1,0 +1,108 @@
+"""Compiles kernels ahead of time, for any GPU, also where there is none.
+
+A kernel is a Python function in the words of `minae.kernels.simulator`. To compile it, the names
+that it uses are bound anew: `cuda` and `float32` to Numba's, intrinsics to what LLVM emits for them,
+other functions to device functions, inlined. Numba makes PTX of it, and NVIDIA's assembler a cubin.
+"""
+
+import re
+from dataclasses import dataclass
+from types import CellType, FunctionType, SimpleNamespace
+
+from minae.kernels import simulator
+from minae.kernels.cuda.intrinsics import Intrinsic
+from minae.kernels.cuda.ladder import Capability, Rung
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A kernel's machine code for one kind of GPU."""
+
+    cubin: bytes
+    registers: int  # of a thread
+    spills: int  # bytes that did not fit into registers
+
+
+class _Binding:
+    """The same functions, with the compiler's objects in place of the simulator's."""
+
+    def __init__(self):
+        from numba import cuda
+        from numba.cuda import types
+
+        self.jit = cuda.jit
+        self.done = {}
+        self.replacements = {
+            id(simulator.cuda): cuda,
+            id(simulator.float32): types.float32,
+            id(simulator.int32): types.int32,
+        }
+
+    def value(self, value):
+        """Return what stands for a global or closed-over value."""
+        if id(value) in self.replacements:
+            return self.replacements[id(value)]
+        if isinstance(value, Intrinsic):
+            return value.compiled
+        if isinstance(value, FunctionType) and value.__module__.startswith("minae.kernels.cuda"):
+            if value not in self.done:
+                self.done[value] = self.jit(device=True, forceinline=True)(self.function(value))
+            return self.done[value]
+        return value
+
+    def function(self, function: FunctionType) -> FunctionType:
+        """Return a copy of the function whose names mean the compiler's objects."""
+        names = function.__code__.co_names
+        scope = {n: self.value(v) for n, v in function.__globals__.items() if n in names}
+        scope |= {"__name__": function.__module__, "__builtins__": __builtins__}
+        cells = tuple(CellType(self.value(c.cell_contents)) for c in function.__closure__ or ())
+        return FunctionType(function.__code__, scope, function.__name__, None, cells)
+
+
+def ptx(rung: Rung, capability: Capability) -> str:
+    """Compile a kernel to PTX, the assembly language of all NVIDIA GPUs."""
+    import numba.cuda.dispatcher
+    from numba import cuda
+
+    # Device functions ask for the GPU that they are compiled for; there may be none.
+    device = SimpleNamespace(compute_capability=capability)
+    numba.cuda.dispatcher.get_current_device = lambda: device
+    kernel, types = _Binding().function(rung.kernel), tuple(map(_type, rung.parameters))
+    text, _ = cuda.compile_ptx(kernel, types, cc=capability, launch_bounds=rung.threads)
+    return text
+
+
+def cubin(text: str, capability: Capability) -> Compiled:
+    """Have NVIDIA's assembler make machine code of PTX. Raises ValueError, with what it says."""
+    from cuda.bindings import nvjitlink
+
+    options = [f"-arch=sm_{capability[0]}{capability[1]}", "-Xptxas=-v", "-verbose"]
+    linker, data = nvjitlink.create(len(options), options), text.encode()
+    try:
+        nvjitlink.add_data(linker, nvjitlink.InputType.PTX, data, len(data), "kernel.ptx")
+        nvjitlink.complete(linker)
+        code = bytearray(nvjitlink.get_linked_cubin_size(linker))
+        nvjitlink.get_linked_cubin(linker, code)
+        log = bytearray(nvjitlink.get_info_log_size(linker))
+        nvjitlink.get_info_log(linker, log)
+    except nvjitlink.nvJitLinkError as error:
+        log = bytearray(nvjitlink.get_error_log_size(linker))
+        nvjitlink.get_error_log(linker, log)
+        raise ValueError(f"the kernel does not assemble: {log.decode()}") from error
+    finally:
+        nvjitlink.destroy(linker)
+    said = log.decode()
+    registers = int(re.search(r"Used (\d+) registers", said)[1])
+    spills = sum(map(int, re.findall(r"(\d+) bytes spill", said)))
+    return Compiled(bytes(code), registers, spills)
+
+
+def _type(name: str):
+    from numba.cuda import types
+
+    if name.endswith("*"):
+        return types.CPointer(getattr(types, name[:-1]))
+    if name.endswith("]"):
+        kind, dimensions = name[:-1].split("[")
+        return types.Array(getattr(types, kind), dimensions.count(":"), "C")
+    return getattr(types, name)

@@ -1,0 +1,22 @@
+"""Runs a CUDA kernel's own Python source on the CPU, and finds what is wrong with it.
+
+    from minae.kernels.simulator import cuda, float32, launch
+
+    def double(x):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            x[i] = float32(2) * x[i]
+
+    launch(double, 4, 32, array)
+
+It finds races, places out of bounds, misaligned or never written, and barriers that not all
+threads reach, and counts what is moved. It says nothing about time. `memory` says how races are
+found, `machine` how threads take turns, `traffic` what is counted.
+"""
+
+from minae.kernels.simulator.language import cuda, float32, int32
+from minae.kernels.simulator.machine import launch
+from minae.kernels.simulator.memory import SimulationError
+from minae.kernels.simulator.traffic import Traffic
+
+__all__ = ["SimulationError", "Traffic", "cuda", "float32", "int32", "launch"]

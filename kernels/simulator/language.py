@@ -1,0 +1,101 @@
+"""What kernels are written in: the names of Numba's CUDA, for threads of the simulator.
+
+A kernel imports them from here. To compile it, `kernels.cuda.build` puts Numba's own in their
+place.
+"""
+
+from sys import _getframe
+
+import numpy as np
+from greenlet import getcurrent
+
+from minae.kernels.simulator.memory import POISON
+
+float32 = np.float32
+
+
+def int32(x) -> int:
+    """Return x as a whole number; none here is so large that 32 bits would not hold it."""
+    return int(x)
+
+
+class _Shared:
+    def array(self, shape, dtype, alignment=None):
+        """Return the array that this line of the kernel shares between the threads of a block."""
+        block = getcurrent().block
+        return block.launch.shared_array(block, _getframe(1), shape, dtype)
+
+
+class _Local:
+    def array(self, shape, dtype, alignment=None):
+        """Return an array of this thread's own; the compiler keeps it in registers if it can."""
+        return np.full(shape, POISON[np.dtype(dtype).kind], dtype)
+
+
+class _Atomic:
+    def add(self, array, index, value):
+        """array[index] += value, as one step; return what was there."""
+        return array.add(index, value)
+
+
+class Cuda:
+    """Stands for `numba.cuda` inside a kernel."""
+
+    warpsize = 32
+    shared, local, atomic = _Shared(), _Local(), _Atomic()
+
+    @property
+    def threadIdx(self):  # noqa: N802 - CUDA's name
+        """Position in the block."""
+        return getcurrent().position
+
+    @property
+    def blockIdx(self):  # noqa: N802 - CUDA's name
+        """Position of the block in the grid."""
+        return getcurrent().block.position
+
+    @property
+    def blockDim(self):  # noqa: N802 - CUDA's name
+        """Threads of a block."""
+        return getcurrent().block.size
+
+    @property
+    def gridDim(self):  # noqa: N802 - CUDA's name
+        """Blocks of the grid."""
+        return getcurrent().block.launch.grid
+
+    @property
+    def laneid(self) -> int:
+        """Number within the warp."""
+        return getcurrent().lane
+
+    def grid(self, dimensions: int):
+        """Return the position in the whole grid: a number, or a tuple of 2 or 3."""
+        thread = getcurrent()
+        triples = zip(thread.block.position, thread.block.size, thread.position, strict=True)
+        position = tuple(block * size + i for block, size, i in triples)
+        return position[0] if dimensions == 1 else position[:dimensions]
+
+    def syncthreads(self) -> None:
+        """Wait until all threads of the block are here; what they wrote can be read then."""
+        getcurrent().wait("block")
+
+    def syncwarp(self, mask: int = 0xFFFFFFFF) -> None:
+        """Wait until all threads of the warp are here."""
+        getcurrent().wait("warp")
+
+    def shfl_sync(self, mask, value, lane):
+        """Return the value of another lane of the warp."""
+        return getcurrent().warp.exchange(value)[lane % 32]
+
+    def shfl_down_sync(self, mask, value, delta):
+        """Return the value of the lane so many further on; of this one, at the warp's end."""
+        offers = getcurrent().warp.exchange(value)
+        return offers.get(getcurrent().lane + delta, value)
+
+    def shfl_xor_sync(self, mask, value, bits):
+        """Return the value of the lane whose number differs in these bits."""
+        return getcurrent().warp.exchange(value)[getcurrent().lane ^ bits]
+
+
+cuda = Cuda()
