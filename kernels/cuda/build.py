@@ -1,8 +1,9 @@
 """Compiles kernels ahead of time, for any GPU, also where there is none.
 
 A kernel is a Python function in the words of `minae.kernels.simulator`. To compile it, the names
-that it uses are bound anew: `cuda` and `float32` to Numba's, intrinsics to what LLVM emits for them,
-other functions to device functions, inlined. Numba makes PTX of it, and NVIDIA's assembler a cubin.
+that it uses are bound anew: `cuda` and `float32` to Numba's, intrinsics to what LLVM emits for
+them, other functions to device functions, inlined. Numba makes PTX of it, and NVIDIA's assembler a
+cubin.
 """
 
 import re
@@ -36,6 +37,7 @@ class _Binding:
             id(simulator.cuda): cuda,
             id(simulator.float32): types.float32,
             id(simulator.int32): types.int32,
+            id(simulator.uint32): types.uint32,
         }
 
     def value(self, value):
@@ -68,7 +70,8 @@ def ptx(rung: Rung, capability: Capability) -> str:
     device = SimpleNamespace(compute_capability=capability)
     numba.cuda.dispatcher.get_current_device = lambda: device
     kernel, types = _Binding().function(rung.kernel), tuple(map(_type, rung.parameters))
-    text, _ = cuda.compile_ptx(kernel, types, cc=capability, launch_bounds=rung.threads)
+    bounds = rung.threads, rung.blocks
+    text, _ = cuda.compile_ptx(kernel, types, cc=capability, launch_bounds=bounds)
     return text
 
 

@@ -102,6 +102,20 @@ def _(types, array, i, x):
 
 
 @Intrinsic
+def divide(i, j):
+    """Return i // j of numbers that are not negative. A plain // is of 64 bits, and minds signs."""
+    return int(i) // int(j)
+
+
+@divide.lowered_by
+def _(types, i, j):
+    def emit(context, builder, signature, arguments):
+        return builder.udiv(*arguments)
+
+    return types.int32(types.int32, types.int32), emit
+
+
+@Intrinsic
 def load4(array, i):
     """Return four neighbours, 16 bytes at once (LDG.128, LDS.128). i is a multiple of 4."""
     return array.load(i, 4)

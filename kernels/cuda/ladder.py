@@ -18,6 +18,7 @@ class Rung:
     grid: Callable[..., tuple[int, ...]]  # blocks, from the sizes of the problem
     shared_bytes: int = 0  # beyond what the kernel's own arrays of fixed size take
     since: Capability = (7, 5)  # the first GPUs that have its instructions
+    blocks: int = 1  # that shall fit on one multiprocessor: bounds the registers of a thread
 
     @property
     def threads(self) -> int:

@@ -1,0 +1,100 @@
+"""Kernels compile for GPUs that are not there: into registers, and mostly into products."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cuda.bindings.nvjitlink", reason="kernels compile with minae[cuda-compile]")
+
+from minae.kernels.cuda import build, gemm, matmul
+
+CAPABILITIES = [(7, 5), (8, 0), (9, 0)]
+ALONG_K = {"nn": (True, False), "tn": (False, False), "nt": (True, True)}
+KINDS = {"simple": gemm.simple, "tensor": gemm.tensor}
+
+
+def compiled(rung, capability):
+    if capability < rung.since:
+        pytest.skip(f"needs sm_{rung.since[0]}{rung.since[1]}")
+    return build.cubin(build.ptx(rung, capability), capability)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
+@pytest.mark.parametrize("name", matmul.RUNGS)
+def test_the_ladder_compiles(name, capability):
+    code = compiled(matmul.RUNGS[name], capability)
+    assert code.spills == 0
+    assert code.registers <= 128
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (9, 0)], ids=str)
+@pytest.mark.parametrize("order", ALONG_K)
+@pytest.mark.parametrize("kind", KINDS)
+def test_products_stay_in_registers(kind, order, capability):
+    code = compiled(KINDS[kind](128, 128, *ALONG_K[order], 4), capability)
+    assert code.spills == 0
+    if (kind, order) != ("simple", "nt"):  # which turns b, and has one block a multiprocessor
+        assert code.registers <= 128
+
+
+@pytest.mark.parametrize("tile", [(128, 64), (64, 64)], ids=str)
+@pytest.mark.parametrize("order", ALONG_K)
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_tiles_stay_in_registers(kind, order, tile):
+    assert compiled(KINDS[kind](*tile, *ALONG_K[order], 4), (9, 0)).spills == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_at_odd_places_stay_in_registers(kind):
+    assert compiled(KINDS[kind](128, 128, True, False, 1), (9, 0)).spills == 0
+
+
+def hot_loop(cubin, path):
+    """Count the instructions of the loop with the most products."""
+    (path / "kernel.cubin").write_bytes(cubin)
+    tool = next(Path(sys.prefix).rglob("nvdisasm"), "nvdisasm")
+    command = [tool, "-c", path / "kernel.cubin"]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    labels, lines = {}, []
+    for line in listing.splitlines():
+        if label := re.match(r"(\.L_\S+):", line.strip()):
+            labels[label[1]] = len(lines)
+        elif code := re.match(r"\s*/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?(.*?);", line):
+            lines.append(code[1])
+    loops = []
+    for end, line in enumerate(lines):
+        target = re.search(r"BRA.*`\((\.L_\S+)\)", line)
+        if target and labels[target[1]] <= end:
+            loops.append(Counter(text.split()[0] for text in lines[labels[target[1]] : end]))
+    return max(loops, key=lambda loop: loop["FFMA"] + loop["HMMA.1688.F32.TF32"])
+
+
+@pytest.mark.parametrize(
+    ("rung", "products", "reads"),
+    [
+        (matmul.RUNGS["double_buffered"], 512, 32),
+        (gemm.simple(128, 128, True, False, 4), 1024, 64),
+        (gemm.simple(128, 128, False, False, 4), 1024, 64),
+    ],
+    ids=["double_buffered", "nn", "tn"],
+)
+def test_nine_instructions_of_ten_multiply(rung, products, reads, tmp_path):
+    loop = hot_loop(compiled(rung, (9, 0)).cubin, tmp_path)
+    assert loop["FFMA"] == products
+    assert loop["LDS.128"] == reads
+    assert loop["FFMA"] >= 0.86 * loop.total()
+
+
+def test_tensor_cores_multiply(tmp_path):
+    loop = hot_loop(compiled(gemm.tensor(128, 128, True, False, 4), (9, 0)).cubin, tmp_path)
+    assert loop["HMMA.1688.F32.TF32"] == 32
+    assert loop["LDS"] <= 51
+
+
+def test_what_does_not_assemble_says_why():
+    with pytest.raises(ValueError, match="does not assemble"):
+        build.cubin(".version 9.0\n.target sm_90\nnonsense", (9, 0))
