@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
+from minae import cli_kernels
 from minae.errors import InputError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="The datasets: what there is, and fetching it.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(cli_kernels.app, name="kernels")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 DataOption = Annotated[

@@ -182,6 +182,43 @@ def bars(values: dict[str, float], ylabel: str, title: str | None = None) -> Fig
     return axes.figure
 
 
+@_styled
+def requests(panels: dict, title: str | None = None) -> Figure:
+    """Draw requests to memory (see kernels.simulator.traffic), one a panel: what each lane wants.
+
+    Global memory: its words of 4 bytes along x, from the first one wanted on, and the sectors that
+    hold them shaded. Shared memory: banks along x; red where lanes that could be answered at once
+    want different words of one.
+    """
+    rows = -(-len(panels) // 2)
+    axes = _axes(7.6, 2.3 * rows, title, "lane", left=0.55, bottom=0.45)
+    figure, box = axes.figure, axes.get_position()
+    axes.remove()
+    grid = figure.add_gridspec(rows, 2, hspace=0.6, wspace=0.18)
+    grid.update(left=box.x0, bottom=box.y0, right=box.x1, top=box.y1 - 0.1 / figure.get_figheight())
+    for n, (name, request) in enumerate(panels.items()):
+        panel = figure.add_subplot(grid[n // 2, n % 2])
+        words = np.array([[i // 4 + w for w in range(request.bytes // 4)] for i in request.first])
+        lanes, colours = np.repeat(np.arange(len(words)), words.shape[1]), BLUE
+        words = words.ravel()
+        if request.memory.space == "global":
+            words -= words.min() // 8 * 8
+            for sector in np.unique(words // 8):
+                panel.axvspan(8 * sector - 0.5, 8 * sector + 7.5, color="#d3e3f1", linewidth=0)
+            panel.set(xlabel="word", xlim=(-0.5, words.max() // 8 * 8 + 7.5))
+        else:
+            wave = lanes * request.bytes // 128  # lanes that are answered at once, if they can be
+            same = (wave == wave[:, None]) & (words % 32 == words[:, None] % 32)
+            crowded = (same & (words != words[:, None])).any(axis=0)
+            words, colours = words % 32, np.where(crowded, RED, BLUE)
+            panel.set(xlabel="bank", xlim=(-0.5, 31.5))
+        panel.scatter(words, lanes, s=7, c=colours, linewidths=0, zorder=3)
+        panel.set(ylim=(31.5, -0.5), yticks=[0, 8, 16, 24, 31])
+        panel.set_title(name, fontsize=9, loc="left")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    return figure
+
+
 def _images(images, name: str = "images") -> np.ndarray:
     """Return images (N, C, H, W) as an array clipped to [0, 1], or say what is wrong with them."""
     images = np.asarray(images)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from minae import cli
 from minae.autograd import Op
 
 # derandomize: the same examples on every run, so a failure is never a matter of luck
@@ -31,3 +32,19 @@ def make_op():
     yield make
     for name in set(Op.registry) - before:
         del Op.registry[name]
+
+
+@pytest.fixture
+def minae(monkeypatch, capsys, tmp_path):
+    """Run `minae ...` in an empty folder; give (status, what went to stdout, to stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["minae", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    return run

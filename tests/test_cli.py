@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minae import cli, report, tour
+from minae import report, tour
 from minae.data import load
 
 COMMANDS = [
@@ -20,23 +20,8 @@ COMMANDS = [
     ("tour",),
     ("data", "list"),
     ("data", "fetch"),
+    ("kernels", "show"),
 ]
-
-
-@pytest.fixture
-def minae(monkeypatch, capsys, tmp_path):
-    """Run `minae ...` in an empty folder; give (status, what went to stdout, to stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["minae", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -4,27 +4,22 @@ A compiled function is kept in a folder named after the text of all kernels, so 
 them compiles anew. A file that is damaged, or cannot be read or written, costs the time to compile.
 """
 
-import hashlib
-import os
 import pickle
-import re
-import shutil
 import sys
 import time
-from functools import cache
 from pathlib import Path
 
-import platformdirs
 from numba import njit
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from minae.kernels import files
+
 # Lets sums be reordered into vectors, as fastmath=True does, but keeps nan and inf what they are:
 # a training that diverges must show it.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy"}  # "numpy": x / 0 is inf, without a branch
-MONTH = 30 * 86_400  # seconds
 
 
 def compiled(function):
@@ -59,22 +54,9 @@ def _compiled(function, **options):
     return dispatcher
 
 
-@cache
 def cache_folder() -> Path:
     """Return the folder for what these kernels, as their source stands, compile to."""
-    text = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        text.update(source.read_bytes())
-    base = os.environ.get("MINAE_CACHE") or platformdirs.user_cache_path("minae") / "kernels"
-    return Path(base) / text.hexdigest()[:16]
-
-
-def _forget_old_folders(base: Path) -> None:
-    """Remove what other versions of the kernels compiled to, if nothing was added for a month."""
-    for folder in base.iterdir():
-        ours = re.fullmatch("[0-9a-f]{16}", folder.name) and folder.is_dir()
-        if ours and time.time() - folder.stat().st_mtime > MONTH:
-            shutil.rmtree(folder, ignore_errors=True)
+    return files.folder_for(Path(__file__).parent)
 
 
 class DiskCache(NullCache):
@@ -92,18 +74,15 @@ class DiskCache(NullCache):
 
         machine = context.codegen().magic_tuple()
         key = (self.name, str(signature), machine, numba.__version__, sys.version_info[:3])
-        return cache_folder() / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.bin"
+        return cache_folder() / files.name_for(key)
 
     def load_overload(self, sig, target_context):
         """Return the function compiled for this signature, or None."""
         target_context.refresh()
         try:
-            content = self._path(sig, target_context).read_bytes()
-            digest, payload = content[:32], content[32:]
-            if hashlib.sha256(payload).digest() == digest:
+            payload = files.read(self._path(sig, target_context))
+            if payload is not None:
                 return CompileResult._rebuild(target_context, *pickle.loads(payload))
-        except FileNotFoundError:
-            pass
         except OSError as error:
             _note.unusable(error)
         _note.begin()
@@ -111,16 +90,9 @@ class DiskCache(NullCache):
 
     def save_overload(self, sig, data):
         """Keep the function just compiled for this signature."""
-        payload = dumps(data._reduce())
-        path = self._path(sig, data.target_context)
         _note.end(self.name.rpartition(".")[2], sig)
-        temporary = path.with_suffix(f".{os.getpid()}")
         try:
-            if not path.parent.is_dir():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _forget_old_folders(path.parent.parent)
-            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
-            temporary.replace(path)
+            files.write(self._path(sig, data.target_context), dumps(data._reduce()))
         except OSError as error:
             _note.unusable(error)
 

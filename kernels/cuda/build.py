@@ -6,11 +6,16 @@ them, other functions to device functions, inlined. Numba makes PTX of it, and N
 cubin.
 """
 
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
 from types import CellType, FunctionType, SimpleNamespace
 
-from minae.kernels import simulator
+from minae.kernels import files, simulator
 from minae.kernels.cuda.intrinsics import Intrinsic
 from minae.kernels.cuda.ladder import Capability, Rung
 
@@ -20,8 +25,52 @@ class Compiled:
     """A kernel's machine code for one kind of GPU."""
 
     cubin: bytes
+    name: str  # of the kernel in the cubin
     registers: int  # of a thread
     spills: int  # bytes that did not fit into registers
+
+
+def compiled(rung: Rung, capability: Capability) -> Compiled:
+    """Return a kernel's machine code, from the disk if it was compiled before.
+
+    The disk only spares time: a file that is missing, damaged or cannot be written is no error.
+    """
+    key = (
+        _identity(rung.kernel),
+        rung.parameters,
+        rung.threads,
+        rung.blocks,
+        capability,
+        _versions(),
+    )
+    path = files.folder_for(Path(__file__).parent) / files.name_for(key)
+    try:
+        content = files.read(path)
+    except OSError:
+        content = None
+    if content is not None:
+        header, _, code = content.partition(b"\n")
+        return Compiled(code, **json.loads(header))
+    built = cubin(ptx(rung, capability), capability)
+    header = {"name": built.name, "registers": built.registers, "spills": built.spills}
+    with suppress(OSError):
+        files.write(path, json.dumps(header).encode() + b"\n" + built.cubin)
+    return built
+
+
+def _identity(value):
+    """Return what tells a kernel from others made by the same source: what it closes over."""
+    if not isinstance(value, FunctionType):
+        return value.__name__ if isinstance(value, Intrinsic) else repr(value)
+    cells = [_identity(cell.cell_contents) for cell in value.__closure__ or ()]
+    return value.__module__, value.__qualname__, cells
+
+
+@cache
+def _versions() -> list[str]:
+    packages = "numba", "numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink"
+    found = {d.metadata["Name"]: d.version for d in distributions()}
+    return [f"{name} {found[name]}" for name in packages if name in found]
 
 
 class _Binding:
@@ -95,9 +144,10 @@ def cubin(text: str, capability: Capability) -> Compiled:
     finally:
         nvjitlink.destroy(linker)
     said = log.decode()
+    name = re.search(r"\.entry ([\w$]+)", text)[1]
     registers = int(re.search(r"Used (\d+) registers", said)[1])
     spills = sum(map(int, re.findall(r"(\d+) bytes spill", said)))
-    return Compiled(bytes(code), registers, spills)
+    return Compiled(bytes(code), name, registers, spills)
 
 
 def _type(name: str):

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("cuda.bindings.nvjitlink", reason="kernels compile with minae[cuda-compile]")
 
+from minae.kernels import files
 from minae.kernels.cuda import build, gemm, matmul
 
 CAPABILITIES = [(7, 5), (8, 0), (9, 0)]
@@ -98,3 +99,41 @@ def test_tensor_cores_multiply(tmp_path):
 def test_what_does_not_assemble_says_why():
     with pytest.raises(ValueError, match="does not assemble"):
         build.cubin(".version 9.0\n.target sm_90\nnonsense", (9, 0))
+
+
+@pytest.fixture
+def kept(monkeypatch, tmp_path):
+    """An empty folder for compiled kernels, and how often the compiler was asked."""
+    monkeypatch.setenv("MINAE_CACHE", str(tmp_path / "kept"))
+    files.folder_for.cache_clear()
+    asked, ptx = [], build.ptx
+    monkeypatch.setattr(build, "ptx", lambda *args: asked.append(args) or ptx(*args))
+    yield tmp_path / "kept", asked
+    files.folder_for.cache_clear()
+
+
+def test_compiled_kernels_are_kept(kept):
+    folder, asked = kept
+    first = build.compiled(matmul.RUNGS["tiled"], (9, 0))
+    assert build.compiled(matmul.RUNGS["tiled"], (9, 0)) == first
+    assert len(asked) == 1
+    assert build.compiled(matmul.RUNGS["tiled"], (8, 0)) != first
+    assert len(asked) == 2
+    for path in folder.rglob("*.bin"):  # a damaged file is compiled again
+        path.write_bytes(path.read_bytes()[:-1])
+    assert build.compiled(matmul.RUNGS["tiled"], (9, 0)).registers == first.registers
+    assert len(asked) == 3
+
+
+def test_kernels_of_one_factory_are_told_apart(kept):
+    for at_once in (4, 1):
+        build.compiled(gemm.simple(64, 64, True, False, at_once), (9, 0))
+    assert len(kept[1]) == 2
+
+
+def test_a_folder_that_cannot_be_written(kept):
+    folder, asked = kept
+    folder.write_text("a file in the place of the folder")
+    for _ in range(2):
+        assert build.compiled(matmul.RUNGS["naive"], (9, 0)).name
+    assert len(asked) == 2

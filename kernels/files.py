@@ -1,0 +1,59 @@
+"""Compiled kernels on the disk: a folder for each state of the source, a checksum in each file."""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+MONTH = 30 * 86_400  # seconds
+
+
+@cache
+def folder_for(sources: Path) -> Path:
+    """Return the folder for what these sources, a folder of Python files, compile to.
+
+    It is named after their text, so a change in any of them compiles anew.
+    """
+    text = hashlib.sha256()
+    for source in sorted(sources.glob("*.py")):
+        text.update(source.read_bytes())
+    base = os.environ.get("MINAE_CACHE") or platformdirs.user_cache_path("minae") / "kernels"
+    return Path(base) / text.hexdigest()[:16]
+
+
+def name_for(key: tuple) -> str:
+    """Return the name of a file whose content follows from the key."""
+    return f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.bin"
+
+
+def read(path: Path) -> bytes | None:
+    """Return what `write` has put there; None if it is missing or damaged. Raises OSError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, payload = content[:32], content[32:]
+    return payload if hashlib.sha256(payload).digest() == digest else None
+
+
+def write(path: Path, payload: bytes) -> None:
+    """Write a file, whole or not at all. Raises OSError."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_old_folders(path.parent.parent)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+    temporary.replace(path)
+
+
+def _forget_old_folders(base: Path) -> None:
+    """Remove what other versions of the kernels compiled to, if nothing was added for a month."""
+    for folder in base.iterdir():
+        ours = re.fullmatch("[0-9a-f]{16}", folder.name) and folder.is_dir()
+        if ours and time.time() - folder.stat().st_mtime > MONTH:
+            shutil.rmtree(folder, ignore_errors=True)

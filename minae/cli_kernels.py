@@ -1,0 +1,38 @@
+"""The commands `minae kernels ...`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The GPU kernels, in the simulator: no GPU is needed.", no_args_is_help=True)
+
+
+@app.callback()
+def kernels() -> None:
+    """Group the commands, even while there is only one."""
+
+
+@app.command()
+def show(
+    ladder: Annotated[str, typer.Argument(metavar="LADDER", help="matmul.")],
+    rung: Annotated[
+        str | None, typer.Option(help="One kernel of the ladder, line by line.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture to draw of it, a .png file.")] = None,
+) -> None:
+    """Count what the kernels of a ladder read and write, on a small product.
+
+    Examples: `minae kernels show matmul`, `minae kernels show matmul --rung tiled --out tiled.png`
+    """
+    from minae import kernel_show
+    from minae.errors import InputError
+
+    if out is not None and rung is None:
+        raise InputError("--out draws one kernel: name it with --rung")
+    if out is not None and out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: pictures are .png files")
+    if rung is None:
+        kernel_show.print_ladder(ladder)
+    else:
+        kernel_show.print_rung(ladder, rung, out)

@@ -1,0 +1,54 @@
+"""`minae kernels show`: what it counts, draws and refuses."""
+
+import pytest
+from PIL import Image
+
+from minae import kernel_show
+from minae.kernels.cuda import matmul
+
+
+def test_a_ladder_goes_up(minae):
+    """Every rung moves fewer bytes, or the same ones sooner; but one, which pays for its edges."""
+    status, out, _ = minae("kernels", "show", "matmul")
+    assert status == 0
+    moved = {}
+    for line in out.splitlines():
+        name, *numbers = line.replace("│", " ").split() or [""]
+        if name in matmul.RUNGS:
+            moved[name] = float(numbers[0])
+    assert list(moved) == list(matmul.RUNGS)
+    assert moved["naive"] > 3 * moved["coalesced"] > 9 * moved["tiled"] > 15 * moved["vectors"]
+
+
+def test_a_rung_line_by_line(minae, tmp_path):
+    status, out, _ = minae("kernels", "show", "matmul", "--rung", "tiled", "--out", "tiled.png")
+    assert status == 0
+    assert "load shared a_tile" in out
+    assert "store global c" in out
+    with Image.open(tmp_path / "tiled.png") as picture:
+        assert picture.width > 1000
+
+
+def test_a_warp_makes_its_requests_together():
+    traffic = kernel_show.launch(matmul.RUNGS["coalesced"])
+    found = kernel_show.lines(traffic)
+    # 512 warps, 16 steps along k; a number for all lanes, or 32 side by side
+    assert [len(requests) for requests in found.values()] == [8192, 8192, 512]
+    sectors = [{request.sectors for request in requests} for requests in found.values()]
+    assert sectors == [{1}, {4}, {4}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("fft",), "there is no ladder 'fft'; there are: matmul"),
+        (("matmul", "--rung", "fast"), "matmul has no rung 'fast'; it has: naive, coalesced"),
+        (("matmul", "--out", "all.png"), "--out draws one kernel: name it with --rung"),
+        (("matmul", "--rung", "tiled", "--out", "tiled.pdf"), "tiled.pdf: pictures are .png"),
+    ],
+)
+def test_what_it_refuses(minae, tmp_path, arguments, sentence):
+    status, _, error = minae("kernels", "show", *arguments)
+    assert status == 2
+    assert sentence in error
+    assert not list(tmp_path.iterdir())
