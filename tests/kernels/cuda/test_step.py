@@ -1,0 +1,134 @@
+"""What surrounds the products in a training step, in the simulator, against the reference."""
+
+import math
+
+import numpy as np
+import pytest
+
+from minae.kernels import reference
+from minae.kernels.cuda import losses, reductions
+
+SIZES = [1, 255, 257, 1000]
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def close(actual, expected, tolerance=1e-5):
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+def total(parts, scale):
+    out = np.full(1, np.nan, np.float32)
+    reductions.RUNGS["total"].simulate((), parts, np.float32(scale), out)
+    return out[0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["mse", "bce_with_logits"])
+def test_losses(name, size):
+    x, target = 3 * normal(size), np.abs(normal(size, seed=1)) % 1
+    rung, scale = losses.RUNGS[name], 0.125
+    parts = np.full(rung.grid(size), np.nan, np.float32)
+    dx = np.full(size, np.nan, np.float32)
+    rung.simulate((size,), x, target, np.float32(scale), parts, dx)
+    expected, expected_dx = getattr(reference, name)(x, target, scale)
+    close(dx, expected_dx)
+    close(total(parts, scale), expected)
+
+
+def test_extreme_logits():
+    x = np.array([-500.0, 500.0, -np.inf, np.nan], np.float32)
+    parts, dx = np.full(1, np.nan, np.float32), np.full(4, np.nan, np.float32)
+    ones = np.ones(4, np.float32)
+    losses.RUNGS["bce_with_logits"].simulate((4,), x, ones, np.float32(1), parts, dx)
+    np.testing.assert_array_equal(dx, [-1, 0, -1, np.nan])
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(1, 1), (5, 10), (300, 3)])
+def test_cross_entropy(rows, classes):
+    x = 5 * normal(rows, classes)
+    target = np.random.default_rng(1).integers(0, classes, rows)
+    parts, dx = np.full(rows, np.nan, np.float32), np.full(x.shape, np.nan, np.float32)
+    losses.RUNGS["cross_entropy"].simulate((rows,), x, target, np.float32(0.5), parts, dx)
+    expected, expected_dx = reference.cross_entropy(x, target, 0.5)
+    close(dx, expected_dx)
+    close(total(parts, 0.5), expected)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_gaussians(size):
+    mean, log_var, noise = (normal(size, seed=i) for i in range(3))
+    z, dlog_var = np.full((2, size), np.nan, np.float32)
+    losses.RUNGS["reparameterise"].simulate((size,), mean, log_var, noise, z)
+    close(z, reference.reparameterise(mean, log_var, noise))
+    losses.RUNGS["reparameterise_dlog_var"].simulate((size,), mean, log_var, noise, dlog_var)
+    close(dlog_var, reference.reparameterise_dlog_var(mean, log_var, noise))
+
+
+def test_gaussian_kl():
+    mean, log_var = normal(7, 5), normal(7, 5, seed=1)
+    kl, dlog_var = np.full(7, np.nan, np.float32), np.full((7, 5), np.nan, np.float32)
+    losses.RUNGS["gaussian_kl"].simulate((7,), mean, log_var, kl, dlog_var)
+    expected, expected_dlog_var = reference.gaussian_kl(mean, log_var)
+    close(kl, expected)
+    close(dlog_var, expected_dlog_var)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_sgd(size, nesterov):
+    arrays = [normal(size, seed=i) for i in range(3)]
+    expected = [a.copy() for a in arrays]
+    rates = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}
+    reference.sgd(*expected, **rates, nesterov=nesterov)
+    losses.RUNGS["sgd"].simulate((size,), *arrays, *map(np.float32, rates.values()), nesterov)
+    for actual, other in zip(arrays, expected, strict=True):
+        close(actual, other)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("decoupled", [True, False])
+def test_adam(size, decoupled):
+    arrays = [np.abs(normal(size, seed=i)) for i in range(4)]
+    expected = [a.copy() for a in arrays]
+    lr, (beta1, beta2), eps, decay, step = 0.1, (0.9, 0.999), 1e-8, 0.01, 3
+    options = {"step": step, "lr": lr, "betas": (beta1, beta2), "eps": eps}
+    reference.adam(*expected, **options, weight_decay=decay, decoupled=decoupled)
+    size_of_step, root = lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
+    ends = (0.0, 1 - lr * decay) if decoupled else (decay, 1.0)
+    rates = beta1, beta2, 1 - beta1, 1 - beta2, eps, size_of_step, root, *ends
+    losses.RUNGS["adam"].simulate((size,), *arrays, *map(np.float32, rates))
+    for actual, other in zip(arrays, expected, strict=True):
+        close(actual, other)
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1), (20, 33), (7, 70), (40, 5)])
+def test_activation_backward(shape, relu):
+    dy, y, blocks = normal(*shape), normal(*shape, seed=1), 2
+    dz, parts = np.full(shape, np.nan, np.float32), np.full((blocks, shape[1]), np.nan, np.float32)
+    rungs, dbias = reductions.RUNGS, np.full(shape[1], np.nan, np.float32)
+    rungs["activation_backward"].simulate((*shape, blocks), dy, y, relu, dz, parts)
+    rungs["add_rows"].simulate(shape[1:], parts, dbias)
+    expected = dy * (y > 0) if relu else dy
+    np.testing.assert_array_equal(dz, expected)
+    close(dbias, expected.sum(axis=0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_have_the_same_bits_in_any_order_of_threads(seed):
+    parts, out = normal(1000), np.zeros(2, np.float32)
+    reductions.RUNGS["total"].simulate((), parts, np.float32(1), out[:1])
+    reductions.RUNGS["total"].simulate((), parts, np.float32(1), out[1:], seed=seed)
+    assert out[0] == out[1]
+
+
+def test_they_compile():
+    pytest.importorskip("cuda.bindings.nvjitlink", reason="needs minae[cuda-compile]")
+    from minae.kernels.cuda import build
+
+    for rung in [*losses.RUNGS.values(), *reductions.RUNGS.values()]:
+        code = build.cubin(build.ptx(rung, (9, 0)), (9, 0))
+        assert code.spills == 0
