@@ -39,5 +39,6 @@ def test_every_command_is_named():
         "gradcheck",
         "bench",
         "doctor",
+        "kernels show",
     ):
         assert f"minae {command}" in README

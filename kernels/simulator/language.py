@@ -9,27 +9,38 @@ from sys import _getframe
 import numpy as np
 from greenlet import getcurrent
 
-from minae.kernels.simulator.memory import POISON
+from minae.kernels.simulator.memory import POISON, Local, poisoned, source_name
+from minae.kernels.simulator.moments import WARP, fail
 
-float32 = np.float32
+float32, uint32 = np.float32, np.uint32
+
+ALL_LANES = 0xFFFFFFFF
 
 
-def int32(x) -> int:
-    """Return x as a whole number; none here is so large that 32 bits would not hold it."""
-    return int(x)
+class Int32:
+    """The type of whole numbers in arrays; calling it makes one."""
+
+    dtype = np.dtype("int32")
+
+    def __call__(self, x) -> int:
+        """Return x as a whole number; none here is so large that 32 bits would not hold it."""
+        return int(x)
+
+
+int32 = Int32()
 
 
 class _Shared:
     def array(self, shape, dtype, alignment=None):
         """Return the array that this line of the kernel shares between the threads of a block."""
-        block = getcurrent().block
-        return block.launch.shared_array(block, _getframe(1), shape, dtype)
+        return getcurrent().block.shared_array(_getframe(1), shape, dtype, alignment)
 
 
 class _Local:
     def array(self, shape, dtype, alignment=None):
         """Return an array of this thread's own; the compiler keeps it in registers if it can."""
-        return np.full(shape, POISON[np.dtype(dtype).kind], dtype)
+        frame = _getframe(1)
+        return Local(source_name(frame.f_code, frame.f_lasti), poisoned(shape, dtype))
 
 
 class _Atomic:
@@ -78,24 +89,38 @@ class Cuda:
 
     def syncthreads(self) -> None:
         """Wait until all threads of the block are here; what they wrote can be read then."""
-        getcurrent().wait("block")
+        getcurrent().pass_barrier("block")
 
-    def syncwarp(self, mask: int = 0xFFFFFFFF) -> None:
-        """Wait until all threads of the warp are here."""
-        getcurrent().wait("warp")
+    def syncwarp(self, mask: int = ALL_LANES) -> None:
+        """Wait until all threads of the warp are here; what they wrote, these can read then."""
+        _check_mask(mask)
+        getcurrent().pass_barrier("warp")
 
     def shfl_sync(self, mask, value, lane):
         """Return the value of another lane of the warp."""
-        return getcurrent().warp.exchange(value)[lane % 32]
+        return _taken(mask, value, lane % WARP)
 
     def shfl_down_sync(self, mask, value, delta):
         """Return the value of the lane so many further on; of this one, at the warp's end."""
-        offers = getcurrent().warp.exchange(value)
-        return offers.get(getcurrent().lane + delta, value)
+        lane = getcurrent().lane
+        return _taken(mask, value, lane + delta if lane + delta < WARP else lane)
 
     def shfl_xor_sync(self, mask, value, bits):
         """Return the value of the lane whose number differs in these bits."""
-        return getcurrent().warp.exchange(value)[getcurrent().lane ^ bits]
+        return _taken(mask, value, (getcurrent().lane ^ bits) % WARP)
+
+
+def _check_mask(mask: int) -> None:
+    lanes = (1 << len(getcurrent().warp.threads)) - 1
+    if mask & lanes != lanes:
+        fail(f"the mask {mask:#x} leaves out lanes of the warp")
+
+
+def _taken(mask: int, value, lane: int):
+    """Return what a lane holds out. One that the block is too small to have, holds out poison."""
+    _check_mask(mask)
+    offers = getcurrent().warp.exchange(value)
+    return offers.get(lane, POISON[np.asarray(value).dtype.kind])
 
 
 cuda = Cuda()

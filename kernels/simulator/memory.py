@@ -2,119 +2,148 @@
 
 Two accesses to one place by different threads, one of them a write, are a race unless something
 orders them: a barrier of their block that lies between, or one of their warp. Blocks of a launch
-are never ordered. Every place remembers who wrote it last and who has read it since, with the
+are never ordered, and an exchange of registers orders nothing in memory. Two atomic accesses are no
+race. Every place remembers who wrote it last, and who has read or added to it since, with the
 barriers that each had then passed. So a race is found whatever order the threads happen to run in,
 also where the result comes out right.
+
+Two readers of a place are enough to remember. If both are of one warp, and no barrier lies between,
+a write that is unordered with any such reader is unordered with one of these two, for it is another
+thread's than one of them. The same holds for two warps of a block, and for two blocks. The place is
+then settled: others of that warp, block or launch may read it without further ado.
 """
 
-from math import prod
+import linecache
+from functools import cache
 from sys import _getframe
-from typing import NamedTuple
 
 import numpy as np
 from greenlet import getcurrent
 
+from minae.kernels.simulator.moments import Access, fail, line_of, shown
+
 POISON = {"f": np.nan, "i": -77777777, "u": 0xDEADBEEF, "b": True}  # what unwritten places hold
 
 
-class SimulationError(Exception):
-    """A kernel did what a GPU would not forgive. The message names line, threads and place."""
+def poisoned(shape, dtype) -> np.ndarray:
+    """Return an array of what nobody has written."""
+    return np.full(shape, POISON[np.dtype(dtype).kind], dtype)
 
 
-class Moment(NamedTuple):
-    """A thread between two barriers."""
-
-    thread: object
-    barriers: int  # of the block, passed so far
-    warp_barriers: int
-
-    def comes_before(self, other: "Moment") -> bool:
-        """Return whether something orders what is done at this moment before the other one."""
-        thread = self.thread
-        if thread is other.thread:
-            return True
-        if thread.block is not other.thread.block:
-            return False
-        if self.barriers < other.barriers:
-            return True
-        return thread.warp is other.thread.warp and self.warp_barriers < other.warp_barriers
+@cache
+def source_name(code, instruction: int) -> str:
+    """Return the name to which the kernel's line assigns, such as "tile"."""
+    number = int(line_of(code, instruction).rpartition(":")[2])
+    text = linecache.getline(code.co_filename, number)
+    return text.partition("=")[0].strip() or "memory"
 
 
-class Access(NamedTuple):
-    """Who touched a place, when, and at which instruction."""
-
-    moment: Moment
-    code: object
-    instruction: int
-    atomic: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.moment.thread} at {line_of(self.code, self.instruction)}"
-
-
-def line_of(code, instruction: int) -> str:
-    """Return file and line of an instruction."""
-    lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line)
-    return f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{next(lines)}"
-
-
-class Copy(NamedTuple):
-    """An asynchronous copy on its way."""
-
-    target: "Memory"
-    first: int
-    numbers: np.ndarray
-    ordered: Access
-
-    def arrive(self) -> None:
-        """Write the numbers: the copying thread can read them from now on, others by a barrier."""
-        memory, count = self.target, len(self.numbers)
-        access = self.ordered._replace(moment=self.ordered.moment.thread.moment)
-        for i in range(self.first, self.first + count):
-            del memory.arriving[i]
-            memory.writers[i], memory.readers[i] = access, {}
-        memory.numbers[self.first : self.first + count] = self.numbers
-        memory.note("store", self.first, count, access)
-
-
-class Memory:
-    """An array in shared or global memory, as a kernel sees it. Indexing it is an access.
+class Array:
+    """What a kernel indexes. What NumPy would wrap around is out of bounds.
 
     Args:
         name: for messages.
         array: what it holds; contiguous, and written through.
-        space: "shared" or "global".
+        space: "shared", "global" or "local".
+    """
+
+    def __init__(self, name: str, array: np.ndarray, space: str):
+        self.name, self.space, self.label = name, space, f"{space} {name}"
+        self.shape, self.size = array.shape, array.size
+        self.itemsize, self.numbers = array.itemsize, array.reshape(-1)
+
+    def place(self, index) -> int:
+        """Return the place of an index in memory."""
+        shape = self.shape
+        if type(index) is not tuple:
+            index = (index,)
+        if len(index) == len(shape) == 2:  # most are, and a loop would take long
+            i, j = index
+            if 0 <= i < shape[0] and 0 <= j < shape[1]:
+                return i * shape[1] + j
+        if len(index) != len(shape):
+            fail(f"{self} has {len(shape)} dimensions, not {len(index)}")
+        place = 0
+        for i, n in zip(index, shape, strict=True):
+            if not 0 <= i < n:
+                numbers = ", ".join(str(int(i)) for i in index)
+                fail(f"{self}[{numbers}] is out of bounds: its shape is {shape}")
+            place = place * n + i
+        return place
+
+    def at(self, i: int) -> str:
+        """Return what a message calls place i."""
+        return f"{self}[{', '.join(str(int(n)) for n in np.unravel_index(i, self.shape))}]"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Local(Array):
+    """An array of one thread's own: none else can touch it, so there are no races."""
+
+    def __init__(self, name: str, array: np.ndarray):
+        super().__init__(name, array, "local")
+        self.written = bytearray(self.size)
+
+    def __getitem__(self, index):
+        i = self.place(index)
+        if not self.written[i]:
+            fail(f"{self.at(i)} is read but was never written")
+        return self.numbers[i]
+
+    def __setitem__(self, index, value):
+        i = self.place(index)
+        self.numbers[i], self.written[i] = value, True
+
+
+class Memory(Array):
+    """An array in shared or global memory. Indexing it is an access.
+
+    Args:
+        name, array, space: see Array.
+        alignment: its first byte lies at a multiple of so many.
         traffic: what counts the accesses, or None.
     """
 
-    def __init__(self, name: str, array: np.ndarray, space: str, traffic=None):
-        if not array.flags.c_contiguous:
-            raise ValueError(f"{name} is not contiguous, as an array on a GPU has to be here")
-        self.name, self.space, self.traffic = name, space, traffic
-        self.array, self.shape, self.dtype, self.size = array, array.shape, array.dtype, array.size
-        self.numbers = array.reshape(-1)
-        self.strides = [prod(self.shape[n + 1 :]) for n in range(array.ndim)]
-        self.writers: list[Access | None] = [None] * self.size
-        self.readers: list[dict] = [{} for _ in range(self.size)]  # by thread
+    def __init__(self, name: str, array: np.ndarray, space: str, alignment: int, traffic=None):
+        super().__init__(name, array, space)
+        self.alignment, self.traffic = alignment, traffic
+        self.writers: list[Access | None] = [None] * self.size  # the last at each place
+        self.readers: list[tuple[Access, ...]] = [()] * self.size  # since then, two at most
+        self.settled: list[object] = [None] * self.size  # for whom: see above
+        self.adders: dict[int, dict] = {}  # atomic ones since then: place -> thread -> Access
         self.arriving: dict[int, Access] = {}  # places that an asynchronous copy will write
 
     def __getitem__(self, index):
-        frame = _getframe(1)
-        i = self._place(index, frame)
-        self._read(i, frame)
+        i = self.place(index)
+        moment = getcurrent().moment
+        settled = self.settled[i] in moment.scopes
+        if not settled or self.traffic is not None:
+            frame = _getframe(1)
+            access = moment, frame.f_code, frame.f_lasti
+            if not settled:
+                self.read(i, access)
+            self.count("load", i, 1, access)
         return self.numbers[i]
 
     def __setitem__(self, index, value):
         frame = _getframe(1)
-        i = self._place(index, frame)
-        self._write(i, frame)
+        i = self.place(index)
+        access = getcurrent().moment, frame.f_code, frame.f_lasti
+        self.write(i, access)
+        self.count("store", i, 1, access)
         self.numbers[i] = value
 
     def add(self, index, value):
         """Add to a place in one step that no other thread can come between; return what it was."""
         frame = _getframe(2)
-        i = self._place(index, frame)
-        self._write(i, frame, atomic=True)
+        i = self.place(index)
+        access = getcurrent().moment, frame.f_code, frame.f_lasti
+        self._check_written(i, access)
+        self._check_free(i, access, atomic=True)
+        self.adders.setdefault(i, {})[access[0].thread] = access
+        self.count("store", i, 1, access)
         old = self.numbers[i]
         self.numbers[i] = old + value
         return old
@@ -123,109 +152,124 @@ class Memory:
 
     def load(self, i: int, count: int) -> tuple:
         """Return `count` neighbours from place i on, at once; i must be a multiple of count."""
-        frame = _getframe(3)
-        self._check_block(i, count, frame)
-        for n in range(count):
-            self._read(i + n, frame, 0 if n else count)
+        access = self._block_access(i, count, _getframe(3))
+        for place in range(i, i + count):
+            self.read(place, access)
+        self.count("load", i, count, access)
         return tuple(self.numbers[i : i + count])
 
     def store(self, i: int, values: tuple) -> None:
         """Write neighbours from place i on, at once; i must be a multiple of their number."""
-        frame = _getframe(3)
-        self._check_block(i, len(values), frame)
-        for n in range(len(values)):
-            self._write(i + n, frame, count=0 if n else len(values))
+        access = self._block_access(i, len(values), _getframe(3))
+        for place in range(i, i + len(values)):
+            self.write(place, access)
+        self.count("store", i, len(values), access)
         self.numbers[i : i + len(values)] = values
 
-    def order(self, i: int, source: "Memory", j: int, count: int, valid: bool) -> Copy:
+    def order(self, i: int, source: "Memory", j: int, count: int, valid: bool) -> "Copy":
         """Check an asynchronous copy from another memory to this one, and await its numbers."""
         frame = _getframe(3)
-        self._check_block(i, count, frame)
-        access = Access(getcurrent().moment, frame.f_code, frame.f_lasti)
+        access = self._block_access(i, count, frame)
         for place in range(i, i + count):
-            self._check_write(access, place)
+            self._check_free(place, access)
             self.arriving[place] = access
-        numbers = np.zeros(count, self.dtype)
         if valid:
-            source._check_block(j, count, frame)
-            for n in range(count):
-                source._read(j + n, frame, 0 if n else count)
-            numbers[:] = source.numbers[j : j + count]
-        return Copy(self, i, numbers, access)
+            source._block_access(j, count, frame)
+            for place in range(j, j + count):
+                source.read(place, access)
+            source.count("load", j, count, access)
+        return Copy(self, i, source if valid else None, j, count, access)
 
-    def note(self, kind: str, i: int, count: int, access: Access) -> None:
-        """Have an access counted."""
+    def count(self, kind: str, i: int, count: int, access: Access) -> None:
+        """Have an access to `count` neighbours counted as one request."""
         if self.traffic is not None:
             self.traffic.count(self, kind, i, count, access)
 
-    def _place(self, index, frame) -> int:
-        """Return the place of an index in memory; what NumPy would wrap around is an error."""
-        shape = self.shape
-        if type(index) is not tuple:
-            index = (index,)
-        if len(index) == len(shape) == 2:  # most are, and a loop would take long
-            i, j = index
-            if 0 <= i < shape[0] and 0 <= j < shape[1]:
-                return i * shape[1] + j
-        fits = len(index) == len(shape)
-        if not fits or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
-            shown = ", ".join(str(int(i)) for i in index)
-            self._fail(frame, f"{self}[{shown}] is out of bounds: its shape is {shape}")
-        return sum(i * stride for i, stride in zip(index, self.strides, strict=True))
-
-    def _check_block(self, i: int, count: int, frame) -> None:
-        if not 0 <= i <= self.size - count:
-            self._fail(frame, f"{self}[{i}:{i + count}] is out of bounds: its size is {self.size}")
-        if i % count:
-            self._fail(frame, f"{self}[{i}] is misaligned: {count} at once start at multiples")
-
-    def _read(self, i: int, frame, count: int = 1) -> None:
-        """Check a read of place i and remember it; `count` of them are one request, 0 is none."""
-        moment = getcurrent().moment
-        writer = self.writers[i]
+    def read(self, i: int, access: Access) -> None:
+        """Check and remember a read of place i."""
+        moment, writer = access[0], self.writers[i]
+        if self.settled[i] in moment.scopes:
+            return
         if writer is None:
-            if self.space == "shared" and i not in self.arriving:
-                self._fail(frame, f"{self.at(i)} is read but was never written")
-        elif writer.moment is not moment and not writer.moment.comes_before(moment):
-            self._fail(frame, f"a race: {self.at(i)} is read, and was written by {writer}")
-        if self.arriving and i in self.arriving:
-            self._fail(frame, f"{self.at(i)} is read before the copy to it was waited for")
-        access = (moment, frame.f_code, frame.f_lasti)  # an Access in short, for the sake of time
-        self.readers[i][moment.thread] = access
-        if count:
-            self.note("load", i, count, access)
-
-    def _write(self, i: int, frame, count: int = 1, atomic: bool = False) -> None:
-        """Check a write to place i, and remember it."""
-        access = Access(getcurrent().moment, frame.f_code, frame.f_lasti, atomic)
-        self._check_write(access, i)
-        self.writers[i], self.readers[i] = access, {}
-        if count:
-            self.note("store", i, count, access)
-
-    def _check_write(self, access: Access, i: int) -> None:
-        writer, moment = self.writers[i], access.moment
-        both_atomic = access.atomic and writer is not None and writer.atomic
-        if writer is not None and not both_atomic and not writer.moment.comes_before(moment):
-            self._fail(access, f"a race: {self.at(i)} is written, and was written by {writer}")
-        for reader in self.readers[i].values():
-            if not reader[0].comes_before(moment):
-                reader = Access(*reader)
-                self._fail(access, f"a race: {self.at(i)} is written, and was read by {reader}")
+            self._check_written(i, access)
+        elif not writer[0].comes_before(moment):
+            self._race(i, "read", "written", access, writer)
         if i in self.arriving:
-            self._fail(access, f"{self.at(i)} is written while a copy to it is on its way")
+            order = shown(self.arriving[i])
+            fail(f"{self.at(i)} is read before the copy by {order} was waited for", access)
+        if i in self.adders:
+            self._check_after(i, "read", access, "added to", self.adders[i].values())
+        self._remember_reader(i, access)
 
-    def at(self, i: int) -> str:
-        """Return what a message calls place i."""
-        return f"{self}[{', '.join(str(int(n)) for n in np.unravel_index(i, self.shape))}]"
+    def _remember_reader(self, i: int, access: Access) -> None:
+        # What comes after this one comes after all that this one comes after.
+        others = [other for other in self.readers[i] if not other[0].comes_before(access[0])]
+        self.readers[i] = (*others[:1], access)
+        self.settled[i] = access[0].scope_with(others[0][0]) if others else None
 
-    def __str__(self) -> str:
-        return f"{self.space} {self.name}"
+    def write(self, i: int, access: Access) -> None:
+        """Check and remember a write to place i."""
+        self._check_free(i, access)
+        self.set_writer(i, access)
 
-    @staticmethod
-    def _fail(place, what: str) -> None:
-        """Raise SimulationError; place is an Access or the kernel's frame."""
-        if not isinstance(place, Access):
-            place = Access(None, place.f_code, place.f_lasti)
-        line = line_of(place.code, place.instruction)
-        raise SimulationError(f"{line}: {what}. This is {getcurrent()}")
+    def set_writer(self, i: int, access: Access) -> None:
+        """Remember a write: what it was ordered after needs no memory any more."""
+        self.writers[i], self.readers[i], self.settled[i] = access, (), None
+        self.adders.pop(i, None)
+
+    def _block_access(self, i: int, count: int, frame) -> Access:
+        if not 0 <= i <= self.size - count:
+            fail(f"{self}[{i}:{i + count}] is out of bounds: its size is {self.size}")
+        if i % count:
+            fail(f"{self}[{i}] is misaligned: {count} at once start at multiples")
+        if self.alignment % (count * self.itemsize):
+            needed = f"alignment={count * self.itemsize}"
+            fail(f"{self} is misaligned: for {count} at once it needs {needed}")
+        return getcurrent().moment, frame.f_code, frame.f_lasti
+
+    def _check_written(self, i: int, access: Access) -> None:
+        if self.space == "shared" and self.writers[i] is None and i not in self.arriving:
+            fail(f"{self.at(i)} is read but was never written", access)
+
+    def _check_free(self, i: int, access: Access, atomic: bool = False) -> None:
+        """Check that all that was done at place i is ordered before this write."""
+        writer = self.writers[i]
+        if writer is not None and not writer[0].comes_before(access[0]):
+            self._race(i, "written", "written", access, writer)
+        self._check_after(i, "written", access, "read", self.readers[i])
+        if i in self.adders and not atomic:
+            self._check_after(i, "written", access, "added to", self.adders[i].values())
+        if i in self.arriving:
+            order = shown(self.arriving[i])
+            fail(f"{self.at(i)} is written while a copy by {order} is on its way", access)
+
+    def _check_after(self, i: int, what: str, access: Access, before: str, others) -> None:
+        for other in others:
+            if not other[0].comes_before(access[0]):
+                self._race(i, what, before, access, other)
+
+    def _race(self, i: int, what: str, before: str, access: Access, other: Access) -> None:
+        fail(f"a race: {self.at(i)} is {what}, and was {before} by {shown(other)}", access)
+
+
+class Copy:
+    """An asynchronous copy on its way: it reads its source at any time until it was waited for."""
+
+    def __init__(self, target, i, source, j, count, ordered: Access):
+        self.target, self.i, self.source, self.j, self.count = target, i, source, j, count
+        self.ordered = ordered
+        self.writers = source.writers[j : j + count] if source else []
+
+    def arrive(self) -> None:
+        """Write the numbers: the copying thread can read them from now on, others by a barrier."""
+        target, i, source, j, count = self.target, self.i, self.source, self.j, self.count
+        access = (getcurrent().moment, *self.ordered[1:])
+        for place, writer in enumerate(self.writers, j):
+            if source.writers[place] is not writer:
+                source._race(place, "copied", "meanwhile written", access, source.writers[place])
+            source.read(place, access)
+        for place in range(i, i + count):
+            del target.arriving[place]
+            target.set_writer(place, access)
+        target.numbers[i : i + count] = source.numbers[j : j + count] if source else 0
+        target.count("store", i, count, access)

@@ -5,54 +5,59 @@ fewer sectors a request touches for what it wants, the better it is coalesced. S
 banks of 4 bytes: threads that want different words of one bank wait for each other.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import zip_longest
+
+from minae.kernels.simulator.moments import WARP, line_of, span_of
 
 SECTOR = 32  # bytes
 BANKS, WORD = 32, 4  # banks, and bytes of each
-AT_ONCE = 128  # bytes that shared memory gives in one go
+AT_ONCE = BANKS * WORD  # bytes that shared memory gives in one go
 
 
 @dataclass
 class Request:
-    """What one instruction of one warp asked for: lane -> (first byte, bytes)."""
+    """What one instruction of one warp asked for."""
 
-    memory: object
+    array: str  # "global x": its space and name
     kind: str  # "load" or "store"
-    code: object
-    instruction: int
-    lanes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    bytes: int  # that a lane wants
+    line: str  # of the kernel
+    first: list[int]  # byte that each lane wants, by lane
 
     @property
     def wanted(self) -> int:
         """Bytes that the lanes want, each counted."""
-        return sum(count for _, count in self.lanes.values())
+        return self.bytes * len(self.first)
 
     @property
     def sectors(self) -> int:
         """Sectors that hold them."""
-        touched = set()
-        for first, count in self.lanes.values():
-            touched.update(range(first // SECTOR, (first + count - 1) // SECTOR + 1))
-        return len(touched)
+        return len(_parts(self.first, self.bytes, SECTOR))
 
     @property
     def waves(self) -> int:
         """How often shared memory has to answer: more than once where lanes share a bank."""
-        lanes = sorted(self.lanes.items())
-        per_wave = AT_ONCE // max(count for _, count in self.lanes.values())
-        return sum(
-            _conflicts([place for _, place in lanes[i : i + per_wave]])
-            for i in range(0, len(lanes), per_wave)
-        )
+        start = min(self.first) // AT_ONCE * AT_ONCE  # the same pattern elsewhere takes as long
+        return _waves(tuple(place - start for place in self.first), self.bytes)
 
 
-def _conflicts(places: list[tuple[int, int]]) -> int:
-    words = defaultdict(set)
-    for first, count in places:
-        for word in range(first // WORD, (first + count - 1) // WORD + 1):
-            words[word % BANKS].add(word)
-    return max(len(bank) for bank in words.values())
+def _parts(first: Iterable[int], count: int, size: int) -> set[int]:
+    """Return which parts of memory, each of a size, hold the bytes wanted."""
+    return {part for i in first for part in range(i // size, (i + count - 1) // size + 1)}
+
+
+@lru_cache(maxsize=4096)
+def _waves(first: tuple[int, ...], count: int) -> int:
+    per_wave = AT_ONCE // count  # lanes that are answered together, if they can be
+    return sum(
+        max(Counter(word % BANKS for word in _parts(first[i : i + per_wave], count, WORD)).values())
+        for i in range(0, len(first), per_wave)
+    )
 
 
 @dataclass
@@ -69,29 +74,47 @@ class Traffic:
     """Every request of a launch."""
 
     def __init__(self):
-        self._requests: dict[tuple, Request] = {}
-        self._seen: dict[tuple, int] = defaultdict(int)
-
-    @property
-    def requests(self) -> list[Request]:
-        """All requests, in the order in which they were first made."""
-        return list(self._requests.values())
+        # what each thread wanted at each instruction of each array: first bytes, in turn
+        self._made: dict[tuple, array] = {}
+        self._places: dict[tuple, tuple] = {}  # (id(code), instruction) -> (code, instruction)
 
     def count(self, memory, kind: str, first: int, count: int, access) -> None:
-        """Note an access. The n-th of a thread at one instruction belongs to its warp's n-th."""
-        (thread, *_), *place = access[:3]
-        place, size = tuple(place), memory.dtype.itemsize
-        turn = self._seen[thread, place, kind] = self._seen[thread, place, kind] + 1
-        key = thread.warp, place, kind, turn
-        if key not in self._requests:
-            self._requests[key] = Request(memory, kind, *place)
-        self._requests[key].lanes[thread.lane] = first * size, count * size
+        """Note an access."""
+        moment, code, instruction = access
+        size = memory.itemsize
+        key = moment.thread.serial, memory.label, kind, count * size, id(code), instruction
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = array("q")
+            self._places[id(code), instruction] = code, instruction
+        made.append(first * size)
+
+    @cached_property
+    def requests(self) -> list[Request]:
+        """All requests: the n-th access of a thread at an instruction is part of its warp's n-th.
+
+        Where a lane goes around a loop without the access that others make there, its next one is
+        thus counted with theirs of this turn.
+        """
+        by_warp: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        spans = {key: span_of(*place) for key, place in self._places.items()}
+        lines = {spans[key]: line_of(*place) for key, place in self._places.items()}
+        for (thread, label, kind, size, *place), places in self._made.items():
+            where = thread // WARP, (label, kind, size), spans[tuple(place)]
+            by_warp[where][thread % WARP] += places
+        requests = []
+        for (_, what, span), lanes in by_warp.items():
+            in_order = [lanes[lane] for lane in sorted(lanes)]
+            for turn in zip_longest(*in_order):
+                first = [place for place in turn if place is not None]
+                requests.append(Request(*what, lines[span], first))
+        return requests
 
     def total(self, space: str, kind: str | None = None) -> Total:
         """Sum over what went to "global" or "shared" memory, loads or stores or both."""
         total = Total()
-        for request in self._requests.values():
-            if request.memory.space == space and kind in (None, request.kind):
+        for request in self.requests:
+            if request.array.startswith(f"{space} ") and kind in (None, request.kind):
                 total.requests += 1
                 total.bytes += request.wanted
                 if space == "global":
