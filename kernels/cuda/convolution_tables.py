@@ -1,0 +1,182 @@
+"""Where a convolution finds its numbers: tables, so that no kernel has to divide.
+
+A gathering kernel multiplies a matrix that nobody stores, with a row for every output pixel and a
+column for every tap (a channel, and a row and column of the weight). Its entry is
+
+    x[image * numbers of an image + pixel's place + tap's place]
+
+or zero where the tap reaches beyond the image. Both places are looked up, and so is the test: a
+tap's word has a bit for its row and one for its column, a pixel's word has all bits of the rows and
+columns that lie inside the image for it. Stride, padding, dilation and the parity classes of a
+transposed convolution are nothing but other numbers in these tables.
+
+Word and place are the upper and lower half of one 64-bit entry, which a thread reads at once.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.shapes import Pair
+
+DEPTH = 8  # taps that a kernel gathers at a time: a class has a multiple of it
+MOST_TAPS = 15  # along an axis: a word has 15 bits for rows, 15 for columns,
+NOWHERE = 1 << 30  # and this one, which no pixel has
+
+
+class Axis(NamedTuple):
+    """The pixels of a class along one axis, and the taps that they have in common."""
+
+    places: np.ndarray  # where a pixel is in the output
+    starts: np.ndarray  # where a tap without shift finds it in the gathered tensor
+    taps: np.ndarray  # which of the weight's taps
+    shifts: np.ndarray  # how far from `starts` each of them reaches
+    size: int  # of the gathered tensor
+
+    def inside(self) -> np.ndarray:
+        """Return a word for each pixel, with the bit of each tap that stays inside."""
+        reached = self.starts[:, None] + self.shifts  # (pixels, taps)
+        bits = 1 << np.arange(len(self.taps))
+        return ((reached >= 0) & (reached < self.size)) @ bits
+
+
+class Tables(NamedTuple):
+    """What a gathering kernel looks up; contiguous, and not to be written to."""
+
+    pixels: np.ndarray  # int64 (pixels,): word and place, class after class
+    places: np.ndarray  # int32 (pixels,): where in the output plane
+    taps: np.ndarray  # int64 (taps,): word and place; filled up with some that lie nowhere
+    weights: np.ndarray  # int32 (taps,): where in the weight of an output channel; -1 nowhere
+    classes: np.ndarray  # int32: four numbers each: first pixel, pixels, first tap, taps
+
+
+def forward_axis(size: int, taps: int, stride: int, padding: int, dilation: int) -> Axis:
+    """Return the axis of y: tap r finds y[i] its x[i stride - padding + r dilation]."""
+    pairs = (size, 1), (taps, 1), (stride, 1), (padding, 0), (dilation, 1)
+    count, _ = shapes.conv2d_output_size(*pairs)
+    i, r = np.arange(count), np.arange(taps)
+    return Axis(i, i * stride - padding, r, r * dilation, size)
+
+
+def backward_axis(
+    parity: int, size: int, output: int, taps: int, stride: int, padding: int, dilation: int
+) -> Axis:
+    """Return the axis of the pixels h = parity, parity + stride, ... of dx.
+
+    Tap r took x[h] to y[i] where h + padding = i stride + r dilation. So only the taps for which
+    stride divides parity + padding - r dilation reach these pixels, and they reach all of them: the
+    i-th of them gets its gradient from dy[i + (parity + padding - r dilation) / stride].
+    """
+    places = np.arange(parity, size, stride)
+    r = np.arange(taps)
+    r = r[(parity + padding - r * dilation) % stride == 0]
+    shifts = (parity + padding - r * dilation) // stride
+    return Axis(places, np.arange(len(places)), r, shifts, output)
+
+
+@lru_cache(256)
+def forward_tables(
+    channels: int,
+    input_size: Pair,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    multiple: int = DEPTH,
+) -> Tables:
+    """Return the tables by which a convolution gathers x (N, C, H, W). It has one class."""
+    geometry = zip(input_size, kernel_size, stride, padding, dilation, strict=True)
+    rows, columns = (forward_axis(*axis) for axis in geometry)
+    channel_step = kernel_size[0] * kernel_size[1]  # in the weight (O, C, KH, KW)
+    sizes = channels, len(columns.places), kernel_size[1], channel_step
+    return _tables([(rows, columns)], *sizes, multiple=multiple)
+
+
+@lru_cache(256)
+def backward_tables(
+    channels: int,
+    outputs: int,
+    input_size: Pair,
+    output_size: Pair,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> Tables:
+    """Return the tables by which a convolution's input gradient gathers dy (N, O, HO, WO).
+
+    Pixels of dx whose row and column leave the same rests when divided by the stride are a class.
+    """
+    axes = []
+    for axis in range(2):
+        pairs = input_size, output_size, kernel_size, stride, padding, dilation
+        parities = range(min(stride[axis], input_size[axis]))
+        axes.append([backward_axis(parity, *(p[axis] for p in pairs)) for parity in parities])
+    channel_step = channels * kernel_size[0] * kernel_size[1]  # in the weight (O, C, KH, KW)
+    return _tables(product(*axes), outputs, input_size[1], kernel_size[1], channel_step)
+
+
+def _tables(classes: Iterable[tuple[Axis, Axis]], *sizes: int, multiple: int = DEPTH) -> Tables:
+    """Join the tables of classes (rows, columns), each with the given sizes; see _class_tables."""
+    parts = [_class_tables(rows, columns, *sizes, multiple) for rows, columns in classes]
+    pixels, places, taps, weights = map(np.concatenate, zip(*parts, strict=True))
+    counts = np.array([(len(part[0]), len(part[2])) for part in parts])  # (classes, 2)
+    firsts = counts.cumsum(axis=0) - counts
+    counts[:, 1] -= DEPTH
+    ranges = np.stack([firsts, counts], axis=2)  # (classes, pixels or taps, 2)
+    tables = Tables(
+        pixels,
+        places.astype(np.int32),
+        taps,
+        weights.astype(np.int32),
+        ranges.astype(np.int32).ravel(),
+    )
+    for table in tables:
+        table.setflags(write=False)
+    return tables
+
+
+def _class_tables(
+    rows: Axis,
+    columns: Axis,
+    channels: int,
+    width: int,
+    kernel_width: int,
+    channel_step: int,
+    multiple: int,
+) -> tuple[np.ndarray, ...]:
+    """Return pixels, places, taps and weights of a class, flat.
+
+    channels: of the gathered tensor, whose weights lie channel_step apart. width: of the output.
+    Taps are filled up to a multiple, and by DEPTH more, for the step after the last.
+    """
+    inside = rows.inside()[:, None] | columns.inside() << MOST_TAPS  # (rows, columns)
+    pixels = _pack(inside, rows.starts[:, None] * columns.size + columns.starts)
+    places = rows.places[:, None] * width + columns.places
+
+    c = np.arange(channels)[:, None, None]
+    r, q = np.arange(len(rows.taps))[:, None], np.arange(len(columns.taps))
+    shifts = rows.shifts[:, None] * columns.size + columns.shifts  # (taps of rows, of columns)
+    taps = _pack(1 << r | 1 << q + MOST_TAPS, shifts + c * rows.size * columns.size)
+    weights = c * channel_step + rows.taps[:, None] * kernel_width + columns.taps
+
+    count = -(-max(taps.size, 1) // multiple) * multiple + DEPTH
+    return (
+        pixels.ravel(),
+        places.ravel(),
+        _fill(taps, count, NOWHERE << 32),
+        _fill(weights, count, -1),
+    )
+
+
+def _pack(word: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return entries of 64 bits: the word above, the place, which may be negative, below."""
+    return word << 32 | place & 0xFFFFFFFF
+
+
+def _fill(table: np.ndarray, count: int, value: int) -> np.ndarray:
+    return np.append(table, np.full(count - table.size, value, table.dtype))
