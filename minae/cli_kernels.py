@@ -15,13 +15,13 @@ def kernels() -> None:
 
 @app.command()
 def show(
-    ladder: Annotated[str, typer.Argument(metavar="LADDER", help="matmul.")],
+    ladder: Annotated[str, typer.Argument(metavar="LADDER", help="matmul or convolution.")],
     rung: Annotated[
         str | None, typer.Option(help="One kernel of the ladder, line by line.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Picture to draw of it, a .png file.")] = None,
 ) -> None:
-    """Count what the kernels of a ladder read and write, on a small product.
+    """Count what the kernels of a ladder read and write, on a small example.
 
     Examples: `minae kernels show matmul`, `minae kernels show matmul --rung tiled --out tiled.png`
     """

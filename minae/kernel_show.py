@@ -4,54 +4,100 @@ A ladder is compared by numbers that do not depend on a GPU: how many bytes go t
 for each multiplication, how many of them were asked for, and how often shared memory has to answer.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from minae import plots
 from minae.errors import InputError
-from minae.kernels.cuda import matmul
+from minae.kernels import reference
+from minae.kernels.cuda import convolution, gemm, matmul
 from minae.kernels.simulator import Traffic
 from minae.kernels.simulator.traffic import SECTOR
 from minae.report import print_table
 
-SIZE = (128, 128, 16)  # M, N, K: the smallest that all rungs can compute
-LADDERS = {"matmul": matmul.RUNGS}
+
+@dataclass(frozen=True)
+class Ladder:
+    """Kernels that compute the same, and how each is run in the simulator."""
+
+    problem: str
+    products: int  # multiplications
+    launches: dict[str, Callable[[], Traffic]]
 
 
-def ladder(name: str) -> dict:
-    """Return the rungs of a ladder. Raises InputError if there is no such ladder."""
+def ladder(name: str) -> Ladder:
+    """Return a ladder. Raises InputError if there is no such ladder."""
     if name not in LADDERS:
         raise InputError(f"there is no ladder {name!r}; there are: {', '.join(LADDERS)}")
-    return LADDERS[name]
+    return LADDERS[name]()
 
 
-def launch(rung) -> Traffic:
-    """Run a rung of matmul in the simulator, and return what it moved."""
-    M, N, K = SIZE
-    normal = np.random.default_rng(0).standard_normal
-    a, b = normal((M, K), np.float32), normal((K, N), np.float32)
-    c = np.full((M, N), np.nan, np.float32)
-    if rung.parameters[0].endswith("*"):
-        arguments = a.reshape(-1), b.reshape(-1), c.reshape(-1), K, N
-    else:
-        arguments = a, b, c
-    traffic = rung.simulate((M, N), *arguments, count=True)
-    np.testing.assert_allclose(c, a @ b, rtol=1e-4, atol=1e-4)
-    return traffic
+def _matmul() -> Ladder:
+    M, N, K = 128, 128, 16  # the smallest that all rungs can compute
+    kinds = dict.fromkeys(matmul.RUNGS, "matrices") | {"vectors": "flat", "double_buffered": "flat"}
+    rungs = matmul.RUNGS | {
+        "pipelined": gemm.simple(128, 128, True, False, 4),
+        "tensor_cores": gemm.tensor(128, 128, True, False, 4),
+    }
+
+    def launch(name: str) -> Traffic:
+        normal = np.random.default_rng(0).standard_normal
+        a, b = normal((M, K), np.float32), normal((K, N), np.float32)
+        c = np.full((M, N), np.nan, np.float32)
+        sizes, arrays = (M, N), (a.reshape(-1), b.reshape(-1), c.reshape(-1))
+        if name not in kinds:  # see gemm: no bias, no splits, nothing after the product
+            sizes, arguments = (M, N, 1), (*arrays, normal(N, np.float32), M, N, K, K, 0, 0, 0)
+        else:
+            arguments = (a, b, c) if kinds[name] == "matrices" else (*arrays, K, N)
+        traffic = rungs[name].simulate(sizes, *arguments, count=True)
+        np.testing.assert_allclose(c, a @ b, rtol=1e-2, atol=1e-2)  # TF32 has 10 bits
+        return traffic
+
+    return Ladder(f"{M} x {N} x {K}", M * N * K, {name: partial(launch, name) for name in rungs})
+
+
+def _convolution() -> Ladder:
+    N, C, H, O, K = 2, 4, 14, 32, 3  # noqa: E741
+    window = {"stride": (2, 2), "padding": (1, 1), "dilation": (1, 1), "groups": 1}
+
+    def launch(name: str) -> Traffic:
+        normal = np.random.default_rng(0).standard_normal
+        x, weight = normal((N, C, H, H), np.float32), normal((O, C, K, K), np.float32)
+        expected = reference.conv2d(x, weight, **window)
+        y = np.full(expected.shape, np.nan, np.float32)
+        rung, sizes, arguments = convolution.conv2d(x, weight, None, y, rung=name, **window)
+        flat = convolution.RUNGS[rung].parameters[0].endswith("*")
+        arrays = {id(a): a.reshape(-1) if flat else a for a in (x, weight, y)}
+        arguments = [arrays.get(id(a), a) for a in arguments]
+        arguments[2] = weight.reshape(-1).copy()  # the bias, which is not read
+        traffic = convolution.RUNGS[rung].simulate(sizes, *arguments, count=True)
+        np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+        return traffic
+
+    names = "direct", "implicit_gemm_64x32", "implicit_gemm_128x32"
+    problem = f"{N} images of {C} x {H} x {H}, {O} kernels of {K} x {K}, stride 2"
+    products = N * O * (H // 2) ** 2 * C * K * K
+    return Ladder(problem, products, {name: partial(launch, name) for name in names})
+
+
+LADDERS = {"matmul": _matmul, "convolution": _convolution}
 
 
 def print_ladder(name: str) -> None:
     """Print a row for each rung."""
-    rows, products = [], np.prod(SIZE)
-    for title, rung in ladder(name).items():
-        traffic = launch(rung)
+    rows, rungs = [], ladder(name)
+    for title, launch in rungs.launches.items():
+        traffic = launch()
         moved, shared = traffic.total("global"), traffic.total("shared")
         sectors = SECTOR * moved.sectors
-        wanted, answers = 100 * moved.bytes / sectors, 32 * shared.waves / products
-        rows.append((title, sectors / products, wanted, answers))
+        wanted, answers = 100 * moved.bytes / sectors, 32 * shared.waves / rungs.products
+        rows.append((title, sectors / rungs.products, wanted, answers))
     header = ("rung", "bytes moved", "% wanted", "shared answers")
-    print_table(header, rows, f"{name}, {' x '.join(map(str, SIZE))}: for each multiplication")
+    print_table(header, rows, f"{name}, {rungs.problem}: for each multiplication")
     print(
         "bytes moved: through global memory, in sectors of 32. % wanted: of them; over 100 where\n"
         "lanes want the same. shared answers: by a warp of 32 lanes, so 1 is one number each."
@@ -62,21 +108,23 @@ def lines(traffic: Traffic) -> dict[tuple[str, str, str], list]:
     """Return a launch's requests by line, kind ("load") and memory ("shared tile"), in order."""
     groups: dict[tuple, list] = {}
     for request in traffic.requests:
-        memory = request.memory
-        key = request.line, request.kind, f"{memory.space} {memory.name}"
-        groups.setdefault(key, []).append(request)
-    in_order = sorted(groups, key=lambda key: (int(key[0].rpartition(":")[2]), key))
-    return {key: groups[key] for key in in_order}
+        groups.setdefault((request.line, request.kind, request.array), []).append(request)
+
+    def in_order(key):
+        file, _, number = key[0].rpartition(":")
+        return file, int(number), key
+
+    return {key: groups[key] for key in sorted(groups, key=in_order)}
 
 
 def print_rung(name: str, rung: str, out: Path | None) -> None:
     """Print a row for each line of a rung that touches memory; draw the first request of each."""
-    rungs = ladder(name)
-    if rung not in rungs:
-        raise InputError(f"{name} has no rung {rung!r}; it has: {', '.join(rungs)}")
+    launches = ladder(name).launches
+    if rung not in launches:
+        raise InputError(f"{name} has no rung {rung!r}; it has: {', '.join(launches)}")
     rows, panels = [], {}
-    for (line, kind, memory), requests in lines(launch(rungs[rung])).items():
-        is_global = requests[0].memory.space == "global"
+    for (line, kind, memory), requests in lines(launches[rung]()).items():
+        is_global = memory.startswith("global")
         costs = [r.sectors if is_global else r.waves for r in requests]
         wanted = sum(r.wanted for r in requests) / len(requests)
         cost, unit = sum(costs) / len(costs), "sectors" if is_global else "answers"

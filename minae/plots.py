@@ -201,7 +201,7 @@ def requests(panels: dict, title: str | None = None) -> Figure:
         words = np.array([[i // 4 + w for w in range(request.bytes // 4)] for i in request.first])
         lanes, colours = np.repeat(np.arange(len(words)), words.shape[1]), BLUE
         words = words.ravel()
-        if request.memory.space == "global":
+        if request.array.startswith("global"):
             words -= words.min() // 8 * 8
             for sector in np.unique(words // 8):
                 panel.axvspan(8 * sector - 0.5, 8 * sector + 7.5, color="#d3e3f1", linewidth=0)

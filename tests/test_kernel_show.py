@@ -7,17 +7,25 @@ from minae import kernel_show
 from minae.kernels.cuda import matmul
 
 
+def bytes_moved(out):
+    """Read the column from the table: rung -> number."""
+    rows = [line.strip("│").split("│") for line in out.splitlines() if line.startswith("│")]
+    return {name.strip(): float(moved) for name, moved, *_ in rows}
+
+
 def test_a_ladder_goes_up(minae):
-    """Every rung moves fewer bytes, or the same ones sooner; but one, which pays for its edges."""
     status, out, _ = minae("kernels", "show", "matmul")
     assert status == 0
-    moved = {}
-    for line in out.splitlines():
-        name, *numbers = line.replace("│", " ").split() or [""]
-        if name in matmul.RUNGS:
-            moved[name] = float(numbers[0])
-    assert list(moved) == list(matmul.RUNGS)
+    moved = bytes_moved(out)
+    assert list(moved) == [*matmul.RUNGS, "pipelined", "tensor_cores"]
     assert moved["naive"] > 3 * moved["coalesced"] > 9 * moved["tiled"] > 15 * moved["vectors"]
+
+
+def test_convolutions(minae):
+    status, out, _ = minae("kernels", "show", "convolution")
+    assert status == 0
+    direct, *gathering = bytes_moved(out).values()
+    assert all(direct > 3 * moved for moved in gathering)
 
 
 def test_a_rung_line_by_line(minae, tmp_path):
@@ -30,8 +38,7 @@ def test_a_rung_line_by_line(minae, tmp_path):
 
 
 def test_a_warp_makes_its_requests_together():
-    traffic = kernel_show.launch(matmul.RUNGS["coalesced"])
-    found = kernel_show.lines(traffic)
+    found = kernel_show.lines(kernel_show.ladder("matmul").launches["coalesced"]())
     # 512 warps, 16 steps along k; a number for all lanes, or 32 side by side
     assert [len(requests) for requests in found.values()] == [8192, 8192, 512]
     sectors = [{request.sectors for request in requests} for requests in found.values()]
@@ -41,7 +48,7 @@ def test_a_warp_makes_its_requests_together():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("fft",), "there is no ladder 'fft'; there are: matmul"),
+        (("fft",), "there is no ladder 'fft'; there are: matmul, convolution"),
         (("matmul", "--rung", "fast"), "matmul has no rung 'fast'; it has: naive, coalesced"),
         (("matmul", "--out", "all.png"), "--out draws one kernel: name it with --rung"),
         (("matmul", "--rung", "tiled", "--out", "tiled.pdf"), "tiled.pdf: pictures are .png"),
