@@ -19,6 +19,7 @@ def test_a_ladder_goes_up(minae):
     moved = bytes_moved(out)
     assert list(moved) == [*matmul.RUNGS, "pipelined", "tensor_cores"]
     assert moved["naive"] > 3 * moved["coalesced"] > 9 * moved["tiled"] > 15 * moved["vectors"]
+    assert moved["vectors"] == moved["double_buffered"] == moved["pipelined"]
 
 
 def test_convolutions(minae):

@@ -15,7 +15,7 @@ the same bits.
 
 from minae.kernels.cuda.intrinsics import load1, load4, mma_tf32, to_tf32
 from minae.kernels.cuda.ladder import Rung
-from minae.kernels.cuda.pipeline import Tile, finish, gemm_rung, pipeline
+from minae.kernels.cuda.pipeline import Tile, finish, finish4, gemm_rung, pipeline
 from minae.kernels.simulator import cuda, float32, int32, uint32
 
 
@@ -80,6 +80,23 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
 
     walk = pipeline(A, B, multiply)
 
+    def store_one_by_one(c, bias, first, column, N, total, i, has_bias, relu, add):
+        """Store a thread's entries of a row that begins at `first`."""
+        for j in range(8):
+            n = int32(column + j // 4 * 32 + j % 4)
+            if n < N:
+                finish(c, bias, int32(first + n), n, total[i, j], has_bias, relu, add)
+
+    def store_by_four(c, bias, first, column, N, total, i, has_bias, relu, add):
+        """The same where rows of c begin at multiples of 4, as those of b do."""
+        if column < N:
+            finish4(c, bias, int32(first + column), column, total, i, 0, has_bias, relu, add)
+        if column + 32 < N:
+            n = int32(column + 32)
+            finish4(c, bias, int32(first + n), n, total, i, 4, has_bias, relu, add)
+
+    store_row = store_by_four if at_once == 4 and not b_along_k else store_one_by_one
+
     def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
         shared = cuda.shared.array(0, float32, alignment=16)
         total = cuda.local.array((8, 8), float32)
@@ -95,11 +112,9 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         walk(shared, a, b, M, N, K, top, start, first, last, ai, int32(column), total)
         for i in range(8):
             m = int32(top + row + (4 * i + y if a_along_k else i // 4 * 16 + 4 * y + i % 4))
-            for j in range(8):
-                n = int32(start + column + j // 4 * 32 + j % 4)
-                if m < M and n < N:
-                    place = (cuda.blockIdx.z * M + m) * N + n
-                    finish(c, bias, place, n, total[i, j], has_bias, relu, add)
+            if m < M:
+                first = int32((cuda.blockIdx.z * M + m) * N)
+                store_row(c, bias, first, int32(start + column), N, total, i, has_bias, relu, add)
 
     # Small tiles are for products that do not fill the GPU: there more registers are worth more.
     blocks = 1 if b_along_k or at_once == 1 else 2 if THREADS == 256 else 1.5

@@ -5,7 +5,15 @@ that pass the registers (cp.async), and that a thread waits for only when it nee
 answer of memory, some 500 cycles away, has the time of two tiles' products to arrive.
 """
 
-from minae.kernels.cuda.intrinsics import close_copies, copy1, copy4, load1, store1, wait_copies1
+from minae.kernels.cuda.intrinsics import (
+    close_copies,
+    copy1,
+    copy4,
+    load1,
+    store1,
+    store4,
+    wait_copies1,
+)
 from minae.kernels.cuda.ladder import Rung
 from minae.kernels.simulator import cuda, float32, int32
 
@@ -96,15 +104,32 @@ def pipeline(A: Tile, B: Tile, multiply):
     return walk
 
 
-def finish(c, bias, place, column, value, has_bias, relu, add):
-    """Store an entry of c, with what follows the product."""
+def finished(c, bias, place, column, value, has_bias, relu, add):
+    """Return an entry of c with what follows the product."""
     if has_bias:
         value += load1(bias, column)
     if add:
         value += load1(c, place)
     if relu and value <= float32(0):  # and nan stays nan
         value = float32(0)
-    store1(c, place, value)
+    return value
+
+
+def finish(c, bias, place, column, value, has_bias, relu, add):
+    """Store an entry of c, with what follows the product."""
+    store1(c, place, finished(c, bias, place, column, value, has_bias, relu, add))
+
+
+def finish4(c, bias, place, column, values, i, j, has_bias, relu, add):
+    """Store four neighbours of c at once, values[i, j] and on: place is a multiple of 4."""
+    store4(
+        c,
+        place,
+        finished(c, bias, place, column, values[i, j], has_bias, relu, add),
+        finished(c, bias, place + 1, column + 1, values[i, j + 1], has_bias, relu, add),
+        finished(c, bias, place + 2, column + 2, values[i, j + 2], has_bias, relu, add),
+        finished(c, bias, place + 3, column + 3, values[i, j + 3], has_bias, relu, add),
+    )
 
 
 def add_splits(parts, c, bias, N, size, splits, has_bias, relu, add):
