@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
-from minae import cli_kernels
+from minae import cli_data, cli_kernels
 from minae.errors import InputError
 
 app = typer.Typer(
@@ -17,8 +17,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-data_app = typer.Typer(help="The datasets: what there is, and fetching it.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_kernels.app, name="kernels")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
@@ -291,36 +290,3 @@ def tour(
     from minae.tour import tour as take_the_tour
 
     take_the_tour(out)
-
-
-def _where(source) -> str:
-    if source.location is None:
-        return "not here yet"
-    return "here" if source.origin.startswith("embedded") else str(source.location)
-
-
-@data_app.command("list")
-def list_data() -> None:
-    """List the datasets, and which are on this disk.
-
-    Example: `minae data list`
-    """
-    from minae.data import list_sources
-    from minae.report import print_table
-
-    rows = [
-        (source.name, source.contents, source.origin, _where(source)) for source in list_sources()
-    ]
-    print_table(("name", "what", "from", "where"), rows)
-
-
-@data_app.command("fetch")
-def fetch_data(name: Annotated[str, typer.Argument(help="One of `minae data list`.")]) -> None:
-    """Download a dataset, unless it is here, and check its checksums.
-
-    Example: `minae data fetch fashion_mnist`
-    """
-    from minae.data import fetch
-
-    for path in fetch(name).values():
-        print(path)

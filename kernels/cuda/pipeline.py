@@ -2,7 +2,7 @@
 
 Three tiles of each matrix are in shared memory: one is multiplied, two are being filled by copies
 that pass the registers (cp.async), and that a thread waits for only when it needs them. So the
-answer of memory, some 500 cycles away, has the time of two tiles' products to arrive.
+answer of memory has the time of two tiles' products to arrive.
 """
 
 from minae.kernels.cuda.intrinsics import (

@@ -83,7 +83,7 @@ def hot_loop(cubin, path):
     ],
     ids=["double_buffered", "nn", "tn"],
 )
-def test_nine_instructions_of_ten_multiply(rung, products, reads, tmp_path):
+def test_most_instructions_multiply(rung, products, reads, tmp_path):
     loop = hot_loop(compiled(rung, (9, 0)).cubin, tmp_path)
     assert loop["FFMA"] == products
     assert loop["LDS.128"] == reads
