@@ -70,11 +70,11 @@ def _convolution() -> Ladder:
         expected = reference.conv2d(x, weight, **window)
         y = np.full(expected.shape, np.nan, np.float32)
         rung, sizes, arguments = convolution.conv2d(x, weight, None, y, rung=name, **window)
-        flat = convolution.RUNGS[rung].parameters[0].endswith("*")
+        flat = rung.parameters[0].endswith("*")
         arrays = {id(a): a.reshape(-1) if flat else a for a in (x, weight, y)}
         arguments = [arrays.get(id(a), a) for a in arguments]
         arguments[2] = weight.reshape(-1).copy()  # the bias, which is not read
-        traffic = convolution.RUNGS[rung].simulate(sizes, *arguments, count=True)
+        traffic = rung.simulate(sizes, *arguments, count=True)
         np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
         return traffic
 

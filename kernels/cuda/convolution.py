@@ -28,7 +28,6 @@ along an axis than a table's word has bits, or an array has 2^31 numbers, the di
 
 from collections.abc import Callable
 from math import prod
-from typing import NamedTuple
 
 from minae.kernels import shapes
 from minae.kernels.cuda.convolution_direct import direct, direct_dx, im2col
@@ -44,7 +43,7 @@ from minae.kernels.cuda.convolution_tables import (
     backward_tables,
     forward_tables,
 )
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladder import Rung, Step
 from minae.kernels.cuda.pipeline import ADD_SPLITS
 from minae.kernels.cuda.reductions import THREADS
 from minae.kernels.shapes import Pair
@@ -89,14 +88,6 @@ RUNGS = {
 }
 
 
-class Step(NamedTuple):
-    """One launch: a name in RUNGS, what its grid is computed from, and what the kernel gets."""
-
-    rung: str
-    sizes: tuple[int, ...]
-    arguments: tuple
-
-
 def conv2d(
     x,
     weight,
@@ -119,10 +110,10 @@ def conv2d(
         rung = _tile(N * HO * WO, O) if gathers else "direct"
     if rung == "direct":
         geometry = *stride, *padding, *dilation, groups
-        return Step(rung, (prod(y.shape),), (*operands, *geometry, *ends))
+        return Step(RUNGS[rung], (prod(y.shape),), (*operands, *geometry, *ends))
     tables = forward_tables(C, (H, W), (KH, KW), stride, padding, dilation)
     sizes = N, O, C * H * W, O * HO * WO, HO * WO, C * KH * KW
-    return Step(rung, (N * HO * WO, O, 1), (*operands, *tables, *sizes, *ends))
+    return Step(RUNGS[rung], (N * HO * WO, O, 1), (*operands, *tables, *sizes, *ends))
 
 
 def conv2d_dx(
@@ -149,10 +140,10 @@ def conv2d_dx(
         rung = _tile(pixels, C, classes) if gathers else "direct_dx"
     if rung == "direct_dx":
         geometry = *stride, *padding, *dilation, groups
-        return Step(rung, (prod(dx.shape),), (*operands, *geometry, *ends))
+        return Step(RUNGS[rung], (prod(dx.shape),), (*operands, *geometry, *ends))
     tables = backward_tables(C, O, (H, W), (HO, WO), (KH, KW), stride, padding, dilation)
     sizes = N, C, O * HO * WO, C * H * W, H * W, KH * KW
-    return Step(rung, (pixels, C, classes), (*operands, *tables, *sizes, *ends))
+    return Step(RUNGS[rung], (pixels, C, classes), (*operands, *tables, *sizes, *ends))
 
 
 def conv2d_dweight(
@@ -175,13 +166,13 @@ def conv2d_dweight(
         rung = _dweight_tile(O, T) if gathers else "direct_dweight"
     if rung == "direct_dweight":
         geometry = *stride, *padding, *dilation, groups
-        return [Step(rung, (prod(dweight.shape),), (x, dy, dweight, *geometry))]
+        return [Step(RUNGS[rung], (prod(dweight.shape),), (x, dy, dweight, *geometry))]
     tables = forward_tables(C, (H, W), (KH, KW), stride, padding, dilation, TABLE_TAPS)
     columns, rows, _ = RUNGS[rung].grid(O, T, 1)
     splits, length = _split(N * P, columns * rows * RUNGS[rung].threads)
     parts = dweight if splits == 1 else empty((splits, O, T))
     arguments = x, dy, parts, tables.pixels, tables.taps, N, O, P, C * H * W, T, length
-    return [Step(rung, (O, T, splits), arguments), *_additions(parts, dweight, splits)]
+    return [Step(RUNGS[rung], (O, T, splits), arguments), *_additions(parts, dweight, splits)]
 
 
 def conv2d_dbias(dy, dbias, empty: Callable, y=None, dz=None) -> list[Step]:
@@ -194,7 +185,7 @@ def conv2d_dbias(dy, dbias, empty: Callable, y=None, dz=None) -> list[Step]:
     parts = dbias if splits == 1 else empty((splits, O))
     arrays = (dy, dy, dy) if y is None else (dy, y, dz)
     arguments = *arrays, parts, N, O, P, length, int(y is not None)
-    return [Step("dbias", (O, splits), arguments), *_additions(parts, dbias, splits)]
+    return [Step(RUNGS["dbias"], (O, splits), arguments), *_additions(parts, dbias, splits)]
 
 
 def patches(
@@ -202,7 +193,7 @@ def patches(
 ) -> Step:
     """Return what writes patches of x down: out (N HO WO, C KH KW), to multiply by weightᵀ."""
     geometry = *kernel_size, *output_size, *stride, *padding, *dilation
-    return Step("im2col", (prod(out.shape),), (x, out, *geometry))
+    return Step(RUNGS["im2col"], (prod(out.shape),), (x, out, *geometry))
 
 
 def _fits_tables(weight, *arrays) -> bool:
@@ -237,4 +228,4 @@ def _additions(parts, total, splits: int) -> list[Step]:
     """Return the step that adds up the parts, if there are several."""
     size = prod(total.shape)
     nothing_else = total, size, size, splits, 0, 0, 0  # no bias, no ReLU, nothing to add to
-    return [Step("add_splits", (size,), (parts, total, *nothing_else))] if splits > 1 else []
+    return [Step(ADD_SPLITS, (size,), (parts, total, *nothing_else))] if splits > 1 else []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from minae.kernels import simulator
 
@@ -32,3 +33,15 @@ class Rung:
         """Run it in the simulator on arrays that it writes to; see simulator.launch."""
         how = {"shared_bytes": self.shared_bytes, "seed": seed, "count": count}
         return simulator.launch(self.kernel, self.grid(*sizes), self.block, *arguments, **how)
+
+
+class Step(NamedTuple):
+    """One launch: a kernel, the sizes that its grid is computed from, and what it gets."""
+
+    rung: Rung
+    sizes: tuple[int, ...]
+    arguments: tuple
+
+    def simulate(self, seed: int | None = None, count: bool = False):
+        """Run it in the simulator on arrays that it writes to; see simulator.launch."""
+        return self.rung.simulate(self.sizes, *self.arguments, seed=seed, count=count)
