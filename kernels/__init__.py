@@ -16,10 +16,11 @@ A **backend** is a module with these functions, and nothing else is asked of it:
     sgd(x, dx, velocity, ...)               adam(x, dx, exp_avg, exp_avg_sq, ...)
     index_add(shape, index, values)         erf(x)
 
-`reference` is the specification: plain NumPy, written to be read. `cpu` is what runs. Both take
-float32 and float64 arrays of any memory layout, return the dtype that they were given, never write
-into their inputs (an optimiser's parameters and state excepted), and refuse what does not fit with
-the sentences of `shapes`.
+`reference` is the specification: plain NumPy, written to be read. `cpu` is what runs, and `cuda`
+what runs on a GPU, on CuPy's arrays; `vendor` does so with NVIDIA's products, for comparison. All
+take float32 and float64 arrays of any memory layout, return the dtype that they were given, never
+write into their inputs (an optimiser's parameters and state excepted), and refuse what does not fit
+with the sentences of `shapes`.
 """
 
 import importlib
@@ -38,6 +39,8 @@ __all__ = ["BACKENDS", "backend_for", "backend_of", "use_backend", "wanted_threa
 BACKENDS = {
     "reference": "minae.kernels.reference",
     "cpu": "minae.kernels.cpu",
+    "cuda": "minae.kernels.cuda.backend",
+    "vendor": "minae.kernels.cuda.vendor",
 }
 
 # The backend that use_backend() has put in force; None leaves the choice to the array.
@@ -47,10 +50,13 @@ _in_force: ContextVar[ModuleType | None] = ContextVar("backend", default=None)
 def backend_for(array_type: type) -> ModuleType:
     """Return the backend that computes on arrays of this type.
 
-    NumPy's gives `cpu`, or whatever `use_backend` has put in force. Raises TypeError for others.
+    NumPy's gives `cpu` and CuPy's `cuda`, or whatever `use_backend` has put in force. Raises
+    TypeError for others.
     """
     if array_type is np.ndarray or issubclass(array_type, np.ndarray):
         return _in_force.get() or _load("cpu")
+    if array_type.__module__.partition(".")[0] == "cupy":
+        return _in_force.get() or _load("cuda")
     raise TypeError(f"no backend computes on {array_type.__module__}.{array_type.__qualname__}")
 
 

@@ -11,7 +11,7 @@ def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
     IndexError if the index lies outside, ValueError if values don't fit it.
     """
     out = np.zeros(shape, values.dtype)
-    if _names_each_place_once(index):
+    if names_each_place_once(index):
         out[index] = values
     elif out.size > 8 * values.size:
         np.add.at(out, index, values)
@@ -23,8 +23,8 @@ def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _names_each_place_once(index) -> bool:
-    """Whether an index holds no list and no array of integers, hence no place twice."""
+def names_each_place_once(index) -> bool:
+    """Return whether an index holds no list and no array of integers, hence no place twice."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None

@@ -43,7 +43,7 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
         capability,
         _versions(),
     )
-    path = files.folder_for(Path(__file__).parent) / files.name_for(key)
+    path = cache_folder() / files.name_for(key)
     try:
         content = files.read(path)
     except OSError:
@@ -56,6 +56,11 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
     with suppress(OSError):
         files.write(path, json.dumps(header).encode() + b"\n" + built.cubin)
     return built
+
+
+def cache_folder() -> Path:
+    """Return where compiled kernels are kept."""
+    return files.folder_for(Path(__file__).parent)
 
 
 def _identity(value):
@@ -76,16 +81,17 @@ def _versions() -> list[str]:
 class _Binding:
     """The same functions, with the compiler's objects in place of the simulator's."""
 
-    def __init__(self):
+    def __init__(self, capability: Capability):
         from numba import cuda
         from numba.cuda import types
 
-        self.jit = cuda.jit
+        self.jit, self.capability = cuda.jit, capability
         self.done = {}
         self.replacements = {
             id(simulator.cuda): cuda,
             id(simulator.float32): types.float32,
             id(simulator.int32): types.int32,
+            id(simulator.int64): types.int64,
             id(simulator.uint32): types.uint32,
         }
 
@@ -94,7 +100,9 @@ class _Binding:
         if id(value) in self.replacements:
             return self.replacements[id(value)]
         if isinstance(value, Intrinsic):
-            return value.compiled
+            if value not in self.done:
+                self.done[value] = value.compiled(self.capability)
+            return self.done[value]
         if isinstance(value, FunctionType) and value.__module__.startswith("minae.kernels.cuda"):
             if value not in self.done:
                 self.done[value] = self.jit(device=True, forceinline=True)(self.function(value))
@@ -118,7 +126,7 @@ def ptx(rung: Rung, capability: Capability) -> str:
     # Device functions ask for the GPU that they are compiled for; there may be none.
     device = SimpleNamespace(compute_capability=capability)
     numba.cuda.dispatcher.get_current_device = lambda: device
-    kernel, types = _Binding().function(rung.kernel), tuple(map(_type, rung.parameters))
+    kernel, types = _Binding(capability).function(rung.kernel), tuple(map(_type, rung.parameters))
     bounds = rung.threads, rung.blocks
     text, _ = cuda.compile_ptx(kernel, types, cc=capability, launch_bounds=bounds)
     return text

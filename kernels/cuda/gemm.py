@@ -13,9 +13,9 @@ the same bits.
     c (M, N) = a b + bias (N,), a (M, K) or (K, M) if transposed, b (K, N) or (N, K): all flat.
 """
 
-from minae.kernels.cuda.intrinsics import load1, load4, mma_tf32, to_tf32
+from minae.kernels.cuda.intrinsics import load1, load4, mma_tf32, thread_again, to_tf32
 from minae.kernels.cuda.ladder import Rung
-from minae.kernels.cuda.pipeline import Tile, finish, finish4, gemm_rung, pipeline
+from minae.kernels.cuda.pipeline import Tile, corner, finisher, gemm_rung, pipeline
 from minae.kernels.simulator import cuda, float32, int32, uint32
 
 
@@ -33,10 +33,10 @@ def _products(A_ROW: int, B_ROW: int, a_along_k: bool):
 
     def across(shared, ai, bi, total):
         left, right = cuda.local.array(8, float32), cuda.local.array(8, float32)
-        read_across(shared, ai, 16, left)
         read_across(shared, bi, 32, right)
-        for i in range(8):
-            for j in range(8):
+        read_across(shared, ai, 16, left)
+        for j in range(8):
+            for i in range(8):
                 total[i, j] += left[i] * right[j]
 
     def four_across(shared, ai, bi, total):
@@ -79,23 +79,7 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         four(shared, ai + 3 * A_FOUR, bi + 3 * B_FOUR, total)
 
     walk = pipeline(A, B, multiply)
-
-    def store_one_by_one(c, bias, first, column, N, total, i, has_bias, relu, add):
-        """Store a thread's entries of a row that begins at `first`."""
-        for j in range(8):
-            n = int32(column + j // 4 * 32 + j % 4)
-            if n < N:
-                finish(c, bias, int32(first + n), n, total[i, j], has_bias, relu, add)
-
-    def store_by_four(c, bias, first, column, N, total, i, has_bias, relu, add):
-        """The same where rows of c begin at multiples of 4, as those of b do."""
-        if column < N:
-            finish4(c, bias, int32(first + column), column, total, i, 0, has_bias, relu, add)
-        if column + 32 < N:
-            n = int32(column + 32)
-            finish4(c, bias, int32(first + n), n, total, i, 4, has_bias, relu, add)
-
-    store_row = store_by_four if at_once == 4 and not b_along_k else store_one_by_one
+    finish_row = finisher(*((1, 4) if a_along_k else (4, 16)), 4, 32, at_once)
 
     def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
         shared = cuda.shared.array(0, float32, alignment=16)
@@ -106,19 +90,16 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         lane, warp = cuda.threadIdx.x % 32, cuda.threadIdx.x // 32
         y, row, column = lane // 8, warp // WARPS * 32, warp % WARPS * 64 + lane % 8 * 4
         ai = int32((row + y) * A_ROW if a_along_k else row + 4 * y)
-        top, start = int32(cuda.blockIdx.y * BM), int32(cuda.blockIdx.x * BN)
-        first = int32(cuda.blockIdx.z * length)
-        last = int32(min(K, first + length))
+        top, start, first, last = corner(N, K, length, BM, BN)
         walk(shared, a, b, M, N, K, top, start, first, last, ai, int32(column), total)
+        thread = thread_again()  # in the loop, no register is left to remember these
+        lane, warp = int32(thread % 32), int32(thread // 32)
+        y, row, column = lane // 8, warp // WARPS * 32, warp % WARPS * 64 + lane % 8 * 4
+        m, n = int32(top + row + (y if a_along_k else 4 * y)), int32(start + column)
         for i in range(8):
-            m = int32(top + row + (4 * i + y if a_along_k else i // 4 * 16 + 4 * y + i % 4))
-            if m < M:
-                first = int32((cuda.blockIdx.z * M + m) * N)
-                store_row(c, bias, first, int32(start + column), N, total, i, has_bias, relu, add)
+            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
 
-    # Small tiles are for products that do not fill the GPU: there more registers are worth more.
-    blocks = 1 if b_along_k or at_once == 1 else 2 if THREADS == 256 else 1.5
-    return gemm_rung(kernel, BM, BN, THREADS, A, B, blocks)
+    return gemm_rung(kernel, BM, BN, THREADS, A, B, (7, 5))
 
 
 def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> Rung:
@@ -133,6 +114,22 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
     B = Tile(BN, b_along_k, False, THREADS, at_once, 8)
     AI, AK = (A.row, 1) if a_along_k else (1, A.row)  # to the next row and to the next k
     BJ, BK_STEP = (B.row, 1) if b_along_k else (1, B.row)
+
+    def piece(left, right, i, j, total):
+        """16 x 8 entries: rows 2 i and 2 i + 1 of the thread's, columns 2 j and 2 j + 1."""
+        top, bottom, x, y = 2 * i, 2 * i + 1, 2 * j, 2 * j + 1
+        total[top, x], total[top, y], total[bottom, x], total[bottom, y] = mma_tf32(
+            left[i, 0],
+            left[i, 1],
+            left[i, 2],
+            left[i, 3],
+            right[j, 0],
+            right[j, 1],
+            total[top, x],
+            total[top, y],
+            total[bottom, x],
+            total[bottom, y],
+        )
 
     def eight(shared, ai, bi, total):
         """The products of 8 numbers along k."""
@@ -150,18 +147,7 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
             right[j, 1] = to_tf32(load1(shared, place + 4 * BK_STEP))
         for i in range(4):
             for j in range(4):
-                total[i, j, 0], total[i, j, 1], total[i, j, 2], total[i, j, 3] = mma_tf32(
-                    left[i, 0],
-                    left[i, 1],
-                    left[i, 2],
-                    left[i, 3],
-                    right[j, 0],
-                    right[j, 1],
-                    total[i, j, 0],
-                    total[i, j, 1],
-                    total[i, j, 2],
-                    total[i, j, 3],
-                )
+                piece(left, right, i, j, total)
 
     def multiply(shared, ai, bi, total):
         eight(shared, ai, bi, total)
@@ -169,28 +155,24 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
 
     walk = pipeline(A, B, multiply)
 
+    finish_row = finisher(1, 8, 2, 8, at_once)
+
     def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
         shared = cuda.shared.array(0, float32, alignment=16)
-        total = cuda.local.array((4, 4, 4), float32)
-        for i in range(4):
-            for j in range(4):
-                for q in range(4):
-                    total[i, j, q] = float32(0)
+        total = cuda.local.array((8, 8), float32)
+        for i in range(8):
+            for j in range(8):
+                total[i, j] = float32(0)
         lane, warp = cuda.threadIdx.x % 32, cuda.threadIdx.x // 32
         row, column = warp // WARPS * 64 + lane // 4, warp % WARPS * 32
         ai = int32(row * AI + lane % 4 * AK)
         bi = int32((column + lane // 4) * BJ + lane % 4 * BK_STEP)
-        top, start = int32(cuda.blockIdx.y * BM), int32(cuda.blockIdx.x * BN)
-        first = int32(cuda.blockIdx.z * length)
-        last = int32(min(K, first + length))
+        top, start, first, last = corner(N, K, length, BM, BN)
         walk(shared, a, b, M, N, K, top, start, first, last, ai, bi, total)
-        for i in range(4):
-            for j in range(4):
-                for q in range(4):
-                    m = int32(top + row + 16 * i + q // 2 * 8)
-                    n = int32(start + column + 8 * j + lane % 4 * 2 + q % 2)
-                    if m < M and n < N:
-                        place = (cuda.blockIdx.z * M + m) * N + n
-                        finish(c, bias, place, n, total[i, j, q], has_bias, relu, add)
+        m, n = int32(top + row), int32(start + column + lane % 4 * 2)
+        for i in range(4):  # a loop of 8 is not unrolled here
+            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
+        for i in range(4, 8):
+            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
 
-    return gemm_rung(kernel, BM, BN, THREADS, A, B, 2 if THREADS == 256 else 1.5)
+    return gemm_rung(kernel, BM, BN, THREADS, A, B, (8, 0))

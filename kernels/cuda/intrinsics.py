@@ -1,53 +1,53 @@
 """Machine instructions that Python has no word for: what each means, and how it is compiled.
 
 Called in the simulator, an intrinsic does what its Python says. When a kernel is compiled, `build`
-puts what `lower` makes in its place. `lower` is only called then, so that this file can be read and
-simulated where no CUDA compiler is installed.
+puts what a lowering makes in its place: the newest that the GPU has the instructions for. It is
+only called then, so that this file can be read and simulated where no CUDA compiler is installed.
 
 Arrays are flat, and indices count their numbers (4 bytes each), not bytes.
 """
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 from greenlet import getcurrent
 from llvmlite import ir
+
+from minae.kernels.cuda.ladder import Capability
 
 FLOAT, INT, LONG, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
 FOUR = ir.VectorType(FLOAT, 4)
 
 
 class Intrinsic:
-    """An instruction: `meaning` runs in the simulator, `lower` types and emits it for the compiler.
+    """An instruction: `meaning` runs in the simulator, a lowering types and emits it for a GPU.
 
-    lower(types, *arguments) gets Numba's types and the arguments' types, and returns the signature
-    and a function that emits code, as numba.extending.intrinsic wants them.
+    A lowering gets Numba's types and the arguments' types, and returns the signature and a function
+    that emits code, as numba.extending.intrinsic wants them.
     """
-
-    lower: Callable
 
     def __init__(self, meaning: Callable):
         self.meaning = meaning
+        self.lowerings: dict[Capability, Callable] = {}  # by the first GPUs that it is for
         self.__doc__, self.__name__ = meaning.__doc__, meaning.__name__
 
     def __call__(self, *arguments):
         """Do what it means, for the simulated thread whose turn it is."""
         return self.meaning(*arguments)
 
-    def lowered_by(self, lower: Callable) -> Callable:
-        """Set `lower`, as a decorator."""
-        self.lower = lower
+    def lowered_by(self, lower: Callable, since: Capability = (7, 5)) -> Callable:
+        """Have `lower` compile it for GPUs from `since` on; also as a decorator."""
+        self.lowerings[since] = lower
         return lower
 
-    @cached_property
-    def compiled(self):
-        """What Numba calls in its place."""
+    def compiled(self, capability: Capability):
+        """Return what Numba calls in its place."""
         from numba.cuda import types
         from numba.cuda.extending import intrinsic
 
+        lower = self.lowerings[max(since for since in self.lowerings if since <= capability)]
         names = self.meaning.__code__.co_varnames[: self.meaning.__code__.co_argcount]
-        scope = {"lower": self.lower, "types": types}
+        scope = {"lower": lower, "types": types}
         arguments = "".join(f", {name}" for name in names)  # Numba looks at the signature
         exec(f"def typed(context{arguments}): return lower(types{arguments})", scope)
         return intrinsic(scope["typed"])
@@ -102,6 +102,20 @@ def _(types, array, i, x):
 
 
 @Intrinsic
+def thread_again():
+    """Return cuda.threadIdx.x, read anew: so what follows from it need not be kept in registers."""
+    return getcurrent().position.x
+
+
+@thread_again.lowered_by
+def _(types):
+    def emit(context, builder, signature, arguments):
+        return _assembly(builder, "mov.u32 $0, %tid.x;", "=r", INT)
+
+    return types.int32(), emit
+
+
+@Intrinsic
 def divide(i, j):
     """Return i // j of numbers that are not negative. A plain // is of 64 bits, and minds signs."""
     return int(i) // int(j)
@@ -140,35 +154,53 @@ def store4(array, i, x0, x1, x2, x3):
     array.store(i, (x0, x1, x2, x3))
 
 
-@store4.lowered_by
-def _(types, array, i, x0, x1, x2, x3):
-    def emit(context, builder, signature, arguments):
-        (kind, offset_kind, *_), (a, offset, *values) = signature.args, arguments
-        place = _address(context, builder, types, kind, a, offset_kind, offset)
-        vector = ir.Constant(FOUR, ir.Undefined)
-        for n, value in enumerate(values):
-            vector = builder.insert_element(vector, value, ir.Constant(INT, n))
-        builder.store(vector, builder.bitcast(place, FOUR.as_pointer())).align = 16
-        return context.get_dummy_value()
-
-    return types.void(array, i, *[types.float32] * 4), emit
+@Intrinsic
+def store2(array, i, x0, x1):
+    """array[i : i + 2] = x0, x1, 8 bytes at once. i is a multiple of 2."""
+    array.store(i, (x0, x1))
 
 
-def _lower_copy(count: int, caching: str):
+def _lower_store(count: int):
+    kind_of_all = ir.VectorType(FLOAT, count)
+
+    def lower(types, array, i, *numbers):
+        def emit(context, builder, signature, arguments):
+            (kind, offset_kind, *_), (a, offset, *values) = signature.args, arguments
+            place = _address(context, builder, types, kind, a, offset_kind, offset)
+            vector = ir.Constant(kind_of_all, ir.Undefined)
+            for n, value in enumerate(values):
+                vector = builder.insert_element(vector, value, ir.Constant(INT, n))
+            place = builder.bitcast(place, kind_of_all.as_pointer())
+            builder.store(vector, place).align = 4 * count
+            return context.get_dummy_value()
+
+        return types.void(array, i, *[types.float32] * count), emit
+
+    return lower
+
+
+store4.lowered_by(_lower_store(4))
+store2.lowered_by(_lower_store(2))
+
+
+def _lower_copy(count: int, instructions: str):
+    """Lower a copy to PTX from address s to e in shared memory, where $3 says whether valid."""
+
     def lower(types, shared, i, array, j, valid):
         def emit(context, builder, signature, arguments):
             kinds, (target, ti, source, si, wanted) = signature.args, arguments
-            target = _address(context, builder, types, kinds[0], target, kinds[1], ti)
+            zero = ir.Constant(LONG, 0)
+            target = _address(context, builder, types, kinds[0], target, types.int64, zero)
             source = _address(context, builder, types, kinds[2], source, kinds[3], si)
             sizes = ir.Constant(INT, 4 * count), ir.Constant(INT, 0)
             size = builder.select(builder.trunc(wanted, ir.IntType(1)), *sizes)
-            text = (
+            place = context.cast(builder, ti, kinds[1], types.int32)
+            text = (  # an address in shared memory has 32 bits
                 "{ .reg .u64 d, s; .reg .u32 e; cvta.to.shared.u64 d, $0; cvt.u32.u64 e, d;"
-                " cvta.to.global.u64 s, $1;"
-                f" cp.async.{caching}.shared.global [e], [s], {4 * count}, $2; }}"
+                f" mad.lo.u32 e, $1, 4, e; cvta.to.global.u64 s, $2; {instructions} }}"
             )
-            places = [builder.ptrtoint(place, LONG) for place in (target, source)]
-            _assembly(builder, text, "l,l,r", VOID, [*places, size])
+            target, source = (builder.ptrtoint(place, LONG) for place in (target, source))
+            _assembly(builder, text, "l,r,l,r", VOID, [target, place, source, size])
             return context.get_dummy_value()
 
         return types.void(shared, i, array, j, types.boolean), emit
@@ -181,8 +213,9 @@ def copy4(shared, i, array, j, valid):
     """Order shared[i : i + 4] = array[j : j + 4], or zeros if not valid, to arrive later.
 
     The numbers are there once they were waited for. No register holds them on their way, so that
-    a thread can compute meanwhile (cp.async, from sm_80 on). i and j are multiples of 4. What is
-    not valid is not read.
+    a thread can compute meanwhile (cp.async, from sm_80 on). Older GPUs load and store: there the
+    numbers are in place when the call returns, and waiting is nothing. i and j are multiples of 4.
+    What is not valid is not read.
     """
     getcurrent().copies[-1].append(shared.order(i, array, j, 4, valid))
 
@@ -193,11 +226,18 @@ def copy1(shared, i, array, j, valid):
     getcurrent().copies[-1].append(shared.order(i, array, j, 1, valid))
 
 
-copy4.lowered_by(_lower_copy(4, "cg"))
-copy1.lowered_by(_lower_copy(1, "ca"))
+copy4.lowered_by(_lower_copy(4, "cp.async.cg.shared.global [e], [s], 16, $3;"), since=(8, 0))
+copy1.lowered_by(_lower_copy(1, "cp.async.ca.shared.global [e], [s], 4, $3;"), since=(8, 0))
+_ZERO = ".reg .pred p; setp.ne.u32 p, $3, 0; .reg .b64 x, y; mov.b64 x, 0; mov.b64 y, 0;"
+_MOVE4 = "@p ld.global.v2.b64 {x, y}, [s]; st.shared.v2.b64 [e], {x, y};"
+_MOVE1 = "@p ld.global.b32 x, [s]; st.shared.b32 [e], x;"
+copy4.lowered_by(_lower_copy(4, f"{_ZERO} {_MOVE4}"))
+copy1.lowered_by(_lower_copy(1, f"{_ZERO} {_MOVE1}"))
 
 
 def _lower_instruction(text: str):
+    """Lower to an instruction without operands, or to none."""
+
     def lower(types):
         def emit(context, builder, signature, arguments):
             _assembly(builder, text, "", VOID)
@@ -214,7 +254,8 @@ def close_copies():
     getcurrent().copies.append([])
 
 
-close_copies.lowered_by(_lower_instruction("cp.async.commit_group;"))
+close_copies.lowered_by(_lower_instruction("cp.async.commit_group;"), since=(8, 0))
+close_copies.lowered_by(_lower_instruction(""))
 
 
 def _wait(n: int) -> Intrinsic:
@@ -227,25 +268,38 @@ def _wait(n: int) -> Intrinsic:
     wait.__name__ = f"wait_copies{n}"
     wait.__doc__ = f"Wait until at most {n} groups of this thread's copies are still on their way."
     intrinsic = Intrinsic(wait)
-    intrinsic.lowered_by(_lower_instruction(f"cp.async.wait_group {n};"))
+    intrinsic.lowered_by(_lower_instruction(f"cp.async.wait_group {n};"), since=(8, 0))
+    intrinsic.lowered_by(_lower_instruction(""))
     return intrinsic
 
 
 wait_copies0, wait_copies1, wait_copies2 = map(_wait, range(3))
 
 
+#: What `to_tf32` multiplies by: 1.m grows by 1.m thirds of the last bit that tensor cores see.
+TF32_SCALE = np.float32(1 + 2**-10 / 3)
+
+
 @Intrinsic
 def to_tf32(x):
-    """Round to the 10 bits after the point that tensor cores multiply; return it as its bits."""
-    bits = int(np.float32(x).view(np.uint32))
-    return (bits + 0x1000) & 0xFFFFE000  # ties away from zero
+    """Return the bits of x for tensor cores, which multiply its first 10 bits after the point.
+
+    They cut off the rest, so that alone every number would become smaller, by up to 1 of the last
+    bit that stays. So x grows first, by 1/3 to 2/3 of that bit: then it is off by 2/3 at most, by
+    nothing on average, and what has 10 bits stays as it is, as do inf and nan. That is one
+    instruction; rounding to the nearest (cvt.rna.tf32) is two, and leaves the cutting to the tensor
+    cores as well. Adding half a bit as to a whole number is one, but makes -0 of 0x7fffffff, the
+    nan that GPUs compute.
+    """
+    bits = (np.float32(x) * TF32_SCALE).view(np.uint32)
+    return int(bits) & 0xFFFFE000
 
 
 @to_tf32.lowered_by
 def _(types, x):
     def emit(context, builder, signature, arguments):
-        text = "cvt.rna.tf32.f32 $0, $1;"
-        return _assembly(builder, text, "=r,f", INT, arguments, effects=False)
+        scaled = builder.fmul(arguments[0], ir.Constant(FLOAT, float(TF32_SCALE)))
+        return builder.bitcast(scaled, INT)
 
     return types.uint32(types.float32), emit
 

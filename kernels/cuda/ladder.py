@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from minae.kernels import simulator
 
 Capability = tuple[int, int]  # of a GPU: (9, 0) is an H100
@@ -32,6 +34,8 @@ class Rung:
     def simulate(self, sizes: tuple[int, ...], *arguments, seed: int | None = None, count=False):
         """Run it in the simulator on arrays that it writes to; see simulator.launch."""
         how = {"shared_bytes": self.shared_bytes, "seed": seed, "count": count}
+        kinds = zip(self.parameters, arguments, strict=True)
+        arguments = [np.float32(value) if kind == "float32" else value for kind, value in kinds]
         return simulator.launch(self.kernel, self.grid(*sizes), self.block, *arguments, **how)
 
 

@@ -117,6 +117,45 @@ def adam(x, dx, exp_avg, exp_avg_sq, beta1, beta2, rest1, rest2, eps, size, root
         x[i] = value - size * m / (float32(math.sqrt(v)) * root + eps)
 
 
+def adam_counted(
+    x,
+    dx,
+    exp_avg,
+    exp_avg_sq,
+    beta1,
+    beta2,
+    rest1,
+    rest2,
+    eps,
+    step,
+    lr,
+    log_beta1,
+    log_beta2,
+    decay,
+    shrink,
+):
+    """The same for step number step[0]: a captured launch gets the same arguments each time.
+
+    1 - βᵗ is -expm1(t log β): it keeps its digits where βᵗ is almost 1.
+    """
+    count = float32(step[0])
+    size = lr / float32(-math.expm1(count * log_beta1))
+    root = float32(1) / float32(math.sqrt(float32(-math.expm1(count * log_beta2))))
+    adam(x, dx, exp_avg, exp_avg_sq, beta1, beta2, rest1, rest2, eps, size, root, decay, shrink)
+
+
+def count_up(step):
+    """step[0] += 1: the first launch of a captured step."""
+    step[0] += 1
+
+
+def error_function(x, y):
+    """y = erf(x)."""
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        y[i] = float32(math.erf(x[i]))
+
+
 def _each(size: int) -> tuple[int]:
     """Return the grid that has a thread for each number, or row."""
     return (-(-size // THREADS),)
@@ -139,4 +178,12 @@ RUNGS = {
     "gaussian_kl": Rung(gaussian_kl, (MATRIX, MATRIX, VECTOR, MATRIX), (THREADS,), _each),
     "sgd": Rung(sgd, (VECTOR,) * 3 + ("float32",) * 3 + ("int32",), (THREADS,), _each),
     "adam": Rung(adam, (VECTOR,) * 4 + ("float32",) * 9, (THREADS,), _each),
+    "adam_counted": Rung(
+        adam_counted,
+        (VECTOR,) * 4 + ("float32",) * 5 + ("int32[:]",) + ("float32",) * 5,
+        (THREADS,),
+        _each,
+    ),
+    "count_up": Rung(count_up, ("int32[:]",), (1,), lambda: (1,)),
+    "erf": Rung(error_function, (VECTOR, VECTOR), (THREADS,), _each),
 }

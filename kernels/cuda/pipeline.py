@@ -3,18 +3,28 @@
 Three tiles of each matrix are in shared memory: one is multiplied, two are being filled by copies
 that pass the registers (cp.async), and that a thread waits for only when it needs them. So the
 answer of memory has the time of two tiles' products to arrive.
+
+GPUs before sm_80 have no such copies: there a copy is a load and a store, done when the call
+returns, and to wait is nothing. Only the time is lost, unless another block computes meanwhile. The
+pipeline stays right, for a copy may arrive at any moment from its order to the wait. When it is
+ordered, the tile that it overwrites has been read by all: they did so before the barrier above the
+order. And before its own tile is read come two more barriers, by which others see what was stored.
+The simulator knows copies as asynchronous only, which asks for more.
 """
 
 from minae.kernels.cuda.intrinsics import (
     close_copies,
     copy1,
     copy4,
+    divide,
     load1,
     store1,
+    store2,
     store4,
+    thread_again,
     wait_copies1,
 )
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladder import Capability, Rung
 from minae.kernels.simulator import cuda, float32, int32
 
 BK = 16  # numbers along k of a tile
@@ -59,15 +69,15 @@ def _fetch(ROWS: int, COLUMNS: int, THREADS: int, AT_ONCE: int, ROW_STEP: int, C
 
     def fetch(shared, place, matrix, width, first_row, first_column, last_row, last_column):
         """Copy the tile at (first_row, first_column); zeros from last_row and last_column on."""
-        row, column = cuda.threadIdx.x // PER_ROW, cuda.threadIdx.x % PER_ROW * AT_ONCE
-        j, to = int32(first_column + column), int32(place + row * ROW_STEP + column * COLUMN_STEP)
-        # A step that is only known when it runs keeps many copies from being written out, with the
-        # address of each in a register of its own.
-        step = STEP if AT_ONCE == 4 else cuda.blockDim.x // PER_ROW
-        for start in range(0, ROWS, step):
-            i = int32(first_row + row + start)
-            valid = i < last_row and j < last_column
-            copy(shared, int32(to + start * ROW_STEP), matrix, int32(i * width + j), valid)
+        thread = thread_again()  # each time, and so all that follows: kept, it would take registers
+        row, column = int32(thread // PER_ROW), int32(thread % PER_ROW * AT_ONCE)
+        i, j = int32(first_row + row), int32(first_column + column)
+        to = int32(place + row * ROW_STEP + column * COLUMN_STEP)
+        here, more = int32(i * width + j), int32(STEP * width)
+        rows = int32(last_row - i if j < last_column else 0)  # from i on, that are not beyond
+        for start in range(0, ROWS, STEP):
+            copy(shared, int32(to + start * ROW_STEP), matrix, here, start < rows)
+            here = int32(here + more)
 
     return fetch
 
@@ -92,44 +102,83 @@ def pipeline(A: Tile, B: Tile, multiply):
     def walk(shared, a, b, M, N, K, top, start, first, last, ai, bi, total):
         fetch(shared, 0, a, b, M, N, K, top, start, first, last)
         fetch(shared, STAGE, a, b, M, N, K, top, start, first + BK, last)
-        reading, filling = int32(0), int32(2 * STAGE)
-        for k in range(first, last, BK):
+        k, reading, filling = first, int32(0), int32(2 * STAGE)
+        while k < last:
             wait_copies1()
             cuda.syncthreads()  # everyone's copies are there, and the oldest tiles read by all
             fetch(shared, filling, a, b, M, N, K, top, start, int32(k + 2 * BK), last)
             multiply(shared, int32(reading + ai), int32(reading + A_NUMBERS + bi), total)
             reading = int32(0 if reading + STAGE == END else reading + STAGE)
             filling = int32(0 if filling + STAGE == END else filling + STAGE)
+            k = int32(k + BK)
 
     return walk
 
 
-def finished(c, bias, place, column, value, has_bias, relu, add):
-    """Return an entry of c with what follows the product."""
-    if has_bias:
-        value += load1(bias, column)
-    if add:
-        value += load1(c, place)
-    if relu and value <= float32(0):  # and nan stays nan
-        value = float32(0)
-    return value
+def corner(N, K, length, BM, BN):
+    """Return where the block's tile of c begins, and which k are its split's.
+
+    Tiles lie along the grid's x, those of a row of c one after the other, and splits along y.
+    """
+    columns = divide(int32(N + BN - 1), BN)
+    row = divide(int32(cuda.blockIdx.x), columns)
+    column = int32(cuda.blockIdx.x - row * columns)
+    first = int32(cuda.blockIdx.y * length)
+    return int32(row * BM), int32(column * BN), first, int32(min(K, first + length))
 
 
-def finish(c, bias, place, column, value, has_bias, relu, add):
-    """Store an entry of c, with what follows the product."""
-    store1(c, place, finished(c, bias, place, column, value, has_bias, relu, add))
+def finisher(ROW_GROUP: int, ROW_STEP: int, GROUP: int, STEP: int, at_once: int):
+    """Return what stores a row of a thread's 8 x 8 entries of c, with what follows the product.
 
+    The thread's rows are groups of ROW_GROUP neighbours, ROW_STEP from group to group, and its
+    columns likewise. Where rows of c begin at multiples of 4, a group of columns is stored at once.
+    """
 
-def finish4(c, bias, place, column, values, i, j, has_bias, relu, add):
-    """Store four neighbours of c at once, values[i, j] and on: place is a multiple of 4."""
-    store4(
-        c,
-        place,
-        finished(c, bias, place, column, values[i, j], has_bias, relu, add),
-        finished(c, bias, place + 1, column + 1, values[i, j + 1], has_bias, relu, add),
-        finished(c, bias, place + 2, column + 2, values[i, j + 2], has_bias, relu, add),
-        finished(c, bias, place + 3, column + 3, values[i, j + 3], has_bias, relu, add),
-    )
+    def row_of(i):
+        return i // ROW_GROUP * ROW_STEP + i % ROW_GROUP
+
+    def column_of(j):
+        return j // GROUP * STEP + j % GROUP
+
+    def add_row(c, place, n, N, total, i):
+        for j in range(8):
+            if n + column_of(j) < N:
+                total[i, j] += load1(c, int32(place + column_of(j)))
+
+    def store_by_one(c, place, n, N, total, i):
+        for j in range(8):
+            if n + column_of(j) < N:
+                store1(c, int32(place + column_of(j)), total[i, j])
+
+    def store_by_two(c, place, n, N, total, i):
+        for j in range(0, 8, 2):
+            if n + column_of(j) < N:
+                store2(c, int32(place + column_of(j)), total[i, j], total[i, j + 1])
+
+    def store_by_four(c, place, n, N, total, i):
+        for j in range(0, 8, 4):
+            if n + column_of(j) < N:
+                x0, x1, x2, x3 = total[i, j], total[i, j + 1], total[i, j + 2], total[i, j + 3]
+                store4(c, int32(place + column_of(j)), x0, x1, x2, x3)
+
+    by_group = {1: store_by_one, 2: store_by_two, 4: store_by_four}
+    store_row = by_group[GROUP if at_once == 4 else 1]
+
+    def finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add):
+        """Store row i of the entries that begin at c[m, n]."""
+        if m + row_of(i) < M:
+            first = int32((cuda.blockIdx.y * M + m) * N + n)  # in the part of this split
+            place = int32(first + row_of(i) * N)
+            if has_bias:
+                add_row(bias, n, n, N, total, i)
+            if add:
+                add_row(c, place, n, N, total, i)
+            for j in range(8):
+                if relu and total[i, j] <= float32(0):  # and nan stays nan
+                    total[i, j] = float32(0)
+            store_row(c, place, n, N, total, i)
+
+    return finish_row
 
 
 def add_splits(parts, c, bias, N, size, splits, has_bias, relu, add):
@@ -139,19 +188,30 @@ def add_splits(parts, c, bias, N, size, splits, has_bias, relu, add):
         value = float32(0)
         for split in range(splits):
             value += load1(parts, split * size + place)
-        finish(c, bias, place, place % N, value, has_bias, relu, add)
+        if has_bias:
+            value += load1(bias, place % N)
+        if add:
+            value += load1(c, place)
+        if relu and value <= float32(0):
+            value = float32(0)
+        store1(c, place, value)
 
 
-def gemm_rung(kernel, BM: int, BN: int, threads: int, A: Tile, B: Tile, blocks: float) -> Rung:
-    """Say how a product is launched; `blocks` of 256 threads shall fit on a multiprocessor."""
+def gemm_rung(kernel, BM: int, BN: int, threads: int, A: Tile, B: Tile, since: Capability) -> Rung:
+    """Say how a product is launched, on a grid of (M, N, splits).
+
+    512 threads shall fit on a multiprocessor, so that each has 128 registers. Of blocks of 64, only
+    6 shall: few GPUs have shared memory for 8, and on sm_90 one of the kernels needs 11 registers
+    more.
+    """
     return Rung(
         kernel,
         ("float32*",) * 4 + ("int32",) * 7,
         (threads,),
-        lambda M, N, splits: (-(-N // BN), -(-M // BM), splits),
+        lambda M, N, splits: (-(-N // BN) * -(-M // BM), splits),
         shared_bytes=4 * STAGES * (A.numbers + B.numbers),
-        since=(8, 0),
-        blocks=int(blocks * 256 / threads),
+        since=since,
+        blocks=min(512 // threads, 6),
     )
 
 

@@ -50,10 +50,11 @@ def total(parts, scale, out):
 
 
 def activation_backward(dy, y, relu, dz, parts):
-    """dz = dy where the activation let it pass; parts = the column sums of dz, by block of rows.
+    """dz = dy where the ReLU let it pass; parts = the column sums of dz, by block of rows.
 
-    dy, y, dz (M, N), parts (blocks of rows, N): `add_rows` of it is dbias. A warp takes 32 columns,
-    side by side; the eight warps of a block take turns in the rows.
+    dy, y, dz (M, N), parts (blocks of rows, N): `add_rows` of it is dbias. Without ReLU dz is dy,
+    and not written. A warp takes 32 columns, side by side; the eight warps of a block take turns in
+    the rows.
     """
     sums = cuda.shared.array((ROWS, COLUMNS), float32)
     x, first = cuda.threadIdx.x, cuda.threadIdx.y
@@ -63,9 +64,10 @@ def activation_backward(dy, y, relu, dz, parts):
     if column < N:
         for row in range(cuda.blockIdx.y * ROWS + first, M, cuda.gridDim.y * ROWS):
             g = dy[row, column]
-            if relu and not y[row, column] > float32(0):
-                g = float32(0)
-            dz[row, column] = g
+            if relu:
+                if not y[row, column] > float32(0):
+                    g = float32(0)
+                dz[row, column] = g
             value += g
     sums[first, x] = value
     cuda.syncthreads()

@@ -14,9 +14,9 @@ threads reach, and counts what is moved. It says nothing about time. `memory` sa
 found, `machine` how threads take turns, `traffic` what is counted.
 """
 
-from minae.kernels.simulator.language import cuda, float32, int32, uint32
+from minae.kernels.simulator.language import cuda, float32, int32, int64, uint32
 from minae.kernels.simulator.machine import launch
 from minae.kernels.simulator.moments import SimulationError
 from minae.kernels.simulator.traffic import Traffic
 
-__all__ = ["SimulationError", "Traffic", "cuda", "float32", "int32", "launch", "uint32"]
+__all__ = ["SimulationError", "Traffic", "cuda", "float32", "int32", "int64", "launch", "uint32"]

@@ -17,17 +17,18 @@ float32, uint32 = np.float32, np.uint32
 ALL_LANES = 0xFFFFFFFF
 
 
-class Int32:
-    """The type of whole numbers in arrays; calling it makes one."""
+class Integer:
+    """A type of whole numbers in arrays; calling it makes one."""
 
-    dtype = np.dtype("int32")
+    def __init__(self, name: str):
+        self.dtype = np.dtype(name)
 
     def __call__(self, x) -> int:
-        """Return x as a whole number; none here is so large that 32 bits would not hold it."""
+        """Return x as a whole number. Kernels keep them within their bits, or mask them."""
         return int(x)
 
 
-int32 = Int32()
+int32, int64 = Integer("int32"), Integer("int64")
 
 
 class _Shared:

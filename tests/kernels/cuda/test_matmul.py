@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from minae.kernels.cuda import gemm, matmul
+from minae.kernels.cuda.intrinsics import to_tf32
 from minae.kernels.cuda.pipeline import ADD_SPLITS
 
-ORDERS = {"nn": (True, False), "tn": (False, False), "nt": (True, True)}  # which run along k
+# Which run along k.
+ORDERS = {"nn": (True, False), "tn": (False, False), "nt": (True, True), "tt": (False, True)}
 TOLERANCE = {"simple": 1e-5, "tensor": 1e-3}
 
 
@@ -105,3 +107,18 @@ def test_any_order_of_threads(make, seed):
     c = np.full((64, 64), np.nan, np.float32)
     launch(make, (64, 64), "nn", 4, a, b, bias, c, 10**6, True, False, False, seed=seed)
     assert_product(c, a @ b + bias, a, b, TOLERANCE[make])
+
+
+def test_tf32_is_right_on_average_and_keeps_what_is_special():
+    def kept(x):
+        return np.array([to_tf32(number) for number in x], np.uint32).view(np.float32)
+
+    x = np.random.default_rng(0).uniform(1, 2, 4096).astype(np.float32)
+    error = (kept(x).astype(float) - x) * 2**10  # in units of the last bit that is kept
+    assert -2 / 3 - 1e-3 <= error.min() < -0.6
+    assert 0.6 < error.max() <= 2 / 3 + 1e-3
+    assert abs(error.mean()) < 0.02
+    exact = np.array([0, -0.0, 1, -1.5, 2 - 2**-10, np.inf, -np.inf], np.float32)
+    np.testing.assert_array_equal(kept(exact).view(np.uint32), exact.view(np.uint32))
+    nans = np.array([0x7FFFFFFF, 0xFFFFFFFF, 0x7FC00000], np.uint32).view(np.float32)
+    assert np.isnan(kept(nans)).all()

@@ -1,0 +1,145 @@
+"""Launches kernels: on NumPy's arrays in the simulator, on CuPy's on the GPU.
+
+A kernel is compiled by `build`, for the GPU at hand, when it is first launched; CuPy loads it and
+puts it into the current stream. Everything else of CUDA that is used here goes through CuPy too.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+
+import numpy as np
+
+from minae.kernels.cuda import build
+from minae.kernels.cuda.ladder import Capability, Rung, Step
+
+OLDEST = (7, 5)  # the first GPUs that these kernels are compiled for
+INSTALL = 'pip install "minae[cu13]", or "minae[cu12]" for drivers older than 580'
+# The device's copies of tables, by their id; with the table, so that no other array gets that id.
+_moved: dict[int, tuple[np.ndarray, object]] = {}
+
+
+@cache
+def problem() -> str | None:
+    """Return why no GPU can be computed on, in a sentence that says what to do; None if one can."""
+    missing = [name for name in ("cupy", "numba.cuda") if not _is_installed(name)]
+    if missing:
+        return f"device cuda needs {' and '.join(missing)}: {INSTALL}"
+    import cupy
+
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return (
+            f"no NVIDIA driver that fits CuPy {cupy.__version__} ({_name_of(error)}): install a"
+            f" newer driver, or {INSTALL}"
+        )
+    if not count:
+        return "there is no NVIDIA GPU: compute on device cpu"
+    if capability() < OLDEST:
+        return (
+            f"{description()} has compute capability {'.'.join(map(str, capability()))}, but the"
+            f" kernels need {'.'.join(map(str, OLDEST))} or later: compute on device cpu"
+        )
+    return None
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # of the package around it
+        return False
+
+
+def _name_of(error: Exception) -> str:
+    """Return CUDA's own name of an error, such as cudaErrorInsufficientDriver."""
+    return re.match(r"\w*", str(error))[0] or type(error).__name__
+
+
+@cache
+def _properties() -> dict:
+    import cupy
+
+    return cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+
+
+def description() -> str:
+    """Return the GPU's name."""
+    return _properties()["name"].decode()
+
+
+def capability() -> Capability:
+    """Return the GPU's compute capability, such as (9, 0)."""
+    return _properties()["major"], _properties()["minor"]
+
+
+def processors(array) -> int:
+    """Return the multiprocessors of the array's device; in the simulator, those of an H100."""
+    return 132 if isinstance(array, np.ndarray) else _properties()["multiProcessorCount"]
+
+
+def empty(shape: tuple[int, ...], like, dtype=np.float32):
+    """Return an array without values, where `like` is. In the simulator it holds nan."""
+    array = np.empty(shape, dtype, like=like)
+    if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+        array.fill(np.nan)
+    return array
+
+
+def launch(steps: Step | Iterable[Step]) -> None:
+    """Launch kernels one after another. A grid of no blocks is left out: it has nothing to do."""
+    for step in [steps] if isinstance(steps, Step) else steps:
+        grid = step.rung.grid(*step.sizes)
+        if 0 in grid:
+            continue
+        if isinstance(step.arguments[0], np.ndarray):
+            step.simulate()
+        else:
+            function, rung = _function(step.rung), step.rung
+            numbers = flattened(rung, step.arguments)
+            function(grid, rung.block, numbers, shared_mem=rung.shared_bytes)
+
+
+@cache
+def _function(rung: Rung):
+    import cupy
+
+    driver, module = cupy.cuda.driver, cupy.cuda.function.Module()
+    code = build.compiled(rung, capability())
+    module.load(code.cubin)
+    function = module.get_function(code.name)
+    if rung.shared_bytes:  # above 48 KiB it must be asked for
+        size = driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+        driver.funcSetAttribute(function.ptr, size, rung.shared_bytes)
+    return function
+
+
+def flattened(rung: Rung, arguments: tuple) -> list:
+    """Return what a compiled kernel takes for its arguments: numbers of fixed size.
+
+    A pointer is an address. An array is to Numba two addresses that only its CPU code uses, the
+    number of entries, the size of one, the address of the first, its shape and its strides.
+    """
+    numbers = []
+    for kind, value in zip(rung.parameters, arguments, strict=True):
+        if kind.endswith("]"):
+            value = _on_device(value)
+            sizes = value.size, value.itemsize, value.data.ptr, *value.shape, *value.strides
+            numbers += [np.int64(n) for n in (0, 0, *sizes)]
+        elif kind.endswith("*"):
+            numbers.append(np.int64(_on_device(value).data.ptr))
+        else:
+            numbers.append(getattr(np, kind)(value))
+    return numbers
+
+
+def _on_device(array):
+    """Return the array, or the device's copy of a table. Copies stay: a graph may refer to them."""
+    if not isinstance(array, np.ndarray):
+        return array
+    if id(array) not in _moved:
+        import cupy
+
+        _moved[id(array)] = array, cupy.asarray(array)
+    return _moved[id(array)][1]

@@ -1,0 +1,221 @@
+"""The whole contract, one body over all backends: in the simulator, and on a GPU if there is one.
+
+Every case is computed by the reference in float64; a backend gets the same numbers in float32.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from minae.kernels import cpu, reference
+from minae.kernels.cuda import backend, device, vendor
+from minae.kernels.cuda.dense import tensor_cores
+
+from .cases import FUNCTIONS, channels_last, every_second, one_row_for_all, reversed_rows
+
+normal = np.random.default_rng(0).standard_normal
+
+
+def convolution(x, weight, size, **geometry):
+    """Return the arrays of a convolution, and its options."""
+    options = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, **geometry}
+    arrays = normal(x), normal(weight), normal((x[0], weight[0], *size))
+    return *arrays, options
+
+
+HALVING = convolution((3, 2, 7, 8), (5, 2, 3, 4), (4, 4), stride=(2, 2), padding=(1, 1))
+GROUPED = convolution((2, 4, 5, 4), (6, 2, 3, 2), (3, 2), groups=2, dilation=(1, 2))
+WIDE = convolution((1, 3, 4, 70), (2, 3, 1, 20), (4, 51))  # more taps in a row than tables take
+X, WEIGHT, BIAS = normal((9, 20)), normal((17, 20)), normal(17)
+SIZES = 6, 5, 7, 3
+LAYERS = [normal((o, i)) for i, o in pairwise(SIZES)], [normal(o) for o in SIZES[1:]]
+ACTIVATIONS = "relu", None, None
+OUTPUTS = reference.linear_stack(normal((4, 6)), *LAYERS, ACTIVATIONS)
+POOL = {"kernel_size": (3, 2), "stride": (2, 2), "padding": (1, 0)}
+GAPS = {"kernel_size": (2, 1), "stride": (3, 4), "padding": (1, 0)}  # pixels in no window
+IMAGES, INDEX = normal((2, 3, 7, 6)), reference.max_pool2d(normal((2, 3, 7, 6)), **POOL)[1]
+MOMENTS = normal(40), normal(40), normal(40), np.abs(normal(40))
+RATES = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}
+DESCENT = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
+
+
+def linear_backward(dy, x, weight, relu, needs=(True, True), places=(None, None)):
+    y = reference.linear(x, weight, None, relu)
+    return "linear_backward", (dy, x, weight, y, relu, needs, *places), {}
+
+
+def conv_backward(name, arrays, relu, needs=(True, True), place=None):
+    x, weight, dy, options = arrays
+    if name == "conv_transpose2d_backward":
+        x, dy = dy, x
+    y = normal(dy.shape)
+    return name, (dy, x, weight, y, relu, needs, place), options
+
+
+CASES = {
+    "matmul": ("matmul", (X, WEIGHT.T), {}),
+    "matmul, left turned": ("matmul", (WEIGHT.T, normal((17, 3))), {}),
+    "matmul, both turned": ("matmul", (normal((6, 5)).T, normal((3, 6)).T), {}),
+    "matmul of parts": ("matmul", (every_second(X), reversed_rows(normal((20, 4)))), {}),
+    "matmul of vectors": ("matmul", (normal(5), normal(5)), {}),
+    "matmul by a vector": ("matmul", (normal((4, 5)), normal(5)), {}),
+    "matmul of batches": ("matmul", (normal((2, 1, 3, 4)), normal((5, 4, 2))), {}),
+    "matmul of nothing": ("matmul", (normal((3, 0)), normal((0, 2))), {}),
+    "contiguous": ("contiguous", (X.T,), {}),
+    "channels_last": ("channels_last", (channels_last(IMAGES),), {}),
+    "linear": ("linear", (X, WEIGHT, BIAS, "relu"), {}),
+    "linear, tied": ("linear", (X, normal((20, 17)).T), {}),
+    "linear of a vector": ("linear", (X[0], WEIGHT, BIAS), {}),
+    "linear of sequences": ("linear", (normal((2, 3, 20)), WEIGHT, BIAS[::-1]), {}),
+    "linear of no rows": ("linear", (X[:0], WEIGHT, BIAS), {}),
+    "linear_backward": linear_backward(normal((9, 17)), X, WEIGHT, "relu"),
+    "linear_backward, one row for all": linear_backward(
+        one_row_for_all(normal((70, 4))), normal((70, 3)), normal((4, 3)), None
+    ),
+    "linear_backward into places": linear_backward(
+        normal((9, 17)), X, WEIGHT, "relu", (False, True), (normal((17, 20)), normal(17))
+    ),
+    "linear_backward, only dx": linear_backward(normal((9, 17)), X, WEIGHT, None, (True, False)),
+    "linear_stack": ("linear_stack", (normal((4, 6)), *map(tuple, LAYERS), ACTIVATIONS), {}),
+    "linear_stack_backward": (
+        "linear_stack_backward",
+        (
+            normal((4, 3)),
+            normal((4, 6)),
+            tuple(LAYERS[0]),
+            [*OUTPUTS[:-1], None],
+            ACTIVATIONS,
+            (True, True, False, True),
+            [None, None, normal((3, 7))],
+            [normal(5), None, None],
+        ),
+        {},
+    ),
+    "conv2d": ("conv2d", (*HALVING[:2], normal(5), "relu"), HALVING[3]),
+    "conv2d, channels last": ("conv2d", (channels_last(HALVING[0]), HALVING[1]), HALVING[3]),
+    "conv2d in groups": ("conv2d", (*GROUPED[:2], normal(6)), GROUPED[3]),
+    "conv2d, wide": ("conv2d", WIDE[:2], WIDE[3]),
+    "conv2d of no images": ("conv2d", (HALVING[0][:0], HALVING[1]), HALVING[3]),
+    "conv2d_dx": ("conv2d_dx", (*HALVING[2:0:-1], (7, 8), normal(2), "relu"), HALVING[3]),
+    "conv2d_dx in groups": ("conv2d_dx", (*GROUPED[2:0:-1], (5, 4), normal(4)), GROUPED[3]),
+    "conv2d_backward": conv_backward("conv2d_backward", HALVING, "relu"),
+    "conv2d_backward in groups": conv_backward("conv2d_backward", GROUPED, None),
+    "conv2d_backward into a place": conv_backward(
+        "conv2d_backward", HALVING, None, (False, True), normal((5, 2, 3, 4))
+    ),
+    "conv2d_backward, only dx": conv_backward("conv2d_backward", HALVING, "relu", (True, False)),
+    "conv_transpose2d_backward": conv_backward("conv_transpose2d_backward", HALVING, "relu"),
+    "conv_transpose2d_backward in groups": conv_backward(
+        "conv_transpose2d_backward", GROUPED, None, place=normal((6, 2, 3, 2))
+    ),
+    "max_pool2d": ("max_pool2d", (IMAGES,), POOL),
+    "max_pool2d_dx": ("max_pool2d_dx", (normal(INDEX.shape), INDEX, (7, 6)), {}),
+    "avg_pool2d": ("avg_pool2d", (IMAGES,), POOL),
+    "max_pool2d with gaps": ("max_pool2d", (np.where(IMAGES > 1.5, np.nan, IMAGES),), GAPS),
+    "avg_pool2d with gaps": ("avg_pool2d", (IMAGES,), GAPS),
+    "avg_pool2d_dx with gaps": ("avg_pool2d_dx", (normal((2, 3, 3, 2)), (7, 6)), GAPS),
+    "avg_pool2d_dx": ("avg_pool2d_dx", (normal(INDEX.shape), (7, 6)), POOL),
+    "batch_norm": ("batch_norm", (IMAGES, normal(3), normal(3), 1e-5), {}),
+    "batch_norm_backward": (
+        "batch_norm_backward",
+        (normal(IMAGES.shape), IMAGES, normal(3), normal(3), np.abs(normal(3)), 1e-5),
+        {},
+    ),
+    "mse": ("mse", (normal((33, 17)), normal((33, 17)), 0.5), {}),
+    "mse of images": ("mse", (channels_last(IMAGES), normal(IMAGES.shape), 2.0), {}),
+    "bce_with_logits": ("bce_with_logits", (9 * normal((5, 6)), normal((5, 6)) > 0, 0.1), {}),
+    "cross_entropy": ("cross_entropy", (5 * normal((4, 3)), np.array([2, 0, 1, 2]), 0.25), {}),
+    "reparameterise": ("reparameterise", (normal((5, 3)), normal((3, 5)).T, normal((5, 3))), {}),
+    "reparameterise_dlog_var": (
+        "reparameterise_dlog_var",
+        (normal((5, 3)), normal((5, 3)), normal((5, 3))),
+        {},
+    ),
+    "gaussian_kl": ("gaussian_kl", (normal((2, 3, 4)), normal((2, 3, 4))), {}),
+    "sgd": ("sgd", MOMENTS[:3], {**DESCENT, "nesterov": False}),
+    "sgd, nesterov": ("sgd", MOMENTS[:3], {**DESCENT, "nesterov": True}),
+    "adam": ("adam", MOMENTS, {**RATES, "step": 1, "decoupled": False}),
+    "adamw": ("adam", MOMENTS, {**RATES, "step": 1000, "decoupled": True}),
+    "index_add": ("index_add", ((3, 4), ([0, 2, 0],), normal((3, 4))), {}),
+    "index_add of arrays": ("index_add", ((5,), (np.array([1, 1, 4]),), normal(3)), {}),
+    "erf": ("erf", (3 * normal((4, 5)),), {}),
+}
+
+
+def changed(value, change):
+    """Return a copy of a value in which each array is what `change` makes of it."""
+    if isinstance(value, tuple | list):
+        return type(value)(changed(v, change) for v in value)
+    return change(value) if isinstance(value, np.ndarray) else value
+
+
+def single(x):
+    """Return a copy in float32, in the memory layout that x has."""
+    if x.dtype.kind == "i":
+        return x
+    y = np.empty_like(x, np.float32)
+    y[...] = x
+    return y
+
+
+def to_gpu(x):
+    import cupy
+
+    return cupy.asarray(x)
+
+
+def arrays_in(value) -> list:
+    if isinstance(value, tuple | list):
+        return [array for v in value for array in arrays_in(v)]
+    return (
+        [np.asarray(value.get() if hasattr(value, "get") else value)] if value is not None else []
+    )
+
+
+def results(kernels, name, arguments, options) -> list[np.ndarray]:
+    """Return the arrays that a kernel returns, or has written into."""
+    returned = getattr(kernels, name)(*arguments, **options)
+    return arrays_in(arguments if name in ("sgd", "adam") else returned)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "place"),
+    [
+        pytest.param(reference, single, id="reference"),
+        pytest.param(cpu, single, id="cpu"),
+        pytest.param(vendor, single, id="vendor"),
+        pytest.param(backend, single, id="simulator"),
+        pytest.param(backend, lambda x: to_gpu(single(x)), id="cuda", marks=pytest.mark.gpu),
+        pytest.param(vendor, lambda x: to_gpu(single(x)), id="cublas", marks=pytest.mark.gpu),
+    ],
+)
+@pytest.mark.parametrize("case", CASES)
+def test_every_backend_computes_what_the_reference_does(kernels, place, case):
+    if place is not single and (why := device.problem()):
+        pytest.skip(why)
+    name, arguments, options = CASES[case]
+    doubled = changed(arguments, lambda x: x.astype(np.float64) if x.dtype.kind != "i" else x)
+    expected = results(reference, name, doubled, options)
+    actual = results(kernels, name, changed(arguments, place), options)
+    for a, e in zip(actual, expected, strict=True):
+        assert a.shape == e.shape
+        assert a.dtype == (np.float32 if e.dtype.kind == "f" else e.dtype)
+        np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-5 * np.nanmax(np.abs(e), initial=1))
+
+
+@pytest.mark.parametrize("place", [single, pytest.param(to_gpu, marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("case", ["matmul", "linear", "linear_backward"])
+def test_tensor_cores_keep_ten_bits(case, place):
+    name, arguments, options = CASES[case]
+    expected = results(reference, name, arguments, options)
+    with tensor_cores():
+        there = changed(arguments, lambda x: place(single(x)))
+        actual = results(backend, name, there, options)
+    for a, e in zip(actual[:2], expected[:2], strict=True):  # the third, dbias, is a plain sum
+        error = np.abs(a - e).max() / np.abs(e).max()
+        assert 1e-6 < error < 1e-3
+
+
+def test_no_function_is_left_out():
+    assert {name for name, _, _ in CASES.values()} == set(FUNCTIONS)
