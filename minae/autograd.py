@@ -15,7 +15,8 @@ from operator import attrgetter
 import numpy as np
 
 from minae import kernels
-from minae.tensor import Tensor, method
+from minae.kernels import arrays
+from minae.tensor import Tensor, as_array, method
 
 _grad_enabled = ContextVar("grad_enabled", default=True)  # per thread
 _numbers = itertools.count()
@@ -88,7 +89,11 @@ class Op:
         record = True in needs and _grad_enabled.get()
         op.needs_input_grad = tuple(needs) if record else (False,) * len(needs)
         op.array_type = type(arrays[0])
-        output = Tensor(op.forward(*arrays, **options))
+        try:
+            output = Tensor(op.forward(*arrays, **options))
+        except Exception:  # whatever a library says of another library's arrays
+            _check_places(cls, arrays)
+            raise
         if record and output.data.dtype.kind == "f":
             op.inputs = inputs
             op.versions = versions
@@ -233,7 +238,7 @@ def _first_gradient(tensor: Tensor, gradient):
                 " without it the tensor must have a single entry, such as a loss"
             )
         return np.array(1, tensor.dtype, ndmin=tensor.ndim, like=tensor.data)
-    gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    gradient = arrays.beside(as_array(gradient), tensor.data)
     if gradient.shape != tensor.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the tensor {tensor.shape}")
     return gradient.astype(tensor.dtype, copy=False)
@@ -257,6 +262,12 @@ def _consumers_first(root: Op) -> list[Op]:
                 found.add(source)
                 stack.append(source)
     return sorted(found, key=attrgetter("number"), reverse=True)
+
+
+def _check_places(op: type[Op], inputs: list) -> None:
+    """Raise ValueError unless all inputs are on one device."""
+    if len({arrays.device_of(x) for x in inputs if x is not None}) > 1:
+        raise ValueError(f"{op.__name__}: inputs are on cpu and on cuda: move them with .to()")
 
 
 def _as_tensor(x) -> Tensor | None:

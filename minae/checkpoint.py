@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from minae.errors import InputError
+from minae.kernels.arrays import to_device
 
 KEY = "minae"  # safetensors keeps strings by name; all of ours go under this one, as JSON
 
@@ -39,7 +40,8 @@ def save(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict) -> Non
     """Write arrays by name, and JSON-able metadata, to a safetensors file, whole or not at all."""
     from safetensors.numpy import save as to_bytes
 
-    ordered = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
+    on_cpu = {name: to_device(a, "cpu") for name, a in arrays.items()}
+    ordered = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in on_cpu.items()}
     write_whole(Path(path), to_bytes(ordered, {KEY: json.dumps(metadata)}))
 
 

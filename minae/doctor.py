@@ -1,7 +1,6 @@
 """What minae runs on: versions, BLAS, threads, GPU."""
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -52,14 +51,19 @@ def _kernels() -> str:
 
 def _gpu() -> str:
     """Say which GPU there is, or what is missing: everything runs on the CPU then."""
-    if importlib.util.find_spec("cupy") is None:
-        if shutil.which("nvidia-smi") is None:
-            return "none: no NVIDIA driver found (no nvidia-smi); computing on the CPU"
-        return "an NVIDIA driver, but no CuPy: pip install 'minae[cu12]' or 'minae[cu13]'"
+    from minae.kernels.cuda import build, device
+
+    if problem := device.problem():
+        driver = "an NVIDIA driver" if shutil.which("nvidia-smi") else "no NVIDIA driver"
+        return f"not used; {problem} ({driver} was found)"
     import cupy
 
-    try:
-        properties = cupy.cuda.runtime.getDeviceProperties(0)
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"CuPy {cupy.__version__} is here, but finds no device: {error}"
-    return f"{properties['name'].decode()}, CuPy {cupy.__version__}"
+    runtime = cupy.cuda.runtime
+    driver = divmod(runtime.driverGetVersion() // 10, 100)  # 13010 is 13.1
+    free, memory = (n / 2**30 for n in runtime.memGetInfo())
+    return (
+        "{}, compute capability {}.{}".format(device.description(), *device.capability())
+        + ", {:.1f} of {:.1f} GiB free, driver for CUDA {}.{}".format(free, memory, *driver)
+        + f", CuPy {cupy.__version__}, numba-cuda {importlib.metadata.version('numba-cuda')}"
+        + f"; compiled kernels are kept in {build.cache_folder()}"
+    )

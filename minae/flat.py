@@ -4,6 +4,7 @@ from sys import getrefcount
 
 import numpy as np
 
+from minae.kernels import arrays
 from minae.tensor import Tensor
 
 
@@ -15,9 +16,7 @@ class GradientPlace:
     """
 
     def __init__(self, part: np.ndarray, shape: tuple[int, ...]):
-        # NumPy lets views of views refer to whoever owns the memory. A memoryview in between makes
-        # them refer to this array, so that counting its references counts all that see it.
-        self.array = np.asarray(memoryview(part).cast("B").cast(part.dtype.char, shape))
+        self.array = arrays.whole(part, shape)
         self.tensor = Tensor(self.array)
 
     def lend(self) -> np.ndarray | None:
@@ -49,7 +48,8 @@ class Flat:
         self.parameters, self.numbers = parameters, numbers
         ends = np.cumsum([p.numel() for p in parameters]).tolist()
         self.bounds = list(zip([0, *ends[:-1]], ends, strict=True))
-        self.x, self.dx, *states = np.zeros((2 + len(state_names), ends[-1]), parameters[0].dtype)
+        one, shape = parameters[0].data, (2 + len(state_names), ends[-1])
+        self.x, self.dx, *states = np.zeros(shape, one.dtype, like=one)
         self.state = dict(zip(state_names, states, strict=True))
         self.views = [self.part(self.x, i) for i in range(len(parameters))]
         for p, view, (start, stop) in zip(parameters, self.views, self.bounds, strict=True):
@@ -75,6 +75,8 @@ class Flat:
             if p.grad is None:
                 continue
             if p.data is not self.views[i]:
+                if p.device != arrays.device_of(self.x):
+                    raise RuntimeError(f"parameters were moved to {p.device}: make a new optimizer")
                 self.views[i][...] = p.data
                 p.data = self.views[i]
             p.version += 1

@@ -68,15 +68,19 @@ def gradcheck(f, *inputs, tolerance: float = TOLERANCE, seed: int = 0) -> float:
     return worst
 
 
-def check_op(op: type[Op], seed: int = 0) -> tuple[int, float]:
-    """Check an operation on each of its examples; return their number and the largest error."""
+def check_op(op: type[Op], seed: int = 0, device: str = "cpu") -> tuple[int, float]:
+    """Check an operation on each of its examples; return their number and the largest error.
+
+    On another device it is checked with the way there and back: both are differentiated through.
+    """
     errors = []
     for *arrays, last in op.examples(np.random.default_rng(seed)):
         options = last if isinstance(last, dict) else {}
         arrays = arrays if isinstance(last, dict) else [*arrays, last]
 
         def f(*tensors, options=options):
-            return op.apply(*tensors, **options)
+            tensors = [x if x is None else x.to(device) for x in tensors]
+            return op.apply(*tensors, **options).to("cpu")
 
         f.__signature__ = inspect.signature(op.forward).replace(
             parameters=list(inspect.signature(op.forward).parameters.values())[1:]

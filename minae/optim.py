@@ -12,6 +12,7 @@ import numpy as np
 
 from minae import kernels
 from minae.flat import Flat
+from minae.kernels import arrays
 from minae.tensor import Tensor
 
 
@@ -35,6 +36,8 @@ class Optimizer:
         self.lr = lr
         self.steps = [0] * len(self.parameters)  # one may get gradients later
         self._flats, self.state = [], {}
+        if len({p.device for p in self.parameters}) > 1:
+            raise ValueError("parameters are on cpu and on cuda: move the model to one of them")
         for dtype in dict.fromkeys(p.dtype for p in self.parameters):
             numbers = [i for i, p in enumerate(self.parameters) if p.dtype == dtype]
             flat = Flat([self.parameters[i] for i in numbers], numbers, self.state_names)
@@ -47,11 +50,22 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, number=None) -> None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            number: of this step, as one int32 on the GPU: a captured step, which is the same each
+                time, reads it from there. Otherwise the optimiser counts.
+        """
         for flat in self._flats:
             for step, x, dx, *states in flat.stretches(self.steps):
-                self.update(x, dx, step, *states)
+                self.update(x, dx, step if number is None else number, *states)
+
+    def count_step(self) -> None:
+        """Count a step that was taken by other means: every parameter has changed."""
+        self.steps = [step + 1 for step in self.steps]
+        for parameter in self.parameters:
+            parameter.version += 1
 
     def update(self, x, dx, step: int, *states) -> None:
         """Change parameters x (P,), and their states, in place; the first step is step 1."""
@@ -76,7 +90,7 @@ class Optimizer:
         self.lr = float(state["lr"])
         self.steps = np.asarray(state["steps"]).tolist()
         for name, value in self.state.items():
-            value[...] = state[name]
+            value[...] = arrays.beside(state[name], value)
 
 
 class SGD(Optimizer):

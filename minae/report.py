@@ -10,6 +10,7 @@ from minae.autograd import Op, no_grad
 from minae.data import parse_corruption
 from minae.errors import InputError
 from minae.gradcheck import GradcheckError, check_op
+from minae.kernels.arrays import device_problem
 from minae.models import Autoencoder
 from minae.tensor import Tensor
 
@@ -52,12 +53,17 @@ def print_figures(metrics: dict) -> None:
     print_table(("", *parts, "unit"), rows)
 
 
-def print_gradchecks() -> bool:
-    """Check all of minae's operations and print a table; return whether all are right."""
+def print_gradchecks(device: str = "cpu") -> bool:
+    """Check all of minae's operations and print a table; return whether all are right.
+
+    Raises InputError if the device cannot be used.
+    """
+    if problem := device_problem(device):
+        raise InputError(problem)
     rows, failures = [], []
     for op in sorted(minae_ops(), key=lambda op: op.__name__):
         try:
-            examples, error = check_op(op)
+            examples, error = check_op(op, device=device)
             rows.append((op.__name__, examples, f"{error:.1e}", "ok"))
         except GradcheckError as failure:
             rows.append((op.__name__, 0, "", "WRONG"))

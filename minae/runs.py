@@ -10,7 +10,9 @@ import inspect
 import json
 import math
 import platform
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,18 @@ import minae
 from minae import checkpoint, models, optim, train
 from minae.data import Dataset, load, parse_corruption
 from minae.errors import InputError
+from minae.kernels import use_backend
+from minae.kernels.arrays import device_problem
+from minae.kernels.cuda.dense import tensor_cores
+from minae.kernels.cuda.device import capability
 from minae.models import MODELS, Autoencoder
 from minae.models.base import check_choice
 from minae.random import manual_seed
 
 OPTIMIZERS = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
 SCHEDULES = ("constant", "cosine", "step")
+#: What multiplies on a GPU, and the context for it.
+KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
 
 @dataclass
@@ -45,12 +53,23 @@ class Settings:
     validation: int | None = None
     patience: int | None = None
     seed: int = 0
+    device: str = "cpu"
+    kernels: str = "own"
+    cuda_graph: bool = False
 
     def check(self) -> None:
         """Raise InputError for the first setting that cannot be."""
         check_choice("model", self.model, MODELS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("kernels", self.kernels, KERNELS)
+        if problem := device_problem(self.device):
+            raise InputError(problem)
+        if self.device == "cpu" and (self.kernels != "own" or self.cuda_graph):
+            flag = "--cuda-graph" if self.cuda_graph else f"--kernels {self.kernels}"
+            raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
+        if self.kernels == "tf32" and capability() < (8, 0):
+            raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -117,14 +136,40 @@ def train_run(
     manual_seed(settings.seed)
     model = build_model(settings.model, settings.model_options, dataset.image_shape)
     model.start_at_mean(dataset.train.images)
-    optimizer = _optimizer(settings, model)
+    model.to(settings.device)
     corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
     if corrupt:  # an unfitting mask is refused here, before anything is written
         corrupt(dataset.test.images[:1], np.random.default_rng(0))
     if overwrite:
         for file in ("last.safetensors", "best.safetensors", "metrics.json"):
             (out / file).unlink(missing_ok=True)
-    history = train.fit(
+    with KERNELS[settings.kernels]():
+        history = _fit(settings, model, dataset, corrupt, out, resume, show_progress)
+    model, _ = load_run(out)
+    model.to(settings.device)
+    metrics = {
+        "command": command,
+        "seed": settings.seed,
+        "data": settings.data,
+        "settings": asdict(settings),
+        **models.describe(model),
+        "seconds": sum(record["seconds"] for record in history),
+        "epochs": len(history),
+        **final_figures(model, dataset, corrupt),
+        "history": history,
+        "versions": {
+            "minae": minae.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def _fit(settings, model, dataset, corrupt, out, resume, show_progress) -> list[dict]:
+    optimizer = _optimizer(settings, model)
+    return train.fit(
         model,
         dataset.train.images,
         dataset.validation.images if len(dataset.validation) else None,
@@ -144,26 +189,8 @@ def train_run(
             "image_shape": dataset.image_shape,
         },
         show_progress=show_progress,
+        cuda_graph=settings.cuda_graph,
     )
-    model, _ = load_run(out)
-    metrics = {
-        "command": command,
-        "seed": settings.seed,
-        "data": settings.data,
-        "settings": asdict(settings),
-        **models.describe(model),
-        "seconds": sum(record["seconds"] for record in history),
-        "epochs": len(history),
-        **final_figures(model, dataset, corrupt),
-        "history": history,
-        "versions": {
-            "minae": minae.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }
-    write_json(out / "metrics.json", metrics)
-    return metrics
 
 
 def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[str, float]:
@@ -224,7 +251,7 @@ def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) 
     last = out / "last.safetensors"
     if resume:
         _, metadata = checkpoint.load(last)
-        before, now = metadata["settings"], asdict(settings)
+        before, now = asdict(Settings("")) | metadata["settings"], asdict(settings)
         ignored = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
         for name in now.keys() - ignored:
             if before[name] != now[name]:

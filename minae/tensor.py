@@ -6,6 +6,8 @@ also a method says so with `@method`. What stands here is what a tensor is, not 
 
 import numpy as np
 
+from minae.kernels import arrays
+
 KINDS = "fiub"  # floats, signed and unsigned integers, booleans
 
 
@@ -27,17 +29,21 @@ class Tensor:
         data: an array (kept, not copied), a number or nested lists. Python numbers with a fraction
             become float32; an array keeps its dtype, so float64 is computed in when given.
         requires_grad: collect a gradient in `.grad` when `backward()` passes here.
+        device: "cpu" or "cuda", an NVIDIA GPU; where data is, if left out.
 
     Raises:
         TypeError: data is not numeric, or gradients were asked for an integer or boolean tensor.
+        RuntimeError: the device cannot be used; says why, and what to do.
     """
 
     __slots__ = ("__weakref__", "data", "grad", "grad_fn", "grad_place", "requires_grad", "version")
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
-    def __init__(self, data, requires_grad: bool = False):
+    def __init__(self, data, requires_grad: bool = False, device: str | None = None):
         is_array = type(data) is np.ndarray and data.dtype.kind in KINDS
         self.data = data if is_array else as_array(data)
+        if device is not None:
+            self.data = arrays.to_device(self.data, device)
         self.grad: Tensor | None = None
         self.grad_place = None  # where an optimiser wants the gradient; see flat
         self.grad_fn = None  # the Op that computed data; None for a leaf
@@ -60,6 +66,11 @@ class Tensor:
     def dtype(self) -> np.dtype:
         """NumPy's dtype of the entries."""
         return self.data.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the entries are: "cpu" or "cuda"."""
+        return arrays.device_of(self.data)
 
     @property
     def is_leaf(self) -> bool:
@@ -101,9 +112,14 @@ class Tensor:
             self.grad_fn.retain_grad_of(self)
 
     def numpy(self) -> np.ndarray:
-        """Return the array itself. Raises RuntimeError on a tensor that requires gradients."""
+        """Return the array itself.
+
+        Raises RuntimeError on a tensor that requires gradients or is not on the CPU.
+        """
         if self.requires_grad:
             raise RuntimeError("this tensor requires gradients; use tensor.detach().numpy()")
+        if self.device != "cpu":
+            raise RuntimeError(f"this tensor is on {self.device}; use tensor.cpu().numpy()")
         return self.data
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
@@ -120,8 +136,11 @@ class Tensor:
         return self.data.tolist()
 
     def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="tensor(", precision=4)
-        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        data = arrays.to_device(self.data, "cpu")
+        text = np.array2string(data, separator=", ", prefix="tensor(", precision=4)
+        notes = [] if self.device == "cpu" else [f"device={self.device!r}"]
+        if self.dtype not in (np.float32, np.int64, np.bool_):
+            notes.append(f"dtype={self.dtype}")
         if self.grad_fn is not None:
             notes.append(f"grad_fn=<{type(self.grad_fn).__name__}>")
         elif self.requires_grad:

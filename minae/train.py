@@ -5,18 +5,20 @@ figures per sample with "loss" among them. A batch is some rows of each training
 `corrupt`, the corrupted first array followed by the clean one.
 """
 
-import math
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from minae import checkpoint, progress, random
 from minae.autograd import no_grad
+from minae.capture import CapturedStep, train_step
 from minae.data.loader import Loader
 from minae.errors import InputError
+from minae.kernels.arrays import to_device
 from minae.nn import Module
-from minae.optim import Adam, Optimizer, Schedule, clip_grad_norm_
+from minae.optim import Adam, Optimizer, Schedule
 from minae.tensor import Tensor
 
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
@@ -40,11 +42,13 @@ def fit(
     resume: bool = False,
     metadata: dict | None = None,
     show_progress: bool = True,
+    cuda_graph: bool = False,
 ) -> list[dict]:
     """Train a model, and return one record of figures per epoch.
 
     Args:
-        model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
+        model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode. The
+            batches go to where it is.
         train, validation: an array, or a tuple of arrays whose rows belong together.
         epochs: passes over the training data, in all (also when resuming).
         batch_size: rows per step.
@@ -59,15 +63,19 @@ def fit(
         resume: go on from last.safetensors in `out`, to the very weights of an unbroken run.
         metadata: kept in both files.
         show_progress: print.
+        cuda_graph: record a step once and replay it; see capture. The model must be on a GPU.
 
     Raises:
         InputError: nothing to resume from, or it belongs to another model or other settings.
         FloatingPointError: the loss became nan or infinite.
     """
     train = train if isinstance(train, tuple) else (train,)
+    if corrupt is None:  # which works on the CPU
+        train, validation = _moved(train, model.device), _moved(validation, model.device)
     loader = Loader(*train, batch_size=batch_size, seed=seed)
     optimizer = optimizer or Adam(model.parameters())
     settings = {"seed": seed, "batch_size": batch_size, "samples": loader.num_rows}
+    step = _step(model, optimizer, max_grad_norm, cuda_graph)
     run = _Run(model, optimizer, schedule, out, settings, metadata or {})
     random.manual_seed(seed)
     if resume:
@@ -79,7 +87,7 @@ def fit(
     with progress.reporter(epochs * batches, done, show_progress) as report:
         while len(run.history) < epochs and not run.out_of_patience(patience):
             start, epoch = time.perf_counter(), len(run.history)
-            loss = _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report)
+            loss = _train_epoch(model, loader, epoch, step, corrupt, report)
             record = {"epoch": epoch + 1, "train_loss": loss}
             if validation is not None:
                 figures = evaluate(model, validation, batch_size=batch_size, corrupt=corrupt)
@@ -94,8 +102,17 @@ def fit(
     return run.history
 
 
+def _step(model, optimizer, max_grad_norm, cuda_graph: bool):
+    """Return what takes one step on a batch of arrays, and returns the loss."""
+    if not cuda_graph:
+        return partial(train_step, model, optimizer, max_grad_norm=max_grad_norm)
+    if max_grad_norm:
+        raise InputError("a captured step cannot clip gradients: leave out --clip or --cuda-graph")
+    return CapturedStep(model, optimizer)
+
+
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report) -> float:
+def _train_epoch(model, loader, epoch, step, corrupt, report) -> float:
     """Take one step per batch; return the mean loss per sample.
 
     NumPy's warnings are off: a loss that overflows is reported here, once and in plain words.
@@ -103,38 +120,26 @@ def _train_epoch(model, loader, epoch, optimizer, corrupt, max_grad_norm, report
     model.train()
     total = 0.0
     for arrays in loader.epoch(epoch):
-        batch = _batch(arrays, corrupt, random.generator)
-        value = train_step(model, optimizer, batch, max_grad_norm)
+        batch = _batch(arrays, corrupt, random.generator, model.device)
+        value = step(batch)
         rows = len(arrays[0])
         total += value * rows
         report.batch(value, rows)
     return total / loader.num_rows
 
 
-def train_step(
-    model: Module, optimizer: Optimizer, batch, max_grad_norm: float | None = None
-) -> float:
-    """Take one step on a batch of arrays; return the loss from before it.
-
-    Raises FloatingPointError, and changes nothing, if that is nan or infinite.
-    """
-    optimizer.zero_grad()
-    loss = model.loss(*map(Tensor, batch))
-    value = loss.item()
-    if not math.isfinite(value):
-        raise FloatingPointError(f"the loss became {value}: lower the learning rate")
-    loss.backward()
-    if max_grad_norm:
-        clip_grad_norm_(optimizer.parameters, max_grad_norm)
-    optimizer.step()
-    return value
+def _moved(data, device: str):
+    """Return an array, or all of a tuple, on the device; None is no data."""
+    if isinstance(data, tuple):
+        return tuple(to_device(array, device) for array in data)
+    return None if data is None else to_device(data, device)
 
 
-def _batch(arrays, corrupt, generator) -> list[np.ndarray]:
-    if corrupt is None:
-        return arrays
-    first, *others = arrays
-    return [corrupt(first, generator), first, *others]
+def _batch(arrays, corrupt, generator, device: str) -> list:
+    if corrupt is not None:
+        first, *others = arrays
+        arrays = [corrupt(first, generator), first, *others]
+    return [to_device(array, device) for array in arrays]
 
 
 @no_grad()
@@ -145,13 +150,15 @@ def evaluate(model: Module, data, *, batch_size: int = 128, corrupt=None) -> dic
     same each time, and training goes on afterwards as if nothing had been drawn.
     """
     data = data if isinstance(data, tuple) else (data,)
+    if corrupt is None:
+        data = _moved(data, model.device)
     loader = Loader(*data, batch_size=batch_size, shuffle=False)
     state, was_training = random.get_state(), model.training
     random.manual_seed(EVALUATION_SEED)
     model.eval()
     totals: dict[str, float] = {}
     for arrays in loader.epoch(0):
-        batch = _batch(arrays, corrupt, random.generator)
+        batch = _batch(arrays, corrupt, random.generator, model.device)
         for name, value in _metrics(model, [*map(Tensor, batch)]).items():
             totals[name] = totals.get(name, 0.0) + value * len(arrays[0])
     random.set_state(state)

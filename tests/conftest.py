@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from minae import cli
+from minae import cli, random
 from minae.autograd import Op
+from minae.kernels import arrays
+
+from . import fake_cupy
 
 # derandomize: the same examples on every run, so a failure is never a matter of luck
 settings.register_profile("minae", derandomize=True, deadline=None, max_examples=25)
@@ -48,3 +51,18 @@ def minae(monkeypatch, capsys, tmp_path):
         return stopped.value.code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture(params=["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)])
+def cupy(request, monkeypatch):
+    """CuPy on a GPU, or a stand-in for it whose kernels run in the simulator."""
+    if request.param == "stand-in":
+        with fake_cupy.installed(monkeypatch) as cupy:
+            monkeypatch.setattr(random._on_gpu, "position", None)
+            yield cupy
+    elif why := arrays.device_problem("cuda"):
+        pytest.skip(why)
+    else:
+        import cupy
+
+        yield cupy

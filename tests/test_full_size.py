@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from minae import cli
+from minae.kernels.arrays import device_problem
 
 RESULTS = Path(__file__).parents[1] / "results"
 BARS = {"vae-mnist": ("test_loss", 105.5), "dense-mnist": ("test_squared_error", 3.0)}
@@ -15,9 +16,19 @@ BARS = {"vae-mnist": ("test_loss", 105.5), "dense-mnist": ("test_squared_error",
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", BARS)
-def test_full_size_result(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="cpu"),
+        pytest.param(("--device", "cuda"), id="cuda", marks=pytest.mark.gpu),
+        pytest.param(("--device", "cuda", "--cuda-graph"), id="graph", marks=pytest.mark.gpu),
+    ],
+)
+def test_full_size_result(name, options, tmp_path, monkeypatch):
+    if options and (why := device_problem("cuda")):
+        pytest.skip(why)
     command = json.loads((RESULTS / f"{name}.json").read_text())["command"]
-    monkeypatch.setattr("sys.argv", [*shlex.split(command), "--out", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", [*shlex.split(command), "--out", str(tmp_path), *options])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 0

@@ -11,7 +11,7 @@ LAYERS = [
     {"tensor", "autograd"},
     {"ops"},
     {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
-    {"train", "plots", "models", "data", "checkpoint", "progress"},
+    {"train", "capture", "plots", "models", "data", "checkpoint", "progress"},
     {"cli", "cli_data", "cli_kernels", "tour", "report", "kernel_show", "runs", "doctor", "bench"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minae.kernels.arrays import beside
+
 
 class Loader:
     """Walks over arrays in batches of rows.
@@ -62,7 +64,7 @@ class Loader:
             order = np.arange(self.num_rows)
         for batch in range(len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield tuple(np.take(array, rows, axis=0) for array in self.arrays)
+            yield tuple(np.take(a, beside(rows, a), axis=0) for a in self.arrays)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
         n = self._next_epoch

@@ -106,7 +106,7 @@ class _VariationalAutoencoder(Autoencoder):
     @no_grad()
     def sample(self, n: int) -> Tensor:
         """Return the decoder's mean for n draws from the prior: (n, ...)."""
-        return self.decode(Tensor(random.normal((n, self.latent))))
+        return self.decode(Tensor(random.normal((n, self.latent), device=self.device)))
 
 
 class VAE(_VariationalAutoencoder):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minae.tensor import Tensor
+from minae.kernels import arrays
+from minae.tensor import Tensor, as_array
 
 
 class Parameter(Tensor):
@@ -82,11 +83,29 @@ class Module:
             ValueError: a key is missing or unknown, or a shape differs; nothing is copied then.
         """
         own = self.state_dict()
-        arrays = {name: np.asarray(value) for name, value in state.items()}
-        if problem := _mismatch(own, arrays):
+        given = {name: as_array(value) for name, value in state.items()}
+        if problem := _mismatch(own, given):
             raise ValueError(f"the state does not fit {type(self).__name__}: {problem}")
-        for name, value in arrays.items():
-            own[name][...] = value
+        for name, value in given.items():
+            own[name][...] = arrays.beside(value, own[name])
+
+    @property
+    def device(self) -> str:
+        """Where the parameters are: "cpu" or "cuda"; "cpu" if there are none."""
+        return next((p.device for p in self.parameters()), "cpu")
+
+    def to(self, device: str) -> "Module":
+        """Move all parameters and buffers to a device, and return the module.
+
+        Make the optimiser afterwards: it keeps the arrays that it is given.
+
+        Raises:
+            RuntimeError: the device cannot be used; says why, and what to do.
+        """
+        for _, value in self._named_state((Parameter, Buffer)):
+            value.data = arrays.to_device(value.data, device)
+            value.grad = value.grad_place = None
+        return self
 
     def train(self, mode: bool = True) -> "Module":
         """Set training mode, here and below, and return the module."""

@@ -15,6 +15,7 @@ from minae.ops.conv import (
     max_pool2d,
     upsample_nearest,
 )
+from minae.ops.device import to
 from minae.ops.gaussian import gaussian_kl, gaussian_nll, reparameterise
 from minae.ops.indexing import embedding, gather, getitem
 from minae.ops.linear import linear, linear_stack, matmul
@@ -132,6 +133,7 @@ __all__ = [
     "sub",
     "sum",
     "tanh",
+    "to",
     "transpose",
     "unsqueeze",
     "upsample_nearest",

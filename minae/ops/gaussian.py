@@ -125,7 +125,8 @@ def reparameterise(mean: Tensor, log_var: Tensor) -> Tensor:
         mean, log_var: of one shape, else ValueError.
     """
     _check_same(mean, log_var, "reparameterise")
-    return Reparameterise.apply(mean, log_var, random.normal(mean.shape, mean.dtype))
+    noise = random.normal(mean.shape, mean.dtype, mean.device)
+    return Reparameterise.apply(mean, log_var, noise)
 
 
 def _check_same(mean: Tensor, log_var: Tensor, name: str) -> None:

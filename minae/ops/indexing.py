@@ -3,6 +3,7 @@
 import numpy as np
 
 from minae.autograd import Op
+from minae.kernels.arrays import beside
 from minae.ops.shape import check_dim
 from minae.tensor import Tensor, method
 
@@ -31,20 +32,22 @@ class GetItem(Op):
 @method("__getitem__")
 def getitem(x: Tensor, index) -> Tensor:
     """Return x[index]: ints, slices, None, Ellipsis, integer arrays and boolean masks."""
-    return GetItem.apply(x, index=_unwrap(index))
+    return GetItem.apply(x, index=_unwrap(index, x.data))
 
 
-def _unwrap(index):
+def _unwrap(index, x):
+    """Return an index without tensors, its arrays where x is."""
     if isinstance(index, tuple):
-        return tuple(_unwrap(i) for i in index)
-    return index.data if isinstance(index, Tensor) else index
+        return tuple(_unwrap(i, x) for i in index)
+    index = index.data if isinstance(index, Tensor) else index
+    return beside(index, x) if isinstance(index, np.ndarray) else index
 
 
 class Gather(Op):
     """y[i, j] = x[i, index[i, j]] for dim=1, and so on."""
 
     def forward(self, x, index, dim):
-        position = np.indices(index.shape, sparse=True)
+        position = [beside(i, index) for i in np.indices(index.shape, sparse=True)]
         self.save(x.shape, (*position[:dim], index, *position[dim + 1 :]))
         return x[self.saved[1]]
 

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from minae.autograd import Op
+from minae.kernels.arrays import device_of
 from minae.ops.activations import stable_sigmoid
 from minae.ops.arithmetic import operands
 from minae.ops.softmax import log_softmax_array
@@ -46,7 +47,9 @@ class _Loss(Op):
     def backward(self, dy):
         if len(self.saved) == 1:
             (dx,) = self.saved
-            return dx if dy == 1 else dy * dx, None  # 1 where backward() starts here
+            # It is 1 where backward() starts here. To ask a GPU would be to wait for it.
+            starts_here = device_of(dx) == "cpu" and dy == 1
+            return dx if starts_here else dy * dx, None
         x, target, reduction, options = self.saved
         dy = dy if reduction == "none" else dy * scale(reduction, x)
         dx, dtarget = self.slopes(x, target, *self.needs_input_grad, **options)
@@ -210,7 +213,7 @@ class CrossEntropyLoss(Op):
             self.save(dx)
             return loss
         log_p = log_softmax_array(x, 1)  # (N, K)
-        rows = np.arange(len(x))
+        rows = np.arange(len(x), like=x)
         dx = np.exp(log_p)
         dx[rows, target] -= 1
         self.save(dx)

@@ -37,5 +37,5 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         return x
     if p == 1:
         return x * 0
-    keep = random.uniform(x.shape) >= p
+    keep = random.uniform(x.shape, device=x.device) >= p
     return Dropout.apply(x, np.where(keep, 1 / (1 - p), 0).astype(x.dtype))

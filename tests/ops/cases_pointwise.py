@@ -91,6 +91,7 @@ ACTIVATIONS = {
     "softplus": unary(ops.softplus, F.softplus, low=-20.0, high=19.0),  # torch's own is cut at 20
     "sigmoid": unary(ops.sigmoid, torch.sigmoid, low=-20.0, high=20.0),
     "tanh": unary(ops.tanh, torch.tanh),
+    "to": unary(lambda x: ops.to(x, "cpu"), lambda x: x.to("cpu")),
     "softmax": Case(with_dims(), ops.softmax, torch.softmax),
     "log_softmax": Case(with_dims(), ops.log_softmax, torch.log_softmax),
     "logsumexp": Case(with_dims(keepdim=[False, True]), ops.logsumexp, torch.logsumexp),
