@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
-from minae import cli_data, cli_kernels
+from minae import cli_course, cli_data, cli_kernels
 from minae.errors import InputError
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_kernels.app, name="kernels")
+app.add_typer(cli_course.app)
+app.add_typer(cli_course.lessons_app, name="lessons")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 DataOption = Annotated[
@@ -34,6 +36,8 @@ def main() -> None:
         app()
     except (InputError, FloatingPointError) as error:
         sys.exit(_complain(str(error)))
+    except MemoryError as error:
+        sys.exit(_complain(f"out of memory ({error}): take a smaller --batch-size or model"))
     except OSError as error:
         sys.exit(_complain(f"{error.filename or 'file'}: {error.strerror or error}"))
 
@@ -118,6 +122,13 @@ def train(
         int | None, typer.Option(help="Stop after so many epochs without a better validation loss.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, or cuda for an NVIDIA GPU.")] = "cpu",
+    kernels: Annotated[
+        str, typer.Option(help="own, tf32 (tensor cores) or vendor (cuBLAS).")
+    ] = "own",
+    cuda_graph: Annotated[
+        bool, typer.Option("--cuda-graph", help="Record a step once and replay it, on a GPU.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
 ) -> None:
@@ -153,6 +164,9 @@ def train(
         validation=validation,
         patience=patience,
         seed=seed,
+        device=device,
+        kernels=kernels,
+        cuda_graph=cuda_graph,
     )
     out = out or Path("runs") / f"{model}-{Path(data).stem}"
     try:
@@ -219,14 +233,16 @@ def sample(
 
 
 @app.command()
-def gradcheck() -> None:
+def gradcheck(
+    device: Annotated[str, typer.Option(help="cpu, or cuda for an NVIDIA GPU.")] = "cpu",
+) -> None:
     """Check every operation's gradient against finite differences, and print the largest errors.
 
     Example: `minae gradcheck`
     """
     from minae import report
 
-    if not report.print_gradchecks():
+    if not report.print_gradchecks(device):
         raise typer.Exit(1)
 
 
@@ -255,6 +271,9 @@ def bench(
     kernels: Annotated[
         bool, typer.Option("--kernels", help="Each kernel against plain NumPy instead.")
     ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
+    ] = "cpu",
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """Time training steps against PyTorch, and JAX where it is installed, on this machine.
@@ -262,14 +281,23 @@ def bench(
     Every library computes the same losses in a process of its own, and they take turns. Close other
     programs first.
 
-    Example: `minae bench W1 W3 --out bench.json`
+    Examples: `minae bench W1 W3 --out bench.json`, `minae bench --device cuda --out gpu.json`
     """
     from minae.bench import show
+    from minae.kernels.arrays import device_problem
 
-    if scaling + kernels + bool(workloads) > 1:
-        raise InputError("--scaling, --kernels and workloads are three benchmarks: choose one")
+    if scaling + kernels + bool(workloads) + (device != "cpu") > 1:
+        raise InputError(
+            "--scaling, --kernels, --device cuda and workloads are four benchmarks: choose one"
+        )
+    if problem := device_problem(device):
+        raise InputError(problem)
     try:
-        if scaling:
+        if device == "cuda":
+            from minae.bench import gpu, gpu_machine
+
+            gpu.run(gpu_machine.Gpu(), _command(), out)
+        elif scaling:
             show.run_scaling(rounds, seconds, out)
         elif kernels:
             show.run_kernels(rounds, seconds, out)

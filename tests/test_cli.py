@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minae import report, tour
+from minae import checkpoint, report, tour
 from minae.data import load
 
 COMMANDS = [
@@ -145,6 +145,11 @@ def _nan(path):
         (("train", "dense", "--corrupt", "mask:40"), "40"),
         (("train", "dense", "--out", "file.txt"), "file.txt is a file"),
         (("train", "dense", "--resume", "--out", "nothing"), "no such checkpoint"),
+        (("train", "dense", "--device", "tpu"), "device 'tpu' is unknown: choose one of cpu, cuda"),
+        (("train", "dense", "--cuda-graph"), "--cuda-graph is for a GPU: add --device cuda"),
+        (("train", "dense", "--kernels", "vendor"), "--kernels vendor is for a GPU"),
+        (("train", "dense", "--kernels", "mine"), "kernels 'mine' is unknown"),
+        (("gradcheck", "--device", "tpu"), "device 'tpu' is unknown"),
         (("eval", "nothing"), "nothing holds no trained model"),
         (("data", "fetch", "mnist6k"), "mnist6k"),
     ],
@@ -160,6 +165,32 @@ def test_bad_input_is_one_line_status_2_and_nothing_written(minae, tmp_path, arg
     assert sentence.lower() in err.lower()
     assert len(err.strip().splitlines()) == 1, err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", [("train", "vae"), ("gradcheck",)])
+def test_without_a_gpu_the_reason_is_told(minae, monkeypatch, tmp_path, command):
+    monkeypatch.setattr("minae.kernels.cuda.device.problem", lambda: "there is no GPU: use cpu")
+    status, _, err = minae(*command, "--device", "cuda")
+    assert (status, err.strip()) == (2, "minae: there is no GPU: use cpu")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_does_not_fit_into_memory_is_told(minae, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError("16 GiB were asked for")
+
+    monkeypatch.setattr("minae.train._train_epoch", full)
+    status, _, err = minae("train", "vae", "--data", "digits")
+    assert (status, "out of memory (16 GiB were asked for): take a" in err) == (2, True)
+
+
+def test_a_run_from_before_there_were_devices_is_resumed(minae, run_folder):
+    arrays, metadata = checkpoint.load(run_folder / "last.safetensors")
+    for name in ("device", "kernels", "cuda_graph"):
+        del metadata["settings"][name]
+    checkpoint.save(run_folder / "last.safetensors", arrays, metadata)
+    command = json.loads((run_folder / "metrics.json").read_text())["command"].split()[1:]
+    assert minae(*command, "--epochs", 2, "--resume")[0] == 0
 
 
 def test_a_run_on_images_of_another_shape_is_refused(minae, run_folder):

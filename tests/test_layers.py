@@ -12,7 +12,19 @@ LAYERS = [
     {"ops"},
     {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
     {"train", "capture", "plots", "models", "data", "checkpoint", "progress"},
-    {"cli", "cli_data", "cli_kernels", "tour", "report", "kernel_show", "runs", "doctor", "bench"},
+    {
+        "cli",
+        "cli_course",
+        "cli_data",
+        "cli_kernels",
+        "course",
+        "tour",
+        "report",
+        "kernel_show",
+        "runs",
+        "doctor",
+        "bench",
+    },
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FILES = [

@@ -1,0 +1,1 @@
+"""The course: workspaces, checks that tell the truth, hints, and grading."""

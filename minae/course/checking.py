@@ -1,0 +1,74 @@
+"""What a check says of a wrong answer: the call, what came of it, and what was expected."""
+
+import numpy as np
+
+from minae.tensor import Tensor
+
+SHOWN = 200  # characters of a value
+
+
+def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
+    """Raise AssertionError unless a student's result is what was expected.
+
+    Args:
+        actual: what the student's function returned: an array, a tensor, a number, or a tuple or
+            list of these.
+        expected: the same kind of thing.
+        call: how it was called, as a student would write it: "softmax([[1, 2], [3, 5]])".
+        tolerance: of the difference, relative to the largest entry that was expected.
+    """
+    if isinstance(expected, tuple | list) and not _is_row_of_numbers(expected):
+        assert isinstance(actual, tuple | list), (
+            f"{call} returned {_shown(actual)}, not {len(expected)} values"
+        )
+        assert len(actual) == len(expected), (
+            f"{call} returned {len(actual)} values, not {len(expected)}"
+        )
+        for i, (a, e) in enumerate(zip(actual, expected, strict=True)):
+            same(a, e, f"result {i} of {call}", tolerance)
+        return
+    assert actual is not None, f"{call} returned None: is a return missing?"
+    a, e = _array(actual, call), _array(expected, call)
+    assert a.shape == e.shape, (
+        f"{call} returned an array of shape {a.shape}, expected {e.shape}:\n{_shown(a)}"
+    )
+    if not a.size:
+        return
+    scale = max(np.abs(e[np.isfinite(e)]).max(initial=0), 1e-12)
+    close = np.isclose(a, e, rtol=0, atol=tolerance * scale, equal_nan=True)
+    if close.all():
+        return
+    index = tuple(int(i) for i in np.argwhere(~close)[0])
+    where = f" at {list(index)}" if index else ""
+    count = f"{(~close).sum()} of {close.size} entries differ. " if close.size > 1 else ""
+    raise AssertionError(
+        f"{call}\n"
+        f"  returned {_shown(a)}\n"
+        f"  expected {_shown(e)}\n"
+        f"{count}The first{where}: {a[index]:.7g}, expected {e[index]:.7g}"
+    )
+
+
+def _is_row_of_numbers(value) -> bool:
+    return all(isinstance(v, int | float | np.number) for v in value)
+
+
+def _array(value, call: str) -> np.ndarray:
+    if isinstance(value, Tensor):
+        value = value.detach().data
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise AssertionError(
+            f"{call} returned {_shown(value)}, which is no array of numbers"
+        ) from None
+
+
+def _shown(value) -> str:
+    """Return a value in few characters, on lines that go below each other."""
+    if isinstance(value, np.ndarray):
+        text = np.array2string(value, precision=4, threshold=20, edgeitems=2, separator=", ")
+    else:
+        text = repr(value)
+    text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text.replace("\n", "\n           ")
