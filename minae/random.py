@@ -15,23 +15,25 @@ generator = np.random.default_rng()
 class _OnGPU:
     """What the GPU's draws depend on: the seed, and how many there were, which it counts itself."""
 
-    seed = secrets.randbits(63)
-    position = None  # int64 (1,) on the GPU, from the first draw on
+    start = secrets.randbits(63), 0
+    state = None  # the same as int64 (2,) on the GPU, from the first draw on
 
-    def start(self, seed: int, position: int) -> None:
-        self.seed = seed
-        if self.position is not None:  # written to in place: a captured step refers to it
-            self.position.fill(position)
-        elif position:
-            self.position = arrays.to_device(np.array([position]), "cuda")
+    def set(self, seed: int, position: int) -> None:
+        self.start = seed, position
+        if self.state is not None:  # written to in place: a captured step refers to it
+            self.state[:1], self.state[1:] = seed, position
+
+    def get(self) -> dict[str, int]:
+        seed, position = self.start if self.state is None else self.state.tolist()
+        return {"seed": seed, "position": position}
 
     def draw(self, kind: str, shape):
         from minae.kernels.cuda import device, random
 
-        if self.position is None:
-            self.position = arrays.to_device(np.zeros(1, np.int64), "cuda")
-        out = device.empty(shape, self.position)
-        random.draw(kind, out, self.seed, self.position)
+        if self.state is None:
+            self.state = arrays.to_device(np.array(self.start), "cuda")
+        out = device.empty(shape, self.state)
+        random.draw(kind, out, self.state)
         return out
 
 
@@ -41,22 +43,19 @@ _on_gpu = _OnGPU()
 def manual_seed(seed: int) -> None:
     """Start the random numbers of weights, dropout, sampling and noise anew from `seed`."""
     generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
-    _on_gpu.start(seed % 2**63, 0)
+    _on_gpu.set(seed % 2**63, 0)
 
 
 def get_state() -> dict:
     """Return the generator's state, as plain numbers that JSON can hold."""
-    state = generator.bit_generator.state
-    if _on_gpu.position is not None:
-        state["cuda"] = {"seed": _on_gpu.seed, "position": _on_gpu.position.item()}
-    return state
+    return generator.bit_generator.state | {"cuda": _on_gpu.get()}
 
 
 def set_state(state: dict) -> None:
     """Put the generator back where `get_state` found it."""
     generator.bit_generator.state = {k: v for k, v in state.items() if k != "cuda"}
     if "cuda" in state:
-        _on_gpu.start(**state["cuda"])
+        _on_gpu.set(**state["cuda"])
 
 
 def normal(shape, dtype=np.float32, device: str = "cpu"):

@@ -118,9 +118,9 @@ def _train_epoch(model, loader, epoch, step, corrupt, report) -> float:
     NumPy's warnings are off: a loss that overflows is reported here, once and in plain words.
     """
     model.train()
-    total = 0.0
+    total, device = 0.0, model.device
     for arrays in loader.epoch(epoch):
-        batch = _batch(arrays, corrupt, random.generator, model.device)
+        batch = _batch(arrays, corrupt, random.generator, device)
         value = step(batch)
         rows = len(arrays[0])
         total += value * rows
@@ -157,8 +157,9 @@ def evaluate(model: Module, data, *, batch_size: int = 128, corrupt=None) -> dic
     random.manual_seed(EVALUATION_SEED)
     model.eval()
     totals: dict[str, float] = {}
+    device = model.device
     for arrays in loader.epoch(0):
-        batch = _batch(arrays, corrupt, random.generator, model.device)
+        batch = _batch(arrays, corrupt, random.generator, device)
         for name, value in _metrics(model, [*map(Tensor, batch)]).items():
             totals[name] = totals.get(name, 0.0) + value * len(arrays[0])
     random.set_state(state)

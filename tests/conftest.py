@@ -58,7 +58,7 @@ def cupy(request, monkeypatch):
     """CuPy on a GPU, or a stand-in for it whose kernels run in the simulator."""
     if request.param == "stand-in":
         with fake_cupy.installed(monkeypatch) as cupy:
-            monkeypatch.setattr(random._on_gpu, "position", None)
+            monkeypatch.setattr(random._on_gpu, "state", None)
             yield cupy
     elif why := arrays.device_problem("cuda"):
         pytest.skip(why)

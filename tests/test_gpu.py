@@ -192,6 +192,19 @@ def test_random_numbers_go_on_after_their_state_was_kept(cupy):
     np.testing.assert_array_equal(random.normal((5,), device="cuda").get(), first)
 
 
+def test_evaluation_leaves_the_gpus_random_numbers_alone(cupy):
+    """Also where none was drawn before it."""
+    random.manual_seed(3)
+    expected = random.normal((5,), device="cuda").get()
+    random.manual_seed(3)
+    random._on_gpu.state = None
+    state = random.get_state()
+    random.manual_seed(4)
+    random.normal((5,), device="cuda")
+    random.set_state(state)
+    np.testing.assert_array_equal(random.normal((5,), device="cuda").get(), expected)
+
+
 def test_a_moved_model_needs_a_new_optimizer(cupy):
     model = nn.Linear(2, 1)
     sgd = optim.SGD(model.parameters())

@@ -15,6 +15,7 @@ from minae.kernels.cuda import build
 from minae.kernels.cuda.ladder import Capability, Rung, Step
 
 OLDEST = (7, 5)  # the first GPUs that these kernels are compiled for
+NEEDED = {"CuPy": "cupy", "numba-cuda": "numba_cuda"}  # and their modules
 INSTALL = 'pip install "minae[cu13]", or "minae[cu12]" for drivers older than 580'
 # The device's copies of tables, by their id; with the table, so that no other array gets that id.
 _moved: dict[int, tuple[np.ndarray, object]] = {}
@@ -23,7 +24,7 @@ _moved: dict[int, tuple[np.ndarray, object]] = {}
 @cache
 def problem() -> str | None:
     """Return why no GPU can be computed on, in a sentence that says what to do; None if one can."""
-    missing = [name for name in ("cupy", "numba.cuda") if not _is_installed(name)]
+    missing = [name for name, module in NEEDED.items() if find_spec(module) is None]
     if missing:
         return f"device cuda needs {' and '.join(missing)}: {INSTALL}"
     import cupy
@@ -43,13 +44,6 @@ def problem() -> str | None:
             f" kernels need {'.'.join(map(str, OLDEST))} or later: compute on device cpu"
         )
     return None
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # of the package around it
-        return False
 
 
 def _name_of(error: Exception) -> str:

@@ -2,8 +2,8 @@
 
 Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") turns a counter of
 128 bits into four words of 32, by ten rounds of multiplying and mixing in the key. The numbers
-depend on nothing but the seed, which is the key, and on how many were drawn before, which the
-device itself counts: a captured launch draws new ones each time it is replayed.
+depend on nothing but the seed, which is the key, and on how many were drawn before. Both are kept
+on the device, which does the counting: a captured launch draws new ones each time it is replayed.
 """
 
 import math
@@ -47,10 +47,10 @@ def store(out, i, value):
         out[i] = value
 
 
-def uniform(out, seed, position):
+def uniform(out, state):
     """out = draws from the uniform distribution on [0, 1): four by each thread."""
     thread = cuda.grid(1)
-    a, b, c, d = philox(int64(position[0]) + thread, seed)
+    a, b, c, d = philox(int64(state[1]) + thread, int64(state[0]))
     store(out, 4 * thread, share(a))
     store(out, 4 * thread + 1, share(b))
     store(out, 4 * thread + 2, share(c))
@@ -65,17 +65,17 @@ def store_pair(out, i, one, other):
     store(out, i + 1, radius * float32(math.sin(angle)))
 
 
-def normal(out, seed, position):
+def normal(out, state):
     """out = draws from the standard normal distribution: four by each thread."""
     thread = cuda.grid(1)
-    a, b, c, d = philox(int64(position[0]) + thread, seed)
+    a, b, c, d = philox(int64(state[1]) + thread, int64(state[0]))
     store_pair(out, 4 * thread, a, b)
     store_pair(out, 4 * thread + 2, c, d)
 
 
-def advance(position, count):
-    """position[0] += count, once all threads of the launch before have read it."""
-    position[0] += count
+def advance(state, count):
+    """Count what was drawn, once all threads of the launch before have read how many there were."""
+    state[1] += count
 
 
 def _groups_of_four(size: int) -> int:
@@ -86,7 +86,7 @@ def _grid(size: int) -> tuple[int]:
     return (-(-_groups_of_four(size) // THREADS),)
 
 
-_DRAW = (VECTOR, "int64", "int64[:]")
+_DRAW = (VECTOR, "int64[:]")
 RUNGS = {
     "uniform": Rung(uniform, _DRAW, (THREADS,), _grid),
     "normal": Rung(normal, _DRAW, (THREADS,), _grid),
@@ -94,10 +94,11 @@ RUNGS = {
 }
 
 
-def draw(kind: str, out, seed: int, position) -> None:
+def draw(kind: str, out, state) -> None:
     """Fill `out` with draws, "uniform" or "normal", and have the device count them.
 
-    out: contiguous, float32. seed: below 2^63. position: one int64, on the same device.
+    out: contiguous, float32. state: int64 (2,) on the same device, the seed and how many groups of
+    four numbers were drawn, both below 2^63.
     """
-    launch(Step(RUNGS[kind], (out.size,), (out.reshape(-1), seed, position)))
-    launch(Step(RUNGS["advance"], (), (position, _groups_of_four(out.size))))
+    launch(Step(RUNGS[kind], (out.size,), (out.reshape(-1), state)))
+    launch(Step(RUNGS["advance"], (), (state, _groups_of_four(out.size))))

@@ -82,7 +82,7 @@ def cupy_with(**runtime):
 
 
 PROBLEMS = {
-    "device cuda needs cupy and numba.cuda: pip install": None,
+    "device cuda needs CuPy and numba-cuda: pip install": None,
     "no NVIDIA driver that fits CuPy 14 (cudaErrorInsufficientDriver): install": {},
     "there is no NVIDIA GPU: compute on device cpu": {"getDeviceCount": lambda: 0},
     "GeForce 8800 has compute capability 6.1, but the kernels need 7.5": {
@@ -94,7 +94,7 @@ PROBLEMS = {
 @pytest.mark.parametrize("sentence", PROBLEMS)
 def test_a_gpu_that_cannot_be_used_is_told_in_a_sentence(sentence, monkeypatch):
     runtime = PROBLEMS[sentence]
-    monkeypatch.setattr(device, "_is_installed", lambda name: runtime is not None)
+    monkeypatch.setattr(device, "find_spec", lambda module: None if runtime is None else module)
     monkeypatch.setitem(sys.modules, "cupy", cupy_with(**runtime or {}))
     for function in (device.problem, device._properties):
         function.cache_clear()
