@@ -1,0 +1,365 @@
+"""Wrong answers that people give, each of which the checks must reject."""
+
+import numpy as np
+
+STEP = np.finfo(np.float64).eps ** (1 / 3)
+
+
+def div_backward__sign(dq, x, y):
+    """Forgets that q falls as y grows."""
+    return dq / y, dq * x / y**2
+
+
+def div_backward__divides_by_dq(dq, x, y):
+    """Right for a dq of ones: 1 / dq where dq belongs."""
+    return 1 / (dq * y), -x / (dq * y**2)
+
+
+def div_backward__forgets_dq(dq, x, y):
+    """Returns the local derivatives alone, as if this were the last step."""
+    return 1 / y, -x / y**2
+
+
+def div_backward__y_not_squared(dq, x, y):
+    """Takes the derivative of 1 / y for -1 / y."""
+    return dq / y, -dq * x / y
+
+
+def div_backward__swapped(dq, x, y):
+    """Returns both gradients in the wrong order."""
+    return -dq * x / y**2, dq / y
+
+
+def div_backward__summed(dq, x, y):
+    """Adds up over the entries, which are apart from each other."""
+    return (dq / y).sum() * np.ones_like(x), (-dq * x / y**2).sum() * np.ones_like(y)
+
+
+def div_backward__writes_into_dq(dq, x, y):
+    """Right numbers, computed in the place of the gradient that arrived."""
+    dq /= y
+    return dq, -dq * x / y
+
+
+def topological_order__recursive(output):
+    """Right, until the graph is deeper than Python's stack."""
+    order, found = [], set()
+
+    def visit(node):
+        found.add(node)
+        for x in node.inputs:
+            if x not in found:
+                visit(x)
+        order.append(node)
+
+    visit(output)
+    return order[::-1]
+
+
+def topological_order__inputs_first(output):
+    """The order of the forward pass."""
+    return _ordered(output)[::-1]
+
+
+def topological_order__breadth_first(output):
+    """Level by level, so that a short path overtakes a long one."""
+    order, found = [output], {output}
+    for node in order:
+        for x in node.inputs:
+            if x not in found:
+                found.add(x)
+                order.append(x)
+    return order
+
+
+def topological_order__as_found(output):
+    """Depth first, each node when it is met for the first time."""
+    order, found, stack = [], set(), [output]
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            order.append(node)
+            stack.extend(node.inputs)
+    return order
+
+
+def topological_order__once_a_path(output):
+    """Remembers no node, so it enters each as often as paths lead to it."""
+    order = [output]
+    for node in order:
+        order.extend(node.inputs)
+    return order
+
+
+def topological_order__all_paths_then_last(output):
+    """Right order, found by following every path, and there are 2¹⁴."""
+    order = [output]
+    for node in order:
+        order.extend(node.inputs)
+    return list(dict.fromkeys(order[::-1]))[::-1]
+
+
+def topological_order__consumer_twice_counted_once(output):
+    """Counts x * x as one use of x, then takes two away: x never gets its turn."""
+    found, stack, waiting = {output}, [output], {}
+    while stack:
+        for x in set(stack.pop().inputs):
+            waiting[x] = waiting.get(x, 0) + 1
+            if x not in found:
+                found.add(x)
+                stack.append(x)
+    order = [output]
+    for node in order:
+        for x in node.inputs:
+            waiting[x] -= 1
+            if waiting[x] == 0 and len(set(node.inputs)) == 2:
+                order.append(x)
+    return order
+
+
+def topological_order__no_leaves(output):
+    """Lists only what was computed."""
+    return [node for node in _ordered(output) if node.inputs]
+
+
+def _ordered(output):
+    found, stack, waiting = {output}, [output], {}
+    while stack:
+        for x in stack.pop().inputs:
+            waiting[x] = waiting.get(x, 0) + 1
+            if x not in found:
+                found.add(x)
+                stack.append(x)
+    order = [output]
+    for node in order:
+        for x in node.inputs:
+            waiting[x] -= 1
+            if waiting[x] == 0:
+                order.append(x)
+    return order
+
+
+def backward__overwrites(order):
+    """The later use of a node wipes out the earlier one."""
+    order[0].grad = 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad = node.grad * local
+
+
+def backward__no_first_gradient(order):
+    """Nothing comes from nothing: the output's own gradient is missing."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * local
+
+
+def backward__local_only(order):
+    """Adds local derivatives without what arrives from above."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    order[0].grad += 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += local
+
+
+def backward__adds_where_it_should_multiply(order):
+    """The chain rule with a sum for the product."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    order[0].grad += 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad + local
+
+
+def backward__each_input_once(order):
+    """Puts the edges into a dict, where x * x has one edge."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    order[0].grad += 1.0
+    for node in order:
+        for x, local in dict(zip(node.inputs, node.local, strict=True)).items():
+            x.grad += node.grad * local
+
+
+def backward__never_resets(order):
+    """A second call hands on again what the first one left in the inner nodes."""
+    order[0].grad = 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * local
+
+
+def backward__resets_leaves_too(order):
+    """Forgets what leaves have collected."""
+    for node in order:
+        node.grad = 0.0
+    order[0].grad = 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * local
+
+
+def backward__a_leaf_alone_is_overwritten(order):
+    """Sets the first gradient to 1, also where it is that of a leaf."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    order[0].grad = 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * local
+
+
+def backward__inner_nodes_forgotten(order):
+    """Gives leaves their gradients and keeps none of the others."""
+    gradients = dict.fromkeys(order, 0.0)
+    gradients[order[0]] = 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            gradients[x] += gradients[node] * local
+        if not node.inputs:
+            node.grad += gradients[node]
+
+
+def unbroadcast__new_dimensions_only(dx, shape):
+    """Right for a bias, not for what was repeated."""
+    return dx.sum(axis=tuple(range(dx.ndim - len(shape)))).reshape(shape)
+
+
+def unbroadcast__repeated_dimensions_only(dx, shape):
+    """Forgets that new dimensions come in front."""
+    return dx.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
+
+
+def unbroadcast__mean(dx, shape):
+    """Shares the gradient out, where every use adds all of its own."""
+    new = dx.ndim - len(shape)
+    dx = dx.mean(axis=tuple(range(new)))
+    return dx.mean(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
+
+
+def unbroadcast__one_use_only(dx, shape):
+    """Takes the first of the uses for all of them."""
+    dx = dx[(0,) * (dx.ndim - len(shape))] if dx.size else np.zeros((1,) * dx.ndim)
+    return dx[tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)]
+
+
+def unbroadcast__drops_repeated_dimensions(dx, shape):
+    """Forgets keepdims: (4, 1) comes back as (4,)."""
+    dx = dx.sum(axis=tuple(range(dx.ndim - len(shape))))
+    return dx.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1))
+
+
+def unbroadcast__aligned_at_the_left(dx, shape):
+    """Takes the new dimensions to be the last ones."""
+    dx = dx.sum(axis=tuple(range(len(shape), dx.ndim)))
+    return dx.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
+
+
+def unbroadcast__first_dimension_always(dx, shape):
+    """Sums over the batch, whatever the shape."""
+    return dx if dx.shape == shape else dx.sum(axis=0).reshape(shape)
+
+
+def unbroadcast__as_in_the_lesson(dx, shape):
+    """Right numbers by np.bincount, in float64 whatever dx was."""
+    count = int(np.prod(shape))
+    places = np.broadcast_to(np.arange(count).reshape(shape), dx.shape)
+    return np.bincount(places.ravel(), dx.ravel(), count).reshape(shape)
+
+
+def numeric_gradient__one_sided(f, x, dy):
+    """f(x + h) - f(x): its error shrinks with h only, not with h²."""
+    x, dx = x.copy(), np.empty_like(x)
+    before = (f(x) * dy).sum()
+    for index in np.ndindex(x.shape):
+        value = x[index]
+        x[index] = value + STEP
+        dx[index] = ((f(x) * dy).sum() - before) / STEP
+        x[index] = value
+    return dx
+
+
+def numeric_gradient__half_the_distance(f, x, dy):
+    """Divides by h, where the two points are 2 h apart."""
+    return 2 * _central(f, x, dy)
+
+
+def numeric_gradient__dy_forgotten(f, x, dy):
+    """Right for a dy of ones only."""
+    return _central(f, x, np.ones_like(dy))
+
+
+def numeric_gradient__step_too_small(f, x, dy):
+    """Closer is not better: with h = 1e-12 the difference is rounding."""
+    return _central(f, x, dy, 1e-12)
+
+
+def numeric_gradient__step_too_large(f, x, dy):
+    """With h = 0.01 the curve bends between the two points."""
+    return _central(f, x, dy, 0.01)
+
+
+def numeric_gradient__all_entries_at_once(f, x, dy):
+    """Moves the whole array: right where entry i of f depends on entry i of x only."""
+    dx = (f(x + STEP) - f(x - STEP)) * dy / (2 * STEP)
+    return dx if dx.shape == x.shape else np.resize(dx, x.shape)
+
+
+def numeric_gradient__does_not_put_back(f, x, dy):
+    """Leaves each entry moved while it goes on to the next."""
+    x, dx = x.copy(), np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        x[index] += STEP
+        above = (f(x) * dy).sum()
+        x[index] -= 2 * STEP
+        dx[index] = (above - (f(x) * dy).sum()) / (2 * STEP)
+    return dx
+
+
+def numeric_gradient__writes_into_x(f, x, dy):
+    """Adds and takes away in the caller's array, which rounding does not undo."""
+    dx = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        x[index] += STEP
+        above = (f(x) * dy).sum()
+        x[index] -= 2 * STEP
+        dx[index] = (above - (f(x) * dy).sum()) / (2 * STEP)
+        x[index] += STEP
+    return dx
+
+
+def numeric_gradient__moves_a_copy(f, x, dy):
+    """Takes x.ravel() for x: of a transpose it is a copy, and x stays where it is."""
+    x = x.copy(order="K")
+    flat, dx = x.ravel(), np.empty(x.size)
+    for i in range(x.size):
+        value = flat[i]
+        flat[i] = value + STEP
+        above = (f(x) * dy).sum()
+        flat[i] = value - STEP
+        dx[i] = (above - (f(x) * dy).sum()) / (2 * STEP)
+        flat[i] = value
+    return dx.reshape(x.shape)
+
+
+def _central(f, x, dy, step=STEP):
+    x, dx = x.copy(), np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        value = x[index]
+        x[index] = value + step
+        above = (f(x) * dy).sum()
+        x[index] = value - step
+        dx[index] = (above - (f(x) * dy).sum()) / (2 * step)
+        x[index] = value
+    return dx

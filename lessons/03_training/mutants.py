@@ -1,0 +1,476 @@
+"""Plausible wrong answers to the exercises of lesson 3. The checks must reject each."""
+
+import numpy as np
+
+from minae.tensor import Tensor
+
+
+def moments(state, dx, betas):
+    """Return AdamW's m, v and t after one more gradient, as they should be."""
+    m, v, t = state or (0.0, 0.0, 0)
+    return betas[0] * m + (1 - betas[0]) * dx, betas[1] * v + (1 - betas[1]) * dx**2, t + 1
+
+
+def corrected(m, v, t, betas, eps):
+    """Return the step of Adam with lr = 1, after t gradients."""
+    with np.errstate(all="ignore"):
+        one, two = (1 - np.float64(beta) ** t for beta in betas)
+        return m / one / (np.sqrt(v / two) + eps)
+
+
+def cut(arrays, order, batch_size):
+    """Return the batches of rows in this order."""
+    starts = range(0, len(order), batch_size)
+    return [tuple(a[order[start : start + batch_size]] for a in arrays) for start in starts]
+
+
+def parts_of(batch, part_size):
+    """Yield the parts of a batch, as tensors."""
+    for start in range(0, len(batch[0]), part_size):
+        yield [Tensor(a[start : start + part_size]) for a in batch]
+
+
+def copied(model):
+    """Return a copy of a model's weights."""
+    return {name: array.copy() for name, array in model.state_dict().items()}
+
+
+def nesterov__looks_nowhere(x, dx, velocity, lr, momentum, weight_decay):
+    """Plain momentum: x moves by the velocity."""
+    velocity[...] = momentum * velocity + dx + weight_decay * x
+    x -= lr * velocity
+
+
+def nesterov__looks_from_the_old_velocity(x, dx, velocity, lr, momentum, weight_decay):
+    """Moves x before the velocity has changed."""
+    g = dx + weight_decay * x
+    x -= lr * (g + momentum * velocity)
+    velocity[...] = momentum * velocity + g
+
+
+def nesterov__velocity_is_a_mean(x, dx, velocity, lr, momentum, weight_decay):
+    """Takes 1 - momentum of the gradient, as Adam does."""
+    g = dx + weight_decay * x
+    velocity[...] = momentum * velocity + (1 - momentum) * g
+    x -= lr * (g + momentum * velocity)
+
+
+def nesterov__velocity_is_rebound(x, dx, velocity, lr, momentum, weight_decay):
+    """Gives a new array the name velocity: nothing is remembered."""
+    g = dx + weight_decay * x
+    velocity = momentum * velocity + g
+    x -= lr * (g + momentum * velocity)
+
+
+def nesterov__x_is_rebound(x, dx, velocity, lr, momentum, weight_decay):
+    """Gives a new array the name x: nothing is learned."""
+    g = dx + weight_decay * x
+    velocity[...] = momentum * velocity + g
+    x = x - lr * (g + momentum * velocity)
+
+
+def nesterov__writes_into_dx(x, dx, velocity, lr, momentum, weight_decay):
+    """Adds the decay to the caller's gradient."""
+    dx += weight_decay * x
+    velocity[...] = momentum * velocity + dx
+    x -= lr * (dx + momentum * velocity)
+
+
+def nesterov__decay_outside(x, dx, velocity, lr, momentum, weight_decay):
+    """Lets the weights decay beside the step: the velocity knows nothing of it."""
+    decay = weight_decay * x
+    velocity[...] = momentum * velocity + dx
+    x -= lr * (dx + momentum * velocity + decay)
+
+
+def nesterov__decay_grows(x, dx, velocity, lr, momentum, weight_decay):
+    """Has the sign of the decay wrong."""
+    g = dx - weight_decay * x
+    velocity[...] = momentum * velocity + g
+    x -= lr * (g + momentum * velocity)
+
+
+def adamw__no_correction(parameters, state, lr, betas, eps, weight_decay):
+    """Leaves out what makes up for the beginning at 0."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, _ = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * m / (np.sqrt(v) + eps)
+
+
+def adamw__one_count_for_all(parameters, state, lr, betas, eps, weight_decay):
+    """Counts calls, not the steps of each parameter."""
+    t = state["t"] = state.get("t", 0) + 1
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, _ = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(m, v, t, betas, eps)
+
+
+def adamw__decay_in_the_gradient(parameters, state, lr, betas, eps, weight_decay):
+    """Adam with weight decay: the decay is divided by the root too."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            dx = p.grad.data + weight_decay * p.data
+            state[i] = moments(state.get(i), dx, betas)
+            p.data -= lr * corrected(*state[i], betas, eps)
+
+
+def adamw__decay_without_lr(parameters, state, lr, betas, eps, weight_decay):
+    """Shrinks the weights by weight_decay, whatever the rate."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - weight_decay
+            p.data -= lr * corrected(*state[i], betas, eps)
+
+
+def adamw__decays_all(parameters, state, lr, betas, eps, weight_decay):
+    """Shrinks parameters without a gradient too."""
+    for i, p in enumerate(parameters):
+        p.data *= 1 - lr * weight_decay
+        if p.grad is not None:
+            state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data -= lr * corrected(*state[i], betas, eps)
+
+
+def adamw__no_gradient_is_zero(parameters, state, lr, betas, eps, weight_decay):
+    """Takes a step with a gradient of 0 where there is none."""
+    for i, p in enumerate(parameters):
+        dx = np.zeros_like(p.data) if p.grad is None else p.grad.data
+        state[i] = moments(state.get(i), dx, betas)
+        p.data *= 1 - lr * weight_decay
+        p.data -= lr * corrected(*state[i], betas, eps)
+
+
+def adamw__eps_in_the_root(parameters, state, lr, betas, eps, weight_decay):
+    """Adds eps before the root is taken."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * m / (1 - betas[0] ** t) / np.sqrt(v / (1 - betas[1] ** t) + eps)
+
+
+def adamw__counts_from_zero(parameters, state, lr, betas, eps, weight_decay):
+    """Corrects with the count before this step, which divides by 0 at first."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(m, v, t - 1, betas, eps)
+
+
+def adamw__forgets(parameters, state, lr, betas, eps, weight_decay):
+    """Reads the state, and never writes to it."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(*moments(state.get(i), p.grad.data, betas), betas, eps)
+
+
+def batches__drops_the_rest(arrays, batch_size, seed, epoch):
+    """Leaves out the rows that fill no batch."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
+    return cut(arrays, order[: len(order) // batch_size * batch_size], batch_size)
+
+
+def batches__an_empty_one(arrays, batch_size, seed, epoch):
+    """Has one batch more than full ones, also where nothing is left."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
+    starts = [i * batch_size for i in range(len(order) // batch_size + 1)]
+    return [tuple(a[order[start : start + batch_size]] for a in arrays) for start in starts]
+
+
+def batches__seed_plus_epoch(arrays, batch_size, seed, epoch):
+    """Epoch 1 of seed 0 is epoch 0 of seed 1."""
+    order = np.random.default_rng(seed + epoch).permutation(len(arrays[0]))
+    return cut(arrays, order, batch_size)
+
+
+def batches__the_same_each_epoch(arrays, batch_size, seed, epoch):
+    """Takes no notice of the epoch."""
+    order = np.random.default_rng(seed).permutation(len(arrays[0]))
+    return cut(arrays, order, batch_size)
+
+
+def batches__another_each_time(arrays, batch_size, seed, epoch):
+    """Takes no notice of the seed."""
+    order = np.random.default_rng().permutation(len(arrays[0]))
+    return cut(arrays, order, batch_size)
+
+
+def batches__each_array_by_itself(arrays, batch_size, seed, epoch):
+    """Draws an order for the images and another one for the labels."""
+    rng = np.random.default_rng([seed, epoch])
+    mixed = [a[rng.permutation(len(a))] for a in arrays]
+    return cut(mixed, np.arange(len(arrays[0])), batch_size)
+
+
+def batches__mixes_the_arrays_themselves(arrays, batch_size, seed, epoch):
+    """Shuffles the caller's arrays in place."""
+    for a in arrays:
+        np.random.default_rng([seed, epoch]).shuffle(a)
+    return cut(arrays, np.arange(len(arrays[0])), batch_size)
+
+
+def batches__with_repetition(arrays, batch_size, seed, epoch):
+    """Draws each row anew, so that some come twice and others never."""
+    count = len(arrays[0])
+    order = np.random.default_rng([seed, epoch]).integers(count, size=count)
+    return cut(arrays, order, batch_size)
+
+
+def batches__blocks_of_neighbours(arrays, batch_size, seed, epoch):
+    """Mixes the full batches, not the rows."""
+    whole = cut(arrays, np.arange(len(arrays[0])), batch_size)
+    full = [batch for batch in whole if len(batch[0]) == batch_size]
+    order = np.random.default_rng([seed, epoch]).permutation(len(full))
+    return [full[i] for i in order] + whole[len(full) :]
+
+
+def train_in_parts__no_factor(model, optimizer, batches, part_size):
+    """Adds up the gradients of means: too long by the number of parts."""
+    total, count = 0.0, 0
+    for batch in batches:
+        optimizer.zero_grad()
+        for part in parts_of(batch, part_size):
+            loss = model.loss(*part)
+            loss.backward()
+            total += loss.item() * len(part[0])
+            count += len(part[0])
+        optimizer.step()
+    return total / count
+
+
+def train_in_parts__parts_count_the_same(model, optimizer, batches, part_size):
+    """Divides by the number of parts: right only where they are equally large."""
+    total, count = 0.0, 0
+    for batch in batches:
+        optimizer.zero_grad()
+        starts = range(0, len(batch[0]), part_size)
+        for start in starts:
+            part = [Tensor(a[start : start + part_size]) for a in batch]
+            loss = model.loss(*part) * (1 / len(starts))
+            loss.backward()
+            total += loss.item() * len(batch[0])
+        optimizer.step()
+        count += len(batch[0])
+    return total / count
+
+
+def train_in_parts__by_the_part_size(model, optimizer, batches, part_size):
+    """Takes part_size for the size of the last part too."""
+    total, count = 0.0, 0
+    for batch in batches:
+        optimizer.zero_grad()
+        for part in parts_of(batch, part_size):
+            loss = model.loss(*part) * (part_size / len(batch[0]))
+            loss.backward()
+            total += loss.item() * len(batch[0])
+        optimizer.step()
+        count += len(batch[0])
+    return total / count
+
+
+def train_in_parts__a_step_each_part(model, optimizer, batches, part_size):
+    """Trains with small batches instead."""
+    total, count = 0.0, 0
+    for batch in batches:
+        for part in parts_of(batch, part_size):
+            optimizer.zero_grad()
+            loss = model.loss(*part)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(part[0])
+            count += len(part[0])
+    return total / count
+
+
+def train_in_parts__forgets_the_parts_before(model, optimizer, batches, part_size):
+    """Has zero_grad inside of the inner loop: the last part decides alone."""
+    total, count = 0.0, 0
+    for batch in batches:
+        rows = len(batch[0])
+        for start in range(0, rows, part_size):
+            optimizer.zero_grad()
+            part = [Tensor(a[start : start + part_size]) for a in batch]
+            loss = model.loss(*part) * (len(part[0]) / rows)
+            loss.backward()
+            total += loss.item() * rows
+        optimizer.step()
+        count += rows
+    return total / count
+
+
+def train_in_parts__never_forgets(model, optimizer, batches, part_size):
+    """Has no zero_grad: each batch gets the gradients of all before."""
+    total, count = 0.0, 0
+    for batch in batches:
+        rows = len(batch[0])
+        for part in parts_of(batch, part_size):
+            loss = model.loss(*part) * (len(part[0]) / rows)
+            loss.backward()
+            total += loss.item() * rows
+        optimizer.step()
+        count += rows
+    return total / count
+
+
+def train_in_parts__forgets_after_the_step(model, optimizer, batches, part_size):
+    """Calls zero_grad after each step only, so that the first has what was there before."""
+    total, count = 0.0, 0
+    for batch in batches:
+        rows = len(batch[0])
+        for part in parts_of(batch, part_size):
+            loss = model.loss(*part) * (len(part[0]) / rows)
+            loss.backward()
+            total += loss.item() * rows
+        optimizer.step()
+        optimizer.zero_grad()
+        count += rows
+    return total / count
+
+
+def train_in_parts__backward_at_the_end(model, optimizer, batches, part_size):
+    """Right numbers, but the graphs of all parts are kept until the sum of losses is there."""
+    total, count = 0.0, 0
+    for batch in batches:
+        rows = len(batch[0])
+        optimizer.zero_grad()
+        losses = []
+        for part in parts_of(batch, part_size):
+            losses.append(model.loss(*part) * (len(part[0]) / rows))
+        loss = sum(losses[1:], losses[0])
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * rows
+        count += rows
+    return total / count
+
+
+def train_in_parts__mean_over_batches(model, optimizer, batches, part_size):
+    """Returns the mean of the batches' losses: a small one counts as much as a large one."""
+    losses = []
+    for batch in batches:
+        rows, total = len(batch[0]), 0.0
+        optimizer.zero_grad()
+        for part in parts_of(batch, part_size):
+            loss = model.loss(*part) * (len(part[0]) / rows)
+            loss.backward()
+            total += loss.item()
+        optimizer.step()
+        losses.append(total)
+    return sum(losses) / len(losses)
+
+
+def early_stopping__keeps_no_copy(model, train_epoch, held_out_loss, epochs, patience):
+    """Keeps the arrays that training goes on writing to."""
+    losses, best = [], None
+    while len(losses) < epochs:
+        train_epoch()
+        losses.append(held_out_loss())
+        best_epoch = int(np.argmin(losses))
+        if best_epoch == len(losses) - 1:
+            best = model.state_dict()
+        elif len(losses) - 1 - best_epoch >= patience:
+            break
+    model.load_state_dict(best)
+    return losses
+
+
+def early_stopping__stays_where_it_stopped(model, train_epoch, held_out_loss, epochs, patience):
+    """Leaves the last weights in the model."""
+    losses = []
+    while len(losses) < epochs:
+        train_epoch()
+        losses.append(held_out_loss())
+        if len(losses) - 1 - int(np.argmin(losses)) >= patience:
+            break
+    return losses
+
+
+def early_stopping__one_epoch_too_many(model, train_epoch, held_out_loss, epochs, patience):
+    """Stops when patience is exceeded, not when it is reached."""
+    losses, best = [], None
+    while len(losses) < epochs:
+        train_epoch()
+        losses.append(held_out_loss())
+        best_epoch = int(np.argmin(losses))
+        if best_epoch == len(losses) - 1:
+            best = copied(model)
+        elif len(losses) - 1 - best_epoch > patience:
+            break
+    model.load_state_dict(best)
+    return losses
+
+
+def early_stopping__never_stops(model, train_epoch, held_out_loss, epochs, patience):
+    """Goes through all epochs."""
+    losses, best = [], None
+    for _ in range(epochs):
+        train_epoch()
+        losses.append(held_out_loss())
+        if losses[-1] == min(losses):
+            best = copied(model)
+    model.load_state_dict(best)
+    return losses
+
+
+def early_stopping__better_than_before(model, train_epoch, held_out_loss, epochs, patience):
+    """Compares with the epoch before, not with the best."""
+    losses, best, bad = [], None, 0
+    while len(losses) < epochs and bad < patience:
+        train_epoch()
+        losses.append(held_out_loss())
+        bad = 0 if len(losses) == 1 or losses[-1] < losses[-2] else bad + 1
+        if losses[-1] == min(losses):
+            best = copied(model)
+    model.load_state_dict(best)
+    return losses
+
+
+def early_stopping__counts_all_bad_epochs(model, train_epoch, held_out_loss, epochs, patience):
+    """Does not begin to count anew after a new best."""
+    losses, best, bad = [], None, 0
+    while len(losses) < epochs and bad < patience:
+        train_epoch()
+        losses.append(held_out_loss())
+        if len(losses) == 1 or losses[-1] < min(losses[:-1]):
+            best = copied(model)
+        else:
+            bad += 1
+    model.load_state_dict(best)
+    return losses
+
+
+def early_stopping__as_good_is_better(model, train_epoch, held_out_loss, epochs, patience):
+    """Begins to count anew at an equally low loss."""
+    losses, best, bad = [], None, 0
+    while len(losses) < epochs and bad < patience:
+        train_epoch()
+        losses.append(held_out_loss())
+        if losses[-1] <= min(losses):
+            best = copied(model)
+            bad = 0
+        else:
+            bad += 1
+    model.load_state_dict(best)
+    return losses
+
+
+def early_stopping__highest_is_best(model, train_epoch, held_out_loss, epochs, patience):
+    """Takes the loss for an accuracy."""
+    losses, best = [], None
+    while len(losses) < epochs:
+        train_epoch()
+        losses.append(held_out_loss())
+        best_epoch = int(np.argmax(losses))
+        if best_epoch == len(losses) - 1:
+            best = copied(model)
+        elif len(losses) - 1 - best_epoch >= patience:
+            break
+    model.load_state_dict(best)
+    return losses
