@@ -9,7 +9,7 @@ cubin.
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -28,6 +28,7 @@ class Compiled:
     name: str  # of the kernel in the cubin
     registers: int  # of a thread
     spills: int  # bytes that did not fit into registers
+    stack: int  # bytes of a thread's own in memory: spilled ones, and arrays not in registers
 
 
 def compiled(rung: Rung, capability: Capability) -> Compiled:
@@ -52,7 +53,7 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
         header, _, code = content.partition(b"\n")
         return Compiled(code, **json.loads(header))
     built = cubin(ptx(rung, capability), capability)
-    header = {"name": built.name, "registers": built.registers, "spills": built.spills}
+    header = {field: value for field, value in asdict(built).items() if field != "cubin"}
     with suppress(OSError):
         files.write(path, json.dumps(header).encode() + b"\n" + built.cubin)
     return built
@@ -155,7 +156,8 @@ def cubin(text: str, capability: Capability) -> Compiled:
     name = re.search(r"\.entry ([\w$]+)", text)[1]
     registers = int(re.search(r"Used (\d+) registers", said)[1])
     spills = sum(map(int, re.findall(r"(\d+) bytes spill", said)))
-    return Compiled(bytes(code), name, registers, spills)
+    stack = int(re.search(r"(\d+) bytes stack frame", said)[1])
+    return Compiled(bytes(code), name, registers, spills, stack)
 
 
 def _type(name: str):

@@ -6,9 +6,9 @@ of what they multiply and add in float32.
 
 A kernel is made for a tile of c (BM, BN), for how a and b lie, and for how much is copied at once:
 4 numbers where all rows begin at multiples of 16 bytes, else 1. What lies beyond the edges is
-copied as zeros, and not written. Long k is cut into splits along the grid's z, each of which writes
+copied as zeros, and not written. Long k is cut into splits along the grid's y, each of which writes
 its own part of a workspace, for `pipeline.add_splits` to add up in a fixed order: every run gives
-the same bits.
+the same bits. `product` chooses all that.
 
     c (M, N) = a b + bias (N,), a (M, K) or (K, M) if transposed, b (K, N) or (N, K): all flat.
 """
@@ -35,8 +35,8 @@ def _products(A_ROW: int, B_ROW: int, a_along_k: bool):
         left, right = cuda.local.array(8, float32), cuda.local.array(8, float32)
         read_across(shared, bi, 32, right)
         read_across(shared, ai, 16, left)
-        for j in range(8):
-            for i in range(8):
+        for i in range(8):
+            for j in range(8):
                 total[i, j] += left[i] * right[j]
 
     def four_across(shared, ai, bi, total):
@@ -81,22 +81,25 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
     walk = pipeline(A, B, multiply)
     finish_row = finisher(*((1, 4) if a_along_k else (4, 16)), 4, 32, at_once)
 
+    def place_of(thread):
+        lane, warp = int32(thread % 32), int32(thread // 32)
+        return lane // 8, warp // WARPS * 32, warp % WARPS * 64 + lane % 8 * 4
+
     def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
         shared = cuda.shared.array(0, float32, alignment=16)
         total = cuda.local.array((8, 8), float32)
         for i in range(8):
             for j in range(8):
                 total[i, j] = float32(0)
-        lane, warp = cuda.threadIdx.x % 32, cuda.threadIdx.x // 32
-        y, row, column = lane // 8, warp // WARPS * 32, warp % WARPS * 64 + lane % 8 * 4
+        y, row, column = place_of(int32(cuda.threadIdx.x))
         ai = int32((row + y) * A_ROW if a_along_k else row + 4 * y)
         top, start, first, last = corner(N, K, length, BM, BN)
         walk(shared, a, b, M, N, K, top, start, first, last, ai, int32(column), total)
-        thread = thread_again()  # in the loop, no register is left to remember these
-        lane, warp = int32(thread % 32), int32(thread // 32)
-        y, row, column = lane // 8, warp // WARPS * 32, warp % WARPS * 64 + lane % 8 * 4
+        y, row, column = place_of(thread_again())  # the loop has no register left to remember these
         m, n = int32(top + row + (y if a_along_k else 4 * y)), int32(start + column)
-        for i in range(8):
+        for i in range(4):  # a loop of 8 would not be unrolled, and `total` not stay in registers
+            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
+        for i in range(4, 8):
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
 
     return gemm_rung(kernel, BM, BN, THREADS, A, B, (7, 5))
@@ -154,7 +157,6 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         eight(shared, ai + 8 * AK, bi + 8 * BK_STEP, total)
 
     walk = pipeline(A, B, multiply)
-
     finish_row = finisher(1, 8, 2, 8, at_once)
 
     def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
@@ -170,7 +172,7 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         top, start, first, last = corner(N, K, length, BM, BN)
         walk(shared, a, b, M, N, K, top, start, first, last, ai, bi, total)
         m, n = int32(top + row), int32(start + column + lane % 4 * 2)
-        for i in range(4):  # a loop of 8 is not unrolled here
+        for i in range(4):  # in two loops, as above
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
         for i in range(4, 8):
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)

@@ -42,7 +42,7 @@ def test_rungs_that_take_whole_tiles(name):
     assert_product(c, a @ b, a, b, 1e-5)
 
 
-def launch(make, tile, order, at_once, a, b, bias, c, length, *flags, seed=0):
+def launch(make, tile, order, at_once, a, b, bias, c, length, *flags, seed=0, count=False):
     """c = a b, in splits of this length along k."""
     (M, K), N = a.shape, b.shape[1]
     a_along_k, b_along_k = ORDERS[order]
@@ -51,14 +51,14 @@ def launch(make, tile, order, at_once, a, b, bias, c, length, *flags, seed=0):
     rung = getattr(gemm, make)(*tile, a_along_k, b_along_k, at_once)
     sizes = M, N, max(1, -(-K // length))
     arrays = a.ravel(), b.ravel(), c.reshape(-1), bias
-    rung.simulate(sizes, *arrays, M, N, K, length, *flags, seed=seed)
+    return rung.simulate(sizes, *arrays, M, N, K, length, *flags, seed=seed, count=count)
 
 
 @pytest.mark.parametrize("at_once", [4, 1])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("make", TOLERANCE)
 def test_products_of_any_size(make, order, at_once):
-    M, N, K = (68, 72, 36) if at_once == 4 else (65, 67, 35)
+    M, N, K = (20, 72, 36) if at_once == 4 else (65, 19, 35)  # beyond a tile in one direction each
     a, b, bias = matrices(M, N, K)
     c = np.full((M, N), np.nan, np.float32)
     launch(make, (64, 64), order, at_once, a, b, bias, c, 10**6, True, True, False)
@@ -73,6 +73,14 @@ def test_larger_tiles(make, tile):
     c = before.copy()
     launch(make, tile, "nn", 4, a, b, bias, c, 10**6, False, False, True)
     assert_product(c, before + a @ b, a, b, TOLERANCE[make])
+
+
+@pytest.mark.parametrize(("make", "order"), [("simple", "nt"), ("tensor", "nn")])
+def test_c_is_stored_in_whole_sectors(make, order):
+    a, b, bias = matrices(64, 64, 16)
+    c = np.full((64, 64), np.nan, np.float32)
+    traffic = launch(make, (64, 64), order, 4, a, b, bias, c, 16, False, False, False, count=True)
+    assert 32 * traffic.total("global", "store").sectors == c.nbytes
 
 
 def test_nothing_along_k():
