@@ -9,14 +9,15 @@ import typer
 from minae.errors import InputError
 
 app = typer.Typer()
-lessons_app = typer.Typer(
-    help="The syllabus, and for authors the proof that checks tell the truth."
-)
+lessons_app = typer.Typer()
 
 ExerciseArgument = Annotated[
     str, typer.Argument(metavar="EXERCISE", help="Its number, such as 4.2, or its function's name.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print Python's traceback too.")]
+Seconds = Annotated[
+    float, typer.Option(min=1, help="Time for one exercise, after which it has failed.")
+]
 
 
 @app.command()
@@ -48,6 +49,7 @@ def check(
         typer.Argument(metavar="[EXERCISE]", help="Its number; the next unsolved one if left out."),
     ] = None,
     verbose: Verbose = False,
+    seconds: Seconds = 20,
 ) -> None:
     """Check an exercise in your workspace. The exit status is 1 if it is not right.
 
@@ -62,7 +64,7 @@ def check(
     if wanted is None:
         show.what_next(None)
         return
-    found = runner.judge(wanted, workspace.file(wanted))
+    found = runner.judge(wanted, workspace.file(wanted), seconds)
     show.verdict(wanted, workspace.file(wanted), found, verbose)
     if not found.passed:
         raise typer.Exit(1)
@@ -74,30 +76,35 @@ def check(
 def watch() -> None:
     """Check the next exercise now and whenever you save, and go on when it passes.
 
-    Example: `minae watch`, in a terminal beside your editor; Ctrl-C ends it
+    Ctrl-C ends it. Example: `minae watch`, in a terminal beside your editor
     """
+    from itertools import chain
+
     from watchfiles import watch as changes
 
     from minae.course import runner, show
     from minae.course.workspace import Workspace
 
-    workspace = Workspace.around(Path.cwd())
-
-    def look() -> None:
+    workspace, seen = Workspace.around(Path.cwd()), None
+    # A time-out is looked at, too: a file may be saved before the first event, or on a network.
+    saved = changes(
+        workspace.folder, yield_on_timeout=True, rust_timeout=500, raise_interrupt=False
+    )
+    for _ in chain([None], saved):
         while (wanted := workspace.next_exercise()) is not None:
             path = workspace.file(wanted)
-            found = runner.judge(wanted, path)
+            now = wanted.id, runner.read(path)
+            if now == seen:
+                break
+            seen, found = now, runner.judge(wanted, path, text=now[1])
             show.verdict(wanted, path, found)
             if not found.passed:
                 show.console.print("[dim]watching; Ctrl-C ends[/]")
-                return
+                break
             workspace.note("passed", wanted)
-        show.what_next(None)
-
-    look()
-    for saved in changes(workspace.folder, raise_interrupt=False):
-        if any(Path(path).name == "exercises.py" for _, path in saved):
-            look()
+        else:
+            show.what_next(None)
+            return
 
 
 @app.command()
@@ -111,7 +118,8 @@ def hint(exercise: ExerciseArgument) -> None:
     from minae.course.workspace import Workspace
 
     workspace, wanted = Workspace.around(Path.cwd()), find_exercise(exercise)
-    number = min(workspace.progress().hints.get(wanted.id, 0) + 1, len(wanted.hints))
+    taken = max(workspace.progress().hints.get(wanted.id, 0), 0)
+    number = min(taken + 1, len(wanted.hints))
     workspace.note("hints", wanted, number)
     show.hint(wanted, number)
 
@@ -151,7 +159,9 @@ def reset(exercise: ExerciseArgument) -> None:
 
     workspace, wanted = Workspace.around(Path.cwd()), find_exercise(exercise)
     backup = workspace.reset(wanted)
-    print(f"{workspace.file(wanted)}: {wanted.id} is as it was at first; yours is in {backup}")
+    print(f"{workspace.file(wanted)}: {wanted.id} is as it was at first")
+    if backup is not None:
+        print(f"what you wrote is kept: {backup}")
 
 
 @app.command()
@@ -194,7 +204,7 @@ def run(
 
 @lessons_app.callback(invoke_without_command=True)
 def lessons(context: typer.Context) -> None:
-    """Print the syllabus, with minutes.
+    """Print the syllabus, with minutes; for authors, prove that checks tell the truth.
 
     Example: `minae lessons`
     """
@@ -202,3 +212,79 @@ def lessons(context: typer.Context) -> None:
 
     if context.invoked_subcommand is None:
         show.syllabus()
+
+
+@lessons_app.command()
+def verify(
+    lesson: Annotated[
+        list[str] | None, typer.Argument(metavar="[LESSON]...", help="Numbers; all if left out.")
+    ] = None,
+    seconds: Seconds = 20,
+) -> None:
+    """Prove that stubs and wrong answers fail, that solutions pass, and that no answer leaks.
+
+    The exit status is 1 if there is a gap. Example: `minae lessons verify 15 16`
+    """
+    from minae.course import proof, show
+    from minae.course.lessons import all_lessons, find_lesson
+
+    wanted = [find_lesson(name) for name in lesson] if lesson else list(all_lessons())
+    with show.bar("proving", sum(len(one.exercises) for one in wanted)) as advance:
+        proofs = proof.prove(wanted, seconds, advance)
+    gaps = [gap for one in proofs for gap in one.gaps]
+    gaps += [leak for one in wanted for leak in proof.leaks(one)]
+    show.proofs(proofs, gaps)
+    raise typer.Exit(1 if gaps else 0)
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each student.")],
+    out: Annotated[Path, typer.Option(help="The table, as CSV.")] = Path("grades.csv"),
+    lesson: Annotated[
+        list[str] | None, typer.Option(help="Grade this lesson; may be given again. Else all.")
+    ] = None,
+    seconds: Seconds = 20,
+    gradescope: Annotated[
+        bool, typer.Option("--gradescope", help="Also write results.json to each folder.")
+    ] = False,
+) -> None:
+    """Grade a folder of submissions, with the reason for each lost point.
+
+    A student's folder holds what their workspace holds; for one lesson, exercises.py alone will
+    do. Nothing in it is believed: all checks are run. Example: `minae grade handed_in --lesson 4`
+    """
+    from minae.checkpoint import write_whole
+    from minae.course import grading, show
+    from minae.course.lessons import all_lessons, find_lesson
+
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: give --out a file such as grades.csv")
+    lessons = [find_lesson(name) for name in lesson] if lesson else list(all_lessons())
+    submissions, left_out = grading.read_submissions(folder, lessons)
+    for path in left_out:
+        print(f"left out, since it is no folder: {path}")
+    exercises = [exercise for one in lessons for exercise in one.exercises]
+    with show.bar("grading", (1 + len(submissions)) * len(exercises)) as advance:
+        grades = grading.grade(submissions, exercises, seconds, advance)
+    write_whole(out, grading.table(grades, exercises).encode(errors="replace"))
+    if gradescope:
+        for one in grades:
+            grading.write_gradescope(one)
+    show.grades(grades, exercises)
+    print(f"wrote {out}")
+
+
+@app.command()
+def release(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+) -> None:
+    """Write what is handed out to students, and notebooks from which nbgrader makes the same.
+
+    Example: `minae release autumn`
+    """
+    from minae.course.release import release as written
+
+    student, ours = written(folder)
+    print(f"{student}: to hand out, without answers")
+    print(f"{ours}: for nbgrader, with answers, not to hand out")

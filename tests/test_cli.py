@@ -21,6 +21,18 @@ COMMANDS = [
     ("data", "list"),
     ("data", "fetch"),
     ("kernels", "show"),
+    ("start",),
+    ("check",),
+    ("watch",),
+    ("hint",),
+    ("solution",),
+    ("reset",),
+    ("progress",),
+    ("run",),
+    ("lessons",),
+    ("lessons", "verify"),
+    ("grade",),
+    ("release",),
 ]
 
 

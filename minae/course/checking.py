@@ -66,7 +66,9 @@ def _array(value, call: str) -> np.ndarray:
 
 def _shown(value) -> str:
     """Return a value in few characters, on lines that go below each other."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not value.ndim:
+        text = f"{value:.7g}"
+    elif isinstance(value, np.ndarray):
         text = np.array2string(value, precision=4, threshold=20, edgeitems=2, separator=", ")
     else:
         text = repr(value)

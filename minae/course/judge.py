@@ -2,80 +2,118 @@
 
 It is started by `runner`, with Python's isolated mode: nothing beside the student's file is looked
 at, no environment variable, and no folder but those where packages are installed. So a module named
-minae, a conftest.py or a sitecustomize.py in a submission is never found.
+minae, a conftest.py or a sitecustomize.py in a submission is never found. What a student's code
+changes in other modules is put back, and refused: see `guard`. On stdin comes what to judge: a line
+of JSON, then the student's file. The verdict goes to a file, with a seal that only `runner` knows.
 
-On stdin it gets what to judge, on the last line of a file it leaves the verdict.
+What this is not: a sandbox. A student's code runs with the rights of whoever started it, so it can
+read and delete their files and reach the network; who distrusts it, judges in a container. It runs
+in one process with the checks, so code that is written against this very file gets through: it
+finds the seal or an expected result in the frames of its callers, replaces a function for the time
+of one call only, writes to memory through ctypes, or loads the solutions, which are a part of the
+package. That can be read in a submission, and is not found here.
 """
 
+import builtins
+import errno
 import importlib.util
 import json
 import linecache
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+from minae.course.guard import watched
+
+# As in `guard`: what is defined below is not reached by a student who replaces builtins.len.
+__builtins__ = dict(vars(builtins))
+
 MEMORY = 4 * 2**30  # bytes that a student's code may have beyond what is taken before
 PROCESSES = 100  # and processes and threads beyond those that the user has
+WRITTEN = 16 * 2**20  # bytes that it may print, or write to one file
 
 
 def main() -> None:
     """Judge what stdin says, and leave the verdict where it says."""
-    wanted = json.loads(sys.stdin.read())
-    path, place, seal = Path(wanted["student"]), Path(wanted["verdict"]), wanted["seal"]
+    head, text = sys.stdin.buffer.readline(), sys.stdin.buffer.read()
+    wanted = json.loads(head)
     from minae.kernels import use_backend
 
-    checks = _checks(Path(wanted["checks"]), wanted["exercise"])
+    checks = checks_of(load(Path(wanted["checks"])), wanted["exercise"])
     _limit()
     with use_backend("reference"):  # which needs no compiling
-        verdict = judged(path, checks, wanted["exercise"])
-    place.write_text(json.dumps(verdict | {"seal": seal}), encoding="utf-8")
-    sys.stdout.flush()
-    os._exit(0)  # whatever threads a student has started
+        path = Path(wanted["student"])
+        verdict = judged(path, text, checks, wanted["exercise"], wanted["task"])
+    sealed = json.JSONEncoder().encode(verdict | {"seal": wanted["seal"]})
+    Path(wanted["verdict"]).write_text(sealed, encoding="utf-8")
+    with suppress(OSError, ValueError, AttributeError):  # closed, or full
+        sys.stdout.flush()
+    os._exit(0)  # whatever threads and hooks a student has left behind
 
 
-def judged(path: Path, checks: dict, name: str) -> dict:
+def judged(path: Path, text: bytes, checks: dict, name: str, task: str) -> dict:
     """Return {"status", "check", "message", "where", "trace"} of a student's file.
 
     The status is "passed", "failed", or "unsolved" where there is no answer yet.
     """
-    try:
-        student = load(path)
-    except BaseException as error:  # also exit()
-        return _failure(error, path, "the file does not run")
-    if not callable(getattr(student, name, None)):
-        return _verdict("failed", message=f"there is no function {name} in the file")
-    for title, check in checks.items():
+    changed = watched()  # in no place that a student's code knows of
+    student = ModuleType("student_exercises")
+    steps = [("the file does not run", lambda _: execute(student, path, text))]
+    steps += [("", lambda _: _demand(student, name)), *checks.items()]
+    for title, step in steps:
         try:
-            check(student)
-        except NotImplementedError as error:
-            if not str(error).startswith("exercise "):
-                return _failure(error, path, title)
-            return _verdict("unsolved", title, "there is no answer yet", _where(error, path))
-        except BaseException as error:
-            return _failure(error, path, title)
+            step(student)
+            error = None
+        except BaseException as caught:  # also exit()
+            error = caught
+        if change := changed():
+            message = f"your code changes {change}, which the checks rely on: leave it as it is"
+            return _verdict("failed", message=message)
+        if error is not None:
+            return failure(error, path, title, task)
     return _verdict("passed")
 
 
-def load(path: Path) -> ModuleType:
-    """Run a student's file, and return it as a module of a name that nothing else has."""
-    spec = importlib.util.spec_from_file_location("student_exercises", path)
+def execute(module: ModuleType, path: Path, text: bytes) -> None:
+    """Run a student's file, which is read already, in a module of a name that nothing else has."""
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    code = compile(text, str(path), "exec", dont_inherit=True)
+    lines = importlib.util.decode_source(text).splitlines(keepends=True)
+    linecache.cache[str(path)] = len(text), None, lines, str(path)
+    exec(code, vars(module))
+
+
+def load(path: Path, name: str = "checks") -> ModuleType:
+    """Run a file of a lesson, and return it as a module."""
+    spec = importlib.util.spec_from_file_location(f"lesson_{name}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
-def _checks(path: Path, name: str) -> dict:
-    module = load(path)
-    del sys.modules["student_exercises"]
+def checks_of(module: ModuleType, name: str) -> dict:
+    """Return the checks of one exercise by what they check."""
     prefix = f"test_{name}__"
     found = {n: check for n, check in vars(module).items() if n.startswith(prefix)}
     return {n.removeprefix(prefix).replace("_", " "): check for n, check in found.items()}
 
 
-def _failure(error: BaseException, path: Path, check: str) -> dict:
+def _demand(student: ModuleType, name: str) -> None:
+    assert callable(getattr(student, name, None)), f"there is no function {name} in the file"
+
+
+def failure(error: BaseException, path: Path, check: str, task: str) -> dict:
+    """Return the verdict on a file for which a check raised this error."""
+    where, trace = _where(error, path), "".join(traceback.format_exception(error))
+    if isinstance(error, NotImplementedError) and str(error).startswith("exercise "):
+        if str(error) == task:
+            return _verdict("unsolved", check, "there is no answer yet", where)
+        return _verdict("failed", check, f"it needs {error}, which is not written yet", where)
     if isinstance(error, SyntaxError):
         line = (error.text or "").rstrip()
         message = f"line {error.lineno} is no Python, {error.msg}:\n    {line.strip()}"
@@ -88,10 +126,11 @@ def _failure(error: BaseException, path: Path, check: str) -> dict:
         message = f"your code asked for more than {MEMORY // 2**30} GiB of memory"
     elif isinstance(error, RecursionError):
         message = "your code calls itself without end"
+    elif isinstance(error, OSError) and error.errno == errno.EFBIG:
+        message = f"your code prints more than {WRITTEN // 2**20} MiB"
     else:
         message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    trace = "".join(traceback.format_exception(error))
-    return _verdict("failed", check, message, _where(error, path), trace)
+    return _verdict("failed", check, message, where, trace)
 
 
 def _where(error: BaseException, path: Path) -> str:
@@ -114,11 +153,15 @@ def _verdict(status: str, check: str = "", message: str = "", where: str = "", t
 
 
 def _limit() -> None:
-    """Let the system refuse what is too much, where it can: on Linux."""
-    if not sys.platform.startswith("linux"):
+    """Let the system refuse what is too much: memory and processes on Linux alone."""
+    if os.name != "posix":
         return
     import resource
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN, WRITTEN))
+    if not sys.platform.startswith("linux"):
+        return
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

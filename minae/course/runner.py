@@ -15,7 +15,9 @@ from minae.course.lessons import Exercise
 
 SECONDS = 20.0  # after which a check is ended
 OUTPUT = 2000  # characters of what a student's code prints that are shown
+LARGEST = 2**20  # bytes of a student's file
 PASSED, FAILED, UNSOLVED = "passed", "failed", "unsolved"
+MARK = "MINAE_JUDGED"  # an environment variable, by which what a student has started is found
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,44 @@ class Verdict:
         return self.status == PASSED
 
 
-def judge(exercise: Exercise, student: Path, seconds: float = SECONDS) -> Verdict:
-    """Run the checks of an exercise against a student's file, and nothing but that file."""
-    if not student.is_file():
-        return Verdict(FAILED, message=f"there is no file {student}")
-    with tempfile.TemporaryDirectory() as folder:
+def read(student: Path, name: str = "") -> bytes | Verdict:
+    """Return a student's file, or the verdict on one that cannot be read, under this name."""
+    name = name or str(student)
+    try:
+        if not student.is_file():
+            return Verdict(FAILED, message=f"there is no file {name}")
+        if student.stat().st_size > LARGEST:
+            return Verdict(FAILED, message=f"{name} is larger than {LARGEST // 2**20} MiB")
+        return student.read_bytes()
+    except OSError as error:
+        return Verdict(FAILED, message=f"{name} cannot be read: {error.strerror}")
+
+
+def judge(
+    exercise: Exercise, student: Path, seconds: float = SECONDS, text: bytes | Verdict | None = None
+) -> Verdict:
+    """Run the checks of an exercise against a student's file, and nothing but that file.
+
+    Args:
+        exercise: whose checks.
+        student: the path of the file.
+        seconds: after which it is ended, and has failed.
+        text: what `read` has returned for it, if it was read before.
+    """
+    text = read(student) if text is None else text
+    if isinstance(text, Verdict):
+        return text
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place, seal = Path(folder) / "verdict.json", secrets.token_hex()
         wanted = {
-            "student": str(student.resolve()),
+            "student": os.path.abspath(student),
             "checks": str(exercise.lesson.folder / "test_exercises.py"),
             "exercise": exercise.name,
+            "task": exercise.task,
             "verdict": str(place),
             "seal": seal,
         }
-        code, output = _run(wanted, Path(folder), seconds)
+        code, output = _run(json.dumps(wanted).encode() + b"\n" + text, Path(folder), seconds)
         if code is None:
             message = f"your code was still running after {seconds:g} seconds: a loop without end?"
             return Verdict(FAILED, message=message, output=output)
@@ -56,43 +82,73 @@ def judge(exercise: Exercise, student: Path, seconds: float = SECONDS) -> Verdic
             verdict = json.loads(place.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             verdict = {}
-        if verdict.pop("seal", None) != seal:
-            message = f"your code ended Python before the checks were through (status {code})"
+        if not isinstance(verdict, dict) or verdict.pop("seal", None) != seal:
+            message = f"your code ended Python before the checks were through ({_how(code)})"
             return Verdict(FAILED, message=message, output=output)
         return Verdict(**verdict, output=output)
 
 
-def _run(wanted: dict, folder: Path, seconds: float) -> tuple[int | None, str]:
+def _run(given: bytes, folder: Path, seconds: float) -> tuple[int | None, str]:
     """Return the exit status, None for one that had to be ended, and what was printed."""
     # One thread each: what a check computes is small, and many are judged side by side.
     few = {"MINAE_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    mark = secrets.token_hex()
     command = [sys.executable, "-I", "-B", "-m", "minae.course.judge"]
+    (folder / "work").mkdir()  # a student's code may delete what is in its folder
     with (folder / "output.txt").open("w+b") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=os.environ | few,
+            cwd=folder / "work",
+            env=os.environ | few | {MARK: mark},
             start_new_session=os.name == "posix",  # so that all that it starts can be ended
         )
         try:
-            process.communicate(json.dumps(wanted).encode(), timeout=seconds)
+            process.communicate(given, timeout=seconds)
             code = process.returncode
         except subprocess.TimeoutExpired:
             code = None
-        _end(process)
+        finally:
+            _end(process, mark)
         output.seek(0)
         printed = output.read(4 * OUTPUT).decode(errors="replace")
     return code, printed if len(printed) <= OUTPUT else f"{printed[:OUTPUT]}\n..."
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End a process and all that it has started."""
+def _end(process: subprocess.Popen, mark: str) -> None:
+    """End a process and all that it has started.
+
+    A child that left the session is found on Linux by its environment, as long as it kept that.
+    """
     if os.name == "posix":
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+        for _ in range(10):  # one that is just being forked may be missed once
+            left = _marked(mark)
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not left:
+                break
     else:
         process.kill()
     process.wait()
+
+
+def _marked(mark: str) -> list[int]:
+    """Return the processes, those that have ended left out, with this mark in their environment."""
+    wanted, found = f"{MARK}={mark}".encode(), []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if wanted in place.read_bytes():
+                found.append(int(place.parent.name))
+    return found
+
+
+def _how(code: int) -> str:
+    if code < 0:
+        with suppress(ValueError):
+            return f"by {signal.Signals(-code).name}"
+    return f"exit status {code}"

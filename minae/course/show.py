@@ -1,9 +1,13 @@
 """What the course's commands print."""
 
 import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -12,16 +16,23 @@ from minae.course.lessons import Exercise, all_exercises, all_lessons
 from minae.course.runner import UNSOLVED, Verdict
 from minae.course.workspace import Progress, Workspace
 
-console = Console(soft_wrap=True, highlight=False)
+if TYPE_CHECKING:
+    from minae.course.grading import Grade
+    from minae.course.proof import Proof
+
+LINES, WIDTH = 20, 300  # of a message, so that a verdict is one screen
+
+console = Console(soft_wrap=True, highlight=False, emoji=False)  # x[:100:] is no emoji
 
 
 def verdict(exercise: Exercise, path: Path, found: Verdict, verbose: bool = False) -> None:
     """Print what came of a check, on one screen, and which file was looked at."""
-    console.print(f"[bold]{exercise.id} {exercise.title}[/] ([cyan]{exercise.name}[/] in {path})")
+    title, place = escape(exercise.title), escape(str(path))
+    console.print(f"[bold]{exercise.id} {title}[/] ([cyan]{exercise.name}[/] in {place})")
     if found.passed:
         console.print("  [bold green]passed[/]")
     elif found.status == UNSOLVED:
-        console.print(f"  [yellow]not written yet[/]: {found.where}")
+        console.print(f"  [yellow]not written yet[/]: {escape(found.where)}")
     else:
         console.print(f"  [bold red]not right yet[/]{': ' if found.check else ''}{found.check}")
         _indented(found.message)
@@ -29,13 +40,18 @@ def verdict(exercise: Exercise, path: Path, found: Verdict, verbose: bool = Fals
             _indented(found.where)
     if found.output.strip():
         console.print("  your code printed:")
-        _indented(found.output.rstrip())
+        _indented(found.output.rstrip(), lines=LINES // 2)
     if verbose and found.trace:
         console.print(found.trace, markup=False)
 
 
-def _indented(text: str) -> None:
-    console.print("\n".join(f"    {line}" for line in text.splitlines()), markup=False)
+def _indented(text: str, lines: int = LINES) -> None:
+    """Print few lines of a text: the first, and the last two."""
+    shown = [line if len(line) <= WIDTH else f"{line[:WIDTH]}..." for line in text.splitlines()]
+    if len(shown) > lines:
+        left_out = len(shown) - lines + 1
+        shown[lines - 3 : -2] = [f"... ({left_out} lines left out)"]
+    console.print("\n".join(f"    {line}" for line in shown), markup=False)
 
 
 def what_next(exercise: Exercise | None) -> None:
@@ -43,7 +59,8 @@ def what_next(exercise: Exercise | None) -> None:
     if exercise is None:
         console.print("That was the last exercise: you have solved them all.")
     else:
-        console.print(f"Next: {exercise.id} {exercise.title}, about {exercise.minutes} minutes.")
+        title, minutes = escape(exercise.title), exercise.minutes
+        console.print(f"Next: {exercise.id} {title}, about {minutes} minutes.")
 
 
 def syllabus() -> None:
@@ -51,7 +68,9 @@ def syllabus() -> None:
     table = Table("", "lesson", "exercises", "minutes")
     for lesson in all_lessons():
         minutes = lesson.minutes + sum(e.minutes for e in lesson.exercises)
-        table.add_row(f"{lesson.number:02}", lesson.title, str(len(lesson.exercises)), str(minutes))
+        table.add_row(
+            f"{lesson.number:02}", escape(lesson.title), str(len(lesson.exercises)), str(minutes)
+        )
     console.print(table)
     console.print("minutes: to read the lesson and to do its exercises, about")
 
@@ -64,7 +83,7 @@ def progress(workspace: Workspace) -> None:
         marks = "  ".join(f"{e.id} {_mark(e, known)}" for e in lesson.exercises)
         done = sum(e.id in known.passed for e in lesson.exercises)
         table.add_row(
-            f"{lesson.number:02}", lesson.title, marks, f"{done} of {len(lesson.exercises)}"
+            f"{lesson.number:02}", escape(lesson.title), marks, f"{done} of {len(lesson.exercises)}"
         )
     console.print(table)
     exercises = all_exercises()
@@ -102,3 +121,44 @@ def solution(exercise: Exercise, path: Path) -> None:
     )
     text = "\n".join(lines) or "Your answer is the solution, letter by letter."
     console.print(Syntax(text, "diff", background_color="default"))
+
+
+@contextmanager
+def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """Draw a progress bar, which goes away in the end; yield what moves it on by one."""
+    from rich.progress import Progress as Bar
+
+    with Bar(console=console, transient=True) as drawn:
+        task = drawn.add_task(title, total=total)
+        yield lambda: drawn.advance(task)
+
+
+def proofs(all_: list["Proof"], gaps: list[str]) -> None:
+    """Print a row an exercise, then every gap."""
+    table = Table("", "exercise", "stub", "solution", "mutants", "seconds")
+    for proof in all_:
+        stub, solution, mutants = proof.of("stub"), proof.of("solution"), proof.of("mutant")
+        fine = sum(not trial.gap for trial in mutants)
+        table.add_row(
+            proof.exercise.id,
+            escape(proof.exercise.title),
+            "fails" if stub and not stub[0].gap else "WRONG",
+            "passes" if solution and not solution[0].gap else "WRONG",
+            f"{fine} of {len(mutants)} fail",
+            f"{sum(trial.seconds for trial in proof.trials):.1f}",
+        )
+    console.print(table)
+    for gap in gaps:
+        console.print(gap, markup=False)
+    mutants = sum(len(proof.of("mutant")) for proof in all_)
+    console.print(f"{len(all_)} exercises, {mutants} mutants, {len(gaps)} gaps")
+
+
+def grades(all_: list["Grade"], exercises: list[Exercise]) -> None:
+    """Print a row a student."""
+    table = Table("student", "points", "not passed")
+    for grade in all_:
+        lost = ", ".join(e.id for e, verdict in grade.verdicts.items() if not verdict.passed)
+        name = escape(grade.submission.student)
+        table.add_row(name, f"{grade.total} of {len(exercises)}", lost)
+    console.print(table)

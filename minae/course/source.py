@@ -5,10 +5,10 @@ line `raise NotImplementedError("exercise 4.2: ...")` stands there instead. So t
 """
 
 import ast
+import io
 import re
 
 from minae.course.lessons import Exercise, Lesson
-from minae.errors import InputError
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ANSWER = re.compile(rf"( *){BEGIN}\n(.*?) *{END}\n", re.DOTALL)
@@ -25,8 +25,8 @@ def stubs(lesson: Lesson) -> str:
 def stub_of(exercise: Exercise, text: str) -> str:
     """Return the file with this exercise's answer cut out, and all others as they are."""
     solved = function(text, exercise.name)
-    refusal = rf'\1raise NotImplementedError("{exercise.task}")\n'
-    return _with(text, exercise, ANSWER.sub(refusal, solved, count=1))
+    refusal = f'raise NotImplementedError("{exercise.task}")\n'
+    return _with(text, exercise, ANSWER.sub(lambda found: found[1] + refusal, solved))
 
 
 def solution(exercise: Exercise) -> str:
@@ -36,8 +36,9 @@ def solution(exercise: Exercise) -> str:
 
 
 def answer(exercise: Exercise) -> str:
-    """Return the lines that are the answer."""
-    return ANSWER.search(function(exercise.lesson.text("exercises.py"), exercise.name))[2]
+    """Return the lines that are the answer, "" without markers."""
+    found = ANSWER.search(function(exercise.lesson.text("exercises.py"), exercise.name))
+    return found[2] if found else ""
 
 
 def reset(exercise: Exercise, text: str) -> str:
@@ -48,24 +49,15 @@ def reset(exercise: Exercise, text: str) -> str:
     return _with(text, exercise, function(stubs(exercise.lesson), exercise.name))
 
 
-def notebook(lesson: Lesson) -> str:
-    """Return the lesson's script as a notebook. Raises InputError without Jupytext."""
-    try:
-        import jupytext
-    except ImportError:
-        raise InputError('notebooks need Jupytext: pip install "minae[notebook]"') from None
-    return jupytext.writes(jupytext.reads(lesson.text("lesson.py"), "py:percent"), "ipynb")
-
-
 def function(text: str, name: str) -> str:
     """Return the lines of a function. Raises ValueError if there is none of that name."""
     start, stop = _lines(text, name)
-    return "".join(text.splitlines(keepends=True)[start:stop])
+    return "".join(_split(text)[start:stop])
 
 
 def _with(text: str, exercise: Exercise, lines: str) -> str:
     start, stop = _lines(text, exercise.name)
-    kept = text.splitlines(keepends=True)
+    kept = _split(text)
     return "".join([*kept[:start], lines, *kept[stop:]])
 
 
@@ -75,14 +67,17 @@ def _lines(text: str, name: str) -> tuple[int, int]:
         body = ast.parse(text).body
     except SyntaxError as error:
         raise ValueError(f"line {error.lineno} is no Python: {error.msg}") from error
-    lines = text.splitlines()
-    for node in body:
+    lines = _split(text)
+    for node in reversed(body):  # the last one is in force
         if isinstance(node, ast.FunctionDef) and node.name == name:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
             last = node.end_lineno
-            while (
-                last < len(lines) and lines[last].strip().startswith("#") and lines[last][0] == " "
-            ):
+            while last < len(lines) and re.match(r"[ \t]+#", lines[last]):
                 last += 1  # the marker at the end is a comment, which the parser leaves out
             return first, last
     raise ValueError(f"there is no function {name}")
+
+
+def _split(text: str) -> list[str]:
+    """Return the lines as Python counts them: str.splitlines also ends one at a form feed."""
+    return io.StringIO(text).readlines()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from minae.checkpoint import write_whole
+from minae.course import notebooks as books
 from minae.course import source
 from minae.course.lessons import Exercise, Lesson, all_exercises, all_lessons
 from minae.errors import InputError
@@ -22,19 +23,25 @@ from minae.errors import InputError
 README = """\
 # Your minae workspace
 
-Each folder is a lesson. Read its `lesson.py`, run it (`minae run 01`), and fill in `exercises.py`
-where it says `raise NotImplementedError`. In this folder:
+Each folder is a lesson. Read its `lesson.py`, run it, and fill in `exercises.py` where it says
+`raise NotImplementedError`. In this folder:
 
     minae lessons            the syllabus
+    minae run 1              run your copy of lesson 1; its pictures go to runs/
     minae check              check the next exercise; `minae check 1.2` a certain one
-    minae watch              the same whenever you save
+    minae watch              the same whenever you save, until Ctrl-C
     minae hint 1.2           a hint; ask again for a stronger one
     minae solution 1.2       compare with ours, once yours passes (or with --give-up)
-    minae reset 1.2          begin an exercise anew; what you wrote is kept as a backup
+    minae reset 1.2          begin an exercise anew; what you wrote is kept in .minae/backups
     minae progress           where you are
 
-The files are Python scripts in cells: VS Code shows them as such, and `minae start --notebooks`
-makes notebooks of the lessons.
+The first line of a verdict names the file that was checked. Your answers are run alone: put what
+they need into the same `exercises.py`. A check that takes longer than 20 seconds has failed;
+`minae check 1.2 --seconds 60` waits longer.
+
+The files are Python scripts in cells: VS Code shows them as such, and `minae start . --notebooks`
+makes notebooks of the lessons. Run `minae start .` after an update of minae: it adds what is new
+and leaves alone what is there.
 """
 
 
@@ -58,7 +65,7 @@ class Workspace:
     def around(cls, folder: Path) -> "Workspace":
         """Return the workspace that a folder is in. Raises InputError if it is in none."""
         for place in (folder, *folder.parents):
-            if (place / ".minae" / "progress.json").is_file():
+            if (place / ".minae").is_dir():
                 return cls(place)
         raise InputError(f"{folder} is in no workspace: make one with `minae start`, and go there")
 
@@ -67,11 +74,18 @@ class Workspace:
         return self.folder / exercise.lesson.name / "exercises.py"
 
     def progress(self) -> Progress:
-        """Return what the diary says; nothing, if it was damaged."""
+        """Return what the diary says, without what is damaged in it."""
         try:
-            return Progress(**json.loads(self.diary.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            read = json.loads(self.diary.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return Progress()
+        known = Progress()
+        for kind, type_ in (("passed", str), ("hints", int), ("given_up", str)):
+            entries = read.get(kind) if isinstance(read, dict) else None
+            if isinstance(entries, dict):
+                kept = {id_: value for id_, value in entries.items() if type(value) is type_}
+                setattr(known, kind, kept)
+        return known
 
     def note(self, kind: str, exercise: Exercise, value=None) -> None:
         """Write into the diary: kind is one of Progress's fields, the value a time if left out."""
@@ -84,14 +98,17 @@ class Workspace:
         passed = self.progress().passed
         return next((e for e in all_exercises() if e.id not in passed), None)
 
-    def reset(self, exercise: Exercise) -> Path:
-        """Put the stub back in place of an answer; return where the file of before is kept."""
-        path = self.file(exercise)
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        backup = self._backup(exercise.lesson, text)
+    def reset(self, exercise: Exercise) -> Path | None:
+        """Put the stub back in place of an answer; return where the file of before is kept.
+
+        None if there was no file.
+        """
+        path, backup = self.file(exercise), None
         try:
-            text = source.reset(exercise, text)
-        except ValueError:  # no Python, or the function is gone: the file as a whole
+            before = path.read_bytes()
+            backup = self._backup(exercise.lesson, before)
+            text = source.reset(exercise, before.decode().replace("\r\n", "\n"))
+        except (FileNotFoundError, ValueError):  # no Python, or without the function: all of it
             text = source.stubs(exercise.lesson)
         write_whole(path, text.encode())
         progress = self.progress()
@@ -99,12 +116,12 @@ class Workspace:
         write_whole(self.diary, json.dumps(vars(progress), indent=2).encode())
         return backup
 
-    def _backup(self, lesson: Lesson, text: str) -> Path:
+    def _backup(self, lesson: Lesson, content: bytes) -> Path:
         folder = self.folder / ".minae" / "backups"
         stem = f"{lesson.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        number = len(list(folder.glob(f"{stem}*")))
-        path = folder / (f"{stem}-{number}.py" if number else f"{stem}.py")
-        write_whole(path, text.encode())
+        names = (f"{stem}{number}.py" for number in ("", *(f"-{i}" for i in range(1, 1000))))
+        path = next(folder / name for name in names if not (folder / name).exists())
+        write_whole(path, content)
         return path
 
 
@@ -125,7 +142,7 @@ def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path]
         files[here / "lesson.py"] = lesson.text("lesson.py")
         files[here / "exercises.py"] = source.stubs(lesson)
         if notebooks:
-            files[here / "lesson.ipynb"] = source.notebook(lesson)
+            files[here / "lesson.ipynb"] = books.lesson_notebook(lesson)
     files[Path(".minae", "progress.json")] = json.dumps(vars(Progress()))
     written, left = [], []
     for name, content in files.items():

@@ -1,0 +1,189 @@
+"""Tries exercises for `proof`, in a process of its own: stub, solution, and each mutant."""
+
+import inspect
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from minae.course import judge, source
+from minae.course.lessons import Exercise, Lesson, read
+
+MUTANTS = 4  # of an exercise, at least
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One thing that was tried on an exercise."""
+
+    kind: str  # "form", "stub", "solution", "mutant", or "broken" for one that did not end well
+    name: str
+    gap: str = ""  # what is wrong with the exercise, in a line; "" if all is as it should be
+    seconds: float = 0.0
+
+
+def main() -> None:
+    """Try what stdin names, an exercise a line; on stdout goes a name, then what came of it."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what a trial prints
+    from minae.kernels import use_backend
+
+    def tell(answer) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    lesson = cache(lambda folder: read(Path(folder)))
+    with use_backend("reference"):
+        for line in sys.stdin:
+            wanted = json.loads(line)
+            exercises = lesson(wanted["folder"]).exercises
+            exercise = next(e for e in exercises if e.id == wanted["exercise"])
+            for kind, name, trial in _trials(exercise)[wanted["done"] :]:
+                tell(name)
+                begin, gap = time.perf_counter(), _gap(trial)
+                tell(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
+            tell(None)
+
+
+def _gap(trial: Callable) -> str:
+    try:
+        trial()
+    except BaseException as error:  # whatever an author's code raises
+        said = str(error) if isinstance(error, GapError) else f"{type(error).__name__}: {error}"
+        return " ".join(said.split())
+    return ""
+
+
+class GapError(Exception):
+    """What is wrong with an exercise."""
+
+
+def _trials(exercise: Exercise) -> list[tuple[str, str, Callable]]:
+    """Return the kind, the name and the function of each trial."""
+    found = [
+        ("form", "its description", lambda: _form(exercise)),
+        ("stub", "the stub", lambda: _stub(exercise)),
+        ("solution", "the solution", lambda: _solution(exercise)),
+    ]
+    try:
+        mutants = _named(exercise.lesson, "mutants.py", f"{exercise.name}__")
+    except Exception:  # which the form's trial reports
+        mutants = {}
+    return found + [
+        ("mutant", name, lambda mutant=mutant: _mutant(exercise, mutant))
+        for name, mutant in mutants.items()
+    ]
+
+
+def _form(exercise: Exercise) -> None:
+    lesson = exercise.lesson
+    doc = getattr(_solved(lesson), exercise.name).__doc__ or ""
+    mutants = _named(lesson, "mutants.py", f"{exercise.name}__")
+    known = {e.name for e in lesson.exercises}
+    strays = [
+        n for n in _named(lesson, "mutants.py") if "__" in n and n.split("__")[0] not in known
+    ]
+    checks = _named(lesson, "test_exercises.py", "test_")
+    strays += [n for n in checks if n.removeprefix("test_").partition("__")[0] not in known]
+    for wrong, gap in (
+        (not exercise.id.startswith(f"{lesson.number}."), f"its lesson is {lesson.number}"),
+        (exercise.minutes <= 0, "no minutes"),
+        (not re.search(r"\d+ (lines|minutes)", doc), "its docstring names no lines and minutes"),
+        (len(exercise.hints) != 3 or not all(exercise.hints), "it has not three hints"),
+        ('"' in exercise.task or "\\" in exercise.task, 'a " or \\ in its title'),
+        (len(mutants) < MUTANTS, f"{len(mutants)} mutants, of which {MUTANTS} are asked"),
+        (not _checks(exercise), "no checks"),
+        (strays, f"{', '.join(strays)}: named after no exercise"),
+        ("import pytest" in lesson.text("test_exercises.py"), "the checks need pytest"),
+    ):
+        if wrong:
+            raise GapError(gap)
+
+
+def _stub(exercise: Exercise) -> None:
+    """Each check finds that this one is not written, and what is handed out does not pass."""
+    student = _fresh(exercise.lesson, source.stub_of(exercise, _text(exercise.lesson)))
+    for title, check in _checks(exercise).items():
+        try:
+            check(student)
+        except NotImplementedError as error:
+            if str(error) != exercise.task:
+                raise GapError(f"{title!r} says {error}") from error
+        else:
+            raise GapError(f"{title!r} passes on the stub")
+    handed_out = source.stubs(exercise.lesson).encode()
+    if _judged(exercise, handed_out)["status"] == "passed":
+        raise GapError("what is handed out passes")
+
+
+def _solution(exercise: Exercise) -> None:
+    found = _judged(exercise, _text(exercise.lesson).encode())
+    if found["status"] != "passed":
+        raise GapError(f"{found['check']}: {found['message']}")
+
+
+def _mutant(exercise: Exercise, mutant: Callable) -> None:
+    if not mutant.__doc__:
+        raise GapError("it has no docstring")
+    student = _fresh(exercise.lesson, _text(exercise.lesson))
+    right = getattr(student, exercise.name)
+    if inspect.signature(mutant) != inspect.signature(right):
+        raise GapError(
+            f"it takes {inspect.signature(mutant)}, the answer {inspect.signature(right)}"
+        )
+    setattr(student, exercise.name, mutant)
+    for title, check in _checks(exercise).items():
+        try:
+            check(student)
+        except (NameError, SyntaxError) as error:
+            raise GapError(f"a slip in it: {error}") from error
+        except BaseException as error:  # whatever a student's code raises
+            if not str(error):
+                raise GapError(f"{title!r} rejects it without a word") from error
+            return
+    raise GapError("no check rejects it")
+
+
+def _judged(exercise: Exercise, text: bytes) -> dict:
+    path = exercise.lesson.folder / "exercises.py"
+    sys.modules.pop("student_exercises", None)  # that of the trial before
+    return judge.judged(path, text, _checks(exercise), exercise.name, exercise.task)
+
+
+def _checks(exercise: Exercise) -> dict:
+    return judge.checks_of(_loaded(exercise.lesson.folder / "test_exercises.py"), exercise.name)
+
+
+def _named(lesson: Lesson, file: str, prefix: str = "") -> dict:
+    """Return the functions of one of a lesson's files whose names begin so."""
+    module = _loaded(lesson.folder / file)
+    return {n: f for n, f in vars(module).items() if n.startswith(prefix) and n[:1] != "_"}
+
+
+@cache
+def _loaded(path: Path) -> ModuleType:
+    return judge.load(path, f"{path.parent.name}_{path.stem}")
+
+
+def _solved(lesson: Lesson) -> ModuleType:
+    return _fresh(lesson, _text(lesson))
+
+
+@cache
+def _text(lesson: Lesson) -> str:
+    return lesson.text("exercises.py")
+
+
+def _fresh(lesson: Lesson, text: str) -> ModuleType:
+    module = ModuleType("student_exercises")
+    judge.execute(module, lesson.folder / "exercises.py", text.encode())
+    return module
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""What students hand in: answers, mishaps, and tricks."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from minae.course import grading
+
+SECONDS = 6
+RIGHT = "def double(x):\n    return x + x\n"
+WRONG = "def double(x):\n    return 3 * x\n"
+HALVES = "def halves(n):\n    return (n & -n).bit_length() - 1\n"
+SLEEP = f"9{os.getpid():07}.5"  # of children, by which those of this test run are recognised
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's limits")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's processes")
+
+# What stands in double(), and what is said of it.
+MISHAPS = {
+    "loops": ("while True:\n        pass", "still running after 6 seconds"),
+    "sleeps": ("import time\n    time.sleep(1e6)", "still running after 6 seconds"),
+    "stops": ("import os, signal\n    os.kill(os.getpid(), signal.SIGSTOP)", "still running"),
+    "aborts": ("import os\n    os.abort()", r"ended Python before .* \(by SIGABRT\)"),
+    "segfaults": (
+        "import ctypes\n    ctypes.string_at(0)",
+        r"ended Python before .* \(by SIGSEGV\)",
+    ),
+    "leaves": ("import os\n    os._exit(0)", r"ended Python before .* \(exit status 0\)"),
+    "exits": ("exit()", r"your code called exit\(\)"),
+    "asks": ("return bytes(10 * 2**30)", "asked for more than 4 GiB of memory"),
+    "prints": ("while True:\n        print('much ' * 1000)", "prints more than 16 MiB"),
+    "recurses": ("return double(x)", "calls itself without end"),
+    "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "forks": (
+        "import os, time\n    for _ in range(20):\n        if not os.fork():\n"
+        f"            time.sleep({SLEEP})\n    time.sleep({SLEEP})",
+        "still running",
+    ),
+    "unsolved": ('raise NotImplementedError("exercise 1.1: twice [as] much")', "not written"),
+    "needs": ('raise NotImplementedError("exercise 1.2: how often")', "it needs exercise 1.2"),
+    "not_yet": ('raise NotImplementedError("later")', "NotImplementedError: later"),
+    "wrong": ("return 3 * x", r"is twice: double\(3\) returned 9 expected 6"),
+    "returns_nothing": ("x + x", "returned None: is a return missing"),
+    "for_numbers_alone": ("return float(x) * 2", r"takes arrays: TypeError.*line 2: return float"),
+    "swallows": ("try:\n        return 1 / 0\n    except BaseException:\n        exit()", "exit"),
+}
+
+# What stands beside a wrong answer, and what is said of it.
+TRICKS = {
+    "same": (
+        "import minae.course.checking as c\nc.same = lambda *a, **k: None",
+        "changes minae.course.checking.same",
+    ),
+    "same_code": (
+        "from minae.course.checking import same\n"
+        "same.__code__ = (lambda actual, expected, call, tolerance=1: None).__code__",
+        "changes minae.course.checking.same",
+    ),
+    "later": (
+        "import minae.course.checking as c\ndef double(x):\n    c.same = print\n    return 3 * x",
+        "changes minae.course.checking.same",
+    ),
+    "allclose": (
+        "import numpy\n"
+        "numpy.allclose = lambda *a, **k: True\n"
+        "numpy.isclose = lambda a, *b, **k: a == a",
+        "changes numpy.(allclose|isclose)",
+    ),
+    "testing": (
+        "import sys, types\nsys.modules['numpy.fake'] = types.ModuleType('numpy.fake')",
+        "changes numpy.fake",
+    ),
+    "modules": ("import sys\nsys.modules['numpy'] = sys", "changes numpy"),
+    "errors": (
+        "import builtins\nbuiltins.AssertionError = builtins.BaseException = KeyError",
+        "changes builtins.",
+    ),
+    "isinstance": (
+        "import builtins\nbuiltins.any = builtins.callable = lambda *a: False",
+        "changes builtins.",
+    ),
+    "shadow": (
+        "import minae.course.checking as c\nc.isinstance = lambda *a: True",
+        "changes minae.course.checking.isinstance",
+    ),
+    "method": (
+        "from minae import Tensor\nTensor.detach = lambda self: self",
+        "changes minae.tensor.Tensor.detach",
+    ),
+    "inherited": (
+        "from minae import Tensor\nTensor.__array__ = lambda self: 6",
+        "changes minae.tensor.Tensor.__array__",
+    ),
+    "judge": (
+        "import __main__\n__main__.failure = lambda *a: {'status': 'passed'}",
+        "changes __main__.failure",
+    ),
+    "guard": (
+        "from minae.course import guard\n"
+        "guard._matters = guard._restored = lambda *v: ''\n"
+        "guard.__builtins__['any'] = bool\n"
+        "import minae.course.checking as c\n"
+        "c.same = print",
+        "changes (builtins.any|minae.course.guard._)",
+    ),
+    "guard_code": (
+        "from minae.course import guard\n"
+        "guard._restored.__code__ = (lambda name, place, kept: '').__code__",
+        "changes minae.course.guard._restored",
+    ),
+    "json": ("import json\njson._default_encoder.encode = lambda v: v", "returned 9"),
+    "checks": ("import sys\nvars(sys.modules['lesson_checks']).clear()", "changes lesson_checks"),
+    "atexit": ("import atexit, os\natexit.register(os._exit, 0)", "returned 9"),
+    "forged": (
+        "import pathlib\n"
+        "for place in ('.', '..'):\n"
+        "    pathlib.Path(place, 'verdict.json').write_text('{\"status\": \"passed\"}')",
+        "returned 9",
+    ),
+    "forged_at_exit": (
+        "import os, pathlib\n"
+        'pathlib.Path(\'../verdict.json\').write_text(\'{"status": "passed", "seal": ""}\')\n'
+        "os._exit(0)",
+        "ended Python",
+    ),
+    "liar": (
+        "class Liar(float):\n"
+        "    __eq__ = lambda *a: True\n"
+        "    __hash__ = None\n"
+        "def double(x):\n"
+        "    return Liar(3)",
+        "3, expected 6",
+    ),
+    "no_function": ("del double", "there is no function double"),
+    "a_number": ("double = 6", "there is no function double"),
+}
+
+# What stands beside a right answer and spoils nothing.
+HARMLESS = {
+    "thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(1e6,)).start()",
+    "closes": "import sys\nsys.stdout.close()\nsys.stdin.close()\nsys.stderr.close()",
+    "closes_all": "import os\nos.closerange(0, 50)",
+    "moves": "import os\nos.chdir('/')",
+    "deletes": "import shutil\nshutil.rmtree('.', ignore_errors=True)",
+    "ignores": "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    "children": f"import subprocess\nsubprocess.Popen(['sleep', '{SLEEP}'])",
+    "bare_children": f"import subprocess\nsubprocess.Popen(['sleep', '{SLEEP}'], env={{}})",
+    "runaway": f"import subprocess\nsubprocess.Popen(['sleep', '{SLEEP}'], start_new_session=True)",
+    "prints": "print('hello')",
+    "warns": "import warnings, numpy\nwarnings.simplefilter('error')\nnumpy.seterr(all='raise')",
+    "imports": (
+        "import numpy.testing, unittest.mock, decimal\nfrom minae import Op\nclass Mine(Op): ..."
+    ),
+}
+
+
+def hand_in(folder: Path, students: dict[str, str | None], name: str = "01_numbers") -> Path:
+    """Write a folder with a folder for each student, who may have handed in nothing."""
+    for student, text in students.items():
+        (folder / student / name).mkdir(parents=True)
+        if text is not None:
+            (folder / student / name / "exercises.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def tree(folder: Path) -> dict:
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+def sleepers() -> list[Path]:
+    """Return the processes that a submission has left behind."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [place] if SLEEP.encode() in place.read_bytes() else []
+        except OSError:
+            continue
+    return found
+
+
+def reasons_of(students: dict[str, str], folder: Path, exercise) -> dict[str, str]:
+    submissions, _ = grading.read_submissions(hand_in(folder, students), [exercise.lesson])
+    return {
+        g.submission.student: g.reasons for g in grading.grade(submissions, [exercise], SECONDS)
+    }

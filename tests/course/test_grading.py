@@ -1,0 +1,134 @@
+"""A whole class is graded in one go: every row is right, whatever was handed in."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from minae.course import source
+from minae.errors import InputError
+
+from .submissions import (
+    HALVES,
+    MISHAPS,
+    RIGHT,
+    SECONDS,
+    WRONG,
+    hand_in,
+    linux,
+    reasons_of,
+    sleepers,
+    tree,
+)
+
+
+def rows_of(path: Path) -> list[dict]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+@linux
+def test_a_class_is_graded_whatever_was_handed_in(course, minae, tmp_path):
+    """In one go, and to the end."""
+    students = {name: f"def double(x):\n    {body}\n" for name, (body, _) in MISHAPS.items()}
+    expected = {name: (0, 0, rf"1.1: .*{said}") for name, (_, said) in MISHAPS.items()}
+    for name, text, row in (
+        ('Ada, née "B"', RIGHT + HALVES, (1, 1, "")),
+        ("partly", WRONG + HALVES, (0, 1, "1.1: .*returned 9")),
+        ("the_other", RIGHT, (1, 0, "1.2: there is no function halves")),
+        ("untouched", source.stubs(course[0]), (0, 0, "1.1, 1.2: not written")),
+        (
+            "syntax",
+            "x = 1\ndef double(x:\n",
+            (0, 0, "1.1, 1.2: the file does not run: line 2 is no"),
+        ),
+        ("empty_file", "", (0, 0, "1.1: there is no function double")),
+        ("empty", None, (0, 0, "1.1, 1.2: there is no file exercises.py")),
+        ("binary", "\0\1", (0, 0, "1.1, 1.2: the file does not run")),
+        ("large", "#" * 2**21, (0, 0, "1.1, 1.2: 01_numbers/exercises.py is larger than 1 MiB")),
+        ("ends_at_import", "import os\nos._exit(0)", (0, 0, "1.1, 1.2: .*ended Python")),
+        ("crlf", (RIGHT + HALVES).replace("\n", "\r\n"), (1, 1, "")),
+    ):
+        students[name], expected[name] = text, row
+    assert len(students) >= 30
+    folder = hand_in(tmp_path / "in", students)
+    (folder / "zip.zip").write_text("")
+    (folder / ".hidden").mkdir()
+    before = tree(folder)
+    status, out, _ = minae("grade", folder, "--lesson", 1, "--seconds", SECONDS, "--out", "g/a.csv")
+    assert status == 0
+    assert tree(folder) == before
+    assert "no folder: " in out
+    assert "zip.zip" in out
+    rows = rows_of(tmp_path / "g" / "a.csv")
+    assert list(rows[0]) == ["student", "1.1", "1.2", "total", "reasons"]
+    assert [row["student"] for row in rows] == sorted(students)
+    for row in rows:
+        double, halves, reason = expected[row["student"]]
+        assert (row["1.1"], row["1.2"]) == (str(double), str(halves)), row
+        assert int(row["total"]) == double + halves
+        assert re.match(reason, row["reasons"]), row
+        assert bool(row["reasons"]) == (double + halves < 2)
+    assert not sleepers()
+
+
+def test_a_progress_file_is_not_believed(course, minae, tmp_path, monkeypatch):
+    minae("start", "ada")
+    claimed = {e.id: "today" for lesson in course for e in lesson.exercises}
+    diary = tmp_path / "ada" / ".minae" / "progress.json"
+    diary.write_text(json.dumps({"passed": claimed}))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "ada").rename(tmp_path / "in" / "ada")
+    status, _, _ = minae("grade", "in")
+    assert status == 0
+    (row,) = rows_of(tmp_path / "grades.csv")
+    assert row["total"] == "0"
+    assert row["reasons"] == "1.1, 1.2, 2.1, 2.2: not written"
+    monkeypatch.chdir(tmp_path / "in" / "ada")
+    status, out, err = minae("solution", 1.1)
+    assert (status, "1.1 has not passed yet" in err) == (2, True)
+    assert "FACTOR" not in out
+
+
+def test_gradescope_and_a_single_file(course, minae, tmp_path):
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    (tmp_path / "in" / "ada" / "exercises.py").write_text(WRONG + HALVES)
+    before = set(tree(tmp_path / "in"))
+    status, _, _ = minae("grade", "in", "--lesson", 2, "--gradescope")
+    assert status == 0
+    results = json.loads((tmp_path / "in" / "ada" / "results.json").read_text())
+    assert set(tree(tmp_path / "in")) - before == {tmp_path / "in" / "ada" / "results.json"}
+    assert results["score"] == 1
+    first, second = results["tests"]
+    assert second == {"name": "2.2 how often", "score": 1, "max_score": 1, "output": "passed"}
+    assert (first["name"], first["score"], first["max_score"]) == ("2.1 twice [as] much", 0, 1)
+    assert "double(3) returned 9" in first["output"]
+
+
+def test_where_our_own_answers_fail_nothing_is_graded(exercise, tmp_path):
+    checks = exercise.lesson.folder / "test_exercises.py"
+    checks.write_text(checks.read_text() + "\n\ndef test_double__breaks(student):\n    1 / 0\n")
+    with pytest.raises(InputError, match=r"our own answers fail here: 1.1: breaks: ZeroDivision"):
+        reasons_of({"ada": RIGHT}, tmp_path / "in", exercise)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nothing",), "there is no folder nothing"),
+        (("file.txt",), "file.txt is a file"),
+        (("empty",), "empty holds no folder"),
+        (("in", "--lesson", "9"), "there is no lesson '9'"),
+        (("in", "--out", "empty"), "empty is a folder"),
+    ],
+)
+def test_bad_input_is_one_sentence(course, minae, tmp_path, arguments, sentence):
+    (tmp_path / "file.txt").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    before = tree(tmp_path)
+    status, _, err = minae("grade", *arguments)
+    assert (status, len(err.strip().splitlines())) == (2, 1)
+    assert sentence in err
+    assert tree(tmp_path) == before

@@ -1,0 +1,80 @@
+"""Tricks gain nothing, and what a student's code starts, prints or breaks stays with it."""
+
+import re
+
+import pytest
+
+from minae.course import runner
+
+from .submissions import (
+    HARMLESS,
+    RIGHT,
+    TRICKS,
+    WRONG,
+    hand_in,
+    linux,
+    posix,
+    reasons_of,
+    sleepers,
+)
+
+
+@linux
+def test_tricks_gain_nothing(exercise, tmp_path):
+    students = {name: f"{WRONG}\n{text}\n" for name, (text, _) in TRICKS.items()}
+    found = reasons_of(students, tmp_path / "in", exercise)
+    for name, reason in found.items():
+        assert re.search(TRICKS[name][1], reason), (name, reason)
+
+
+@posix
+def test_what_spoils_nothing_passes_and_leaves_nothing(exercise, tmp_path):
+    students = {name: f"{RIGHT}\n{text}\n" for name, text in HARMLESS.items()}
+    found = reasons_of(students, tmp_path / "in", exercise)
+    assert found == dict.fromkeys(students, "")
+    assert not sleepers()
+
+
+FAKES = (
+    "minae/__init__.py",
+    "minae/course/__init__.py",
+    "minae/course/judge.py",
+    "minae/course/checking.py",
+    "conftest.py",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "numpy.py",
+    "numpy/__init__.py",
+    "json.py",
+    "encodings.py",
+)
+
+
+@pytest.mark.parametrize("place", ["beside", "above", "path"])
+def test_fakes_are_never_found(exercise, tmp_path, monkeypatch, place):
+    """Neither beside the file, nor where Python is told to look."""
+    text = WRONG + "import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\nimport numpy"
+    folder = hand_in(tmp_path / "in", {"ada": text})
+    mark = tmp_path / "mark"
+    beside = folder / "ada" / "01_numbers"
+    where = {"beside": beside, "above": folder / "ada", "path": tmp_path / "fakes"}[place]
+    for name in FAKES:
+        (where / name).parent.mkdir(parents=True, exist_ok=True)
+        (where / name).write_text(f"open({str(mark)!r}, 'a').write({name!r})\n")
+    if place == "path":
+        monkeypatch.setenv("PYTHONPATH", str(where))
+        monkeypatch.setenv("PYTHONSTARTUP", str(where / "conftest.py"))
+        monkeypatch.setenv("PYTHONUSERBASE", str(where))
+    monkeypatch.chdir(where)
+    assert "returned 9" in runner.judge(exercise, beside / "exercises.py").message
+    assert not mark.exists()
+
+
+def test_code_that_writes_into_other_submissions_changes_no_grade(course, tmp_path):
+    (exercise, _) = course[0].exercises
+    vandal = (
+        f"import pathlib\nfor place in pathlib.Path({str(tmp_path)!r}).rglob('*/exercises.py'):\n"
+        "    place.write_text('')\n"
+    )
+    students = {"a": RIGHT + vandal, "b": RIGHT, "c": RIGHT}
+    assert reasons_of(students, tmp_path / "in", exercise) == dict.fromkeys("abc", "")
