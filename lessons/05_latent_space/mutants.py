@@ -1,0 +1,261 @@
+"""Wrong answers that people give, each of which the checks must reject."""
+
+from itertools import pairwise
+
+import numpy as np
+
+
+def squared_distances__sign(a, b):
+    """Adds the mixed term instead of subtracting it."""
+    return (a**2).sum(axis=1)[:, None] + 2 * a @ b.T + (b**2).sum(axis=1)
+
+
+def squared_distances__no_two(a, b):
+    """Forgets that the mixed term comes twice."""
+    squares = (a**2).sum(axis=1)[:, None] - a @ b.T + (b**2).sum(axis=1)
+    return np.maximum(squares, 0)
+
+
+def squared_distances__transposed(a, b):
+    """Returns (M, N): right only where a and b are the same."""
+    return np.maximum((b**2).sum(axis=1)[:, None] - 2 * b @ a.T + (a**2).sum(axis=1), 0)
+
+
+def squared_distances__wrong_axis(a, b):
+    """Gives the squares of a to columns: fails unless N = M, and is wrong then."""
+    return np.maximum((a**2).sum(axis=1) - 2 * a @ b.T + (b**2).sum(axis=1), 0)
+
+
+def squared_distances__root(a, b):
+    """Returns distances, not their squares."""
+    squares = (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
+    return np.sqrt(np.maximum(squares, 0))
+
+
+def squared_distances__below_zero(a, b):
+    """Leaves what rounding makes negative."""
+    return (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
+
+
+def squared_distances__all_differences(a, b):
+    """Right numbers, by an array of N x M x Z."""
+    return ((a[:, None] - b) ** 2).sum(axis=2)
+
+
+def squared_distances__mean(a, b):
+    """Takes the mean over the entries of a row, not the sum."""
+    squares = (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
+    return np.maximum(squares, 0) / a.shape[1]
+
+
+def purity__counts_itself(distances, labels, k):
+    """Each row is its own nearest neighbour."""
+    nearest = np.argsort(distances, axis=1)[:, :k]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def purity__drops_the_first(distances, labels, k):
+    """Takes the first of the sorted row for the row itself: not so where codes are equal."""
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, 1 : k + 1]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def purity__drops_two(distances, labels, k):
+    """Leaves out the row itself and its nearest neighbour."""
+    apart = distances.astype(float)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argsort(apart, axis=1)[:, 1 : k + 1]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def purity__farthest(distances, labels, k):
+    """Takes the farthest rows."""
+    nearest = np.argsort(-distances, axis=1)[:, :k]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def purity__changes_distances(distances, labels, k):
+    """Writes infinity into the caller's own array."""
+    np.fill_diagonal(distances, np.inf)
+    nearest = np.argsort(distances, axis=1)[:, :k]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def purity__compares_columns(distances, labels, k):
+    """Compares the neighbours' labels with each other, not with the row's."""
+    apart = distances.astype(float)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argsort(apart, axis=1)[:, :k]
+    return (labels[nearest] == labels[nearest[:, :1]]).mean()
+
+
+def purity__majority(distances, labels, k):
+    """Counts rows whose neighbours are of their label by majority."""
+    apart = distances.astype(float)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argsort(apart, axis=1)[:, :k]
+    return ((labels[nearest] == labels[:, None]).mean(axis=1) > 0.5).mean()
+
+
+def purity__zero_is_itself(distances, labels, k):
+    """Takes every distance of zero for the row itself."""
+    apart = np.where(distances == 0, np.inf, distances)
+    nearest = np.argsort(apart, axis=1)[:, :k]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def walk__places_twice(codes, steps):
+    """Lists both ends of each stretch, so the places between come twice."""
+    t = np.linspace(0, 1, steps + 1)[:, None]
+    return np.concatenate([(1 - t) * p + t * q for p, q in pairwise(codes)])
+
+
+def walk__no_end(codes, steps):
+    """Never comes to the last place."""
+    t = (np.arange(steps) / steps)[:, None]
+    return np.concatenate([(1 - t) * p + t * q for p, q in pairwise(codes)])
+
+
+def walk__no_start(codes, steps):
+    """Leaves out the first place."""
+    t = (np.arange(1, steps + 1) / steps)[:, None]
+    return np.concatenate([(1 - t) * p + t * q for p, q in pairwise(codes)])
+
+
+def walk__backwards(codes, steps):
+    """Takes t for the share of the start: each stretch is walked from its end."""
+    t = (np.arange(steps) / steps)[:, None]
+    legs = [t * p + (1 - t) * q for p, q in pairwise(codes)]
+    return np.concatenate([*legs, codes[-1:]])
+
+
+def walk__straight(codes, steps):
+    """Goes from the first place to the last, past those between: right for two."""
+    t = np.linspace(0, 1, (len(codes) - 1) * steps + 1)[:, None]
+    return (1 - t) * codes[0] + t * codes[-1]
+
+
+def walk__uneven(codes, steps):
+    """Spaces the codes of a stretch as if its end belonged to it: the last step is zero."""
+    t = np.linspace(0, 1, steps)[:, None]
+    legs = [(1 - t) * p + t * q for p, q in pairwise(codes)]
+    return np.concatenate([*legs, codes[-1:]])
+
+
+def walk__sum(codes, steps):
+    """Adds t of the end to all of the start."""
+    t = (np.arange(steps) / steps)[:, None]
+    legs = [p + t * q for p, q in pairwise(codes)]
+    return np.concatenate([*legs, codes[-1:]])
+
+
+def nearest_mean__positions(codes, labels, queries):
+    """Returns positions in the list of classes, not labels: right for 0, 1, 2."""
+    means = np.stack([codes[labels == name].mean(axis=0) for name in np.unique(labels)])
+    return ((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+
+
+def nearest_mean__order_seen(codes, labels, queries):
+    """Lists the classes in another order than their means."""
+    names = np.unique(labels)
+    means = np.stack([codes[labels == name].mean(axis=0) for name in names])
+    seen = np.array(list(dict.fromkeys(labels[::-1].tolist())))[::-1]
+    return seen[((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+def nearest_mean__nearest_row(codes, labels, queries):
+    """Returns the label of the nearest row, not of the nearest mean."""
+    return labels[((queries[:, None] - codes) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+def nearest_mean__divides_by_all(codes, labels, queries):
+    """Divides each class's sum by the number of all rows."""
+    names = np.unique(labels)
+    means = np.stack([codes[labels == name].sum(axis=0) / len(codes) for name in names])
+    return names[((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+def nearest_mean__dot_product(codes, labels, queries):
+    """Takes the largest dot product for the smallest distance."""
+    names = np.unique(labels)
+    means = np.stack([codes[labels == name].mean(axis=0) for name in names])
+    return names[(queries @ means.T).argmax(axis=1)]
+
+
+def nearest_mean__farthest(codes, labels, queries):
+    """Returns the farthest class."""
+    names = np.unique(labels)
+    means = np.stack([codes[labels == name].mean(axis=0) for name in names])
+    return names[((queries[:, None] - means) ** 2).sum(axis=2).argmax(axis=1)]
+
+
+def nearest_mean__first_number(codes, labels, queries):
+    """Compares the first number of each code only: right for Z = 1."""
+    names = np.unique(labels)
+    means = np.stack([codes[labels == name].mean(axis=0) for name in names])
+    return names[((queries[:, None, 0] - means[:, 0]) ** 2).argmin(axis=1)]
+
+
+def _sums(codes, labels):
+    """Return sums and counts of pairs, all and within classes, as an answer would."""
+
+    def pairs(x):
+        return 2 * len(x) * (x**2).sum() - 2 * (x.sum(axis=0) ** 2).sum()
+
+    codes = codes - codes.mean(axis=0)
+    classes = [codes[labels == name] for name in np.unique(labels)]
+    n_within = sum(len(x) * (len(x) - 1) for x in classes)
+    return pairs(codes), len(codes) * (len(codes) - 1), sum(map(pairs, classes)), n_within, classes
+
+
+def distance_ratio__itself(codes, labels):
+    """Counts a row with itself as a pair within."""
+    total, _, inside, _, classes = _sums(codes, labels)
+    n_within = sum(len(x) ** 2 for x in classes)
+    return np.sqrt((total - inside) / (len(codes) ** 2 - n_within) / (inside / n_within))
+
+
+def distance_ratio__all_for_between(codes, labels):
+    """Takes all pairs for those between classes."""
+    total, n_total, inside, n_within, _ = _sums(codes, labels)
+    return np.sqrt((total / n_total) / (inside / n_within))
+
+
+def distance_ratio__no_root(codes, labels):
+    """Returns the ratio of squares."""
+    total, n_total, inside, n_within, _ = _sums(codes, labels)
+    return (total - inside) / (n_total - n_within) / (inside / n_within)
+
+
+def distance_ratio__upside_down(codes, labels):
+    """Returns within over between."""
+    total, n_total, inside, n_within, _ = _sums(codes, labels)
+    return np.sqrt((inside / n_within) / ((total - inside) / (n_total - n_within)))
+
+
+def distance_ratio__sums(codes, labels):
+    """Divides the sums, not the means: there are many more pairs between."""
+    total, _, inside, _, _ = _sums(codes, labels)
+    return np.sqrt((total - inside) / inside)
+
+
+def distance_ratio__mean_of_classes(codes, labels):
+    """Takes the mean of the classes' means: right if all are of one size."""
+    total, n_total, inside, n_within, classes = _sums(codes, labels)
+    spreads = [2 * x.var(axis=0).sum() * len(x) / (len(x) - 1) for x in classes if len(x) > 1]
+    return np.sqrt((total - inside) / (n_total - n_within) / np.mean(spreads))
+
+
+def distance_ratio__of_means(codes, labels):
+    """Takes distances between class means for those between classes."""
+    _, _, inside, n_within, classes = _sums(codes, labels)
+    means = np.stack([x.mean(axis=0) for x in classes])
+    squares = ((means[:, None] - means) ** 2).sum(axis=2)
+    return np.sqrt(squares.sum() / (len(means) * (len(means) - 1)) / (inside / n_within))
+
+
+def distance_ratio__all_pairs(codes, labels):
+    """Right numbers, by an array of N x N."""
+    squares = (codes**2).sum(axis=1)[:, None] - 2 * codes @ codes.T + (codes**2).sum(axis=1)
+    equal, apart = labels[:, None] == labels, ~np.eye(len(codes), dtype=bool)
+    return np.sqrt(squares[~equal].mean() / squares[equal & apart].mean())
