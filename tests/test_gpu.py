@@ -25,6 +25,7 @@ def test_a_tensor_goes_there_and_back(cupy):
     assert x.grad.device == "cuda"
     np.testing.assert_array_equal(x.grad.cpu().numpy(), draws(2, 3))
     assert x.to("cuda") is x
+    assert x.to("float64").dtype == x.to(np.float64).dtype == np.float64
 
 
 def test_numpy_is_refused_what_is_on_a_gpu(cupy):

@@ -57,7 +57,6 @@ class Cast(Op):
         yield rng.normal(size=(2, 3)), {"dtype": np.float64}
 
 
-@method("to")
 def cast(x: Tensor, dtype) -> Tensor:
     """Return `x` in another dtype, or `x` itself if it has that one."""
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)

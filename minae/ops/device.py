@@ -1,7 +1,10 @@
 """Moving tensors between the CPU and the GPU."""
 
+import numpy as np
+
 from minae.autograd import Op
 from minae.kernels import arrays
+from minae.ops.arithmetic import cast
 from minae.tensor import Tensor, method
 
 
@@ -22,13 +25,15 @@ class To(Op):
 
 
 @method()
-def to(x: Tensor, device: str) -> Tensor:
-    """Return x on a device, "cpu" or "cuda": x itself if it is there.
+def to(x: Tensor, target) -> Tensor:
+    """Return x on a device, "cpu" or "cuda", or in another dtype: x itself if it is so already.
 
     Raises:
         RuntimeError: the device cannot be used; says why, and what to do.
     """
-    return x if x.device == device else To.apply(x, device=device)
+    if not isinstance(target, str) or target in np.sctypeDict:
+        return cast(x, target)
+    return x if x.device == target else To.apply(x, device=target)
 
 
 @method()
