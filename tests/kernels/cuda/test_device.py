@@ -55,9 +55,14 @@ def test_an_array_is_its_address_shape_and_strides():
     assert numbers[22:] == list(range(10))
 
 
-def test_a_grid_of_no_blocks_is_not_launched():
-    nothing = np.empty((0, 3), np.float32)
-    device.launch(Step(matmul.RUNGS["naive"], (0, 3), (nothing, np.ones((3, 3)), nothing)))
+def test_a_grid_of_no_blocks_is_not_launched(monkeypatch):
+    """CUDA refuses it, though CuPy would make it one block."""
+    launched = []
+    monkeypatch.setattr(device, "_function", lambda _: lambda grid, *_, **__: launched.append(grid))
+    arrays = [OnDevice(64, (3, 3), "float32")] * 3
+    for rows in (0, 3):
+        device.launch(Step(matmul.RUNGS["naive"], (rows, 3), arrays))
+    assert launched == [matmul.RUNGS["naive"].grid(3, 3)]
 
 
 def cupy_with(**runtime):
