@@ -28,7 +28,7 @@ def torch(workload: Workload, fused: bool = False, channels_last: bool = False, 
 
     warnings.simplefilter("ignore")
     model = workload.build()
-    network = _torch_model(model)
+    network = torch_model(model)
     state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
     network.load_state_dict(state)
     batches = torch.from_numpy(workload.batches())
@@ -49,7 +49,8 @@ def torch(workload: Workload, fused: bool = False, channels_last: bool = False, 
     return step
 
 
-def _torch_model(model):
+def torch_model(model):
+    """Return the same network in PyTorch, whose call (x, noise) gives the loss."""
     import torch
     from torch.nn import functional
 

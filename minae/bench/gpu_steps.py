@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from minae import optim, random
-from minae.bench.contenders import _torch_model
+from minae.bench.contenders import torch_model
 from minae.bench.gpu_race import Row, figures, sentence, turns
 from minae.bench.workloads import WORKLOADS, Workload
 from minae.kernels import use_backend
@@ -137,7 +137,7 @@ def _torch_on(machine, work: Workload, batches: np.ndarray) -> tuple:
     if torch is None:
         raise RuntimeError("no PyTorch with CUDA")
     model = work.build()
-    network = _torch_model(model)
+    network = torch_model(model)
     state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
     network.load_state_dict(state)
     return torch, network.to(machine.device), torch.from_numpy(batches).to(machine.device)
