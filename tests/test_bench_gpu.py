@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from minae import plots_gpu
+from minae import plots
 from minae.bench import gpu, gpu_convolution, gpu_machine, gpu_matmul, gpu_race, gpu_steps
 from minae.bench.gpu_convolution import Geometry
 from minae.bench.gpu_race import Contender
@@ -412,8 +412,8 @@ def test_the_kernel_that_waits():
 
 def test_roofline_picture():
     with pytest.raises(ValueError, match="one or two groups"):
-        plots_gpu.roofline({}, 10, 1000)
-    axes = plots_gpu.roofline({"minae": [(2.0, 1.0, "tiled"), (50.0, 5.0, "")]}, 10, 1000).axes[0]
+        plots.roofline({}, 10, 1000)
+    axes = plots.roofline({"minae": [(2.0, 1.0, "tiled"), (50.0, 5.0, "")]}, 10, 1000).axes[0]
     (roof,) = axes.lines
     np.testing.assert_allclose(roof.get_xydata(), [(1, 1), (10, 10), (100, 10)])
     assert [text.get_text() for text in axes.texts] == ["tiled"]

@@ -11,7 +11,7 @@ LAYERS = [
     {"tensor", "autograd"},
     {"ops"},
     {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
-    {"train", "capture", "plots", "plots_gpu", "models", "data", "checkpoint", "progress"},
+    {"train", "capture", "plots", "models", "data", "checkpoint", "progress"},
     {
         "cli",
         "cli_course",

@@ -21,6 +21,10 @@ HISTORY = [
 ]
 BASELINES = {"PCA, 32 components": 0.0025, "mean image": 0.067}
 ERRORS = {"PCA, 32 components": 0.0105, "convolutional autoencoder": 0.0066}
+CURVES = {
+    f"curve {k}": ([1, 10, 100, 1000][: 2 + k % 3], [k % 2, k, 3 * k, 9][: 2 + k % 3])
+    for k in range(9)
+} | {"with errors": ([1, 2, 3], [5, 4, 4.5], [0.1, 0.3, 0.2])}
 QUESTIONS = np.array(["abbreviation", "description", "human being"])[DIGITS % 3]
 TITLE = "A title that is too long for one line over the smallest of the figures"
 
@@ -42,6 +46,9 @@ FIGURES = {
     "curves": lambda: plots.learning_curves(HISTORY, BASELINES, TITLE, "mean squared error"),
     "one epoch": lambda: plots.learning_curves(HISTORY[:1]),
     "one epoch, equal baselines": lambda: plots.learning_curves(HISTORY[:1], {"a": 0.1, "b": 0.1}),
+    "lines": lambda: plots.lines(CURVES, "noise", "PSNR in dB", TITLE),
+    "one line, one point": lambda: plots.lines({"a": ([1], [2])}, "x", "y"),
+    "lines over a log axis": lambda: plots.lines(CURVES, "draws", "nats", log_x=True),
     "bars": lambda: plots.bars(ERRORS, "mean squared error per pixel", TITLE),
     "negative bar": lambda: plots.bars({"a": -12345.6, "b": 1e-9}, "nats"),
 }
@@ -211,6 +218,16 @@ def test_curves_end_in_their_values():
     np.testing.assert_array_equal(validation.get_ydata(), [r["validation_loss"] for r in HISTORY])
 
 
+def test_lines_end_in_their_names_and_show_errors():
+    axes = plots.lines(CURVES, "x", "y").axes[0]
+    assert [text.get_text() for text in axes.texts] == list(CURVES)
+    at = np.array([text.xy for text in axes.texts])
+    np.testing.assert_array_equal(at, [(x[-1], y[-1]) for x, y, *_ in CURVES.values()])
+    *_, (bars,) = axes.containers[-1].lines
+    lows, highs = np.array([segment[:, 1] for segment in bars.get_segments()]).T
+    np.testing.assert_allclose([highs + lows, highs - lows], [[10, 8, 9], [0.2, 0.6, 0.4]])
+
+
 def test_one_epoch_has_markers():
     axes = plots.learning_curves(HISTORY[:1]).axes[0]
     assert [line.get_marker() for line in axes.lines] == ["o", "o"]
@@ -244,6 +261,9 @@ def test_bars_start_at_zero_and_say_their_numbers():
         (lambda: plots.latent_plane(CODES * np.inf), "finite"),
         (lambda: plots.latent_plane(CODES, DIGITS[:9]), r"labels must be \(300,\).*\(9,\)"),
         (lambda: plots.learning_curves([{"epoch": 1}]), "history of 1 epochs"),
+        (lambda: plots.lines({}, "x", "y"), "one or more curves"),
+        (lambda: plots.lines({"a": ([1, 2], [1])}, "x", "y"), "'a' needs x and y of one length"),
+        (lambda: plots.lines({"a": ([], [])}, "x", "y"), "'a' needs x and y of one length"),
         (lambda: plots.bars({}, "loss"), "one or more finite"),
         (lambda: plots.bars({"a": float("nan")}, "loss"), "one or more finite"),
     ],

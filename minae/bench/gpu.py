@@ -169,14 +169,14 @@ def _cell(value):
 
 def _draw(results: dict, path: Path) -> None:
     """Draw the roofline of what was measured, if anything was."""
-    from minae import plots, plots_gpu
+    from minae import plots
 
     points = _points(results)
     if points:
         ceilings = results["ceilings"]
         title = f"{results['device']}: speed by operations a byte"
         peak, bandwidth = ceilings["fp32_tflops"], ceilings["gb_per_s"]
-        plots.save(plots_gpu.roofline(points, peak, bandwidth, title), path)
+        plots.save(plots.roofline(points, peak, bandwidth, title), path)
         print(f"written: {path}")
 
 

@@ -1,0 +1,29 @@
+"""Every figure, in one style: plain arrays in, a matplotlib Figure out; `save` writes it as PNG.
+
+Nothing here needs a display, touches pyplot, or changes the user's own matplotlib settings. An
+image pixel is drawn as a whole number of figure pixels, so that it stays sharp.
+"""
+
+from minae.plots.curves import bars, learning_curves, lines
+from minae.plots.gpu import requests, roofline
+from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions
+from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, save
+
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "DPI",
+    "INK",
+    "MUTED",
+    "RED",
+    "bars",
+    "image_grid",
+    "latent_grid",
+    "latent_plane",
+    "learning_curves",
+    "lines",
+    "reconstructions",
+    "requests",
+    "roofline",
+    "save",
+]

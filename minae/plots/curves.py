@@ -1,0 +1,93 @@
+"""Numbers as curves and bars."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from minae.plots.style import BLUE, MUTED, RED, make_axes, name_ends, number, styled, text_width
+
+
+@styled
+def learning_curves(history: list[dict], baselines=None, title=None, ylabel="loss") -> Figure:
+    """Draw training and validation loss over epochs, with their last values at the lines' ends.
+
+    history is what `minae.train.fit` returns: dicts with `epoch` and `train_loss`, and perhaps
+    `validation_loss`; other keys, and losses that are not finite, are left out. baselines, a dict
+    of losses by name, become dashed lines. ylabel says what the loss is, and its unit.
+    """
+    if not any(np.isfinite(record.get("train_loss", np.nan)) for record in history):
+        raise ValueError(f"a history of {len(history)} epochs has no finite train_loss to draw")
+    last = history[-1]["epoch"]
+    first = min(history[0]["epoch"], last - 1)  # after one epoch, the axis starts before it
+    drawn = [
+        ([(first, value), (last, value)], name, MUTED, {"linestyle": (0, (5, 3)), "linewidth": 1.2})
+        for name, value in (baselines or {}).items()
+    ]
+    for name, colour in (("train", BLUE), ("validation", RED)):
+        key = f"{name}_loss"
+        curve = [(r["epoch"], r[key]) for r in history if np.isfinite(r.get(key, np.nan))]
+        look = {"marker": "o" if len(curve) <= 30 else None, "markersize": 4, "linewidth": 2}
+        drawn += [(curve, name, colour, look)] if curve else []
+    texts = [f"{name} {number(curve[-1][1])}" for curve, name, _, _ in drawn]
+    axes = make_axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=0.5 + max(map(text_width, texts)))
+    for curve, _, colour, look in drawn:
+        axes.plot(*zip(*curve, strict=True), color=colour, **look)
+    pad = 0.03 * (last - first)
+    axes.set(xlabel="epoch", xlim=(first - pad, last + pad))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    ends = [(last, curve[-1][1]) for curve, *_ in drawn]
+    name_ends(axes, ends, texts, [colour for _, _, colour, _ in drawn])
+    return axes.figure
+
+
+LINE_COLOURS = (BLUE, RED, "#e76300", "#832db6", "#4c7a34", "#717581", "#a96b59", "#3f90da")
+
+
+@styled
+def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = False) -> Figure:
+    """Draw curves over one axis, each named at its end.
+
+    Args:
+        curves: by name, (x, y) or (x, y, error), arrays (K,); bars show y ± error.
+        xlabel, ylabel, title: what is drawn.
+        log_x: for x that grows by factors.
+    """
+    if not curves:
+        raise ValueError("lines need one or more curves")
+    arrays = {name: [np.asarray(a, float) for a in curve] for name, curve in curves.items()}
+    for name, (x, *others) in arrays.items():
+        if x.ndim != 1 or not len(x) or any(a.shape != x.shape for a in others):
+            raise ValueError(f"curve {name!r} needs x and y of one length, not {curves[name]}")
+    right = 0.5 + max(map(text_width, curves))
+    axes = make_axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=right)
+    axes.set(xlabel=xlabel, xscale="log" if log_x else "linear")
+    axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    colours = [LINE_COLOURS[k % len(LINE_COLOURS)] for k in range(len(arrays))]
+    for (x, y, *error), colour in zip(arrays.values(), colours, strict=True):
+        look = {"marker": "o" if len(x) <= 30 else None, "markersize": 4, "linewidth": 2}
+        axes.errorbar(x, y, *error, color=colour, capsize=3, **look)
+    name_ends(axes, [(x[-1], y[-1]) for x, y, *_ in arrays.values()], list(arrays), colours)
+    return axes.figure
+
+
+@styled
+def bars(values: dict[str, float], ylabel: str, title: str | None = None) -> Figure:
+    """Compare numbers by name, as bars from zero with the number on each."""
+    heights = list(values.values())
+    if not heights or not np.isfinite(heights).all():
+        raise ValueError(f"bars need one or more finite numbers, not {values}")
+    names = [textwrap.fill(name, 14) for name in values]
+    bottom = 0.38 + 0.18 * max(name.count("\n") for name in names)
+    axes = make_axes(max(2.4, 1.25 * len(names)), 3.2, title, ylabel, left=0.85, bottom=bottom)
+    drawn = axes.bar(range(len(names)), heights, width=0.62, color=BLUE)
+    axes.bar_label(drawn, [number(height) for height in heights], padding=3, fontweight="bold")
+    axes.set_xticks(range(len(names)), names)
+    axes.set(xlim=(-0.5, len(names) - 0.5), ymargin=0.12)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.spines.bottom.set_visible(False)
+    axes.tick_params(bottom=False)
+    return axes.figure

@@ -1,0 +1,157 @@
+"""Images side by side, and latent spaces: as tiles, and as points in the plane."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from minae.plots.style import BLUE, COLOURS, DPI, INK, make_axes, spread, styled, text_width
+
+MAX_PAIRS, MAX_POINTS = 10, 5000
+
+
+@styled
+def reconstructions(originals, reconstructed, corrupted=None, title: str | None = None) -> Figure:
+    """Draw originals, what the model was given if that was corrupted, and reconstructions in rows.
+
+    Each is (N, C, H, W) with C = 1 (grey) or 3 (colour) and values in [0, 1]; values outside are
+    clipped. The first ten images are drawn.
+    """
+    rows = {"original": originals, "corrupted": corrupted, "reconstructed": reconstructed}
+    rows = {name: _images(x, name) for name, x in rows.items() if x is not None}
+    shapes = {x.shape for x in rows.values()}
+    if len(shapes) > 1:
+        raise ValueError(f"all rows must have one shape (N, C, H, W), not {sorted(shapes)}")
+    columns = min(len(originals), MAX_PAIRS)
+    images = np.concatenate([x[:columns] for x in rows.values()])
+    axes = _draw_tiles(images, len(rows), columns, title, left=1.25)
+    height = axes.get_ylim()[0] / len(rows)  # the y axis points down
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * height, rows)
+    axes.tick_params(left=False)
+    return axes.figure
+
+
+@styled
+def image_grid(images, title: str | None = None) -> Figure:
+    """Tile images (N, C, H, W), values in [0, 1], row by row into a grid that is nearly square."""
+    images = _images(images)
+    columns = int(np.ceil(np.sqrt(len(images))))
+    rows = int(np.ceil(len(images) / columns))
+    return _draw_tiles(images, rows, columns, title).figure
+
+
+@styled
+def latent_grid(images, rows: int, columns: int, z1=(-2, 2), z2=(-2, 2), title=None) -> Figure:
+    """Draw what a decoder makes of a grid walked through a two-dimensional latent space.
+
+    images (rows * columns, C, H, W), values in [0, 1]: image r * columns + c is decoded from
+    linspace(*z1, columns)[c] and linspace(*z2, rows)[r]. z2 points up, as in `latent_plane`, so
+    the first `columns` images are the row at the bottom.
+    """
+    images = _images(images)
+    if min(rows, columns) < 1 or len(images) != rows * columns:
+        raise ValueError(f"images {images.shape} do not fill {rows} rows and {columns} columns")
+    images = images.reshape(rows, columns, *images.shape[1:])[::-1].reshape(images.shape)
+    walks = np.linspace(*z1, columns), np.linspace(*z2, rows)
+    extent = [*_edges(walks[0]), *_edges(walks[1])]
+    locator = MaxNLocator(7, steps=[1, 2, 5, 10])
+    axes = _draw_tiles(images, rows, columns, title, extent, "$z_2$", left=0.6, bottom=0.6)
+    axes.set_xlabel("$z_1$")
+    for axis, walk in zip((axes.xaxis, axes.yaxis), walks, strict=True):
+        ticks = locator.tick_values(walk.min(), walk.max()) if len(walk) > 1 else walk
+        axis.set_ticks(ticks[(ticks > walk.min() - 1e-9) & (ticks < walk.max() + 1e-9)])
+    return axes.figure
+
+
+@styled
+def latent_plane(codes, labels=None, title: str | None = None) -> Figure:
+    """Scatter codes in the plane, both axes in one scale, and name each class at its median.
+
+    codes (N, 2), or (N, D) with D > 2: then drawn on their first two principal components. Of more
+    than 5,000 codes, 5,000 are drawn, always the same. labels (N,), integers or strings; None
+    draws all codes in one colour.
+    """
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] < 2 or not np.isfinite(codes).all():
+        raise ValueError(f"codes must be (N, D), N >= 1, D >= 2, and finite, not {codes.shape}")
+    palette = [BLUE] if labels is None else COLOURS
+    labels = np.full(len(codes), "") if labels is None else np.asarray(labels)
+    if labels.shape != (len(codes),):
+        raise ValueError(f"labels must be ({len(codes)},), one for each code, not {labels.shape}")
+    points, xlabel, ylabel = _plane(codes)
+    axes = make_axes(5.6, 5.6, title, ylabel, left=0.85, bottom=0.6, right=0.35)
+    axes.set(xlabel=xlabel, adjustable="datalim", aspect="equal")
+    names, index = np.unique(labels, return_inverse=True)
+    # A digit keeps its colour in a figure that lacks other digits.
+    numbers = names if names.dtype.kind in "iu" else np.arange(len(names))
+    colours = np.array([to_rgb(palette[k % len(palette)]) for k in numbers])
+    order = np.random.default_rng(0).permutation(len(points))[:MAX_POINTS]  # no class lies on top
+    axes.scatter(*points[order].T, s=9, c=colours[index[order]], alpha=0.6, linewidths=0)
+    medians = np.array([np.median(points[index == k], axis=0) for k in range(len(names))])
+    _name_classes(axes, medians, [str(name) for name in names], colours)
+    return axes.figure
+
+
+def _images(images, name: str = "images") -> np.ndarray:
+    """Return images (N, C, H, W) as an array clipped to [0, 1], or say what is wrong with them."""
+    images = np.asarray(images)
+    shape = images.shape
+    if len(shape) != 4 or shape[1] not in (1, 3) or 0 in shape:
+        raise ValueError(f"{name} must be (N, 1, H, W) or (N, 3, H, W) with N >= 1, not {shape}")
+    if not np.isfinite(images).all() or (images.dtype.kind in "iu" and images.max() > 1):
+        raise ValueError(f"{name} {shape} must hold finite values in [0, 1]")
+    return np.clip(images, 0, 1)
+
+
+def _draw_tiles(images, rows, columns, title, extent=None, ylabel=None, **margins) -> Axes:
+    """Draw images (N, C, H, W) row by row from the top; without an extent, with gaps between."""
+    N, _, H, W = images.shape
+    gap = max(1, max(H, W) // 14) if extent is None else 0
+    tiles = np.ones((rows * columns, H + gap, W + gap, 3))  # white
+    tiles[:N, :H, :W] = images.transpose(0, 2, 3, 1)  # grey becomes three equal colours
+    tiles = tiles.reshape(rows, columns, H + gap, W + gap, 3).transpose(0, 2, 1, 3, 4)
+    picture = tiles.reshape(rows * (H + gap), columns * (W + gap), 3)
+    picture = picture[: rows * (H + gap) - gap, : columns * (W + gap) - gap]
+    # Figure pixels to an image pixel: a whole number, unless the images are larger than their tile.
+    scale = np.clip(1200 / max(rows, columns), 24, 168) / max(H, W)
+    scale, sharp = (np.floor(scale), "nearest") if scale >= 1 else (scale, "antialiased")
+    height, width = np.array(picture.shape[:2]) * scale / DPI
+    axes = make_axes(width, height, title, ylabel, **margins)
+    axes.imshow(picture, interpolation=sharp, extent=extent, aspect="auto")
+    axes.spines[:].set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    return axes
+
+
+def _edges(centres) -> tuple[float, float]:
+    """Return where a row of tiles with these centres, evenly spaced, begins and ends."""
+    half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.5
+    return centres[0] - half, centres[-1] + half
+
+
+def _plane(codes) -> tuple[np.ndarray, str, str]:
+    """Return points (N, 2) and what the axes are, by principal components if D > 2."""
+    if codes.shape[1] == 2:
+        return codes, "$z_1$", "$z_2$"
+    centred = codes - codes.mean(axis=0)
+    directions, variances, _ = np.linalg.svd(centred.T @ centred)  # (D, D), (D,)
+    directions = directions[:, :2]
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.sign(directions[largest, [0, 1]])  # else the sign is up to chance
+    shares = variances[:2] / (variances.sum() or 1)
+    words = "{} principal component, {:.0%} of variance".format
+    return centred @ directions, words("first", shares[0]), words("second", shares[1])
+
+
+def _name_classes(axes, medians, names, colours) -> None:
+    """Write names at medians (K, 2) on their colours with a white rim, none over another."""
+    axes.figure.draw_without_rendering()  # settles the limits, which the pixels depend on
+    sizes = np.array([(text_width(name) + 0.16, 0.26) for name in names]) * DPI
+    box = axes.get_window_extent()
+    pixels = spread(axes.transData.transform(medians), sizes, box.min, box.max)
+    for name, (x, y), colour in zip(names, pixels, colours, strict=True):
+        ink = "white" if colour @ (0.299, 0.587, 0.114) < 0.5 else INK
+        rim = {"boxstyle": "round,pad=0.3,rounding_size=0.7", "fc": colour, "ec": "white"}
+        place = {"xycoords": "figure pixels", "ha": "center", "va": "center"}
+        axes.annotate(name, (x, y), **place, color=ink, fontweight="bold", bbox=rim)
