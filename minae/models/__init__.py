@@ -4,24 +4,37 @@ from pathlib import Path
 
 from minae import checkpoint
 from minae.errors import InputError
-from minae.models.autoencoders import ConvAutoencoder, DenseAutoencoder
+from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder
-from minae.models.vae import VAE, ConvVAE
+from minae.models.vae import VAE, ConvVAE, VariationalAutoencoder
+from minae.models.vae_variants import IWAE, BetaVAE, ConditionalVAE
+from minae.models.vq_vae import VQVAE
 
 MODELS: dict[str, type[Autoencoder]] = {
     "dense": DenseAutoencoder,
     "conv": ConvAutoencoder,
+    "denoising": DenoisingAutoencoder,
     "vae": VAE,
     "conv-vae": ConvVAE,
+    "beta-vae": BetaVAE,
+    "cvae": ConditionalVAE,
+    "iwae": IWAE,
+    "vq-vae": VQVAE,
 }
 
 __all__ = [
+    "IWAE",
     "MODELS",
     "VAE",
+    "VQVAE",
     "Autoencoder",
+    "BetaVAE",
+    "ConditionalVAE",
     "ConvAutoencoder",
     "ConvVAE",
+    "DenoisingAutoencoder",
     "DenseAutoencoder",
+    "VariationalAutoencoder",
     "describe",
     "load",
     "save",

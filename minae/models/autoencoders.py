@@ -2,7 +2,7 @@
 
 from minae import nn, ops
 from minae.models.base import Autoencoder, check_choice, check_sizes, initialise, mlp
-from minae.models.conv import conv_decoder, conv_encoder
+from minae.models.conv import conv_decoder, conv_encoder, down, stage_shapes, up
 from minae.tensor import Tensor
 
 LOSSES = ("bce", "mse")
@@ -133,5 +133,46 @@ class ConvAutoencoder(_PlainAutoencoder):
         }
         self.encoder = conv_encoder(image_shape, channels, convs_per_stage, latent)
         self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
+        initialise(self.encoder, "relu")
+        initialise(self.decoder, "relu")
+
+
+class DenoisingAutoencoder(_PlainAutoencoder):
+    """Convolutional, and its code is the last stage's map of channels: more numbers than pixels.
+
+    Nothing forces it to learn anything but to copy, so it is trained on spoilt images, with the
+    clean ones as targets (Vincent et al. 2008): what cannot be copied is noise.
+
+    Args:
+        image_shape: (C, H, W) of the inputs.
+        channels: of the stages; each stage halves height and width.
+        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
+        loss: "bce" (inputs in [0, 1]) or "mse".
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    corruption = "noise:0.5"
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        channels: tuple[int, ...] = (32, 64),
+        convs_per_stage: int = 1,
+        loss: str = "bce",
+    ):
+        super().__init__(loss)
+        self.config = {
+            "image_shape": list(image_shape),
+            "channels": list(channels),
+            "convs_per_stage": convs_per_stage,
+            "loss": loss,
+        }
+        *_, last = stage_shapes(image_shape, channels)
+        self.encoder = nn.Sequential(*down(image_shape, channels, convs_per_stage), nn.Flatten())
+        self.decoder = nn.Sequential(
+            nn.Unflatten(1, last), *up(image_shape, channels, convs_per_stage)
+        )
         initialise(self.encoder, "relu")
         initialise(self.decoder, "relu")

@@ -20,6 +20,8 @@ class Autoencoder(nn.Module):
     decoder: nn.Module
     config: dict
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
+    corruption: str | None = None  # what `minae train` spoils its inputs with if nothing is said
+    conditional = False  # a batch is images and their labels, not images alone
 
     def codes(self, x: Tensor) -> Tensor:
         """Return the code (N, Z) of each input, without randomness."""

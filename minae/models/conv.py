@@ -27,24 +27,37 @@ def stage_shapes(image_shape, channels) -> list[tuple[int, int, int]]:
 
 def conv_encoder(image_shape, channels, convs_per_stage: int, out_features: int) -> nn.Sequential:
     """Return the network from images (N, C, H, W) to (N, out_features)."""
+    *_, last = stage_shapes(image_shape, channels)
+    stages = down(image_shape, channels, convs_per_stage)
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(math.prod(last), out_features))
+
+
+def conv_decoder(image_shape, channels, convs_per_stage: int, in_features: int) -> nn.Sequential:
+    """Return the network from (N, in_features) to images (N, C, H, W), without last activation."""
+    *_, last = stage_shapes(image_shape, channels)
+    start = [nn.Linear(in_features, math.prod(last)), nn.ReLU(), nn.Unflatten(1, last)]
+    return nn.Sequential(*start, *up(image_shape, channels, convs_per_stage))
+
+
+def down(image_shape, channels, convs_per_stage: int) -> list[nn.Module]:
+    """Return the layers from images to the map of channels after the last stage."""
     shapes = stage_shapes(image_shape, channels)
     layers = []
     for (c_in, _, _), (c_out, _, _) in pairwise(shapes):
         layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
         for _ in range(convs_per_stage - 1):
             layers += [nn.Conv2d(c_out, c_out, 3, padding=1), nn.ReLU()]
-    layers += [nn.Flatten(), nn.Linear(math.prod(shapes[-1]), out_features)]
-    return nn.Sequential(*layers)
+    return layers
 
 
-def conv_decoder(image_shape, channels, convs_per_stage: int, in_features: int) -> nn.Sequential:
-    """Return the network from (N, in_features) to images (N, C, H, W), without last activation."""
+def up(image_shape, channels, convs_per_stage: int) -> list[nn.Module]:
+    """Return the layers from that map back to images, without last activation."""
     shapes = stage_shapes(image_shape, channels)[::-1]
-    layers = [nn.Linear(in_features, math.prod(shapes[0])), nn.ReLU(), nn.Unflatten(1, shapes[0])]
+    layers = []
     for (c_in, _, _), (c_out, h, w) in pairwise(shapes):
         for _ in range(convs_per_stage - 1):
             layers += [nn.Conv2d(c_in, c_in, 3, padding=1), nn.ReLU()]
         # with stride 2 and padding 1, a kernel of 4 gives an even size, one of 3 an odd size
         kernel_size = (4 - h % 2, 4 - w % 2)
         layers += [nn.ConvTranspose2d(c_in, c_out, kernel_size, stride=2, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    return layers[:-1]

@@ -20,7 +20,10 @@ from minae.tensor import Tensor
 LIKELIHOODS = ("bernoulli", "gaussian")
 
 
-class _VariationalAutoencoder(Autoencoder):
+DRAWS_AT_ONCE = 50  # of log_likelihood: more fill memory and are no faster
+
+
+class VariationalAutoencoder(Autoencoder):
     """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
 
     The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
@@ -59,6 +62,10 @@ class _VariationalAutoencoder(Autoencoder):
             return ops.binary_cross_entropy_with_logits(output, target, reduction)
         return ops.gaussian_nll(output, target, self.log_var, reduction)
 
+    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return what to reconstruct, and what else than x and z the networks are given."""
+        return x if target is None else target, ()
+
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return -E_q[log p(target|z)] + beta KL, in nats per image, averaged over the batch.
 
@@ -69,39 +76,46 @@ class _VariationalAutoencoder(Autoencoder):
 
     def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return -log p(target|z) for one draw of z, and the KL, each as the mean per image."""
-        mean, log_var = self.encode(x)
+        target, labels = self._given(x, target)
+        mean, log_var = self.encode(x, *labels)
         z = ops.reparameterise(mean, log_var)
-        nll = self.negative_log_likelihood(z, x if target is None else target, "batchmean")
+        nll = self.negative_log_likelihood(z, target, "batchmean", *labels)
         return nll, ops.gaussian_kl(mean, log_var).mean()
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss, and the ELBO (with beta 1), in nats per image."""
+        """Return the loss, and with beta 1 the ELBO and the KL in it, in nats per image."""
         nll, kl = (term.item() for term in self._terms(x, target))
-        return {"loss": nll + self.beta * kl, "elbo": -nll - kl}
+        return {"loss": nll + self.beta * kl, "elbo": -nll - kl, "kl": kl}
 
-    def elbo(self, x: Tensor) -> Tensor:
+    def elbo(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return a one-draw estimate of the bound for each image, in nats: (N,)."""
-        mean, log_var = self.encode(x)
+        target, labels = self._given(x, target)
+        mean, log_var = self.encode(x, *labels)
         z = ops.reparameterise(mean, log_var)
-        nll = self.negative_log_likelihood(z, x, "none").flatten(1).sum(1)
+        nll = self.negative_log_likelihood(z, target, "none", *labels).flatten(1).sum(1)
         return -nll - ops.gaussian_kl(mean, log_var)
 
-    def log_likelihood(self, x: Tensor, k: int = 64) -> Tensor:
-        """Return log 1/k Σᵢ p(x, zᵢ) / q(zᵢ|x) with zᵢ drawn from q(z|x), for each image: (N,).
+    def log_weights(self, x: Tensor, k: int, target: Tensor | None = None) -> Tensor:
+        """Return log p(target, zᵢ) / q(zᵢ|x) for k draws zᵢ from q(z|x) for each image: (k, N)."""
+        target, labels = self._given(x, target)
+        mean, log_var = (t.expand(k, *t.shape) for t in self.encode(x, *labels))  # (k, N, Z)
+        z = ops.reparameterise(mean, log_var)
+        target, *labels = (t.expand(k, *t.shape).flatten(0, 1) for t in (target, *labels))
+        nll = self.negative_log_likelihood(z.flatten(0, 1), target, "none", *labels)  # (k N, ...)
+        zeros = Tensor(np.zeros_like(z.data))
+        log_prior = -ops.gaussian_nll(zeros, z, zeros, "none").sum(2)
+        log_q = -ops.gaussian_nll(mean, z, log_var, "none").sum(2)
+        return log_prior - nll.reshape(k, len(x), -1).sum(2) - log_q
 
-        It is a lower bound on log p(x) in expectation that rises to it with k (Burda et al. 2016).
-        Gradients flow, so it can be trained on.
+    def log_likelihood(self, x: Tensor, k: int = 64, target: Tensor | None = None) -> Tensor:
+        """Return log 1/k Σᵢ p(target, zᵢ) / q(zᵢ|x), zᵢ drawn from q(z|x), for each image: (N,).
+
+        It is a lower bound on log p(target) in expectation that rises to it with k (Burda et al.
+        2016). Gradients flow, so it can be trained on.
         """
-        mean, log_var = self.encode(x)
-        zeros = Tensor(np.zeros_like(mean.data))
-        log_weights = []
-        for _ in range(k):
-            z = ops.reparameterise(mean, log_var)
-            nll = self.negative_log_likelihood(z, x, "none").flatten(1).sum(1)
-            log_prior = -ops.gaussian_nll(zeros, z, zeros, "none").sum(1)
-            log_q = -ops.gaussian_nll(mean, z, log_var, "none").sum(1)
-            log_weights.append(log_prior - nll - log_q)
-        return ops.stack(log_weights).logsumexp(0) - math.log(k)
+        counts = [min(DRAWS_AT_ONCE, k - done) for done in range(0, k, DRAWS_AT_ONCE)]
+        log_weights = ops.cat([self.log_weights(x, count, target) for count in counts])  # (k, N)
+        return log_weights.logsumexp(0) - math.log(k)
 
     @no_grad()
     def sample(self, n: int) -> Tensor:
@@ -109,7 +123,7 @@ class _VariationalAutoencoder(Autoencoder):
         return self.decode(Tensor(random.normal((n, self.latent), device=self.device)))
 
 
-class VAE(_VariationalAutoencoder):
+class VAE(VariationalAutoencoder):
     """Variational autoencoder of fully connected layers.
 
     Args:
@@ -143,7 +157,7 @@ class VAE(_VariationalAutoencoder):
         self._start_narrow()
 
 
-class ConvVAE(_VariationalAutoencoder):
+class ConvVAE(VariationalAutoencoder):
     """Variational autoencoder of convolutions.
 
     Args:

@@ -12,6 +12,7 @@ from minae.nn.layers import (
     Linear,
 )
 from minae.nn.module import Buffer, Module, Parameter
+from minae.nn.quantise import VectorQuantizer
 from minae.nn.sequential import Sequential
 from minae.nn.stateless import (
     ACTIVATIONS,
@@ -59,5 +60,6 @@ __all__ = [
     "Tanh",
     "Unflatten",
     "Upsample",
+    "VectorQuantizer",
     "init",
 ]

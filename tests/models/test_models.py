@@ -20,9 +20,15 @@ BUILD = {
     "vae": lambda: models.VAE([64, 32, 4]),
     "vae-gaussian": lambda: models.VAE([64, 32, 4], likelihood="gaussian", beta=2.0),
     "conv-vae": lambda: models.ConvVAE((1, 8, 8), (4, 8), latent=4),
+    "denoising": lambda: models.DenoisingAutoencoder((1, 8, 8), (4, 8)),
+    "beta-vae": lambda: models.BetaVAE([64, 32, 4]),
+    "iwae": lambda: models.IWAE([64, 32, 4], k=3),
+    "cvae": lambda: models.ConditionalVAE([64, 32, 4]),
+    "vq-vae": lambda: models.VQVAE((1, 8, 8), (4, 8), codes=16, latent=2),
 }
-VAES = [name for name in BUILD if "vae" in name]
-IMAGES = load("digits").train.images
+VAES = [name for name in BUILD if name.endswith(("vae", "gaussian", "iwae")) and name != "vq-vae"]
+CODES = {"denoising": 8 * 2 * 2, "vq-vae": 2 * 2 * 2} | dict.fromkeys(VAES, 4)  # else 8
+IMAGES, LABELS = load("digits").train.images, load("digits").train.labels
 
 
 @pytest.fixture(params=BUILD)
@@ -31,21 +37,30 @@ def model(request):
     return BUILD[request.param]()
 
 
-def test_reconstruction_has_the_shape_of_the_input(model):
-    x = Tensor(IMAGES[:5])
-    assert model(x).shape == x.shape
-    assert model.codes(x).shape == (5, 8 if model.codes(x).shape[1] == 8 else 4)
-    assert np.isfinite(model.loss(x).item())
-    assert model.metrics(x).keys() & {"squared_error", "elbo"}
+def arrays(model, rows):
+    """What a model trains on: images, and their labels if it is conditional."""
+    return (IMAGES[:rows], LABELS[:rows]) if model.conditional else (IMAGES[:rows],)
+
+
+def batch(model, rows):
+    return [Tensor(array) for array in arrays(model, rows)]
+
+
+def test_reconstruction_has_the_shape_of_the_input(model, request):
+    x = batch(model, 5)
+    assert model(*x).shape == (5, 1, 8, 8)
+    name = request.node.callspec.params["model"]
+    assert model.codes(*x).shape == (5, CODES.get(name, 8))
+    assert np.isfinite(model.loss(*x).item())
+    assert model.metrics(*x).keys() & {"squared_error", "elbo"}
 
 
 def test_every_parameter_gets_a_gradient_and_the_loss_falls(model):
-    x = Tensor(IMAGES[:64])
-    model.loss(x).backward()
+    model.loss(*batch(model, 64)).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
     model.zero_grad()
-    history = fit(model, IMAGES[:256], epochs=8, batch_size=32, show_progress=False)
+    history = fit(model, arrays(model, 256), epochs=8, batch_size=32, show_progress=False)
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
@@ -56,8 +71,8 @@ def test_a_saved_model_comes_back_the_same(model, tmp_path):
     assert type(again) is type(model)
     assert again.config == model.config
     assert metadata["note"] == "hello"
-    x = Tensor(IMAGES[:3])
-    np.testing.assert_array_equal(again(x).data, model(x).data)
+    x = batch(model, 3)
+    np.testing.assert_array_equal(again(*x).data, model(*x).data)
 
 
 def test_it_begins_with_the_mean_image(model):
@@ -65,8 +80,9 @@ def test_it_begins_with_the_mean_image(model):
     *_, last = model.decoder
     last_weight = last.mirrored.weight if hasattr(last, "mirrored") else last.weight
     last_weight.data[...] = 0
-    z = Tensor(np.zeros((1, model.codes(Tensor(IMAGES[:1])).shape[1]), np.float32))
-    output = model.decode(z).data.reshape(IMAGES[0].shape)
+    x = batch(model, 1)
+    z = Tensor(np.zeros_like(model.codes(*x).data))
+    output = model.decode(z, *x[1:]).data.reshape(IMAGES[0].shape)
     mean = IMAGES.mean(axis=0)
     if "convs_per_stage" in model.config:  # one bias for all pixels
         mean = np.full_like(mean, mean.mean())
@@ -79,11 +95,12 @@ def in_float64(model):
     return model
 
 
-@pytest.mark.parametrize("name", ["vae", "vae-gaussian", "conv-vae", "dense-tied"])
+@pytest.mark.parametrize("name", ["vae", "vae-gaussian", "conv-vae", "dense-tied", "cvae", "iwae"])
 def test_gradient_of_the_whole_objective(name):
     minae.manual_seed(1)
     model = in_float64(BUILD[name]())
-    x = Tensor(IMAGES[:2].astype(np.float64))
+    x, *labels = batch(model, 2)
+    x = Tensor(x.data.astype(np.float64))
     # the smallest parameter of each kind is enough: what lies between is checked op by op
     for path, parameter in [*model.named_parameters()][-3:]:
         owner = model
@@ -94,7 +111,7 @@ def test_gradient_of_the_whole_objective(name):
         def loss(values, owner=owner, attribute=attribute):
             setattr(owner, attribute, values)
             random.manual_seed(0)  # the same draws each time
-            return model.loss(x)
+            return model.loss(x, *labels)
 
         if parameter.numel() <= 300:
             gradcheck(loss, parameter.data)
@@ -146,6 +163,72 @@ def test_one_draw_importance_bound_is_the_elbo(trained_vae):
     assert one == pytest.approx(elbo, abs=0.15)
 
 
+@no_grad()
+def test_log_weights_average_over_their_own_draws(trained_vae):
+    """By hand: log p(x|z) + log p(z) - log q(z|x) for each of k draws, then log-mean-exp."""
+    x = IMAGES[:6].reshape(6, 64).astype(np.float64)
+    mean, log_var = (t.data.astype(np.float64) for t in trained_vae.encode(Tensor(IMAGES[:6])))
+    random.manual_seed(3)
+    weights = trained_vae.log_weights(Tensor(IMAGES[:6]), 4).data
+    random.manual_seed(3)
+    noise = random.normal((4, 6, 4))
+    z = mean + np.exp(log_var / 2) * noise  # (4, 6, 4)
+    p = np.array([trained_vae.decode(Tensor(draw.astype(np.float32))).data for draw in z])
+    log_p = (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=2)
+    log_ratio = 0.5 * (noise**2 - z**2 + log_var).sum(axis=2)
+    np.testing.assert_allclose(weights, log_p + log_ratio, rtol=1e-4)
+    random.manual_seed(3)
+    bound = trained_vae.log_likelihood(Tensor(IMAGES[:6]), 4).data
+    np.testing.assert_allclose(bound, np.log(np.exp(weights + 40).mean(axis=0)) - 40, rtol=1e-5)
+
+
+@no_grad()
+def test_draws_in_portions_make_one_mean(trained_vae, monkeypatch):
+    x = Tensor(IMAGES[:50])
+    monkeypatch.setattr(models.vae, "DRAWS_AT_ONCE", 7)
+    shapes, log_weights = [], trained_vae.log_weights
+    monkeypatch.setattr(
+        trained_vae, "log_weights", lambda *a: shapes.append(log_weights(*a)) or shapes[-1]
+    )
+    bound = trained_vae.log_likelihood(x, 20).data
+    weights = np.concatenate([w.data for w in shapes]).astype(np.float64)
+    assert weights.shape == (20, 50)
+    np.testing.assert_allclose(bound, np.log(np.exp(weights + 40).mean(axis=0)) - 40, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_bound_of_an_iwae_rises_with_k(seed):
+    """On one trained model, over seeds: theorem 1 of Burda et al. 2016."""
+    minae.manual_seed(seed)
+    model = models.IWAE([64, 64, 4], k=5)
+    fit(model, IMAGES, epochs=5, batch_size=32, show_progress=False, seed=seed)
+    with no_grad():
+        x = Tensor(IMAGES[:300])
+        bounds = [
+            np.mean([model.log_likelihood(x, k).data.mean() for _ in range(200 // k)])
+            for k in (1, 5, 50)
+        ]
+    assert bounds == sorted(bounds)
+    assert model.metrics(x)["loss"] == pytest.approx(-bounds[1], abs=0.5)
+
+
+def test_a_conditional_model_draws_what_it_is_asked_for():
+    """Each class is a bar in a column of its own."""
+    minae.manual_seed(0)
+    images = np.zeros((300, 1, 8, 8), np.float32)
+    labels = np.arange(300) % 3
+    for label in range(3):
+        images[labels == label, :, :, 2 * label + 1] = 1  # a bar in this column
+    model = models.ConditionalVAE([64, 16, 2], classes=3)
+    adam = minae.optim.Adam(model.parameters(), lr=1e-2)
+    fit(model, (images, labels), epochs=10, optimizer=adam, show_progress=False)
+    asked = Tensor(np.array([2, 0, 1]))
+    columns = model.sample(asked).data.reshape(3, 8, 8).sum(axis=1).argmax(axis=1)
+    assert columns.tolist() == [5, 1, 3]
+    with pytest.raises(ValueError, match="labels from 0 to 3: the model knows 0 to 2"):
+        model.sample(Tensor(np.array([0, 3])))
+
+
 def test_beta_weighs_the_kl_only():
     minae.manual_seed(0)
     model = models.VAE([64, 32, 4], beta=3.0)
@@ -161,7 +244,8 @@ def test_beta_weighs_the_kl_only():
 @pytest.mark.parametrize("name", VAES)
 def test_samples(name):
     minae.manual_seed(0)
-    images = BUILD[name]().sample(7).data
+    model = BUILD[name]()
+    images = model.sample(Tensor(LABELS[:7]) if model.conditional else 7).data
     assert images.reshape(7, -1).shape == (7, 64)
     if name != "vae-gaussian":
         assert 0 <= images.min() <= images.max() <= 1
@@ -190,6 +274,11 @@ def test_tied_weights_are_one_parameter():
         (lambda: models.DenseAutoencoder([64, 8], activation="rely"), "choose one of relu"),
         (lambda: models.VAE([64, 8], likelihood="poisson"), "choose one of bernoulli, gaussian"),
         (lambda: models.VAE([64, 8], beta=-1), "at least 0, not -1"),
+        (lambda: models.IWAE([64, 8], k=0), "number of draws, at least 1, not 0"),
+        (lambda: models.ConditionalVAE([64, 8], classes=0), "at least 1, not 0"),
+        (lambda: models.VQVAE(codes=1), "2 or more codes of 1 or more numbers, not 1 of 16"),
+        (lambda: models.VQVAE(latent=0), "not 64 of 0"),
+        (lambda: models.VQVAE(loss="l3"), "choose one of bce, mse"),
         (lambda: models.ConvAutoencoder((28, 28)), r"image shape \(C, H, W\)"),
         (lambda: models.ConvVAE((1, 28, 28), ()), "channels of at least 1"),
     ],

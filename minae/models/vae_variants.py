@@ -1,0 +1,151 @@
+"""Variational autoencoders with another objective, or another input, than the plain one."""
+
+import numpy as np
+
+from minae import ops, random
+from minae.autograd import no_grad
+from minae.errors import InputError
+from minae.models.base import check_sizes, mlp
+from minae.models.vae import VAE, VariationalAutoencoder
+from minae.tensor import Tensor
+
+
+class BetaVAE(VAE):
+    """A VAE whose KL weighs more (Higgins et al. 2017): only latents that are worth it stay on.
+
+    Args: as VAE.
+    """
+
+    def __init__(
+        self,
+        sizes: list[int],
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        beta: float = 4.0,
+    ):
+        super().__init__(sizes, activation, likelihood, beta)
+
+
+class IWAE(VAE):
+    """A VAE trained on the importance-weighted bound (Burda et al. 2016), tighter than the ELBO.
+
+    Args:
+        sizes, activation, likelihood: as VAE.
+        k: draws for each image and step; 1 is the ELBO, with the KL estimated too.
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        sizes: list[int],
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        k: int = 5,
+    ):
+        if k < 1:
+            raise InputError(f"k is a number of draws, at least 1, not {k}")
+        super().__init__(sizes, activation, likelihood)
+        del self.config["beta"]
+        self.k = self.config["k"] = k
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return minus the bound with k draws, in nats per image, averaged over the batch."""
+        return -self.log_likelihood(x, self.k, target).mean()
+
+    def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
+        """Return the loss, and ELBO and KL with one draw, in nats per image."""
+        return super().metrics(x, target) | {"loss": self.loss(x, target).item()}
+
+
+class ConditionalVAE(VariationalAutoencoder):
+    """A VAE that is told the class of each image, and so can be asked for one (Sohn et al. 2015).
+
+    The label goes to encoder and decoder as numbers that are 0, and 1 at the class. What z is left
+    to hold is what a label does not say: the handwriting. Where other models take a target, after
+    the images, this one takes their labels (N,).
+
+    Args:
+        sizes: from the number of pixels to the number of latents, such as [784, 400, 20].
+        classes: number of classes; a label is a whole number from 0 to classes - 1.
+        activation, likelihood, beta: as VAE.
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    conditional = True
+
+    def __init__(
+        self,
+        sizes: list[int],
+        classes: int = 10,
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        beta: float = 1.0,
+    ):
+        sizes = check_sizes(sizes)
+        if classes < 1:
+            raise InputError(f"classes is a number of classes, at least 1, not {classes}")
+        super().__init__(sizes[-1], likelihood, beta)
+        self.config = {
+            "sizes": sizes,
+            "classes": classes,
+            "activation": activation,
+            "likelihood": likelihood,
+            "beta": beta,
+        }
+        self.classes = classes
+        pixels, *hidden, latent = sizes
+        self.encoder = mlp([pixels + classes, *hidden, 2 * latent], activation)
+        self.decoder = mlp([latent + classes, *hidden[::-1], pixels], activation)
+        self._start_narrow()
+
+    def one_hot(self, labels: Tensor) -> Tensor:
+        """Return labels (N,) as rows (N, classes) of zeros with a 1 at the class.
+
+        Raises ValueError if a label is none of the classes.
+        """
+        labels = labels.data
+        if labels.size and not 0 <= labels.min() <= labels.max() < self.classes:
+            raise ValueError(
+                f"labels from {labels.min()} to {labels.max()}: the model knows 0 to"
+                f" {self.classes - 1}"
+            )
+        hot = labels[:, None] == np.arange(self.classes, like=labels)
+        return Tensor(hot.astype(np.float32))
+
+    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log_var of q(z|x, label), each (N, Z)."""
+        return self.encoder(self._beside(x.flatten(1), labels)).chunk(2, dim=1)
+
+    def codes(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean of q(z|x, label), (N, Z)."""
+        return self.encode(x, labels)[0]
+
+    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Return what codes (N, Z) stand for with these labels (N,): (N, pixels)."""
+        return super().decode(self._beside(z, labels))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Return the reconstruction of x, in its shape."""
+        return self.decode(self.codes(x, labels), labels).reshape(x.shape)
+
+    @no_grad()
+    def sample(self, labels: Tensor) -> Tensor:
+        """Return the decoder's mean for a draw from the prior for each label (N,): (N, pixels)."""
+        z = random.normal((len(labels), self.latent), device=self.device)
+        return self.decode(Tensor(z), labels)
+
+    def negative_log_likelihood(
+        self, z: Tensor, target: Tensor, reduction: str, labels: Tensor
+    ) -> Tensor:
+        """Return -log p(target|z, label) in nats, reduced over the batch or not at all."""
+        return super().negative_log_likelihood(self._beside(z, labels), target, reduction)
+
+    def _given(self, x: Tensor, target: Tensor) -> tuple[Tensor, tuple[Tensor]]:
+        return x, (target,)  # the second part of a batch is the labels
+
+    def _beside(self, x: Tensor, labels: Tensor) -> Tensor:
+        return ops.cat([x, self.one_hot(labels).to(x.dtype)], 1)

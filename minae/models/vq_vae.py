@@ -1,0 +1,104 @@
+"""The vector-quantised autoencoder (van den Oord et al. 2017): codes of whole numbers."""
+
+import numpy as np
+
+from minae import nn, ops
+from minae.errors import InputError
+from minae.models.autoencoders import LOSSES
+from minae.models.base import Autoencoder, check_choice, initialise
+from minae.models.conv import down, stage_shapes, up
+from minae.tensor import Tensor
+
+
+class VQVAE(Autoencoder):
+    """Convolutions down to a map of vectors, each replaced by the nearest of a codebook.
+
+    An image becomes h x w whole numbers, each below `codes`: h w log2(codes) bits.
+
+    Args:
+        image_shape: (C, H, W) of the inputs.
+        channels: of the stages; each stage halves height and width.
+        codes: number of vectors in the codebook.
+        latent: length of each vector.
+        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
+        loss: "bce" (inputs in [0, 1]) or "mse".
+
+    Raises:
+        InputError: an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        channels: tuple[int, ...] = (32, 64),
+        codes: int = 64,
+        latent: int = 16,
+        convs_per_stage: int = 1,
+        loss: str = "bce",
+    ):
+        check_choice("loss", loss, LOSSES)
+        if codes < 2 or latent < 1:
+            raise InputError(
+                f"a codebook has 2 or more codes of 1 or more numbers, not {codes} of {latent}"
+            )
+        self.config = {
+            "image_shape": list(image_shape),
+            "channels": list(channels),
+            "codes": codes,
+            "latent": latent,
+            "convs_per_stage": convs_per_stage,
+            "loss": loss,
+        }
+        self.has_logits = loss == "bce"
+        *_, (c, h, w) = stage_shapes(image_shape, channels)
+        self.encoder = nn.Sequential(
+            *down(image_shape, channels, convs_per_stage), nn.Conv2d(c, latent, 1)
+        )
+        self.quantizer = nn.VectorQuantizer(codes, latent)
+        self.decoder = nn.Sequential(
+            nn.Unflatten(1, (latent, h, w)),
+            nn.Conv2d(latent, c, 1),
+            nn.ReLU(),
+            *up(image_shape, channels, convs_per_stage),
+        )
+        initialise(self.encoder, "relu")
+        initialise(self.decoder, "relu")
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the codes (N, latent h w), their numbers (N, h, w), and the codebook's loss."""
+        z = self.encoder(x).permute(0, 2, 3, 1)  # (N, h, w, latent)
+        quantised, index, loss = self.quantizer(z.flatten(0, 2))
+        codes = quantised.reshape(z.shape).permute(0, 3, 1, 2).flatten(1)
+        return codes, index.reshape(z.shape[:3]), loss
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Return the code of each input, its vectors side by side: (N, latent h w)."""
+        return self.encode(x)[0]
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return the reconstruction's loss and the codebook's, summed over an image, mean of N."""
+        return self._terms(x, target)[0]
+
+    def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
+        """Return the loss, the squared error, and the perplexity of the codebook's use.
+
+        Perplexity, e to the entropy of the numbers in this batch, is the number of codes that, used
+        alike, would hold as much.
+        """
+        loss, index = self._terms(x, target)
+        share = (
+            np.bincount(index.cpu().data.ravel(), minlength=self.config["codes"]) / index.numel()
+        )
+        entropy = -(share[share > 0] * np.log(share[share > 0])).sum()
+        return {
+            "loss": loss.item(),
+            "squared_error": self.squared_error(x, target),
+            "perplexity": float(np.exp(entropy)),
+        }
+
+    def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+        codes, index, codebook_loss = self.encode(x)
+        output = self.decoder(codes)
+        loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
+        reconstruction = loss(output, x if target is None else target, "batchmean")
+        return reconstruction + codebook_loss / len(x), index
