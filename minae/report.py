@@ -1,23 +1,16 @@
-"""What commands show: tables on the terminal, pictures in a run's folder."""
+"""What commands print: tables on the terminal."""
 
-import json
-from pathlib import Path
-
-import numpy as np
-
-from minae import plots, random, runs
-from minae.autograd import Op, no_grad
-from minae.data import parse_corruption
+from minae.autograd import Op
 from minae.errors import InputError
 from minae.gradcheck import GradcheckError, check_op
 from minae.kernels.arrays import device_problem
-from minae.models import Autoencoder
-from minae.tensor import Tensor
 
 UNITS = {
     "loss": "the objective, mean per image",
     "elbo": "evidence lower bound, nats per image",
+    "kl": "from the prior to q(z|x), nats per image",
     "squared_error": "summed over pixels, mean per image",
+    "perplexity": "codes that would hold as much, used alike",
 }
 
 
@@ -76,58 +69,3 @@ def print_gradchecks(device: str = "cpu") -> bool:
 def minae_ops() -> list[type[Op]]:
     """Return the operations that minae itself defines."""
     return [op for op in Op.registry.values() if op.__module__.startswith("minae.")]
-
-
-def draw_run(folder: Path) -> list[Path]:
-    """Draw learning curves and reconstructions, and samples if it has any; return the files."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    model, metadata = runs.load_run(folder)
-    curves = folder / "learning_curves.png"
-    plots.save(plots.learning_curves(metrics["history"]), curves)
-    files = [curves, draw_reconstructions(folder, model, metadata)]
-    if hasattr(model, "sample"):
-        files.append(draw_samples(folder, model, metadata))
-    return files
-
-
-@no_grad()
-def draw_reconstructions(
-    folder: Path,
-    model: Autoencoder,
-    metadata: dict,
-    data: str | None = None,
-    count: int = 10,
-    out: Path | None = None,
-) -> Path:
-    """Draw test images above their reconstructions; with a corruption, that between them."""
-    images = runs.load_data_for(metadata, data).test.images[:count]
-    corruption = metadata["settings"]["corrupt"]
-    corrupted = None
-    if corruption:
-        corrupted = parse_corruption(corruption)(images, np.random.default_rng(0))
-    outputs = model(Tensor(images if corrupted is None else corrupted)).numpy()
-    figure = plots.reconstructions(images, outputs, corrupted=corrupted)
-    out = out or folder / "reconstructions.png"
-    plots.save(figure, out)
-    return out
-
-
-def draw_samples(
-    folder: Path,
-    model: Autoencoder,
-    metadata: dict,
-    count: int = 64,
-    seed: int = 0,
-    out: Path | None = None,
-) -> Path:
-    """Draw images that a variational autoencoder makes of random latents."""
-    if not hasattr(model, "sample"):
-        raise InputError(
-            f"a {metadata['model']} autoencoder has no distribution to sample codes from;"
-            " train a vae or conv-vae"
-        )
-    random.manual_seed(seed)
-    images = model.sample(count).numpy().reshape(-1, *metadata["image_shape"])
-    out = out or folder / "samples.png"
-    plots.save(plots.image_grid(images), out)
-    return out

@@ -19,7 +19,7 @@ import numpy as np
 
 import minae
 from minae import checkpoint, models, optim, train
-from minae.data import Dataset, load, parse_corruption
+from minae.data import Dataset, Split, load, parse_corruption
 from minae.errors import InputError
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
@@ -57,12 +57,18 @@ class Settings:
     kernels: str = "own"
     cuda_graph: bool = False
 
+    def __post_init__(self):
+        if self.corrupt is None and self.model in MODELS:
+            self.corrupt = MODELS[self.model].corruption
+
     def check(self) -> None:
         """Raise InputError for the first setting that cannot be."""
         check_choice("model", self.model, MODELS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("kernels", self.kernels, KERNELS)
+        if self.corrupt and MODELS[self.model].conditional:
+            raise InputError(f"--corrupt is no option of model {self.model!r}: leave it out")
         if problem := device_problem(self.device):
             raise InputError(problem)
         if self.device == "cpu" and (self.kernels != "own" or self.cuda_graph):
@@ -82,17 +88,19 @@ class Settings:
             raise InputError(f"seed is a whole number from 0, not {self.seed}")
 
 
-def build_model(name: str, options: dict, image_shape: tuple[int, int, int]) -> Autoencoder:
-    """Build a model for images of this shape.
+def build_model(name: str, options: dict, dataset: Dataset) -> Autoencoder:
+    """Build a model for the images of a dataset.
 
     Args:
         name: one of models.MODELS.
-        options: arguments of its constructor; sizes and image shape default to what fits the data.
-        image_shape: (C, H, W)
+        options: arguments of its constructor; sizes, image shape and number of classes default to
+            what fits the data.
+        dataset: the data.
 
     Raises:
-        InputError: an option is not one of this model's, or does not fit the images.
+        InputError: an option is not one of this model's, or does not fit the data.
     """
+    image_shape, labels = dataset.image_shape, dataset.train.labels
     accepted = inspect.signature(MODELS[name]).parameters
     for option in options:
         if option not in accepted:
@@ -109,11 +117,35 @@ def build_model(name: str, options: dict, image_shape: tuple[int, int, int]) -> 
             )
     else:
         options = {"image_shape": image_shape, **options}
+    if MODELS[name].conditional:
+        if labels is None:
+            raise InputError(
+                f"{dataset.name} has no labels, and model {name!r} is told the class of each image:"
+                " give data with labels, or train a vae"
+            )
+        options = {"classes": int(labels.max()) + 1, **options}
     return MODELS[name](**options)
 
 
 def _flags(parameters) -> str:
-    return ", ".join("--" + p.replace("_", "-") for p in parameters if p != "image_shape")
+    given = ("image_shape", "classes")  # by the data
+    return ", ".join("--" + p.replace("_", "-") for p in parameters if p not in given)
+
+
+def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
+    """Return what the model takes of a part of the data: images, and labels if it is conditional.
+
+    Raises:
+        InputError: it needs labels, and there are none, or one that it does not know.
+    """
+    if not model.conditional:
+        return (split.images,)
+    if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
+        raise InputError(
+            f"the model is told the class of each image: give data with labels from 0 to"
+            f" {model.classes - 1}"
+        )
+    return split.images, split.labels
 
 
 def train_run(
@@ -134,7 +166,7 @@ def train_run(
     _check_folder(out, settings, resume, overwrite)
     dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
     manual_seed(settings.seed)
-    model = build_model(settings.model, settings.model_options, dataset.image_shape)
+    model = build_model(settings.model, settings.model_options, dataset)
     model.start_at_mean(dataset.train.images)
     model.to(settings.device)
     corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
@@ -171,8 +203,8 @@ def _fit(settings, model, dataset, corrupt, out, resume, show_progress) -> list[
     optimizer = _optimizer(settings, model)
     return train.fit(
         model,
-        dataset.train.images,
-        dataset.validation.images if len(dataset.validation) else None,
+        inputs(model, dataset.train),
+        inputs(model, dataset.validation) if len(dataset.validation) else None,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         optimizer=optimizer,
@@ -198,8 +230,8 @@ def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[st
     return {
         f"{part}_{name}": value
         for part in ("train", "validation", "test")
-        if len(images := getattr(dataset, part).images)
-        for name, value in train.evaluate(model, images, corrupt=corrupt).items()
+        if len(split := getattr(dataset, part))
+        for name, value in train.evaluate(model, inputs(model, split), corrupt=corrupt).items()
     }
 
 

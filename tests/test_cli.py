@@ -9,12 +9,15 @@ from PIL import Image
 
 from minae import checkpoint, report, tour
 from minae.data import load
+from minae.models import MODELS
 
 COMMANDS = [
     ("train",),
     ("eval",),
     ("reconstruct",),
     ("sample",),
+    ("enhance",),
+    ("anomalies",),
     ("gradcheck",),
     ("doctor",),
     ("tour",),
@@ -77,16 +80,61 @@ def test_a_run_folder(run_folder):
         "learning_curves.png",
         "reconstructions.png",
         "samples.png",
+        "kl_by_latent.png",
     }
 
 
-@pytest.mark.parametrize("model", ["dense", "conv", "conv-vae"])
+PICTURES = {  # beside learning curves and reconstructions
+    "dense": [],
+    "conv": ["feature_maps"],
+    "denoising": ["denoised"],
+    "vae": ["samples", "kl_by_latent"],
+    "conv-vae": ["samples", "kl_by_latent"],
+    "beta-vae": ["samples", "kl_by_latent", "traversals"],
+    "cvae": ["samples"],
+    "iwae": ["samples", "kl_by_latent", "bound"],
+    "vq-vae": ["codebook"],
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
     status, out, _ = minae("train", model, "--data", "digits", "--epochs", 1)
     assert status == 0
-    metrics = json.loads((tmp_path / "runs" / f"{model}-digits" / "metrics.json").read_text())
-    assert ("test_elbo" if "vae" in model else "test_squared_error") in metrics
-    assert "wrote" in out
+    run = tmp_path / "runs" / f"{model}-digits"
+    metrics = json.loads((run / "metrics.json").read_text())
+    elbo = model.endswith(("vae", "iwae")) and model != "vq-vae"
+    assert ("test_elbo" if elbo else "test_squared_error") in metrics
+    assert metrics["settings"]["corrupt"] == ("noise:0.5" if model == "denoising" else None)
+    drawn = {"learning_curves", "reconstructions", *PICTURES[model]}
+    assert {path.stem for path in run.glob("*.png")} == drawn
+    assert all(f"{name}.png" in out for name in drawn)
+    assert minae("eval", run, "--data", "digits")[0] == 0
+    assert minae("reconstruct", run)[0] == 0
+
+
+def test_a_conditional_model_draws_the_class_that_is_asked_for(minae, tmp_path):
+    minae("train", "cvae", "--data", "digits", "--epochs", 1, "--out", "run")
+    ten = size(tmp_path / "run" / "samples.png")
+    assert minae("sample", "run", "--label", 3, "-n", 4)[0] == 0
+    assert size(tmp_path / "run" / "samples.png")[0] < ten[0]
+    np.savez(tmp_path / "odd.npz", images=load("digits").test.images, labels=[11] * 180)
+    np.save(tmp_path / "none.npy", load("digits").test.images)
+    for arguments, sentence in [
+        (("sample", "run", "--label", 10), "--label 10 is none of the classes 0 to 9"),
+        (("eval", "run", "--data", "none.npy"), "give data with labels from 0 to 9"),
+        (("reconstruct", "run", "--data", "odd.npz"), "give data with labels from 0 to 9"),
+        (("train", "cvae", "--data", "none.npy"), "none.npy has no labels"),
+        (("train", "cvae", "--corrupt", "noise:0.3"), "--corrupt is no option of model 'cvae'"),
+    ]:
+        status, _, err = minae(*arguments)
+        assert (status, err.count("\n")) == (2, 1)
+        assert sentence in err
+
+
+def test_a_label_is_for_conditional_models(minae, run_folder):
+    status, _, err = minae("sample", run_folder, "--label", 3)
+    assert (status, "--label is for a cvae" in err) == (2, True)
 
 
 def test_eval_repeats_the_figures_of_the_run(minae, run_folder):

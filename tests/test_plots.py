@@ -31,6 +31,7 @@ TITLE = "A title that is too long for one line over the smallest of the figures"
 FIGURES = {
     "one pair": lambda: plots.reconstructions(GREY[:1], GREY[:1], title=TITLE),
     "seven pairs, three rows": lambda: plots.reconstructions(COLOUR, COLOUR, COLOUR),
+    "named rows": lambda: plots.strips({"a": GREY, "a longer name": GREY}, TITLE),
     "one image": lambda: plots.image_grid(GREY[:1], TITLE),
     "seven images": lambda: plots.image_grid(COLOUR, "Samples"),
     "large images": lambda: plots.image_grid(np.ones((2, 1, 300, 200)) * np.linspace(0, 1, 200)),
@@ -253,6 +254,8 @@ def test_bars_start_at_zero_and_say_their_numbers():
         (lambda: plots.reconstructions(GREY, COLOUR), "one shape .*28, 28.*3, 8, 10"),
         (lambda: plots.reconstructions(GREY, GREY[:3]), "one shape"),
         (lambda: plots.reconstructions(GREY, GREY[0]), r"reconstructed must be .*\(1, 28, 28\)"),
+        (lambda: plots.strips({"a": GREY, "b": GREY[:3]}), "one shape"),
+        (lambda: plots.strips({}), "one shape"),
         (lambda: plots.latent_grid(GREY, 2, 3), r"\(7, 1, 28, 28\) do not fill 2 rows and 3"),
         (lambda: plots.latent_grid(GREY, -1, -7), "do not fill -1 rows"),
         (lambda: plots.latent_plane(CODES[:, :1]), r"codes must be .*\(300, 1\)"),

@@ -1,5 +1,8 @@
-"""Read a folder of pictures, through Pillow."""
+"""Read pictures, through Pillow: a folder of one kind to train on, or any files for a model."""
 
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +25,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     has more than 8 bits a channel, or if they lie both in the folder and in subfolders.
     """
     paths = _pictures(folder)
-    nested = sorted(child for child in folder.iterdir() if _visible(child) and child.is_dir())
-    classes = [found for found in map(_pictures, nested) if found]
+    classes = [found for child in _children(folder) if (found := _pictures(child))]
     if not paths and not classes:
         raise InputError(
             f"{folder}: there are no images in this folder or directly in its subfolders; "
@@ -40,23 +42,85 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return _read_all([path for found in classes for path in found]), labels
 
 
-def _visible(path: Path) -> bool:
-    return not path.name.startswith(".")
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of reading one file: an image, or a remark that says why there is none.
+
+    An image that is not all that the file holds comes with a remark, too.
+    """
+
+    path: Path
+    image: np.ndarray | None  # uint8 (C, H, W)
+    remark: str | None  # begins with the path
+
+
+def list_files(given: Iterable[Path]) -> list[Path]:
+    """Return the files given, and in the place of each folder what is in it and its subfolders.
+
+    That is where `read_folder` looks, but files of all kinds are listed. Hidden ones are passed
+    over. An empty folder, and one that lies deeper, is itself in the list.
+    """
+    files = []
+    for path in given:
+        for child in _children(path) or [path]:
+            files += _children(child) or [child]
+    return files
+
+
+def read_pictures(files: Iterable[Path], image_shape: tuple[int, int, int]) -> Iterator[Outcome]:
+    """Read pictures for a model of images (C, H, W); one that cannot be used stops none.
+
+    Transparency is dropped, as by `read_folder`. Colours become grey if the model's images are
+    (luminance, ITU-R BT.601); a grey picture gets three equal channels if they are coloured.
+    """
+    for path in files:
+        try:
+            yield _read_for_model(path, image_shape)
+        except InputError as error:
+            yield Outcome(path, None, str(error))
+
+
+def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
+    from PIL import Image
+
+    channels, height, width = image_shape
+    opened = _open(path)
+    picture = _pixels(opened)
+    if picture.shape[1:] != (height, width):
+        raise InputError(
+            f"{path} is {_size(picture)} pixels, but the model takes {width}x{height}; "
+            "scale or crop it to that size"
+        )
+    changes = []
+    if opened.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        changes.append("transparency is dropped (if that shows, save it on a background)")
+    if len(picture) > channels:
+        if (picture != picture[0]).any():
+            changes.append("colours become grey, as the model's images are")
+        grey = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("L")
+        picture = np.asarray(grey)[None]
+    remark = f"{path}: {' and '.join(changes)}" if changes else None
+    return Outcome(path, np.broadcast_to(picture, image_shape), remark)
+
+
+def _children(path: Path) -> list[Path]:
+    """Return what is in a folder, hidden files left out; nothing if it is not a folder."""
+    if not os.path.isdir(path):
+        return []
+    return sorted(child for child in path.iterdir() if not child.name.startswith("."))
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in _SUFFIXES and _visible(path) and path.is_file()
-    )
+    return [
+        path for path in _children(folder) if path.suffix.lower() in _SUFFIXES and path.is_file()
+    ]
 
 
 def _read_all(paths: list[Path]) -> np.ndarray:
     """Read pictures of one size into uint8 (N, C, H, W)."""
     pictures = []
     for path in paths:
-        picture = _read_picture(path)
+        picture = _pixels(_open(path))
         if pictures and picture.shape[1:] != pictures[0].shape[1:]:
             raise InputError(
                 f"{path} is {_size(picture)} pixels but {paths[0]} is {_size(pictures[0])}; "
@@ -73,22 +137,39 @@ def _size(picture: np.ndarray) -> str:
     return f"{width}x{height}"
 
 
-def _read_picture(path: Path) -> np.ndarray:
-    """Read one picture into uint8 (1, H, W) if it is grey, else (3, H, W)."""
-    from PIL import Image
+def _open(path: Path):
+    """Read a picture of up to 8 bits a channel as Pillow's Image."""
+    from PIL import Image, UnidentifiedImageError
 
+    if os.path.isdir(path):
+        raise InputError(
+            f"{path}: is a folder that is empty or lies too deep; "
+            "give a folder with images in it or directly in its subfolders"
+        )
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: there is no such file; check the path")
     try:
         with Image.open(path) as image:
+            sixteen_bits = ";16" in str(image.tile)
             image.load()
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
+        why = f"{type(error).__name__}: {error}"
+        if isinstance(error, UnidentifiedImageError):
+            empty = os.path.getsize(path) == 0
+            why = "it is empty" if empty else "of no known kind, or damaged at its start"
         raise InputError(
-            f"{path}: cannot be read as an image ({type(error).__name__}: {error}); "
-            "remove it or save it again"
+            f"{path}: cannot be read as an image ({why}); remove it or save it again"
         ) from error
-    if image.mode.startswith(("I", "F")):  # Pillow would clip these to 8 bits
-        raise InputError(
-            f"{path}: has more than 8 bits a channel (mode {image.mode}); save it with 8 bits"
-        )
+    # Pillow would clip grey to 8 bits, and cut colours.
+    if sixteen_bits or image.mode.startswith(("I", "F")):
+        raise InputError(f"{path}: has more than 8 bits a channel; save it with 8 bits")
+    return image
+
+
+def _pixels(image) -> np.ndarray:
+    """Return a picture as uint8 (1, H, W) if it is grey, else (3, H, W)."""
     if image.mode in _GREY_MODES:
         return np.asarray(image.convert("L"))[None]
+    if image.mode == "P":  # from a palette with transparency straight to RGB, Pillow warns
+        image = image.convert("RGBA")
     return np.asarray(image.convert("RGB")).transpose(2, 0, 1)

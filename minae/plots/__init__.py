@@ -6,7 +6,7 @@ image pixel is drawn as a whole number of figure pixels, so that it stays sharp.
 
 from minae.plots.curves import bars, learning_curves, lines
 from minae.plots.gpu import requests, roofline
-from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions
+from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions, strips
 from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, save
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "requests",
     "roofline",
     "save",
+    "strips",
 ]

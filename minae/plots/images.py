@@ -19,13 +19,27 @@ def reconstructions(originals, reconstructed, corrupted=None, title: str | None 
     clipped. The first ten images are drawn.
     """
     rows = {"original": originals, "corrupted": corrupted, "reconstructed": reconstructed}
-    rows = {name: _images(x, name) for name, x in rows.items() if x is not None}
-    shapes = {x.shape for x in rows.values()}
-    if len(shapes) > 1:
-        raise ValueError(f"all rows must have one shape (N, C, H, W), not {sorted(shapes)}")
+    rows = {name: x for name, x in rows.items() if x is not None}
     columns = min(len(originals), MAX_PAIRS)
+    return strips(rows, title, columns)
+
+
+@styled
+def strips(rows: dict, title: str | None = None, columns: int | None = None) -> Figure:
+    """Draw rows of images, each with its name on the left.
+
+    Each row is (N, C, H, W) with values in [0, 1]; values outside are clipped. All have one shape.
+    Of each, the first `columns` are drawn, or all.
+    """
+    rows = {name: _images(x, name) for name, x in rows.items()}
+    shapes = {x.shape for x in rows.values()}
+    if len(shapes) != 1:
+        raise ValueError(f"all rows must have one shape (N, C, H, W), not {sorted(shapes)}")
+    ((N, *_),) = shapes
+    columns = columns or N
     images = np.concatenate([x[:columns] for x in rows.values()])
-    axes = _draw_tiles(images, len(rows), columns, title, left=1.25)
+    left = 0.3 + max(map(text_width, rows))
+    axes = _draw_tiles(images, len(rows), columns, title, left=left)
     height = axes.get_ylim()[0] / len(rows)  # the y axis points down
     axes.set_yticks((np.arange(len(rows)) + 0.5) * height, rows)
     axes.tick_params(left=False)

@@ -2,11 +2,13 @@ import gzip
 import io
 import pickle
 import struct
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from minae.data.folder import list_files, read_pictures
 from minae.data.readers import read_images
 from minae.errors import InputError
 
@@ -295,3 +297,98 @@ def test_pictures_with_more_than_8_bits(tmp_path, dtype, suffix):
     save_pictures(tmp_path, GREY[0].astype(dtype), suffix=suffix)
     with pytest.raises(InputError, match=r"0\.\w+: has more than 8 bits a channel"):
         read_images(tmp_path)
+
+
+def png_16_bits(colour_type, channels):
+    """A PNG of 7x6 pixels with 16 bits a channel, which Pillow can read but not write."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data))
+
+    rows = (b"\0" + bytes(2 * 7 * channels)) * 6
+    header = struct.pack(">IIBBBBB", 7, 6, 16, colour_type, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*pair) for pair in chunks)
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_png_with_16_bits_a_channel(tmp_path, colour_type, channels):
+    (tmp_path / "0.png").write_bytes(png_16_bits(colour_type, channels))
+    with pytest.raises(InputError, match=r"0\.png: has more than 8 bits a channel"):
+        read_images(tmp_path)
+
+
+def test_a_palette_with_transparency_of_its_own(tmp_path):
+    picture = Image.fromarray(GREY[0]).convert("P")
+    picture.save(tmp_path / "0.png", transparency=bytes(range(256)))
+    assert_images(read_images(tmp_path)[0], np.stack([GREY[0]] * 3)[None])
+
+
+def test_list_files(tmp_path):
+    save_pictures(tmp_path / "photos", GREY[0])
+    save_pictures(tmp_path / "photos" / "cat", GREY[1])
+    save_pictures(tmp_path / "photos" / "cat" / "deep", GREY[2])
+    save_pictures(tmp_path / "photos" / ".hidden", GREY[3])
+    (tmp_path / "photos" / "empty").mkdir()
+    (tmp_path / "photos" / ".DS_Store").write_text("what a Mac leaves behind")
+    (tmp_path / "photos" / "notes.txt").write_text("not a picture")
+    given = [tmp_path / "nowhere", tmp_path / "photos", tmp_path / "photos" / "cat" / "deep"]
+    assert [str(path.relative_to(tmp_path)) for path in list_files(given)] == [
+        "nowhere",
+        "photos/0.png",
+        "photos/cat/0.png",
+        "photos/cat/deep",
+        "photos/empty",
+        "photos/notes.txt",
+        "photos/cat/deep/0.png",
+    ]
+
+
+def test_pictures_one_by_one(tmp_path):
+    """One that cannot be used does not stop the others, and each is read when it is asked for."""
+    save_pictures(tmp_path, *GREY[:3])
+    (tmp_path / "1.png").write_bytes(b"")
+    outcomes = read_pictures(list_files([tmp_path]), (1, 6, 7))
+    first, second = next(outcomes), next(outcomes)
+    assert (first.path, first.remark) == (tmp_path / "0.png", None)
+    assert first.image.dtype == np.uint8
+    np.testing.assert_array_equal(first.image, GREY[0][None])
+    assert second.image is None
+    sentence = "cannot be read as an image (it is empty); remove it or save it again"
+    assert second.remark == f"{tmp_path / '1.png'}: {sentence}"
+    (tmp_path / "2.png").unlink()
+    (third,) = outcomes
+    assert third.image is None
+    assert third.remark == f"{tmp_path / '2.png'}: there is no such file; check the path"
+
+
+@pytest.mark.parametrize(
+    ("array", "mode", "channels", "expected", "words"),
+    [
+        (GREY[0], None, 3, np.stack([GREY[0]] * 3), []),
+        (GREY[0], "RGB", 1, GREY[:1], []),
+        (GREY[0], "RGBA", 1, GREY[:1], []),  # opaque
+        (GREY[0], "1", 1, np.where(GREY[:1] > 127, 255, 0), []),
+        (np.full((6, 7, 2), 90, np.uint8), None, 1, np.full((1, 6, 7), 90), ["transparency"]),
+        (np.full((6, 7, 4), 90, np.uint8), None, 3, np.full((3, 6, 7), 90), ["transparency"]),
+        (np.full((6, 7, 3), (255, 0, 0), np.uint8), None, 1, np.full((1, 6, 7), 76), ["colours"]),
+        (
+            np.full((6, 7, 4), (0, 255, 0, 3), np.uint8),
+            None,
+            1,
+            np.full((1, 6, 7), 150),
+            ["transparency", "colours"],
+        ),
+    ],
+)
+def test_pictures_are_fitted_to_the_model(tmp_path, array, mode, channels, expected, words):
+    picture = Image.fromarray(array)
+    if mode == "1":
+        picture = picture.point(lambda value: 255 * (value > 127)).convert("1")
+    elif mode:
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "0.png")
+    (outcome,) = read_pictures([tmp_path / "0.png"], (channels, 6, 7))
+    np.testing.assert_array_equal(outcome.image, expected)
+    told = [word for word in ("transparency", "colours") if word in (outcome.remark or "")]
+    assert told == words
