@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from minae import plots, runs
 from minae.checkpoint import write_whole
-from minae.data import SOURCES, load
+from minae.data import DATASETS, load
 from minae.data.folder import list_files
 from minae.data.readers import read_images
 from minae.enhance import as_batch, check_folder, read_usable, reconstruct
@@ -55,7 +55,7 @@ def read_candidates(data: str, image_shape: tuple[int, int, int], out: Path) -> 
             write to or holds pictures that are to be read.
     """
     path = Path(data)
-    if data not in SOURCES and path.is_dir():
+    if data not in DATASETS and path.is_dir():
         files = list_files([path])
         check_folder(out, files)
         usable = read_usable(files, image_shape)
@@ -68,7 +68,7 @@ def read_candidates(data: str, image_shape: tuple[int, int, int], out: Path) -> 
             whole=len(usable) == len(files),
         )
     check_folder(out, [])
-    if data in SOURCES or not path.exists():  # load tells which names there are
+    if data in DATASETS or not path.exists():  # load tells which names there are
         test = load(data).test
         images, labels = test.images, test.labels
     else:

@@ -157,8 +157,7 @@ def bound(model: Autoencoder, metadata: dict, dataset: Dataset) -> Figure:
     draws = np.array([1, 2, 5, 10, 20, 50, 100])
     x = Tensor(dataset.test.images[:FEW])
     nats = [model.log_likelihood(x, int(k)).mean().item() for k in draws]
-    title = "The bound on log p(x), tighter with more draws"
-    return plots.lines({"": (draws, nats)}, "draws for each image", "nats per image", title, True)
+    return plots.lines({"bound": (draws, nats)}, "draws for each image", "nats", log_x=True)
 
 
 def codebook_use(model: Autoencoder, metadata: dict, dataset: Dataset) -> Figure:

