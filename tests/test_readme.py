@@ -36,6 +36,8 @@ def test_every_command_is_named():
         "eval",
         "reconstruct",
         "sample",
+        "enhance",
+        "anomalies",
         "gradcheck",
         "bench",
         "doctor",
