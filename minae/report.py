@@ -25,7 +25,7 @@ def print_table(header: tuple[str, ...], rows: list[tuple], title: str | None = 
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
-    Console().print(table, highlight=False)
+    Console(markup=False).print(table, highlight=False)  # E[x] is no markup
 
 
 def print_rows(rows: list[tuple[str, str]]) -> None:

@@ -323,3 +323,8 @@ def test_tour_writes_a_page_with_all_its_pictures(minae, monkeypatch, tmp_path):
         assert (tmp_path / "t" / name / "best.safetensors").is_file()
     assert "PCA with 32 components" in out
     assert "index.html" in out
+
+
+def test_a_table_prints_its_words_as_they_are(capsys):
+    report.print_table(("name", "value"), [("E[log p]", -3.0)])
+    assert "E[log p]" in capsys.readouterr().out

@@ -16,6 +16,10 @@ from threadpoolctl import threadpool_limits
 from minae.kernels import wanted_threads
 
 WORTH_A_THREAD = 200_000  # multiplications: below, waking threads takes longer than the work
+# How often libgomp's threads look for work before they sleep, about 0.1 ms: longer than from one
+# kernel to the next. Its own 300,000 make a step ten times slower where other programs use the
+# cores, for a thread that looks has a core that the one it waits for is without.
+SPINS = "3000"
 
 _forked = False
 
@@ -65,10 +69,15 @@ def _choose_layer() -> None:
     if "NUMBA_THREADING_LAYER" in os.environ or numba_pool._is_initialized:
         return
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+    users = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    if not users:
+        os.environ["GOMP_SPINCOUNT"] = SPINS  # libgomp reads it once, when it is loaded
     try:
         from numba.np.ufunc import omppool  # noqa: F401
     except ImportError as error:
         print(f"minae: no OpenMP, so threads start slowly ({error})", file=sys.stderr)
+    if not users:
+        del os.environ["GOMP_SPINCOUNT"]  # it is for our pool, not for child processes
 
 
 def _limit_blas() -> None:

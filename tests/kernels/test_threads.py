@@ -76,6 +76,16 @@ def test_folders_of_old_versions_are_removed(tmp_path):
     assert (tmp_path / foreign / "kernel.bin").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="libgomp is Linux's")
+def test_threads_do_not_wait_awake_for_long(cache):
+    """Unless the user has said how they are to wait; and child processes are not told."""
+    code = "import os; check(); assert 'GOMP_SPINCOUNT' not in os.environ"
+    said = run(code, cache, MINAE_NUM_THREADS="2", OMP_DISPLAY_ENV="verbose")
+    assert "GOMP_SPINCOUNT = '3000'" in said
+    own = {"OMP_WAIT_POLICY": "passive", "OMP_DISPLAY_ENV": "verbose"}
+    assert "GOMP_SPINCOUNT = '0'" in run("check()", cache, MINAE_NUM_THREADS="2", **own)
+
+
 def test_the_number_of_threads_is_the_environments(cache):
     code = "from minae.kernels.cpu import threads; assert threads.num_threads() == 1"
     run(code, cache, MINAE_NUM_THREADS="1")
