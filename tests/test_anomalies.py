@@ -204,7 +204,10 @@ def _bad_data(folder):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nothing",), "there is no dataset of images and no file called 'nothing'; the datasets are"),
+        (
+            ("nothing",),
+            "there is no dataset of images and no file called 'nothing'; the datasets are",
+        ),
         (("photos",), "none of 5 files can be used; give others"),
         (("text.txt",), "text.txt: not a kind of file that can be read"),
         (("large.npy",), "large.npy has images of shape (1, 9, 8), but the model was trained on"),
