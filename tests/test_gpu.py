@@ -7,7 +7,7 @@ from minae import checkpoint, nn, ops, optim, random
 from minae.capture import CapturedStep, train_step
 from minae.errors import InputError
 from minae.kernels import arrays
-from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
+from minae.models import VAE, VQVAE, ConvAutoencoder, DenseAutoencoder
 from minae.tensor import Tensor
 from minae.train import fit
 
@@ -76,6 +76,7 @@ def models():
     yield "dense", DenseAutoencoder([6, 3]), (6,)
     yield "vae", VAE([6, 4, 1]), (6,)
     yield "conv", ConvAutoencoder((1, 4, 3), (2,), 2), (1, 4, 3)
+    yield "vq-vae", VQVAE((1, 4, 3), (2,), codes=3, latent=2), (1, 4, 3)
 
 
 MODELS = [name for name, _, _ in models()]
@@ -94,7 +95,7 @@ def losses_of(model, batches, device, step=None, optimizer=optim.Adam, **options
     return [step([arrays.to_device(batch, device)]) for batch in batches], adam
 
 
-@pytest.mark.parametrize("name", ["dense", "conv"])
+@pytest.mark.parametrize("name", ["dense", "conv", "vq-vae"])
 def test_training_there_is_training_here(cupy, name):
     (here, shape), (there, _) = model_called(name), model_called(name)
     batches = [draws(4, *shape, seed=i) for i in range(2)]

@@ -30,9 +30,9 @@ class VectorQuantizer(Module):
 
     def nearest(self, z: Tensor) -> Tensor:
         """Return for each row of z (M, D) the number of its nearest vector: int64 (M,)."""
-        weight = self.weight.data
+        z, weight = z.detach(), self.weight.detach()
         # |z - e|² without |z|², which is the same for all e
-        return Tensor((np.square(weight).sum(axis=1) - 2 * (z.data @ weight.T)).argmin(axis=1))
+        return ((weight**2).sum(1) - 2 * (z @ weight.T)).argmin(1)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the nearest vector of each row of z (M, D), its number (M,), and the loss, summed.
@@ -52,7 +52,8 @@ class VectorQuantizer(Module):
 
     def _move_unused(self, z) -> None:
         K = len(self.used)
-        some = z[np.arange(K) * len(z) // K]  # (K, D), spread over the batch
+        enough = np.concatenate([z] * -(-K // len(z)))  # at least K rows
+        some = enough[:: len(enough) // K][:K]  # (K, D), spread over the batch
         unused = self.used.data < DEAD  # (K,)
         self.weight.data[...] = np.where(unused[:, None], some, self.weight.data)
         self.used.data[...] = np.where(unused, 1, self.used.data)
