@@ -432,7 +432,9 @@ except GradcheckError as error:
 # to the z that it stood for, one keeps z near its vector (which sg stands where is exercise 11.5):
 #
 # $$\mathrm{loss} = -\log p(x|\hat z) + \|\mathrm{sg}(z) - e_j\|^2
-# + 0.25 \, \|z - \mathrm{sg}(e_j)\|^2$$
+# + c \, \|z - \mathrm{sg}(e_j)\|^2$$
+#
+# The paper has c = 0.25, and says that 0.1 to 2 do. `nn.VectorQuantizer` begins with 1.
 #
 # ## Dead codes
 #

@@ -1,0 +1,143 @@
+"""Exercises of lesson 9: few labels, used well and compared fairly.
+
+Each stands for itself. Arrays are float64 when they are checked. No function may write into what
+it is given.
+"""
+
+from copy import deepcopy
+
+import numpy as np
+
+from minae import ops
+from minae.autograd import no_grad
+from minae.optim import SGD
+
+
+def probe_loss(weight, bias, x, y, lam):
+    """Return the loss of a linear probe, and its gradients by weight and bias.
+
+    weight (K, Z), bias (K,), x (n, Z) features, y (n,) class numbers from 0 to K - 1, lam a number
+    -> the loss, a number; dweight (K, Z); dbias (K,)
+
+        L = -1/n Σᵢ log softmax(W xᵢ + b)[yᵢ]  +  λ/2 Σ W²
+
+    By hand, in NumPy. The bias is not in the second term. Logits may be as large as 1000, and the
+    loss is finite and right even then.
+
+    About 8 lines, 20 minutes. Matters because this is the last layer of nearly every classifier,
+    and here, with one layer only, its gradient is the whole of training.
+    """
+    ### BEGIN SOLUTION
+    n = len(x)
+    logits = x @ weight.T + bias  # (n, K)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = -log_p[np.arange(n), y].mean() + lam / 2 * (weight**2).sum()
+    dlogits = np.exp(log_p)
+    dlogits[np.arange(n), y] -= 1
+    return loss, dlogits.T @ x / n + lam * weight, dlogits.sum(axis=0) / n
+    ### END SOLUTION
+
+
+def few_labels(labels, k, seed):
+    """Return the numbers of rows that get a label: k of each class, none of them twice.
+
+    labels (N,): any integers, such as 3, 8 and 40, as often as it happens -> (C k,) integers, in
+    any order, where C is how many classes there are
+
+    - The same labels, k and seed give the same rows, whatever was drawn before, and nobody else's
+      random numbers are disturbed: a generator of its own.
+    - Another seed gives other rows; every row of a class has the same chance.
+    - With one seed, the rows for a smaller k are among those for a larger one, as if you had gone
+      on labelling.
+    - A class with fewer than k rows: raise ValueError with its name in the message.
+
+    About 8 lines, 15 minutes. Matters because with few labels the draw decides more than the
+    method, so that a comparison needs the same draws for all.
+    """
+    ### BEGIN SOLUTION
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for name in np.unique(labels):
+        rows = np.flatnonzero(labels == name)
+        if len(rows) < k:
+            raise ValueError(f"class {name} has {len(rows)} rows, not {k}")
+        chosen.append(rng.permutation(rows)[:k])  # draws as much for any k
+    return np.concatenate(chosen)
+    ### END SOLUTION
+
+
+def standardised(train, test):
+    """Return both arrays with features of mean 0 and standard deviation 1, as training has it.
+
+    train (N, Z), test (M, Z), M >= 1 -> the same shapes
+
+    Mean and standard deviation (over N, as np.std takes it) of each feature are those of the
+    training rows, for both arrays: when the model is used, test rows come one by one. A feature
+    that is the same number in all training rows tells nothing: it is 0 in both results.
+
+    About 5 lines, 10 minutes. Matters because statistics that have seen the test set make its
+    figures better than they will ever be again, and because pixels at the border are constant.
+    """
+    ### BEGIN SOLUTION
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    constant = (train == train[0]).all(axis=0)
+    factor = np.where(constant, 0, 1 / np.where(constant, 1, std))
+    return (train - mean) * factor, (test - mean) * factor
+    ### END SOLUTION
+
+
+def fine_tune(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
+    """Return trained copies of encoder and head: first the head alone, then both.
+
+    encoder and head are modules, head(encoder(x)) are logits (N, K); x and y are tensors, y (N,)
+    class numbers. The loss is their cross-entropy, as a mean over all N rows, and each step is one
+    of gradient descent (minae.optim.SGD) on all of them. The first `frozen_steps` move the head
+    only, with rate lr; then `steps` more move both at once, the head with lr and the encoder with
+    encoder_lr.
+
+    Encoder and head that were given stay as they are: others start from them too. deepcopy makes
+    copies. While it is frozen, the encoder needs no gradients, and what it says of x stays the
+    same.
+
+    About 12 lines, 20 minutes. Matters because a new head's first gradients are noise, and an
+    encoder that follows them forgets what it was trained for.
+    """
+    ### BEGIN SOLUTION
+    encoder, head = deepcopy(encoder), deepcopy(head)
+    optimizers = [SGD(head.parameters(), lr=lr)]
+    with no_grad():
+        codes = encoder(x)
+    for step in range(frozen_steps + steps):
+        if step == frozen_steps:
+            optimizers.append(SGD(encoder.parameters(), lr=encoder_lr))
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        features = codes if step < frozen_steps else encoder(x)
+        ops.cross_entropy(head(features), y).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    return encoder, head
+    ### END SOLUTION
+
+
+def compare(a, b):
+    """Return by how much a is better than b, how sure that is, and how sure without pairs.
+
+    a and b (S,), S >= 2: accuracies of two methods, entry s of both on the same draw s
+    -> three numbers: the mean of a - b; its standard error, from the S differences; and what the
+       standard error of the same mean would be if a and b had come from draws of their own, so
+       that their variances add up
+
+    A variance here is estimated from S numbers, so its sum of squares is divided by S - 1; that of
+    a mean of S numbers is one S-th of it.
+
+    About 5 lines, 10 minutes. Matters because a lucky draw is lucky for both methods: in pairs
+    luck cancels out, and a difference shows that otherwise drowns.
+    """
+    ### BEGIN SOLUTION
+    differences = a - b
+    paired = np.sqrt(differences.var(ddof=1) / len(a))
+    unpaired = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(a))
+    return differences.mean(), paired, unpaired
+    ### END SOLUTION
