@@ -50,6 +50,9 @@ FIGURES = {
     "lines": lambda: plots.lines(CURVES, "noise", "PSNR in dB", TITLE),
     "one line, one point": lambda: plots.lines({"a": ([1], [2])}, "x", "y"),
     "lines over a log axis": lambda: plots.lines(CURVES, "draws", "nats", log_x=True),
+    "over half a decade": lambda: plots.lines({"a": ([25, 80], [1, 2])}, "x", "y", log_x=True),
+    "over two decades": lambda: plots.lines({"a": ([1e4, 2e6], [1, 2])}, "x", "y", log_x=True),
+    "over six decades": lambda: plots.lines({"a": ([1, 1e6], [1, 2])}, "x", "y", log_x=True),
     "bars": lambda: plots.bars(ERRORS, "mean squared error per pixel", TITLE),
     "negative bar": lambda: plots.bars({"a": -12345.6, "b": 1e-9}, "nats"),
 }
@@ -227,6 +230,13 @@ def test_lines_end_in_their_names_and_show_errors():
     *_, (bars,) = axes.containers[-1].lines
     lows, highs = np.array([segment[:, 1] for segment in bars.get_segments()]).T
     np.testing.assert_allclose([highs + lows, highs - lows], [[10, 8, 9], [0.2, 0.6, 0.4]])
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if name.startswith("over ")])
+def test_a_log_axis_has_numbers(name):
+    figure = FIGURES[name]()
+    shown = [text for text, _ in words(figure) if text.replace(",", "").isdigit()]
+    assert len({text for text in shown if int(text.replace(",", "")) > 2}) >= 3
 
 
 def test_one_epoch_has_markers():

@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from minae.plots.style import BLUE, MUTED, RED, make_axes, name_ends, number, styled, text_width
 
@@ -64,9 +64,15 @@ def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = Fals
     right = 0.5 + max(map(text_width, curves))
     axes = make_axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=right)
     axes.set(xlabel=xlabel, xscale="log" if log_x else "linear")
-    axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
-    if not log_x and all((x == x.round()).all() for x, *_ in arrays.values()):
+    every_x = np.concatenate([x for x, *_ in arrays.values()])
+    if log_x:
+        decades = np.log10(every_x.max() / every_x.min())
+        digits = (1, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 3 else (1,)
+        axes.xaxis.set_major_locator(LogLocator(subs=digits))
+        axes.xaxis.set_minor_formatter("")
+    elif (every_x == every_x.round()).all():
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_formatter("{x:,.10g}")  # a log scale has brought its own
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     colours = [LINE_COLOURS[k % len(LINE_COLOURS)] for k in range(len(arrays))]
     for (x, y, *error), colour in zip(arrays.values(), colours, strict=True):

@@ -1,0 +1,137 @@
+"""Exercises of lesson 8: scores, thresholds, and what they find.
+
+None needs a trained model of its own, and none needs another one of them.
+"""
+
+import numpy as np
+
+from minae.autograd import no_grad
+from minae.tensor import Tensor
+
+
+def reconstruction_errors(model, x, batch_size=100):
+    """Return the squared error of each input's reconstruction, summed over the input: (N,).
+
+    x is an array (N, ...) of any number of axes, such as images (N, 1, 28, 28) or windows (N, 96).
+    model(Tensor(rows)) is a tensor in the shape of the rows. Give it at most `batch_size` rows at a
+    time, for a million inputs do not fit into memory at once, and no row twice. Nothing is to be
+    trained: no gradient is needed.
+
+    About 7 lines, 10 minutes. Matters because a score is one number an input: a mean over a batch,
+    which is what a loss is, hides the one input in it that is strange.
+    """
+    ### BEGIN SOLUTION
+    scores = []
+    with no_grad():
+        for start in range(0, len(x), batch_size):
+            rows = x[start : start + batch_size]
+            difference = model(Tensor(rows)).numpy() - rows
+            scores.append((difference**2).reshape(len(rows), -1).sum(axis=1))
+    return np.concatenate(scores)
+    ### END SOLUTION
+
+
+def threshold(scores, rate):
+    """Return the lowest of the scores such that at most the share `rate` of them is above it.
+
+    scores (N,) are those of normal inputs, in any order; 0 <= rate < 1. An input is reported if its
+    score is above the threshold, not if it is equal to it. Scores may be equal to each other, and
+    then fewer may be above than the rate would allow.
+
+    For 10 different scores and a rate of 0.2 it is the third from the top: 2 are above it.
+
+    About 3 lines, 10 minutes. Matters because it is the whole of a detector that is known before
+    the first anomaly comes, and being off by one doubles the false alarms where few are allowed.
+    """
+    ### BEGIN SOLUTION
+    allowed = int(rate * len(scores) + 1e-9)  # 0.29 * 100 is a little below 29
+    return np.sort(scores)[::-1][allowed]
+    ### END SOLUTION
+
+
+def roc(scores, anomaly):
+    """Return the ROC curve and the area below it: (false, found, auc).
+
+    scores (N,) with anomaly (N,), True or False, at least one of each. The curve begins at (0, 0),
+    where the threshold is above all scores. Then there is one point for each distinct score, from
+    the highest to the lowest: with the threshold so that this score and all higher ones are
+    reported, `false` is the share of normal inputs that are, and `found` the share of anomalies. It
+    ends at (1, 1). Inputs with equal scores are reported together, so they make one point.
+
+    auc is the area below the straight lines between these points, from 0 to 1. It is the chance
+    that an anomaly's score is higher than that of a normal input, where equal ones count one half
+    (Mann and Whitney 1947). Sort once: no array of all pairs.
+
+    About 9 lines, 20 minutes. Matters because a detector with many equal scores can be made to look
+    better, or worse, by the order in which they happen to stand.
+    """
+    ### BEGIN SOLUTION
+    order = np.argsort(-scores)
+    ranked = scores[order]
+    last = np.append(ranked[1:] != ranked[:-1], True)  # the last one of equal scores
+    found = anomaly[order].cumsum()[last] / anomaly.sum()
+    false = (~anomaly[order]).cumsum()[last] / (~anomaly).sum()
+    found, false = np.append(0, found), np.append(0, false)
+    auc = (np.diff(false) * (found[1:] + found[:-1]) / 2).sum()
+    return false, found, auc
+    ### END SOLUTION
+
+
+def windows(series, length, stride):
+    """Return the windows of a series as a view: (N, length), without copying a reading.
+
+    series (T,), T >= length. Window i holds the readings i * stride to i * stride + length - 1. All
+    windows that fit are there, so N = (T - length) // stride + 1; readings after the last one that
+    fits are left out. A stride may be larger than the length.
+
+    About 1 line, 10 minutes. Matters because a year of readings, cut into windows of a day that
+    begin every reading, would take hundreds of times its memory, if each window were a copy.
+    """
+    ### BEGIN SOLUTION
+    return np.lib.stride_tricks.sliding_window_view(series, length)[::stride]
+    ### END SOLUTION
+
+
+def reading_scores(scores, length, stride, T):
+    """Return the score of each of T readings: the mean score of the windows that it lies in.
+
+    scores (N,): window i holds the readings i * stride to i * stride + length - 1, all of them
+    among the T. A reading that lies in no window has the score nan: it is not known. The first and
+    the last readings lie in fewer windows than those in the middle.
+
+    About 6 lines, 15 minutes. Matters because people ask when it happened, not in which window.
+    """
+    ### BEGIN SOLUTION
+    total, count = np.zeros(T), np.zeros(T)
+    for i, score in enumerate(scores):
+        total[i * stride : i * stride + length] += score
+        count[i * stride : i * stride + length] += 1
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    ### END SOLUTION
+
+
+def count_events(reported, faults, gap):
+    """Count events, not readings: return (found, missed, false alarms), three whole numbers.
+
+    reported (T,), True where a reading is reported; faults, a list of (start, stop): the readings
+    start to stop - 1 are faulty. Faults do not overlap.
+
+    - A fault is found if at least one of its readings is reported, else it is missed.
+    - Reported readings with fewer than `gap` quiet ones between them are one alarm.
+    - An alarm none of whose reported readings is faulty is a false alarm. One that has a faulty
+      reading is none, however long it is, and one alarm may belong to two faults.
+
+    About 10 lines, 20 minutes. Matters because a detector that flickers for an hour has raised one
+    alarm, not twenty, and one that finds every reading of one fault has found one fault.
+    """
+    ### BEGIN SOLUTION
+    faulty = np.zeros(len(reported), bool)
+    for start, stop in faults:
+        faulty[start:stop] = True
+    found = sum(bool(reported[start:stop].any()) for start, stop in faults)
+    places = np.flatnonzero(reported)
+    breaks = np.flatnonzero(np.diff(places) > gap) + 1
+    alarms = [alarm for alarm in np.split(places, breaks) if len(alarm)]
+    false = sum(not faulty[alarm].any() for alarm in alarms)
+    return found, len(faults) - found, false
+    ### END SOLUTION
