@@ -67,7 +67,7 @@ def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = Fals
     every_x = np.concatenate([x for x, *_ in arrays.values()])
     if log_x:
         decades = np.log10(every_x.max() / every_x.min())
-        digits = (1, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 3 else (1,)
+        digits = (1, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 2 else (1,)
         axes.xaxis.set_major_locator(LogLocator(subs=digits))
         axes.xaxis.set_minor_formatter("")
     elif (every_x == every_x.round()).all():
