@@ -1,12 +1,8 @@
 """The checks of lesson 2. Results are compared with other formulas, gradients with differences."""
 
-import inspect
-
 import numpy as np
 
-from minae.autograd import Op
-from minae.course.checking import same
-from minae.gradcheck import GradcheckError, gradcheck
+from minae.course.checking import gradients, same
 
 
 def normal(*shape, seed=0):
@@ -17,32 +13,6 @@ def normal(*shape, seed=0):
 def shapes(**arrays):
     """Return how arrays are described in a message: "x (5, 3), bias (4,)"."""
     return ", ".join(f"{name} {x.shape}" for name, x in arrays.items())
-
-
-def check_gradients(call, forward, backward, *arrays):
-    """Compare what backward(dy, *arrays) returns with finite differences of forward(*arrays)."""
-    dy = np.ones_like(forward(*arrays))
-    gradients = backward(dy, *(x.copy() for x in arrays))
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    found, expected = [np.shape(g) for g in gradients], [x.shape for x in arrays]
-    assert found == expected, f"{call} returned gradients of shapes {found}, expected {expected}"
-
-    class _Student(Op):
-        def forward(self, *inputs):
-            self.save(*inputs)
-            return forward(*inputs)
-
-        def backward(self, dy):
-            return backward(dy, *self.saved)
-
-    def f(*tensors):
-        return _Student.apply(*tensors)
-
-    f.__signature__ = inspect.signature(forward)  # so that messages name the inputs
-    try:
-        gradcheck(f, *arrays)
-    except GradcheckError as error:
-        raise AssertionError(f"{call}: {error}") from None
 
 
 def linear(x, weight, bias):
@@ -64,7 +34,7 @@ def test_linear_backward__of_any_leading_dimensions(student):
     for leading, outputs, inputs in [((5,), 4, 3), ((), 2, 3), ((2, 3), 4, 2), ((1, 1, 4), 3, 3)]:
         x, weight = normal(*leading, inputs), normal(outputs, inputs, seed=1)
         dy_shape = (*leading, outputs)
-        check_gradients(
+        gradients(
             f"linear_backward(dy, x, weight) with dy {dy_shape}, {shapes(x=x, weight=weight)}",
             linear,
             lambda dy, x, weight, bias: student.linear_backward(dy, x, weight),
@@ -79,7 +49,7 @@ def test_tied_backward__agrees_with_differences(student):
     for rows, hidden, inputs in [(8, 3, 4), (7, 4, 2), (6, 3, 3)]:
         weight, bias = normal(hidden, inputs, seed=28), normal(hidden, seed=29)
         x = normal(rows, inputs)
-        check_gradients(
+        gradients(
             f"tied_backward(dy, x, weight, bias) with {shapes(x=x, weight=weight, bias=bias)}",
             lambda x, weight, bias: np.maximum(x @ weight.T + bias, 0) @ weight,
             student.tied_backward,
@@ -123,7 +93,7 @@ def test_log_softmax_backward__of_a_small_row(student):
 def test_log_softmax_backward__agrees_with_differences(student):
     """Along every axis, of squares too."""
     for shape, axis in [((4,), 0), ((3, 4), 1), ((3, 4), 0), ((3, 3), 0), ((2, 3, 2), 1)]:
-        check_gradients(
+        gradients(
             f"log_softmax_backward(dy, y, axis={axis}) with dy and y {shape}",
             lambda x, axis=axis: by_logaddexp(x, axis),
             lambda dy, x, axis=axis: student.log_softmax_backward(dy, by_logaddexp(x, axis), axis),
@@ -173,7 +143,7 @@ def test_weighted_bce__is_a_mean_and_has_its_gradient(student):
         call = f"weighted_bce(x, target, ink={ink}) with x and target {shape}"
         loss, _ = loss_and_gradient(student, call, x, target, ink)
         same(loss, weighted(x, target, ink).mean(), f"the loss of {call}")
-        check_gradients(
+        gradients(
             f"the gradient of {call}",
             lambda x, target=target, ink=ink: weighted(x, target, ink).mean(),
             lambda dy, x, target=target, ink=ink: dy * student.weighted_bce(x, target, ink)[1],

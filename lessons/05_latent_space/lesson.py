@@ -11,7 +11,6 @@ Labels are used to ask, never to train. Where the answer is "no better than pixe
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import minae
 from minae import models, plots, train
@@ -29,19 +28,6 @@ def keep(figure, name):
     """Write a picture and say where it is."""
     plots.save(figure, OUT / name)
     print(f"written: {OUT / name}")
-
-
-def strips(rows, title):
-    """Draw rows of images (N, 1, 28, 28), each with its name."""
-    figure = Figure(figsize=(8, 0.4 + 0.8 * len(rows)))
-    figure.suptitle(title, fontsize=11)
-    panels = figure.subplots(len(rows), squeeze=False)[:, 0]
-    for panel, (name, row) in zip(panels, rows.items(), strict=True):
-        panel.imshow(np.hstack(row[:, 0]), cmap="gray", vmin=0, vmax=1)
-        panel.set_ylabel(name, rotation=0, ha="right", va="center")
-        panel.set(xticks=[], yticks=[])
-    figure.tight_layout()
-    return figure
 
 
 def trained(images, Z, steps=500):
@@ -140,7 +126,10 @@ nearest = {name: far.argsort(axis=1)[:, :10] for name, far in apart.items()}  # 
 chosen = np.array([np.flatnonzero(their_labels == digit)[0] for digit in range(10)])
 rows = {"unseen": others[chosen]}
 rows |= {name: images[near[chosen, 0]] for name, near in nearest.items()}
-keep(strips(rows, "Unseen digits, and the nearest training image in each space"), "neighbours.png")
+keep(
+    plots.strips(rows, "Unseen digits, and the nearest training image in each space"),
+    "neighbours.png",
+)
 
 # %% [markdown]
 # Count it: of the ten nearest training images of an unseen one, how many are the same digit? This
@@ -191,7 +180,7 @@ assert min(by_digit[0], by_digit[1]) > max(by_digit[4], by_digit[5])
 form = decode(model, np.stack([codes[labels == c].mean(axis=0) for c in range(10)]))
 average = np.stack([images[labels == c].mean(axis=0) for c in range(10)])
 rows = {"mean code, decoded": form, "mean of pixels": average}
-keep(strips(rows, "The form of a digit"), "forms.png")
+keep(plots.strips(rows, "The form of a digit"), "forms.png")
 
 # %% [markdown]
 # A mean of pixels is a fog: everywhere a bit of ink that some image has. A number for it is how
@@ -238,7 +227,7 @@ for a, b in ((0, 6), (1, 7), (4, 9)):
     first, last = decode(model, ends)
     rows[f"{a} to {b}, codes"] = decode(model, blend(ends[0], ends[1], t[:, None]))
     rows[f"{a} to {b}, pixels"] = blend(first, last, t[:, None, None, None])
-keep(strips(rows, "Between two images: in codes, and as a cross-fade"), "between.png")
+keep(plots.strips(rows, "Between two images: in codes, and as a cross-fade"), "between.png")
 
 # %% [markdown]
 # Halfway a cross-fade shows both digits at half strength. Halfway between two codes there is one
@@ -308,7 +297,7 @@ rows = {}
 steps = (-0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75)
 for s in steps:
     rows[f"{s:+g}"] = decode(model, their_codes[chosen] + s * direction)
-keep(strips(rows, "Unseen digits, and so much of the direction added"), "arithmetic.png")
+keep(plots.strips(rows, "Unseen digits, and so much of the direction added"), "arithmetic.png")
 
 # %%
 table, leans_at = [], {}
@@ -351,7 +340,7 @@ for n in (10, 100, 1000, 4500):
     copied = apart["784 pixels"][:, :n].min(axis=1).mean()
     table.append((n, float(errors(small, images[:n]).mean()), unseen[n], float(copied)))
     rows[f"from {n:,}"] = decode(small, encode(small, others[chosen]))
-keep(strips(rows, "Unseen digits, rebuilt after training on so many images"), "few.png")
+keep(plots.strips(rows, "Unseen digits, rebuilt after training on so many images"), "few.png")
 header = ("images", "squared error on these", "on unseen", "nearest image instead")
 print_table(header, table, "how few are enough")
 always_mean = float(((their_pixels - mean) ** 2).sum(axis=1).mean())

@@ -1,15 +1,12 @@
 """The checks of lesson 6: plain loops, minae's own operations, and finite differences."""
 
-import inspect
 import math
 
 import numpy as np
 
 import minae
 from minae import models, nn
-from minae.autograd import Op
-from minae.course.checking import same
-from minae.gradcheck import GradcheckError, gradcheck
+from minae.course.checking import gradients, same, unchanged
 from minae.tensor import Tensor
 
 # (N, C, H, W), (O, KH, KW), stride, padding: never square, and not all of the image is used
@@ -36,12 +33,6 @@ def size(length, K, stride, padding):
     """Return how many places a kernel has, by trying all."""
     padded = length + 2 * padding
     return sum(start + K <= padded for start in range(0, padded, stride))
-
-
-def unchanged(arrays, copies, call):
-    """Fail if an input was written into."""
-    for array, copy in zip(arrays, copies, strict=True):
-        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
 
 
 def pixel(x, n, c, h, w):
@@ -103,40 +94,12 @@ def test_conv2d_matrix__by_hand(student):
     same(student.conv2d_matrix(weight, (1, 4), 1, 0), expected, call)
 
 
-def check_gradients(call, forward, backward, *arrays):
-    """Compare what backward(dy, *arrays) returns with finite differences of forward(*arrays)."""
-    dy = normal(*forward(*arrays).shape, seed=9)
-    copies = [a.copy() for a in (dy, *arrays)]
-    gradients = backward(dy, *arrays)
-    unchanged([dy, *arrays], copies, call)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    found, expected = [np.shape(g) for g in gradients], [a.shape for a in arrays]
-    assert found == expected, f"{call} returned gradients of shapes {found}, expected {expected}"
-
-    class _Student(Op):
-        def forward(self, *inputs):
-            self.save(*inputs)
-            return forward(*inputs)
-
-        def backward(self, dy):
-            return backward(dy, *self.saved)
-
-    def f(*tensors):
-        return _Student.apply(*tensors)
-
-    f.__signature__ = inspect.signature(forward)  # so that messages name the inputs
-    try:
-        gradcheck(f, *arrays)
-    except GradcheckError as error:
-        raise AssertionError(f"{call}: {error}") from None
-
-
 def test_conv2d_backward__agrees_with_differences(student):
     """All three gradients, in their order."""
     for shape, (outputs, *kernel), stride, padding in CASES:
         x, weight = normal(*shape), normal(outputs, shape[1], *kernel, seed=1)
         step = {"stride": stride, "padding": padding}
-        check_gradients(
+        gradients(
             f"conv2d_backward(dy, x {shape}, weight {weight.shape}, {stride=}, {padding=})",
             lambda x, weight, bias, step=step: minae.conv2d(
                 *tensors(x, weight, bias), **step
@@ -185,7 +148,7 @@ def test_conv_transpose2d__agrees_with_minae(student):
 def test_max_pool2d_backward__agrees_with_differences(student):
     """Windows that do not fill the image, several images and channels."""
     for shape, K in [((2, 3, 4, 6), 2), ((1, 2, 7, 8), 3), ((2, 1, 5, 4), 2), ((1, 1, 3, 2), 1)]:
-        check_gradients(
+        gradients(
             f"max_pool2d_backward(dy, x {shape}, K={K})",
             lambda x, K=K: minae.max_pool2d(Tensor(x), K).numpy(),
             lambda dy, x, K=K: student.max_pool2d_backward(dy, x, K),

@@ -48,15 +48,7 @@ def keep(figure, name):
 
 def strips(rows, title):
     """Draw the first 12 images of each row (N, 784), with its name."""
-    figure = Figure(figsize=(8, 0.4 + 0.6 * len(rows)))
-    figure.suptitle(title, fontsize=11)
-    panels = figure.subplots(len(rows), squeeze=False)[:, 0]
-    for panel, (name, row) in zip(panels, rows.items(), strict=True):
-        panel.imshow(np.hstack(row[:12].reshape(-1, 28, 28)), cmap="gray", vmin=0, vmax=1)
-        panel.set_ylabel(name, rotation=0, ha="right", va="center")
-        panel.set(xticks=[], yticks=[])
-    figure.tight_layout()
-    return figure
+    return plots.strips({name: x[:12].reshape(-1, 1, 28, 28) for name, x in rows.items()}, title)
 
 
 def trained(model, images, lr=1e-3):

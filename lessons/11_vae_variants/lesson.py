@@ -46,19 +46,6 @@ def keep(figure, name):
     print(f"written: {OUT / name}")
 
 
-def strips(rows, title):
-    """Draw rows of images (N, 1, 28, 28), each with its name."""
-    figure = Figure(figsize=(8, 0.5 + 0.62 * len(rows)))
-    figure.suptitle(title, fontsize=11)
-    panels = figure.subplots(len(rows), squeeze=False)[:, 0]
-    for panel, (name, row) in zip(panels, rows.items(), strict=True):
-        panel.imshow(np.hstack(row[:, 0]), cmap="gray", vmin=0, vmax=1)
-        panel.set_ylabel(name, rotation=0, ha="right", va="center")
-        panel.set(xticks=[], yticks=[])
-    figure.tight_layout()
-    return figure
-
-
 def fit(model, arrays, epochs=13, lr=5e-3):
     """Train a model on arrays, and return it."""
     model.start_at_mean(arrays[0])
@@ -172,7 +159,7 @@ drawn = {"unseen": others[chosen]}
 with no_grad():
     for beta, model in beta_vae.items():
         drawn[f"β = {beta:g}"] = model(Tensor(others[chosen])).numpy()
-keep(strips(drawn, "What is left of a digit, as rate gets dear"), "beta.png")
+keep(plots.strips(drawn, "What is left of a digit, as rate gets dear"), "beta.png")
 
 # %% [markdown]
 # ## Digits on demand
@@ -203,7 +190,7 @@ def on_demand(model, count):
 
 minae.manual_seed(1)
 drawn = {str(digit): row for digit, row in enumerate(on_demand(conditional[5], 14))}
-keep(strips(drawn, "Ten labels, fourteen draws of 5 latents"), "on_demand.png")
+keep(plots.strips(drawn, "Ten labels, fourteen draws of 5 latents"), "on_demand.png")
 
 # %% [markdown]
 # Does it draw what was asked for? Two classifiers that know real digits only are to say: a logistic
@@ -491,7 +478,7 @@ with no_grad():
     scraps = model.decode(Tensor(vectors.transpose(0, 3, 1, 2).reshape(10, -1))).numpy()
     drawn = {"unseen": others[chosen], "rebuilt": model(Tensor(others[chosen])).numpy()}
 drawn["random codes"] = scraps.reshape(10, 1, 28, 28)
-keep(strips(drawn, "49 numbers below 64 for an image"), "vq.png")
+keep(plots.strips(drawn, "49 numbers below 64 for an image"), "vq.png")
 
 # %% [markdown]
 # ## Beside the published numbers

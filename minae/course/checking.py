@@ -1,7 +1,11 @@
 """What a check says of a wrong answer: the call, what came of it, and what was expected."""
 
+import inspect
+
 import numpy as np
 
+from minae.autograd import Op
+from minae.gradcheck import GradcheckError, gradcheck
 from minae.tensor import Tensor
 
 SHOWN = 200  # characters of a value
@@ -47,6 +51,49 @@ def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
         f"  expected {_shown(e)}\n"
         f"{count}The first{where}: {a[index]:.7g}, expected {e[index]:.7g}"
     )
+
+
+def unchanged(arrays, copies, call: str) -> None:
+    """Raise AssertionError if the call has written into one of its arrays, given their copies."""
+    for array, copy in zip(arrays, copies, strict=True):
+        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
+
+
+def gradients(call: str, forward, backward, *arrays) -> None:
+    """Raise AssertionError unless backward(dy, *arrays) is the derivative of forward(*arrays).
+
+    Args:
+        call: how backward is called, as a student would write it.
+        forward: arrays to an array.
+        backward: returns the gradient of each array, in their order; of one, it alone.
+        arrays: in float64.
+    """
+    dy = np.random.default_rng(9).normal(size=np.shape(forward(*arrays)))
+    copies = [a.copy() for a in (dy, *arrays)]
+    found = backward(dy, *arrays)
+    unchanged((dy, *arrays), copies, call)
+    found = found if isinstance(found, tuple) else (found,)
+    shapes, expected = [np.shape(g) for g in found], [a.shape for a in arrays]
+    assert shapes == expected, f"{call} returned gradients of shapes {shapes}, expected {expected}"
+
+    class _Student(Op):
+        __module__ = "student"  # not one of minae's operations, all of which are checked
+
+        def forward(self, *inputs):
+            self.save(*inputs)
+            return forward(*inputs)
+
+        def backward(self, dy):
+            return backward(dy, *self.saved)
+
+    def f(*tensors):
+        return _Student.apply(*tensors)
+
+    f.__signature__ = inspect.signature(forward)  # so that messages name the inputs
+    try:
+        gradcheck(f, *arrays)
+    except GradcheckError as error:
+        raise AssertionError(f"{call}: {error}") from None
 
 
 def _is_row_of_numbers(value) -> bool:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minae import tensor
-from minae.course.checking import same
+from minae.course.checking import gradients, same
+from minae.report import minae_ops
 
 ROWS = np.arange(6.0).reshape(2, 3)
 
@@ -82,3 +83,30 @@ def test_a_large_result_is_shown_in_part():
         same(np.zeros((100, 100)), np.ones((100, 100)), "f()")
     assert "10000 of 10000 entries differ. The first at [0, 0]: 0, expected 1" in str(raised.value)
     assert len(str(raised.value)) < 1000
+
+
+def scaled(x, factor):
+    return x * factor
+
+
+ROW = np.array([2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("backward", "said"),
+    [
+        (lambda dy, x, factor: (dy * factor, (dy * x).sum(axis=0)), None),
+        (lambda dy, x, factor: (dy * factor, dy * x), r"shapes \[\(4, 2\), \(4, 2\)\], expected"),
+        (lambda dy, x, factor: (dy / factor, (dy * x).sum(axis=0)), r"f\(\): .*x"),
+        (lambda dy, x, factor: (np.multiply(dy, factor, out=dy), (dy * x).sum(axis=0)), "changed"),
+    ],
+    ids=["right", "a shape", "a value", "writes"],
+)
+def test_gradients(backward, said):
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    if said is None:
+        gradients("f()", scaled, backward, x, ROW)
+    else:
+        with pytest.raises(AssertionError, match=said):
+            gradients("f()", scaled, backward, x, ROW)
+    assert "_Student" not in {op.__name__ for op in minae_ops()}
