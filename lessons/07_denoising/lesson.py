@@ -1,0 +1,631 @@
+# %% [markdown]
+"""# 7. The denoising autoencoder
+
+Spoil an image, and train a network to give the clean one back. What it has to learn for this is
+what digits look like: only who knows that can tell a stroke from noise. Then take away other
+things, sharpness or a whole block. And then look at what the network does where nothing can be
+known: it invents.
+
+What you will see, on digits that no model was trained on, each number beside a baseline whose
+settings were chosen as carefully:
+
+- at a noise of 0.5 the autoencoder gains 5 dB and more, and is 2 dB above the best filter;
+- at a noise of 0.1 a good filter beats it;
+- one network serves all noise levels, and loses next to nothing where the specialist is at home;
+- blurred and noisy digits come out sharp, and better than by deconvolution;
+- now and then it draws a digit that was not there, and you count how often;
+- on photographs it is far worse than the median filter.
+"""
+
+# %%
+import json
+import sys
+import time
+from functools import cache, partial
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import ndimage, signal
+from skimage import metrics, restoration
+from sklearn.datasets import load_sample_image
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+import minae
+from minae import models, plots, train
+from minae.autograd import no_grad
+from minae.data import Blur, GaussianNoise, MaskBlock, SaltAndPepper, load
+from minae.errors import InputError
+from minae.optim import Adam, CosineAnnealingLR
+from minae.report import print_table
+from minae.tensor import Tensor
+
+FULL = "--full" in sys.argv
+OUT = Path("runs") / "07_denoising"
+began = time.perf_counter()
+
+
+def keep(figure, name):
+    """Write a picture and say where it is."""
+    plots.save(figure, OUT / name)
+    print(f"written: {OUT / name}")
+
+
+def strips(rows, title):
+    """Draw rows of images (N, 1, 28, 28), each with its name."""
+    figure = Figure(figsize=(8, 0.4 + 0.72 * len(rows)))
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(len(rows), squeeze=False)[:, 0]
+    for panel, (name, row) in zip(panels, rows.items(), strict=True):
+        panel.imshow(np.hstack(row[:, 0]), cmap="gray", vmin=0, vmax=1)
+        panel.set_ylabel(name, rotation=0, ha="right", va="center")
+        panel.set(xticks=[], yticks=[])
+    figure.tight_layout()
+    return figure
+
+
+if FULL:
+    try:
+        data = load("mnist")
+    except InputError as reason:  # MNIST cannot be had
+        sys.exit(f"--full needs MNIST: {reason}")
+else:
+    data = load("mnist5k")
+    print("4,000 embedded digits to train on; with --full, 55,000 of MNIST, which are downloaded")
+images = data.train.images  # (4000, 1, 28, 28)
+choosing = data.validation.images[:60]  # settings are chosen with these
+every = 5 if FULL else 1  # of MNIST's 10,000, 2,000: filters take their time
+test, labels = data.test.images[::every], data.test.labels[::every]  # (500, 1, 28, 28), (500,)
+print(f"trained on {len(images):,} images, tested on {len(test):,} others")
+
+# %% [markdown]
+# ## Noise, and how far it is away
+#
+# **Gaussian noise** adds to each pixel a draw of its own. Pixels stay between 0 and 1, black and
+# white, so what leaves this range is clipped:
+#
+# $$y = \mathrm{clip}(x + \sigma \varepsilon, 0, 1), \qquad \varepsilon \sim N(0, 1)$$
+#
+# The clipping is not harmless. A black pixel can only become brighter, so all of the background
+# turns grey on average.
+
+# %%
+sigma = 0.5
+y = np.clip(images + sigma * np.random.default_rng(0).standard_normal(images.shape), 0, 1)
+black, expected = y[images == 0].mean(), sigma / np.sqrt(2 * np.pi)
+print(f"black pixels have a mean of {black:.3f}; sigma / sqrt(2 pi) is {expected:.3f}")
+assert abs(black - expected) < 0.02  # less where white clips, at two sigma
+
+
+def spoilt(corrupt, x):
+    """Return images spoilt, the same way each time."""
+    return corrupt(x, np.random.default_rng(1))
+
+
+# %% [markdown]
+# Two numbers say how good an image y is, if the clean one is x. The **peak signal-to-noise ratio**
+# measures the mean squared error of its P pixels, in decibels. 3 dB more is half the error, 10 dB
+# a tenth. The peak is 1 here:
+#
+# $$\mathrm{PSNR} = 10 \log_{10} \frac{1}{\frac{1}{P} \sum_p (y_p - x_p)^2}$$
+
+
+# %%
+def psnr(y, x):
+    """Return the PSNR of images, as a mean over images."""
+    return float((10 * np.log10(1 / ((y - x) ** 2).mean(axis=(1, 2, 3)))).mean())
+
+
+# %% [markdown]
+# **SSIM**, the structural similarity (Wang et al. 2004), compares mean, variance and covariance in
+# windows of 7 x 7 pixels, and takes the mean over the windows. 1 is equality. It asks whether
+# light and dark change in the same places, which is nearer to what people see.
+#
+# $$\mathrm{SSIM} = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}
+# {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_1 = 0.01^2, \; c_2 = 0.03^2$$
+
+
+# %%
+def ssim(y, x):
+    """Return the SSIM of images (N, 1, H, W), as a mean over windows and images."""
+
+    def mean(a):
+        return ndimage.uniform_filter(a, (1, 1, 7, 7))[..., 3:-3, 3:-3]  # whole windows only
+
+    x, y = x.astype(float), y.astype(float)
+    mx, my, sample = mean(x), mean(y), 49 / 48
+    vx, vy, cov = ((mean(a * b) - mean(a) * mean(b)) * sample for a, b in ((x, x), (y, y), (x, y)))
+    top = (2 * mx * my + 0.01**2) * (2 * cov + 0.03**2)
+    return float((top / ((mx**2 + my**2 + 0.01**2) * (vx + vy + 0.03**2))).mean())
+
+
+noisy = spoilt(GaussianNoise(0.5), test)
+a, b = noisy[0, 0], test[0, 0]
+theirs = metrics.structural_similarity(a, b, data_range=1.0)
+print(f"noise 0.5: PSNR {psnr(noisy, test):.2f} dB, SSIM {ssim(noisy, test):.3f}")
+print(f"one image: SSIM {ssim(noisy[:1], test[:1]):.6f}, scikit-image's {theirs:.6f}")
+assert abs(ssim(noisy[:1], test[:1]) - theirs) < 1e-5
+assert np.isclose(psnr(noisy[:1], test[:1]), metrics.peak_signal_noise_ratio(b, a, data_range=1))
+
+# %% [markdown]
+# ## The model
+#
+# Lesson 4's autoencoders had to be narrow, or they would have copied. This one need not be. Its
+# convolutions keep a map of 64 channels of 7 x 7, four numbers for each pixel, and yet copying does
+# not pay: what goes in is spoilt, what is asked for is clean (Vincent et al. 2008).
+#
+# $$\text{loss} = \mathbb{E} \sum_p \mathrm{BCE}(\hat x_p, x_p), \qquad \hat x = g(f(y)),
+# \qquad y = \mathrm{corrupt}(x)$$
+#
+# The noise is drawn anew at every step, so that it is never learned by heart. `train.fit` does
+# both: it calls `model.loss(corrupt(x), x)`. (Exercise 7.4 writes this step.)
+
+
+# %%
+def trained(corrupt, epochs, kind=models.DenoisingAutoencoder, **config):
+    """Return an autoencoder, trained to undo a corruption."""
+    minae.manual_seed(0)
+    model = kind(**config)
+    model.start_at_mean(images)
+    adam = Adam(model.parameters(), lr=3e-3)
+    schedule = CosineAnnealingLR(adam, epochs)
+    how = {"optimizer": adam, "schedule": schedule, "batch_size": 64, "show_progress": False}
+    train.fit(model, images, epochs=epochs, corrupt=corrupt, **how)
+    return model
+
+
+@no_grad()
+def output(model, y):
+    """Return what a model makes of images, as an array."""
+    return np.concatenate([model(Tensor(part)).numpy() for part in np.array_split(y, 10)])
+
+
+model = trained(GaussianNoise(0.5), epochs=5)
+code = model.codes(Tensor(noisy[:1]))
+print(f"an image of {test[0].size} pixels, a code of {code.shape[1]:,} numbers")
+print(f"noisy {psnr(noisy, test):.2f} dB, denoised {psnr(output(model, noisy), test):.2f} dB")
+
+# %% [markdown]
+# ## The filters
+#
+# Is this much? It depends on what others do who never saw a digit:
+#
+# - **median**: each pixel becomes the median of a window;
+# - **Gaussian**: a mean over neighbours, weighted by a bell curve;
+# - **Wiener** (`scipy.signal.wiener`): a mean over a window, but less of one where the window
+#   varies more than noise does;
+# - **total variation** (Rudin et al. 1992): the image nearest to the noisy one that does not go up
+#   and down much;
+# - **non-local means** (Buades et al. 2005): a mean over pixels whose surroundings look alike.
+#
+# And two that know digits, as far as linear maps can. **PCA** projects on the k directions in
+# which clean training images vary most, while noise lies in all 784. And the **best linear map**
+# from noisy to clean, the most that a linear denoising autoencoder could learn, is least squares:
+# of centred rows Y (noisy, three copies of each image) and X (clean), it is
+# $W = (Y^T Y + \lambda I)^{-1} Y^T X$.
+#
+# For each noise level, settings are chosen on validation images. Grey backgrounds would spoil the
+# comparison, since a mean of clipped noise stays grey. So every filter is followed by **levels**,
+# a and b, as in a photo editor, fitted by least squares on the same images:
+#
+# $$\hat x = \mathrm{clip}(a \, \mathrm{filter}(y) + b, 0, 1)$$
+
+
+# %%
+def each(function):
+    """Return the function for images (N, 1, H, W) that does for each what this one does for one."""
+    return lambda setting, sigma, y: np.stack([function(setting, sigma, i[0])[None] for i in y])
+
+
+@each
+@np.errstate(divide="ignore", invalid="ignore")  # windows of one colour: 0 / 0, and then not used
+def wiener(setting, sigma, y):
+    """Return an image through SciPy's Wiener filter."""
+    size, share = setting
+    return signal.wiener(y.astype(float), size, noise=(share * sigma) ** 2)
+
+
+rows = images.reshape(len(images), 784).astype(float)
+centre = rows.mean(axis=0)
+_, directions = np.linalg.eigh((rows - centre).T @ (rows - centre))
+directions = directions[:, ::-1]  # (784, 784), columns, the largest variance first
+
+
+def pca(k, sigma, y):
+    """Return images (N, 1, 28, 28), projected on k principal components."""
+    v = directions[:, :k]
+    return (centre + (y.reshape(-1, 784) - centre) @ v @ v.T).reshape(y.shape)
+
+
+@cache
+def moments(sigma):
+    """Return the mean noisy row, and YᵀY and YᵀX, of up to 20,000 images."""
+    corrupt, rng, x = GaussianNoise(sigma), np.random.default_rng(3), images[:20000]
+    y = np.concatenate([corrupt(x, rng).reshape(-1, 784) for _ in range(3)])
+    mean, x = y.mean(axis=0), x.reshape(-1, 784) - x.reshape(-1, 784).mean(axis=0)
+    y -= mean
+    return mean, y.T @ y / len(y), y.T @ np.tile(x, (3, 1)) / len(y)
+
+
+def best_linear(share, sigma, y):
+    """Return images (N, 1, 28, 28) through the best linear map for a noise of sigma."""
+    mean, yy, yx = moments(sigma)
+    w = np.linalg.solve(yy + share * np.eye(784), yx)  # (784, 784)
+    return (centre + (y.reshape(-1, 784) - mean) @ w).reshape(y.shape)
+
+
+FILTERS = {  # name: (function of a setting, sigma and images; the settings to choose from)
+    "median": (lambda n, _, y: ndimage.median_filter(y, (1, 1, n, n)), (3, 5)),
+    "Gaussian": (
+        lambda width, _, y: ndimage.gaussian_filter(y, width, axes=(2, 3)),
+        (0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2),
+    ),
+    "Wiener": (wiener, [(n, share) for n in (3, 5) for share in (0.35, 0.5, 0.7, 1, 1.4)]),
+    "total variation": (
+        each(lambda weight, _, y: restoration.denoise_tv_chambolle(y, weight)),
+        (0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.6),
+    ),
+    "non-local means": (
+        each(lambda share, sigma, y: restoration.denoise_nl_means(y, 5, 6, share * sigma)),
+        (0.3, 0.5, 0.7, 0.9, 1.1, 1.4),
+    ),
+    "PCA": (pca, (10, 20, 30, 40, 50, 70, 100, 140, 200, 300)),
+    "best linear map": (best_linear, (1e-4, 1e-3, 1e-2)),
+}
+CLASSICAL = list(FILTERS)[:-2]  # never saw a digit
+
+
+def best(ways, y, x):
+    """Return the way whose result for y is nearest to x after levels, with these, and its name."""
+    found = []
+    for setting, way in ways.items():
+        raw = way(y)
+        a, b = np.polyfit(raw.ravel(), x.ravel(), 1)
+        found.append((psnr(np.clip(a * raw + b, 0, 1), x), setting, a, b))
+    _, setting, a, b = max(found)
+    return lambda y: np.clip(a * ways[setting](y) + b, 0, 1), setting
+
+
+LEVELS = (0.1, 0.25, 0.5, 1.0)
+inputs = {s: spoilt(GaussianNoise(s), test) for s in LEVELS}
+outputs = {s: {"noisy": inputs[s]} for s in LEVELS}  # of each noise level: name: images
+chosen = {}
+for s in LEVELS:
+    y = GaussianNoise(s)(choosing, np.random.default_rng(2))
+    for name, (f, settings) in FILTERS.items():
+        ways = {setting: partial(f, setting, s) for setting in settings}
+        way, chosen[name, s] = best(ways, y, choosing)
+        outputs[s][name] = way(inputs[s])
+    outputs[s]["trained at 0.5"] = output(model, inputs[s])
+header = ("chosen setting", *(f"noise {s}" for s in LEVELS))
+print_table(header, [(name, *(str(chosen[name, s]) for s in LEVELS)) for name in FILTERS])
+alone, median = ndimage.median_filter(inputs[0.5], (1, 1, 3, 3)), outputs[0.5]["median"]
+print(f"noise 0.5, median: {psnr(alone, test):.2f} dB, with levels {psnr(median, test):.2f} dB")
+
+# %%
+scores = {name: (psnr(x, test), ssim(x, test)) for name, x in outputs[0.5].items()}
+table = [(name, *pair) for name, pair in scores.items()]
+print_table(("noise 0.5, clipped", "PSNR in dB", "SSIM"), table)
+ten = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
+rows = {"clean": test[ten]} | {name: x[ten] for name, x in outputs[0.5].items()}
+keep(strips(rows, "Unseen digits with a noise of 0.5"), "denoised.png")
+
+ours, given = scores["trained at 0.5"], scores["noisy"]
+strongest = max(CLASSICAL, key=lambda name: scores[name][0])
+gain, lead = ours[0] - given[0], ours[0] - scores[strongest][0]
+print(f"{gain:.2f} dB above noisy; {lead:.2f} dB above the best filter, {strongest}")
+assert gain > 5
+assert lead > 2
+assert ours[1] > max(scores[name][1] for name in FILTERS) + 0.1
+assert scores["best linear map"][0] > scores[strongest][0] + 1
+assert ours[0] > scores["best linear map"][0] + 0.3
+
+# %% [markdown]
+# So much for decibels: most of what is gained on the filters comes from having seen digits, and a
+# linear map has most of that. Now look at the picture. The linear map leaves a veil, since it can
+# only add up the same strokes, more or less of each. The autoencoder decides: ink or none. That is
+# what the last few tenths and the SSIM count.
+#
+# ## Little noise, much noise
+#
+# A model trained at one noise level has seen no other. So train a second one on all: for each image
+# draw a sigma between 0 and 1 (exercise 7.2). Nothing tells it which one it was.
+
+
+# %%
+def any_level(x, rng):
+    """Return images, each with noise of a level of its own."""
+    sigma = rng.uniform(0, 1, (len(x), 1, 1, 1)).astype(np.float32)  # (N, 1, 1, 1)
+    return np.clip(x + sigma * rng.standard_normal(x.shape, np.float32), 0, 1)
+
+
+many = trained(any_level, epochs=5)
+for s in LEVELS:
+    outputs[s]["trained at all"] = output(many, inputs[s])
+names = ("trained at all", "trained at 0.5", *FILTERS, "noisy")
+curves = {}  # measure: name: a number for each level
+for measure, unit in ((psnr, "PSNR in dB"), (ssim, "SSIM")):
+    found = {name: [measure(outputs[s][name], test) for s in LEVELS] for name in names}
+    print_table((unit, *(f"noise {s}" for s in LEVELS)), [(n, *v) for n, v in found.items()])
+    gains = {n: (LEVELS, np.subtract(v, found["noisy"])) for n, v in found.items()}
+    drawn = {name: gain for name, gain in gains.items() if name not in ("Gaussian", "noisy")}
+    figure = plots.lines(drawn, "noise", f"{unit} above the noisy image", "Unseen digits, denoised")
+    keep(figure, f"levels_{measure.__name__}.png")
+    curves[unit] = found
+decibels = {name: dict(zip(LEVELS, v, strict=True)) for name, v in curves["PSNR in dB"].items()}
+all_levels, one_level = decibels["trained at all"], decibels["trained at 0.5"]
+assert decibels["non-local means"][0.1] > max(all_levels[0.1], one_level[0.1]) + 1
+assert all_levels[1.0] > max(decibels[name][1.0] for name in CLASSICAL) + 0.7
+assert all_levels[0.1] > one_level[0.1] + 0.5
+assert all_levels[1.0] > one_level[1.0]
+assert abs(all_levels[0.5] - one_level[0.5]) < 0.5
+assert FULL or decibels["best linear map"][1.0] > all_levels[1.0]
+
+# %% [markdown]
+# The left end first: with little noise, non-local means wins, by decibels. There nothing has to be
+# guessed, and leaving alone what is right already is just what a network that draws everything
+# anew is bad at. (Neither of the two was trained for little noise alone.) The more noise, the more
+# it pays to know digits.
+#
+# The right end is not the autoencoder's either: the best linear map, computed for a noise of 1, is
+# ahead of it. It sees all 784 pixels for each one that it draws; these few convolutions see a part.
+# (With 55,000 training images the two are about even: see the end.)
+#
+# The model of one level is hardly better at its own than the one that has seen all, and worse away
+# from it. With less noise it takes thin or faint strokes for noise, since 0.5 is all it knows.
+#
+# ## Blurred in, sharp out
+#
+# Now every image is blurred, each pixel a mean around it with a width of 2 pixels, and a little
+# noise is added. Blur takes away the fine detail, but not all: if you know the blur B, you can go
+# back. The classical way for this is the iteration of Richardson and Lucy (1972, 1974):
+#
+# $$x \leftarrow x \cdot B\!\left(\frac{y}{B(x)}\right)$$
+
+
+# %%
+def blurred(x, rng, noise=0.1):
+    """Return images blurred by 2 pixels, with a little noise."""
+    return GaussianNoise(noise)(Blur(2)(x, rng), rng)
+
+
+def deconvolved(steps, y):
+    """Return images after so many steps of Richardson and Lucy, which are told the blur."""
+    x = np.full_like(y, 0.5)
+    for _ in range(steps):
+        x = x * Blur(2)(y / (Blur(2)(x, None) + 1e-6), None)
+    return x
+
+
+def best_deconvolution(corrupt):
+    """Return the deconvolution whose number of steps is best, with levels."""
+    y = corrupt(choosing, np.random.default_rng(2))
+    ways = {steps: partial(deconvolved, steps) for steps in (2, 5, 10, 20, 50, 100, 200)}
+    return best(ways, y, choosing)[0]
+
+
+def variation(x):
+    """Return by how much neighbouring pixels differ, summed over an image: edges, and noise."""
+    return float((np.abs(np.diff(x, axis=2)).sum() + np.abs(np.diff(x, axis=3)).sum()) / len(x))
+
+
+exact = Blur(2)(test, None)
+soft = spoilt(blurred, test)
+sharpener = trained(blurred, epochs=3)
+sharp = {
+    "blurred": exact,
+    "blurred, noise": soft,
+    "deconvolved": best_deconvolution(blurred)(soft),
+    "autoencoder": output(sharpener, soft),
+}
+alone = psnr(best_deconvolution(Blur(2))(exact[:100]), test[:100])  # many steps: it is slow
+table = [
+    (n, psnr(x, test), ssim(x, test), variation(x) / variation(test)) for n, x in sharp.items()
+]
+print_table(("", "PSNR in dB", "SSIM", "variation, clean = 1"), table)
+print(f"without the noise, deconvolution alone: {alone:.2f} dB on 100 of them")
+rows = {"clean": test[ten]} | {name: x[ten] for name, x in sharp.items()}
+keep(strips(rows, "Blurred by 2 pixels, noise of 0.1"), "sharpened.png")
+sharp_db = {name: value for name, value, *_ in table}
+assert sharp_db["autoencoder"] > sharp_db["deconvolved"] + 0.7
+assert alone > sharp_db["deconvolved"] + 2
+assert table[3][3] > 1.3 * table[0][3]
+
+# %% [markdown]
+# Without noise, deconvolution alone is good: the detail is still there, only faint, and no
+# autoencoder is needed. A noise of 0.1 drowns it, and no filter brings back what is not there. The
+# autoencoder does not bring it back either. It draws the **form**: the sharp digit that would look
+# like this if blurred, as far as the digits that it knows tell it.
+#
+# ## A block is missing
+#
+# Black out a square of 10 x 10 pixels, anywhere (exercise 7.1). What was there has to come from
+# what is left. Inside the square, compare with leaving it black, with the mean image, and with
+# biharmonic inpainting, which continues what stands around it smoothly. That one is told where the
+# square is. The autoencoder has to find it, and it redraws the rest too. It is a narrow one this
+# time, with a code of 64 numbers: each of them sees the whole image, which the convolutions of the
+# wide one do not, and what is missing here is told by what is far away.
+
+
+# %%
+def inside(x, hidden, clean):
+    """Return the squared error within the squares, as a mean over images."""
+    return float((((x - clean) ** 2) * hidden).sum() / len(x))
+
+
+first = test[:100]  # inpainting takes its time
+holed = spoilt(MaskBlock(10), first)
+hidden = spoilt(MaskBlock(10), np.ones_like(first)) == 0  # the same squares
+filler = trained(MaskBlock(10), 6, models.ConvAutoencoder, latent=64)
+smooth = [restoration.inpaint_biharmonic(x[0], h[0]) for x, h in zip(holed, hidden, strict=True)]
+filled = {
+    "left black": holed,
+    "mean image": np.broadcast_to(images.mean(axis=0), first.shape),
+    "inpainting": np.clip(np.stack(smooth)[:, None], 0, 1),
+    "autoencoder": output(filler, holed),
+}
+holes = {name: inside(x, hidden, first) for name, x in filled.items()}
+print_table(("100 images", "squared error in the square"), list(holes.items()))
+cut = (first * hidden).sum(axis=(1, 2, 3)).argsort()[::-1][:10]  # where most ink was hidden
+rows = {"clean": first[cut], "spoilt": holed[cut]}
+rows |= {name: filled[name][cut] for name in ("inpainting", "autoencoder")}
+keep(strips(rows, "The ten squares that hid the most ink"), "filled.png")
+assert holes["autoencoder"] < 0.8 * min(holes["left black"], holes["mean image"])
+assert holes["autoencoder"] < holes["inpainting"]
+
+# %% [markdown]
+# ## What it invents
+#
+# The best answer to a squared error is the mean of all clean images that could have become y:
+# $\hat x = \mathbb{E}[x \mid y]$. (For the cross-entropy too.) Where two digits are possible this
+# mean is a grey mixture; where one is much likelier, it is that one, drawn with confidence. And
+# sometimes it is not the one that was there.
+#
+# Count it. A judge, a support vector machine trained on clean images, reads digits before and
+# after. Take those that it reads right when clean. How many are another digit afterwards?
+
+# %%
+judge = make_pipeline(PCA(40, random_state=0), SVC(C=10))
+judge.fit(images[:10000].reshape(-1, 784), data.train.labels[:10000])
+
+
+def read(x):
+    """Return which digits the judge sees, and by how much it prefers each to the next."""
+    votes = judge.decision_function(x.reshape(-1, 784))  # (N, 10)
+    second, top = np.sort(votes, axis=1)[:, -2:].T
+    return votes.argmax(axis=1), top - second
+
+
+right = read(test)[0] == labels
+print(f"the judge reads {right.mean():.1%} of {len(test):,} clean test digits right")
+invented = {}  # (method, noise): share
+for name in ("median", "total variation", "best linear map", *names[:2]):
+    for s in LEVELS:
+        invented[name, s] = float((read(outputs[s][name])[0] != labels)[right].mean())
+rows = [
+    (name, *(f"{invented[name, s]:.1%}" for s in LEVELS))
+    for name in dict.fromkeys(name for name, _ in invented)
+]
+print_table(("became another digit", *(f"noise {s}" for s in LEVELS)), rows)
+assert invented["trained at all", 1.0] > 3 * invented["trained at all", 0.25]
+assert invented["trained at 0.5", 0.5] < invented["median", 0.5]
+assert FULL or invented["trained at 0.5", 0.1] > invented["total variation", 0.1]
+
+# %% [markdown]
+# The more noise, the more often, and for the filters' outputs too. At 0.5 the autoencoders are the
+# better ones. With hardly any noise, the one trained at 0.5 errs more than a filter: what it draws
+# anew, it can draw wrong. (All this to one judge, who never saw a blotch of a filter in training.)
+#
+# Now look at those that the judge is surest of. The wide model errs in strokes: it leaves a gap or
+# closes one. A narrow one, with a code of 16 numbers and trained for a noise of 1, draws whole
+# digits, though often other ones.
+
+# %%
+narrow = trained(GaussianNoise(1.0), 6, models.ConvAutoencoder, latent=16)
+whole = output(narrow, inputs[1.0])
+print(f"noise 1.0, narrow: {psnr(whole, test):.2f} dB")
+for s, x, kind in ((0.5, outputs[0.5]["trained at 0.5"], "wide"), (1.0, whole, "narrow")):
+    seen, margin = read(x)
+    wrong = right & (seen != labels)
+    print(f"noise {s}, {kind}: {wrong[right].mean():.1%} became another digit; the surest:")
+    assert wrong.sum() >= 10
+    surest = np.where(wrong, margin, -1).argsort()[::-1][:10]
+    print("  " + ", ".join(f"{labels[i]} became {seen[i]}" for i in surest))
+    rows = {"clean": test[surest], "noisy": inputs[s][surest], kind: x[surest]}
+    keep(strips(rows, f"Noise of {s}: what was not there"), f"invented_{kind}.png")
+assert wrong[right].mean() > 0.15
+
+# %% [markdown]
+# In the first picture you would still read many a digit right: the judge errs too, and its shares
+# compare methods, no more. In the second, look for soft but whole digits that were never there.
+# Nothing in such a drawing says that it is wrong. A median filter leaves a mess, and you see that
+# it is one. Do not let an autoencoder clean what somebody has to decide by.
+#
+# ## Images of another kind
+#
+# Now give it what it never saw, with the noise it was trained for: photographs (pieces of two
+# photos, shrunk to 28 x 28 pixels) and digits in negative. Beside it a median filter of 5 x 5
+# or 3 x 3, plain, nothing fitted. And digits with another noise: pixels turned black or white.
+
+
+# %%
+def pieces(name):
+    """Return pieces (N, 1, 28, 28) of a photograph that comes with scikit-learn, in grey."""
+    grey = load_sample_image(name).mean(axis=2)[:336, :560] / 255  # (336, 560)
+    small = grey.reshape(84, 4, 140, 4).mean(axis=(1, 3))
+    return small.reshape(3, 28, 5, 28).swapaxes(1, 2).reshape(-1, 1, 28, 28).astype(np.float32)
+
+
+kinds = {  # name: (clean, spoilt)
+    "photographs": np.concatenate([pieces("china.jpg"), pieces("flower.jpg")]),
+    "negatives": 1 - test,
+}
+kinds = {name: (x, spoilt(GaussianNoise(0.5), x)) for name, x in kinds.items()}
+kinds["salt and pepper"] = test, spoilt(SaltAndPepper(0.1), test)
+others = {}
+for name, (x, y) in kinds.items():
+    medians = {n: psnr(ndimage.median_filter(y, (1, 1, n, n)), x) for n in (3, 5)}
+    others[name] = (psnr(y, x), *medians.values(), psnr(output(model, y), x))
+header = ("PSNR in dB", "spoilt", "median 3 x 3", "median 5 x 5", "autoencoder")
+print_table(header, [(name, *values) for name, values in others.items()])
+x, y = kinds["photographs"]
+x, y = x[::3], y[::3]
+rows = {"clean": x, "noisy": y, "median 5 x 5": ndimage.median_filter(y, (1, 1, 5, 5))}
+keep(strips(rows | {"autoencoder": output(model, y)}, "Photographs"), "photographs.png")
+assert others["photographs"][2] > others["photographs"][3] + 4
+assert others["negatives"][1] > others["negatives"][3] + 5
+assert FULL or others["salt and pepper"][1] > others["salt and pepper"][3]
+
+# %% [markdown]
+# On photographs the median filter wins by far: it assumes little, and that little holds. The
+# autoencoder makes strokes of them on a black ground. Digits in negative are enough to lose too.
+# And so is another kind of noise, if it was trained on 4,000 images. (With 55,000 it is not: see
+# below.) What it knows is *these* images with *this* noise.
+#
+# ## With all of MNIST
+#
+# `--full` does all of the above with 55,000 training images. Without it, what it found is read from
+# `results.json` beside this file.
+
+# %%
+result = {
+    "command": "python lessons/07_denoising/lesson.py --full",
+    "images": len(images),
+    "seconds": time.perf_counter() - began,
+    "noise_0.5": scores,
+    "levels": curves,
+    "sharpened": sharp_db,
+    "invented_0.5": invented["trained at 0.5", 0.5],
+    "other kinds": others,
+}
+recorded = resources.files("minae.lessons") / "07_denoising" / "results.json"
+if FULL:
+    (OUT / "results.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"written: {OUT / 'results.json'}")
+elif recorded.is_file():
+    full = json.loads(recorded.read_text(encoding="utf-8"))
+    print(f"recorded by: {full['command']} ({full['seconds']:.0f} s)")
+    here = f"noise 0.5, {len(images):,} images"
+    header = (here, "PSNR in dB", "SSIM", f"{full['images']:,}: PSNR in dB", "SSIM")
+    print_table(header, [(n, *scores[n], *full["noise_0.5"][n]) for n in scores])
+    there = f"PSNR in dB, {full['images']:,} images"
+    rows = [(n, *values) for n, values in full["levels"]["PSNR in dB"].items()]
+    print_table((there, *(f"noise {s}" for s in LEVELS)), rows)
+    n, (_, three, _, ours) = "salt and pepper", full["other kinds"]["salt and pepper"]
+    print(f"{n}: median 3 x 3 {three:.2f} dB, autoencoder {ours:.2f} dB")
+    strongest = max(full["noise_0.5"][name][0] for name in CLASSICAL)
+    assert full["noise_0.5"]["trained at 0.5"][0] > strongest + 2
+    at_one = {name: values[-1] for name, *values in rows}
+    assert abs(at_one["trained at all"] - at_one["best linear map"]) < 0.5
+else:
+    print(f"no full-size numbers are recorded yet: {result['command']}")
+
+# %% [markdown]
+# ## Exercises
+#
+# They are in `exercises.py`. 7.1 hides a block, 7.2 adds noise of a level of its own to each image,
+# 7.3 computes the PSNR, 7.4 takes one step of training, 7.5 denoises by PCA, and 7.6 computes the
+# SSIM of one window. Try yours on `test`, `noisy` and `model` of this lesson.

@@ -1,0 +1,380 @@
+"""Wrong answers that people give, each of which the checks must reject."""
+
+import numpy as np
+
+from minae.tensor import Tensor
+
+
+def _block(images, size, top, left):
+    _, H, W = images.shape
+    rows = (np.arange(H) >= top) & (np.arange(H) < top + size)
+    columns = (np.arange(W) >= left) & (np.arange(W) < left + size)
+    hidden = np.broadcast_to(rows[:, :, None] & columns[:, None, :], images.shape)
+    return np.where(hidden, 0, images), hidden
+
+
+def mask_block__same_place(images, size, rng):
+    """Draws one place for all images."""
+    _, H, W = images.shape
+    return _block(
+        images, size, rng.integers(0, H - size + 1, (1, 1)), rng.integers(0, W - size + 1, (1, 1))
+    )
+
+
+def mask_block__never_last(images, size, rng):
+    """Never covers the last row and column, since the generator leaves out its upper end."""
+    N, H, W = images.shape
+    top = rng.integers(0, max(H - size, 1), (N, 1))
+    return _block(images, size, top, rng.integers(0, max(W - size, 1), (N, 1)))
+
+
+def mask_block__over_the_edge(images, size, rng):
+    """Lets the block begin anywhere, so that it is cut off at the edges."""
+    N, H, W = images.shape
+    return _block(images, size, rng.integers(0, H, (N, 1)), rng.integers(0, W, (N, 1)))
+
+
+def mask_block__height_for_width(images, size, rng):
+    """Takes the height for the width: right for squares."""
+    N, H, _ = images.shape
+    places = rng.integers(0, H - size + 1, (2, N, 1))
+    return _block(images, size, *places)
+
+
+def mask_block__one_draw(images, size, rng):
+    """Takes one draw for both coordinates: the block stays on the diagonal."""
+    N, H, W = images.shape
+    place = rng.integers(0, min(H, W) - size + 1, (N, 1))
+    return _block(images, size, place, place)
+
+
+def mask_block__changes_input(images, size, rng):
+    """Blackens the caller's own images."""
+    N, H, W = images.shape
+    hidden = np.zeros(images.shape, bool)
+    for i in range(N):
+        top, left = rng.integers(0, H - size + 1), rng.integers(0, W - size + 1)
+        hidden[i, top : top + size, left : left + size] = True
+    images[hidden] = 0
+    return images, hidden
+
+
+def mask_block__keeps_the_block(images, size, rng):
+    """Blackens all but the block."""
+    N, H, W = images.shape
+    top = rng.integers(0, H - size + 1, (N, 1))
+    _, hidden = _block(images, size, top, rng.integers(0, W - size + 1, (N, 1)))
+    return np.where(hidden, images, 0), hidden
+
+
+def mask_block__one_too_large(images, size, rng):
+    """Covers one row and one column more, since both ends belong to it."""
+    N, H, W = images.shape
+    top = rng.integers(0, H - size + 1, (N, 1))
+    left = rng.integers(0, W - size + 1, (N, 1))
+    return _block(images, size + 1, top, left)
+
+
+def mask_block__own_generator(images, size, rng):
+    """Makes a generator of its own, so that every call hides the same blocks."""
+    rng = np.random.default_rng(3)
+    N, H, W = images.shape
+    top = rng.integers(0, H - size + 1, (N, 1))
+    return _block(images, size, top, rng.integers(0, W - size + 1, (N, 1)))
+
+
+def noise_of_any_level__one_level(images, low, high, rng):
+    """Draws one level for the whole batch."""
+    sigma = np.full(len(images), rng.uniform(low, high))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise, 0, 1), sigma
+
+
+def noise_of_any_level__same_noise(images, low, high, rng):
+    """Adds the same draw, scaled, to all images."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape[1:])
+    return np.clip(images + noise, 0, 1), sigma
+
+
+def noise_of_any_level__variance(images, low, high, rng):
+    """Takes sigma for the variance."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = np.sqrt(sigma)[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise, 0, 1), sigma
+
+
+def noise_of_any_level__squared(images, low, high, rng):
+    """Multiplies by the variance in place of the standard deviation."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = (sigma**2)[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise, 0, 1), sigma
+
+
+def noise_of_any_level__no_clip(images, low, high, rng):
+    """Leaves pixels below 0 and above 1."""
+    sigma = rng.uniform(low, high, len(images))
+    return images + sigma[:, None, None] * rng.standard_normal(images.shape), sigma
+
+
+def noise_of_any_level__clips_below(images, low, high, rng):
+    """Clips at 0 only."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.maximum(images + noise, 0), sigma
+
+
+def noise_of_any_level__clips_noise(images, low, high, rng):
+    """Clips the noise, not the image: nothing becomes darker."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return images + np.clip(noise, 0, 1), sigma
+
+
+def noise_of_any_level__uniform(images, low, high, rng):
+    """Draws evenly distributed noise of the right size."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = sigma[:, None, None] * rng.uniform(-1, 1, images.shape) * np.sqrt(3)
+    return np.clip(images + noise, 0, 1), sigma
+
+
+def noise_of_any_level__one_draw_an_image(images, low, high, rng):
+    """Adds one number to all pixels of an image: a change of brightness, no noise."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = (sigma * rng.standard_normal(len(images)))[:, None, None]
+    return np.clip(images + noise, 0, 1), sigma
+
+
+def noise_of_any_level__changes_input(images, low, high, rng):
+    """Adds the noise to the caller's own images."""
+    sigma = rng.uniform(low, high, len(images))
+    images += sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images, 0, 1), sigma
+
+
+def psnr__pooled(output, clean):
+    """Takes one mean over all images, and repeats it."""
+    return np.full(len(clean), 10 * np.log10(1 / ((output - clean) ** 2).mean()))
+
+
+def psnr__twenty(output, clean):
+    """Writes 20 before the logarithm of a mean of squares."""
+    return 20 * np.log10(1 / ((output - clean) ** 2).mean(axis=(1, 2)))
+
+
+def psnr__natural(output, clean):
+    """Takes the natural logarithm."""
+    return 10 * np.log(1 / ((output - clean) ** 2).mean(axis=(1, 2)))
+
+
+def psnr__sign(output, clean):
+    """Forgets the one over: negative decibels."""
+    return 10 * np.log10(((output - clean) ** 2).mean(axis=(1, 2)))
+
+
+def psnr__sum(output, clean):
+    """Sums over the pixels, in place of a mean."""
+    return 10 * np.log10(1 / ((output - clean) ** 2).sum(axis=(1, 2)))
+
+
+def psnr__absolute(output, clean):
+    """Takes the mean of the absolute error: right if all pixels are off by the same."""
+    return 20 * np.log10(1 / np.abs(output - clean).mean(axis=(1, 2)))
+
+
+def psnr__peak_of_image(output, clean):
+    """Takes the brightest pixel for the peak."""
+    peak = clean.max(axis=(1, 2))
+    return 10 * np.log10(peak**2 / ((output - clean) ** 2).mean(axis=(1, 2)))
+
+
+def psnr__mean_of_rows(output, clean):
+    """Averages the decibels of rows."""
+    return (10 * np.log10(1 / ((output - clean) ** 2).mean(axis=2))).mean(axis=1)
+
+
+def _step(model, optimizer, x, target):
+    loss = ((model(Tensor(x)) - Tensor(target)) ** 2).sum() / len(x)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def denoising_step__noisy_target(model, optimizer, clean, corrupt, rng):
+    """Asks for the noise back: an autoencoder of noisy images."""
+    optimizer.zero_grad()
+    noisy = corrupt(clean, rng)
+    return _step(model, optimizer, noisy, noisy)
+
+
+def denoising_step__clean_input(model, optimizer, clean, corrupt, rng):
+    """Shows the model the clean images."""
+    optimizer.zero_grad()
+    corrupt(clean, rng)
+    return _step(model, optimizer, clean, clean)
+
+
+def denoising_step__swapped(model, optimizer, clean, corrupt, rng):
+    """Shows the clean images and asks for the spoilt ones."""
+    optimizer.zero_grad()
+    return _step(model, optimizer, clean, corrupt(clean, rng))
+
+
+def denoising_step__old_gradients(model, optimizer, clean, corrupt, rng):
+    """Never clears the gradients: they add up from step to step."""
+    return _step(model, optimizer, corrupt(clean, rng), clean)
+
+
+def denoising_step__same_noise(model, optimizer, clean, corrupt, rng):
+    """Makes a new generator in every step: the same noise each time."""
+    optimizer.zero_grad()
+    return _step(model, optimizer, corrupt(clean, np.random.default_rng(0)), clean)
+
+
+def denoising_step__spoilt_twice(model, optimizer, clean, corrupt, rng):
+    """Spoils the images for the input, and again for the target."""
+    optimizer.zero_grad()
+    return _step(model, optimizer, corrupt(clean, rng), corrupt(clean, rng))
+
+
+def denoising_step__mean_over_pixels(model, optimizer, clean, corrupt, rng):
+    """Averages over pixels too."""
+    optimizer.zero_grad()
+    loss = ((model(Tensor(corrupt(clean, rng))) - Tensor(clean)) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def denoising_step__clears_too_late(model, optimizer, clean, corrupt, rng):
+    """Clears the gradients between backward and step: nothing moves."""
+    loss = ((model(Tensor(corrupt(clean, rng))) - Tensor(clean)) ** 2).sum() / len(clean)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def denoising_step__sum_over_batch(model, optimizer, clean, corrupt, rng):
+    """Sums over the batch, in place of a mean."""
+    optimizer.zero_grad()
+    loss = ((model(Tensor(corrupt(clean, rng))) - Tensor(clean)) ** 2).sum()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _directions(rows):
+    centred = rows - rows.mean(axis=0)
+    return np.linalg.eigh(centred.T @ centred)[1]
+
+
+def pca_denoise__smallest(clean, noisy, k):
+    """Keeps the directions of the smallest variance."""
+    mean, v = clean.mean(axis=0), _directions(clean)[:, :k]
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__rows(clean, noisy, k):
+    """Takes rows of the matrix of directions for its columns."""
+    mean, v = clean.mean(axis=0), _directions(clean)[-k:].T
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__no_mean(clean, noisy, k):
+    """Never adds the mean again."""
+    mean, v = clean.mean(axis=0), _directions(clean)[:, -k:]
+    return (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__not_centred(clean, noisy, k):
+    """Projects the noisy rows without subtracting the mean."""
+    v = _directions(clean)[:, -k:]
+    return noisy @ v @ v.T
+
+
+def pca_denoise__mean_of_noisy(clean, noisy, k):
+    """Subtracts and adds the mean of the noisy rows."""
+    mean, v = noisy.mean(axis=0), _directions(clean)[:, -k:]
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__second_moments(clean, noisy, k):
+    """Takes directions of the rows as they are: the first one points to the mean."""
+    mean, v = clean.mean(axis=0), np.linalg.eigh(clean.T @ clean)[1][:, -k:]
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__fits_noisy(clean, noisy, k):
+    """Finds the directions in the noisy rows."""
+    mean, v = clean.mean(axis=0), _directions(noisy)[:, -k:]
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__one_too_many(clean, noisy, k):
+    """Keeps one direction more."""
+    mean, v = clean.mean(axis=0), _directions(clean)[:, -(k + 1) :]
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def pca_denoise__drops_the_largest(clean, noisy, k):
+    """Leaves out the direction of the largest variance."""
+    mean, v = clean.mean(axis=0), _directions(clean)[:, -(k + 1) : -1]
+    return mean + (noisy - mean) @ v @ v.T
+
+
+def _similarity(mx, my, vx, vy, cov, c1=0.01**2, c2=0.03**2):
+    return (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+
+
+def _covariance(x, y):
+    return ((x - x.mean()) * (y - y.mean())).mean()
+
+
+def ssim__deviations(x, y):
+    """Takes standard deviations for variances."""
+    return _similarity(x.mean(), y.mean(), x.std(), y.std(), _covariance(x, y))
+
+
+def ssim__product_of_deviations(x, y):
+    """Takes the product of the standard deviations for the covariance: contrast, not structure."""
+    return _similarity(x.mean(), y.mean(), x.var(), y.var(), x.std() * y.std())
+
+
+def ssim__mean_of_products(x, y):
+    """Forgets to subtract the means in the covariance."""
+    return _similarity(x.mean(), y.mean(), x.var(), y.var(), (x * y).mean())
+
+
+def ssim__no_constants(x, y):
+    """Leaves out c1 and c2: 0 / 0 for flat images."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y), 0, 0)
+
+
+def ssim__constants_not_squared(x, y):
+    """Takes 0.01 and 0.03 without squaring them."""
+    return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y), 0.01, 0.03)
+
+
+def ssim__constants_swapped(x, y):
+    """Swaps c1 and c2."""
+    cov = _covariance(x, y)
+    return _similarity(x.mean(), y.mean(), x.var(), y.var(), cov, 0.03**2, 0.01**2)
+
+
+def ssim__no_two(x, y):
+    """Forgets the 2 before the covariance."""
+    return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y) / 2)
+
+
+def ssim__no_light(x, y):
+    """Leaves out the first factor: a change of brightness goes unseen."""
+    return (2 * _covariance(x, y) + 0.03**2) / (x.var() + y.var() + 0.03**2)
+
+
+def ssim__product_below(x, y):
+    """Multiplies the variances below, in place of adding them."""
+    c1, c2, mx, my = 0.01**2, 0.03**2, x.mean(), y.mean()
+    top = (2 * mx * my + c1) * (2 * _covariance(x, y) + c2)
+    return top / ((mx**2 + my**2 + c1) * (2 * x.var() * y.var() + c2))
