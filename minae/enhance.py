@@ -16,7 +16,7 @@ from minae.models import Autoencoder
 from minae.tensor import Tensor
 
 BATCH = 128
-COMPARISON = "comparison.png"
+COMPARISON, SHOWN = "comparison.png", 10
 
 
 def open_run(run: Path) -> tuple[Autoencoder, dict]:
@@ -92,7 +92,8 @@ def enhance(model: Autoencoder, pictures: list[Outcome], out: Path, overwrite: b
         before = as_batch(picture.image for picture in pictures[rows])
         after = reconstruct(model, before)
         if start == 0:
-            plots.save(plots.reconstructions(before, after), comparison)
+            shown = {"before": before[:SHOWN], "after": after[:SHOWN]}
+            plots.save(plots.strips(shown), comparison)
         for file, image in zip(files[rows], after, strict=True):
             write_whole(file, _png(image))
     return comparison

@@ -31,6 +31,9 @@ from minae.random import manual_seed
 
 OPTIMIZERS = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
 SCHEDULES = ("constant", "cosine", "step")
+#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code says
+#: there, too, which class it is, and then does not obey the label.
+SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
@@ -108,8 +111,7 @@ def build_model(name: str, options: dict, dataset: Dataset) -> Autoencoder:
             raise InputError(f"{flag} is no option of model {name!r}, which has {_flags(accepted)}")
     pixels = math.prod(image_shape)
     if "sizes" in accepted:
-        default = [512, 256, 32] if name == "dense" else [400, 20]
-        options = {"sizes": [pixels, *default], **options}
+        options = {"sizes": [pixels, *SIZES.get(name, SIZES["vae"])], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
                 f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"

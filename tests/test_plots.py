@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from minae import plots
+from minae.plots.style import stacked
 
 rng = np.random.default_rng(0)
 GREY = rng.random((7, 1, 28, 28), dtype=np.float32)
@@ -237,6 +238,21 @@ def test_a_log_axis_has_numbers(name):
     figure = FIGURES[name]()
     shown = [text for text, _ in words(figure) if text.replace(",", "").isdigit()]
     assert len({text for text in shown if int(text.replace(",", "")) > 2}) >= 3
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_close_ends_are_named_one_above_the_other(seed):
+    draws = np.random.default_rng(seed)
+    count = 1 + seed % 18 if seed < 40 else 2
+    heights = draws.choice([0.0, 0.5, 1.0]) + draws.normal(size=count) * draws.choice([0, 0.02, 1])
+    found = stacked(heights, 0.065, -0.1, 1.1)
+    assert found.min() >= -0.1 + 0.0325 - 1e-9
+    assert found.max() <= 1.1 - 0.0325 + 1e-9
+    assert (np.diff(np.sort(found)) >= 0.065 - 1e-9).all()
+    assert (np.argsort(found) == np.argsort(heights, kind="stable")).all()
+    room = np.diff(np.sort(heights), prepend=-0.13, append=1.13)  # to neighbours and both ends
+    if room.min() >= 0.065:
+        np.testing.assert_allclose(found, heights)
 
 
 def test_one_epoch_has_markers():

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from minae.plots.style import BLUE, COLOURS, DPI, INK, make_axes, spread, styled, text_width
+from minae.plots.style import BLUE, COLOURS, DPI, INK, make_axes, styled, text_width
 
 MAX_PAIRS, MAX_POINTS = 10, 5000
 
@@ -163,9 +163,23 @@ def _name_classes(axes, medians, names, colours) -> None:
     axes.figure.draw_without_rendering()  # settles the limits, which the pixels depend on
     sizes = np.array([(text_width(name) + 0.16, 0.26) for name in names]) * DPI
     box = axes.get_window_extent()
-    pixels = spread(axes.transData.transform(medians), sizes, box.min, box.max)
+    pixels = _spread(axes.transData.transform(medians), sizes, box.min, box.max)
     for name, (x, y), colour in zip(names, pixels, colours, strict=True):
         ink = "white" if colour @ (0.299, 0.587, 0.114) < 0.5 else INK
         rim = {"boxstyle": "round,pad=0.3,rounding_size=0.7", "fc": colour, "ec": "white"}
         place = {"xycoords": "figure pixels", "ha": "center", "va": "center"}
         axes.annotate(name, (x, y), **place, color=ink, fontweight="bold", bbox=rim)
+
+
+def _spread(centres, sizes, low, high) -> np.ndarray:
+    """Push boxes (K, D) apart, little by little, until none covers another, within low and high."""
+    need = (sizes[:, None] + sizes) / 2  # (K, K, D)
+    centres = centres + 1e-3 * sizes * np.arange(len(sizes))[:, None]  # none just upon another
+    for _ in range(500):
+        apart = centres[:, None] - centres  # (K, K, D)
+        distance = np.max(np.abs(apart) / need, axis=-1)  # two boxes overlap below 1
+        np.fill_diagonal(distance, 1)
+        push = np.clip(1 / np.maximum(distance, 0.1) - 1, 0, 1)
+        centres = centres + 0.3 * np.sum(apart * push[..., None], axis=1)
+        centres = np.clip(centres, low + sizes / 2, high - sizes / 2)
+    return centres

@@ -64,27 +64,31 @@ def make_axes(width, height, title, ylabel=None, left=0.15, bottom=0.15, right=0
 def name_ends(axes, ends, texts, colours) -> None:
     """Write texts right of the axes, with a line to their ends (K, 2), none over another."""
     axes.figure.draw_without_rendering()
-    heights = axes.transAxes.inverted().transform(axes.transData.transform(ends))[:, 1:]  # (K, 1)
-    heights = spread(heights, np.full_like(heights, 0.065), -0.1, 1.1)
-    for text, end, (y,), colour in zip(texts, ends, heights, colours, strict=True):
+    heights = axes.transAxes.inverted().transform(axes.transData.transform(ends))[:, 1]
+    heights = stacked(heights, 0.065, -0.1, 1.1)
+    for text, end, y, colour in zip(texts, ends, heights, colours, strict=True):
         place = {"xytext": (1.04, y), "textcoords": "axes fraction", "va": "center"}
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.8, "relpos": (0, 0.5)}
         words = {"color": colour, "fontweight": "bold", "annotation_clip": False}
         axes.annotate(text, end, **place, **words, arrowprops=line)
 
 
-def spread(centres, sizes, low, high) -> np.ndarray:
-    """Push boxes (K, D) apart, little by little, until none covers another, within low and high."""
-    need = (sizes[:, None] + sizes) / 2  # (K, K, D)
-    centres = centres + 1e-3 * sizes * np.arange(len(sizes))[:, None]  # none just upon another
-    for _ in range(500):
-        apart = centres[:, None] - centres  # (K, K, D)
-        distance = np.max(np.abs(apart) / need, axis=-1)  # two boxes overlap below 1
-        np.fill_diagonal(distance, 1)
-        push = np.clip(1 / distance - 1, 0, 1)
-        centres = centres + 0.3 * np.sum(apart * push[..., None], axis=1)
-        centres = np.clip(centres, low + sizes / 2, high - sizes / 2)
-    return centres
+def stacked(heights, size, low, high) -> np.ndarray:
+    """Return heights (K,), moved as little as can be, `size` apart and within low and high.
+
+    Where neighbours are too close, they become a block about the mean of where they belong.
+    """
+    size = min(size, (high - low) / len(heights))
+    order = np.argsort(heights, kind="stable")
+    steps = size * np.arange(len(heights))
+    blocks: list[list[float]] = []  # each the places that its members want, less their steps
+    for place in np.asarray(heights)[order] - steps:
+        blocks.append([place])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    found = np.concatenate([np.full(len(block), np.mean(block)) for block in blocks])
+    found = np.clip(found, low + size / 2, high - size / 2 - steps[-1]) + steps
+    return found[np.argsort(order)]
 
 
 def text_width(text: str) -> float:
