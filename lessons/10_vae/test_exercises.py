@@ -1,13 +1,10 @@
 """The checks of lesson 10: other formulas, finite differences, integrals on a grid, and moments."""
 
-import inspect
 from types import SimpleNamespace
 
 import numpy as np
 
-from minae.autograd import Op
-from minae.course.checking import same
-from minae.gradcheck import GradcheckError, gradcheck
+from minae.course.checking import gradients, same
 
 
 def normal(*shape, seed=0):
@@ -25,27 +22,6 @@ def values(function, call, count, *arrays):
     for x, copy in zip(arrays, copies, strict=True):
         assert np.array_equal(x, copy), f"{call} writes into an input, which is not its own"
     return result
-
-
-def check_gradients(call, forward, backward, *arrays):
-    """Compare what backward(dy, *arrays) returns with finite differences of forward(*arrays)."""
-
-    class _Student(Op):
-        def forward(self, *inputs):
-            self.save(*inputs)
-            return forward(*inputs)
-
-        def backward(self, dy):
-            return backward(dy, *self.saved)
-
-    def f(*tensors):
-        return _Student.apply(*tensors)
-
-    f.__signature__ = inspect.signature(forward)  # so that messages name the inputs
-    try:
-        gradcheck(f, *arrays)
-    except GradcheckError as error:
-        raise AssertionError(f"{call}: {error}") from None
 
 
 def test_reparameterise__by_hand(student):
@@ -67,7 +43,7 @@ def test_reparameterise__agrees_with_differences(student):
         same(z, mean + np.sqrt(np.exp(log_var)) * noise, f"z of {call}")
         same(np.shape(dmean), mean.shape, f"the shape of dmean of {call}")
         same(np.shape(dlog_var), mean.shape, f"the shape of dlog_var of {call}")
-        check_gradients(
+        gradients(
             call,
             lambda mean, log_var, noise=noise: mean + np.sqrt(np.exp(log_var)) * noise,
             lambda dz, mean, log_var, noise=noise: student.reparameterise(mean, log_var, noise, dz)[
@@ -134,7 +110,7 @@ def test_gaussian_kl__has_its_gradients(student):
             _, dmean, dlog_var = student.gaussian_kl(mean, log_var, *prior)
             return dy[:, None] * dmean, dy[:, None] * dlog_var
 
-        check_gradients(
+        gradients(
             f"dmean and dlog_var of gaussian_kl(mean {(N, Z)}, log_var, prior_mean, prior_log_var)",
             lambda mean, log_var, prior=prior: kl_of_rows(mean, log_var, *prior),
             backward,

@@ -1,11 +1,8 @@
 """What a check says of a wrong answer: the call, what came of it, and what was expected."""
 
-import inspect
-
 import numpy as np
 
-from minae.autograd import Op
-from minae.gradcheck import GradcheckError, gradcheck
+from minae.gradcheck import GradcheckError, check_pair
 from minae.tensor import Tensor
 
 SHOWN = 200  # characters of a value
@@ -76,22 +73,8 @@ def gradients(call: str, forward, backward, *arrays) -> None:
     shapes, expected = [np.shape(g) for g in found], [a.shape for a in arrays]
     assert shapes == expected, f"{call} returned gradients of shapes {shapes}, expected {expected}"
 
-    class _Student(Op):
-        __module__ = "student"  # not one of minae's operations, all of which are checked
-
-        def forward(self, *inputs):
-            self.save(*inputs)
-            return forward(*inputs)
-
-        def backward(self, dy):
-            return backward(dy, *self.saved)
-
-    def f(*tensors):
-        return _Student.apply(*tensors)
-
-    f.__signature__ = inspect.signature(forward)  # so that messages name the inputs
     try:
-        gradcheck(f, *arrays)
+        check_pair(forward, backward, *arrays)
     except GradcheckError as error:
         raise AssertionError(f"{call}: {error}") from None
 

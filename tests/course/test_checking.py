@@ -109,4 +109,4 @@ def test_gradients(backward, said):
     else:
         with pytest.raises(AssertionError, match=said):
             gradients("f()", scaled, backward, x, ROW)
-    assert "_Student" not in {op.__name__ for op in minae_ops()}
+    assert "_ByHand" not in {op.__name__ for op in minae_ops()}
