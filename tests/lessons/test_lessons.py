@@ -3,6 +3,7 @@
 What is proved of an exercise stands in minae/course/proof.py; `minae lessons verify` does the same.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -41,22 +42,45 @@ def test_no_answer_is_left_in_what_students_get(folder):
     assert proof.leaks(read(folder)) == []
 
 
-@each_lesson
-@pytest.mark.timeout(2 * SECONDS)
-def test_a_lesson_runs(folder, tmp_path):
+def run_lesson(folder, out, *options, seconds):
+    """Run a lesson in the folder `out`; return what it printed. Its asserts are its claims."""
     finished = subprocess.run(
-        [sys.executable, "-W", "error", folder / "lesson.py"],
-        cwd=tmp_path,
+        [sys.executable, "-W", "error", folder / "lesson.py", *options],
+        cwd=out,
         env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"},
         check=False,
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=seconds,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+@each_lesson
+@pytest.mark.timeout(2 * SECONDS)
+def test_a_lesson_runs(folder, tmp_path):
+    printed = run_lesson(folder, tmp_path, seconds=SECONDS)
     pictures = list((tmp_path / "runs" / folder.name).glob("*.png"))
     assert pictures
     for picture in pictures:
-        assert picture.name in finished.stdout
-    assert finished.stdout.count(".png") == len(pictures)
+        assert picture.name in printed
+    assert printed.count(".png") == len(pictures)
+
+
+RECORDED = {name: path for name, path in FOLDERS.items() if (path / "results.json").exists()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("folder", RECORDED.values(), ids=RECORDED)
+def test_a_lesson_runs_at_full_size(folder, tmp_path):
+    run_lesson(folder, tmp_path, "--full", seconds=7000)
+
+
+@pytest.mark.parametrize("folder", RECORDED.values(), ids=RECORDED)
+def test_recorded_numbers_say_where_they_come_from(folder):
+    recorded = json.loads((folder / "results.json").read_text())
+    assert recorded["seconds"] > 0
+    assert "--full" in recorded["command"] or recorded["command"].startswith("minae ")
