@@ -513,12 +513,10 @@ assert all(by_size[Z][1] < 0.9 * by_size[Z][2] for Z in (4, 8, 16))
 assert abs(by_size[30][2] / by_size[30][1] - 1) < 0.05
 assert by_size[64][2] < 0.8 * by_size[64][1]
 assert there["conv 8 16"] < 0.9 * there["dense 64"]
-at_edge = [n for n, rate in record["rates"]["mnist"].items() if rate == max(RATES)]
-print(f"took the largest rate that was tried: {', '.join(at_edge)}")
 
 # %% [markdown]
 # The picture is the same: dense up to 16 numbers, a draw at 30, convolution at 64, and convolution
-# by parameters. Models that took the largest rate might do better yet with a larger one.
+# by parameters.
 #
 # ## What they draw
 #

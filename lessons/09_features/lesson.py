@@ -450,7 +450,8 @@ recorded = resources.files("minae.lessons") / "09_features" / "results.json"
 full = json.loads(recorded.read_text(encoding="utf-8"))
 if FULL:
     chosen = {row: [rates[row, k] for k in PER_DIGIT] for row in tuned}
-    full = {"command": full["command"], "seconds": time.perf_counter() - STARTED}
+    command = "python lessons/09_features/lesson.py --full"
+    full = {"command": command, "seconds": time.perf_counter() - STARTED}
     full |= {"draws": DRAWS, "rates": chosen, "accuracy": means(), "gains": gains}
     write_json(OUT / "results.json", full)
     print(f"written: {OUT / 'results.json'}")
