@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 from minae.kernels import wanted_threads
 
 WORTH_A_THREAD = 200_000  # multiplications: below, waking threads takes longer than the work
-# How often libgomp's threads look for work before they sleep, about 0.1 ms: longer than from one
-# kernel to the next. Its own 300,000 make a step ten times slower where other programs use the
-# cores, for a thread that looks has a core that the one it waits for is without.
-SPINS = "3000"
+# How often libgomp's threads look for work before they sleep. Its own 300,000 make training up to
+# ten times slower where other programs use the cores, for a thread that looks has a core that the
+# one it waits for is without. A tenth of it costs nothing where the cores are free, and beside
+# other programs a half to a fifth of the time; a hundredth costs 4 to 6 % on free cores.
+SPINS = "30000"
 
 _forked = False
 

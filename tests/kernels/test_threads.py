@@ -81,7 +81,7 @@ def test_threads_do_not_wait_awake_for_long(cache):
     """Unless the user has said how they are to wait; and child processes are not told."""
     code = "import os; check(); assert 'GOMP_SPINCOUNT' not in os.environ"
     said = run(code, cache, MINAE_NUM_THREADS="2", OMP_DISPLAY_ENV="verbose")
-    assert "GOMP_SPINCOUNT = '3000'" in said
+    assert "GOMP_SPINCOUNT = '30000'" in said
     own = {"OMP_WAIT_POLICY": "passive", "OMP_DISPLAY_ENV": "verbose"}
     assert "GOMP_SPINCOUNT = '0'" in run("check()", cache, MINAE_NUM_THREADS="2", **own)
 
