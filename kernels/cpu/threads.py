@@ -19,7 +19,7 @@ WORTH_A_THREAD = 200_000  # multiplications: below, waking threads takes longer 
 # How often libgomp's threads look for work before they sleep. Its own 300,000 make training up to
 # ten times slower where other programs use the cores, for a thread that looks has a core that the
 # one it waits for is without. A tenth of it costs nothing where the cores are free, and beside
-# other programs a half to a fifth of the time; a hundredth costs 4 to 6 % on free cores.
+# other programs training took a fifth to two thirds of the time. A hundredth costs 4 to 6 %.
 SPINS = "30000"
 
 _forked = False
