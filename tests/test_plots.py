@@ -255,6 +255,12 @@ def test_close_ends_are_named_one_above_the_other(seed):
         np.testing.assert_allclose(found, heights)
 
 
+def test_more_names_than_there_is_room_for_are_evenly_spaced():
+    found = stacked(np.linspace(0, 1, 30), 0.065, -0.1, 1.1)
+    np.testing.assert_allclose(np.diff(found), 0.04)
+    assert found[0] == pytest.approx(-0.08)
+
+
 def test_one_epoch_has_markers():
     axes = plots.learning_curves(HISTORY[:1]).axes[0]
     assert [line.get_marker() for line in axes.lines] == ["o", "o"]

@@ -212,6 +212,30 @@ def test_the_bound_of_an_iwae_rises_with_k(seed):
     assert model.metrics(x)["loss"] == pytest.approx(-bounds[1], abs=0.5)
 
 
+@no_grad()
+def test_an_iwae_trains_on_the_bound_with_its_k():
+    minae.manual_seed(0)
+    model, x = BUILD["iwae"](), Tensor(IMAGES[:8])
+    losses = []
+    for compute in (model.loss, lambda x: -model.log_likelihood(x, 3).mean()):
+        random.manual_seed(1)
+        losses.append(compute(x).item())
+    assert losses[0] == losses[1]
+
+
+@no_grad()
+def test_codes_of_a_vq_vae_are_vectors_of_its_codebook():
+    minae.manual_seed(0)
+    model, x = BUILD["vq-vae"](), Tensor(IMAGES[:9])
+    codes, index, _ = model.encode(x)
+    vectors = codes.data.reshape(9, 2, 2, 2).transpose(0, 2, 3, 1)  # (N, h, w, latent)
+    np.testing.assert_allclose(vectors, model.quantizer.weight.data[index.data], atol=1e-6)
+    model.eval()
+    share = np.bincount(model.encode(x)[1].data.ravel(), minlength=16) / 36
+    entropy = -sum(p * np.log(p) for p in share if p)
+    assert model.metrics(x)["perplexity"] == pytest.approx(np.exp(entropy))
+
+
 def test_a_conditional_model_draws_what_it_is_asked_for():
     """Each class is a bar in a column of its own."""
     minae.manual_seed(0)
