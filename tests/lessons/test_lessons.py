@@ -16,6 +16,7 @@ from minae.course.lessons import read
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 FOLDERS = {path.parent.name: path.parent for path in sorted(LESSONS.glob("*/exercises.toml"))}
+ENVIRONMENT = {"MINAE_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
 SECONDS = 120  # after which a lesson that hangs is stopped
 
 each_lesson = pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
@@ -43,11 +44,14 @@ def test_no_answer_is_left_in_what_students_get(folder):
 
 
 def run_lesson(folder, out, *options, seconds):
-    """Run a lesson in the folder `out`; return what it printed. Its asserts are its claims."""
+    """Run a lesson in the folder `out`; return what it printed. Its asserts are its claims.
+
+    In one thread: the tests beside it need cores too.
+    """
     finished = subprocess.run(
         [sys.executable, "-W", "error", folder / "lesson.py", *options],
         cwd=out,
-        env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | ENVIRONMENT,
         check=False,
         capture_output=True,
         text=True,
