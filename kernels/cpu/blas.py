@@ -32,23 +32,28 @@ def gemm(a, transpose_a, b, transpose_b, c, add):
     """c = op(a) op(b), or c += that; op transposes if the flag says so.
 
     Rows must be contiguous; the distance between rows is free, so a, b, c may be parts of larger
-    matrices. BLAS counts matrices column by column: it is given cᵀ = op(b)ᵀ op(a)ᵀ, and every
-    argument as a pointer.
+    matrices. BLAS counts matrices column by column: it is given cᵀ = op(b)ᵀ op(a)ᵀ.
     """
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]
-    numbers = np.array((n, m, k, _row_distance(b), _row_distance(a), _row_distance(c)), np.int32)
+    rows = _row_distance(b), _row_distance(a), _row_distance(c)
+    flags = 1 if transpose_b else 0, 1 if transpose_a else 0, 1 if add else 0
+    _gemm(c.itemsize, flags, (n, m, k), rows, b.ctypes.data, a.ctypes.data, c.ctypes.data)
+
+
+@compiled
+def _gemm(itemsize, flags, sizes, rows, A, B, C):
+    """Call BLAS, every argument a pointer. Apart from `gemm`, which is compiled for many layouts."""
+    transpose_a, transpose_b, add = flags
+    numbers = np.array((*sizes, *rows), np.int32)
     i, N = numbers.ctypes.data, NT.ctypes.data
-    sizes = (N + 1 if transpose_b else N, N + 1 if transpose_a else N, i, i + 4, i + 8)
-    A, B, C = a.ctypes.data, b.ctypes.data, c.ctypes.data
-    if c.itemsize == 4:
+    first = N + transpose_a, N + transpose_b, i, i + 4, i + 8
+    if itemsize == 4:
         zero = ZERO_ONE_32.ctypes.data
-        beta = zero + 4 if add else zero
-        _sgemm(*sizes, zero + 4, B, i + 12, A, i + 16, beta, C, i + 20)
+        _sgemm(*first, zero + 4, A, i + 12, B, i + 16, zero + 4 * add, C, i + 20)
     else:
         zero = ZERO_ONE_64.ctypes.data
-        beta = zero + 8 if add else zero
-        _dgemm(*sizes, zero + 8, B, i + 12, A, i + 16, beta, C, i + 20)
+        _dgemm(*first, zero + 8, A, i + 12, B, i + 16, zero + 8 * add, C, i + 20)
     numbers[0] = 0  # used until here: Numba frees an array after its last use, not BLAS's
 
 

@@ -97,7 +97,7 @@ def conv2d_dx(
     T = threads_for(prod(source.shape) * prod(weight.shape[1:]))
     for inputs, outputs in channel_groups(C, len(weight), groups):
         part, target = channels(source, outputs), channels(dx, inputs)
-        matrix = weight_matrix(weight[outputs]).T.copy()
+        matrix = weight_matrix(weight[outputs], transposed=True)
         patches.dot_fold(T, part, matrix, bias[inputs], target, relu, shape)
         if target is not dx:
             dx[..., inputs] = target
@@ -112,10 +112,12 @@ def window(
     return np.array([*kernel_size, *stride, *padding, *dilation])
 
 
-def weight_matrix(weight: np.ndarray) -> np.ndarray:
-    """Copy a weight (O, C, KH, KW) into the order of a patch: (KH * KW * C, O)."""
-    O, C, KH, KW = weight.shape  # noqa: E741
-    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(KH * KW * C, O)
+def weight_matrix(weight: np.ndarray, transposed: bool = False) -> np.ndarray:
+    """Copy a weight (O, C, KH, KW) into the order of a patch: (KH * KW * C, O), or its transpose."""
+    patches_last = weight.transpose(0, 2, 3, 1)  # (O, KH, KW, C)
+    if transposed:
+        return np.ascontiguousarray(patches_last).reshape(len(weight), -1)
+    return np.ascontiguousarray(patches_last.transpose(1, 2, 3, 0)).reshape(-1, len(weight))
 
 
 def channel_groups(C: int, O: int, groups: int) -> Iterator[tuple[slice, slice]]:  # noqa: E741

@@ -10,6 +10,7 @@ from minae.kernels.cpu import patches, winograd
 from minae.kernels.cpu.conv import channel_groups, channels, weight_matrix, window
 from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import pixels
+from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -92,18 +93,36 @@ def _both(
         of_x, of_dy = (outputs, inputs) if transposed else (inputs, outputs)
         dpart, ypart = channels(gradient, of_dy), channels(output, of_dy)
         part, target = channels(source, of_x), channels(dx, of_x)
-        matrix = weight_matrix(weight[outputs])  # (KH * KW * C, O)
-        matrix = matrix if transposed else matrix.T.copy()
+        matrix = weight_matrix(weight[outputs], not transposed)
         dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), x.dtype)
-        columns = dpart.shape[2] if transposed else dpart.shape[1] * dpart.shape[2]
-        db = np.empty((T, columns * dpart.shape[3]), x.dtype)
+        db = np.empty((T, dpart.shape[2] * dpart.shape[3]), x.dtype)
         kernel(T, dpart, ypart, relu, part, matrix, target, dw, db, shape)
         if target is not dx:
             dx[..., of_x] = target
-        if need_dweight:
-            dweight[outputs] = dw.sum(axis=0).reshape(KH, KW, C, -1).transpose(3, 2, 0, 1)
-        dbias[of_dy] = db.reshape(-1, dpart.shape[3]).sum(axis=0)
+        taps = dw.reshape(len(dw), KH * KW, C, O // groups)
+        _add_up(1, taps, db, dweight[outputs].reshape(O // groups, C, KH * KW), dbias[of_dy])
     return dx.transpose(0, 3, 1, 2) if need_dx else None, dbias
+
+
+@parallel
+def _add_up(t, T, dw, db, dweight, dbias):
+    """dweight[o, c, k] = Σ dw[share, k, c, o], dbias = Σ db[share, column]; dw may be empty.
+
+    NumPy's sums and its copy into the other order take three times as long.
+    """
+    shares, K, C, O = dw.shape  # noqa: E741
+    for k in range(K if shares else 0):
+        for c in range(C):
+            for o in range(O):
+                dweight[o, c, k] = dw[0, k, c, o]
+            for share in range(1, shares):
+                for o in range(O):
+                    dweight[o, c, k] += dw[share, k, c, o]
+    dbias[:] = 0
+    for i in range(len(db)):
+        for j in range(0, db.shape[1], dbias.size):
+            for o in range(dbias.size):
+                dbias[o] += db[i, j + o]
 
 
 def _winograd(

@@ -74,6 +74,6 @@ def _transpose(t, T, x, y):
     """y[n] = x[n]ᵀ for matrices x (N, R, C). NumPy's copy does the same number by number."""
     N, R, C = x.shape
     for n in range(t * N // T, (t + 1) * N // T):
-        for r in range(R):
-            for c in range(C):
+        for c in range(C):
+            for r in range(R):
                 y[n, c, r] = x[n, r, c]
