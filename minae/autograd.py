@@ -118,8 +118,8 @@ class Op:
         places = []
         for i in numbers:
             x = self.inputs[i]
-            known = x is not None and x.grad is None and x.grad_place is not None
-            places.append(x.grad_place.lend() if known else None)
+            place = None if x is None or x.grad is not None else x.grad_place
+            places.append(None if place is None else place.lend())
         return places
 
     def save(self, *values) -> None:
@@ -216,6 +216,10 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
             _accumulate(output, dy)
         for x, dx, needed in zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True):
             if not needed:
+                continue
+            place = x.grad_place
+            if place is not None and dx is place.array and x.grad is None:
+                x.grad = place.tensor  # written where it belongs: nothing to check, or to copy
                 continue
             data, source = x.data, x.grad_fn
             if dx is None or dx.shape != data.shape or dx.dtype != data.dtype:

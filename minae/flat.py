@@ -71,17 +71,19 @@ class Flat:
         array that was put in the place of a parameter's since the last step is taken in.
         """
         runs = []  # of parameters: [step, first, one after the last], or [step, i, None] alone
-        for i, p in enumerate(self.parameters):
-            if p.grad is None:
+        parameters = zip(self.parameters, self.views, self.numbers, strict=True)
+        for i, (p, view, number) in enumerate(parameters):
+            grad, place = p.grad, p.grad_place
+            if grad is None:
                 continue
-            if p.data is not self.views[i]:
+            if p.data is not view:
                 if p.device != arrays.device_of(self.x):
                     raise RuntimeError(f"parameters were moved to {p.device}: make a new optimizer")
-                self.views[i][...] = p.data
-                p.data = self.views[i]
+                view[...] = p.data
+                p.data = view
             p.version += 1
-            step = steps[self.numbers[i]] = steps[self.numbers[i]] + 1
-            if p.grad_place is None or p.grad.data is not p.grad_place.array:
+            step = steps[number] = steps[number] + 1
+            if place is None or grad.data is not place.array:
                 runs.append([step, i, None])
             elif runs and runs[-1][0] == step and runs[-1][2] == i:
                 runs[-1][2] = i + 1

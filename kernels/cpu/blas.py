@@ -43,7 +43,7 @@ def gemm(a, transpose_a, b, transpose_b, c, add):
 
 @compiled
 def _gemm(itemsize, flags, sizes, rows, A, B, C):
-    """Call BLAS, every argument a pointer. Apart from `gemm`, which is compiled for many layouts."""
+    """Call BLAS, every argument a pointer. `gemm` is compiled for many layouts, this once."""
     transpose_a, transpose_b, add = flags
     numbers = np.array((*sizes, *rows), np.int32)
     i, N = numbers.ctypes.data, NT.ctypes.data

@@ -113,7 +113,7 @@ def window(
 
 
 def weight_matrix(weight: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """Copy a weight (O, C, KH, KW) into the order of a patch: (KH * KW * C, O), or its transpose."""
+    """Copy a weight (O, C, KH, KW) into a patch's order, (KH * KW * C, O), or that transposed."""
     patches_last = weight.transpose(0, 2, 3, 1)  # (O, KH, KW, C)
     if transposed:
         return np.ascontiguousarray(patches_last).reshape(len(weight), -1)

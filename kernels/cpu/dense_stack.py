@@ -112,9 +112,11 @@ def linear_stack_backward(
     for each layer where to write its gradients, or None. Raises ValueError if shapes don't fit.
     """
     if _one_thread(x, weights):
-        dx, *into = [
-            np.empty(a.shape if need else (0, 0), x.dtype) if da is None else da
-            for a, da, need in zip((x, *weights), (None, *dweights), needs, strict=True)
+        need_dx, *need_dweights = needs
+        dx = np.empty(x.shape if need_dx else (0, 0), x.dtype)
+        into = [
+            np.empty(weight.shape if need else (0, 0), x.dtype) if dweight is None else dweight
+            for weight, dweight, need in zip(weights, dweights, need_dweights, strict=True)
         ]
         sums = [
             np.empty(len(weight), x.dtype) if dbias is None else dbias
@@ -123,7 +125,8 @@ def linear_stack_backward(
         ys = outputs if activations[-1] else [*outputs[:-1], dy]
         gradients = tuple(into), tuple(sums), dx
         if _stack_backward(dy, x, weights, tuple(ys), _relus(activations), *gradients):
-            dx, *into = [da if need else None for da, need in zip((dx, *into), needs, strict=True)]
-            return dx, into, sums
+            if False in need_dweights:
+                into = [da if need else None for da, need in zip(into, need_dweights, strict=True)]
+            return dx if need_dx else None, into, sums
     layers = weights, outputs, activations, dweights, dbiases
     return layer_by_layer_backward(dense.linear_backward, dy, x, needs, *layers)

@@ -124,20 +124,21 @@ def _runs(patches, C, window):
 def _unfold(padded, first, count, WO, window, runs):
     """patches[(y, x), (kh, kw, c)] = padded[y SH + kh DH, x SW + kw DW, c] for some rows y."""
     SH, SW, DH, DW = window[2], window[3], window[6], window[7]
-    _, KH, pieces, length = runs.shape
-    lines, C = padded_rows(padded), padded.shape[2]
+    (_, W, C), (_, KH, pieces, length) = padded.shape, runs.shape
     if pieces == 1 and length <= 4:
         _unfold_four(padded, first, count, WO, window, runs)
         return
+    source, target = padded.reshape(padded.size), runs.reshape(runs.size)
     for y in range(count):
         for kh in range(KH):
-            line = lines[(first + y) * SH + kh * DH]
             for piece in range(pieces):
-                for x in range(WO):
-                    start = (x * SW + piece * DW) * C
-                    source, target = line[start : start + length], runs[y * WO + x, kh, piece]
+                q = np.uint64((((first + y) * SH + kh * DH) * W + piece * DW) * C)
+                p = np.uint64(((y * WO * KH + kh) * pieces + piece) * length)
+                for _ in range(WO):
                     for j in range(length):
-                        target[j] = source[j]
+                        target[p + np.uint64(j)] = source[q + np.uint64(j)]
+                    q += np.uint64(SW * C)
+                    p += np.uint64(KH * pieces * length)
 
 
 @compiled

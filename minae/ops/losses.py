@@ -48,7 +48,7 @@ class _Loss(Op):
         if len(self.saved) == 1:
             (dx,) = self.saved
             # It is 1 where backward() starts here. To ask a GPU would be to wait for it.
-            starts_here = device_of(dx) == "cpu" and dy == 1
+            starts_here = device_of(dx) == "cpu" and dy.item() == 1
             return dx if starts_here else dy * dx, None
         x, target, reduction, options = self.saved
         dy = dy if reduction == "none" else dy * scale(reduction, x)
