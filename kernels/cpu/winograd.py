@@ -18,8 +18,9 @@ from minae.kernels.cpu.blas import gemm
 from minae.kernels.cpu.compiled import compiled
 from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.patches import finish, let_pass, pad, padded_rows, repeat, unpad
+from minae.kernels.cpu.patches import finish, let_pass, pad, repeat, unpad
 from minae.kernels.cpu.threads import threads_for
+from minae.kernels.cpu.unfolding import padded_rows
 from minae.kernels.cpu.winograd_tiles import columns_of_m, columns_of_v, from_m, from_v, to_m, to_v
 from minae.kernels.shapes import Pair
 
