@@ -7,10 +7,10 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu import patches, winograd
+from minae.kernels.cpu.compiled import compiled_if
 from minae.kernels.cpu.conv import channel_groups, channels, weight_matrix, window
 from minae.kernels.cpu.covered import covered
 from minae.kernels.cpu.layout import pixels
-from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 from minae.kernels.shapes import Pair
 
@@ -100,12 +100,12 @@ def _both(
         if target is not dx:
             dx[..., of_x] = target
         taps = dw.reshape(len(dw), KH * KW, C, O // groups)
-        _add_up(1, taps, db, dweight[outputs].reshape(O // groups, C, KH * KW), dbias[of_dy])
+        _add_up(taps, db, dweight[outputs].reshape(O // groups, C, KH * KW), dbias[of_dy])
     return dx.transpose(0, 3, 1, 2) if need_dx else None, dbias
 
 
-@parallel
-def _add_up(t, T, dw, db, dweight, dbias):
+@compiled_if(lambda *arrays: True)
+def _add_up(dw, db, dweight, dbias):
     """dweight[o, c, k] = Σ dw[share, k, c, o], dbias = Σ db[share, column]; dw may be empty.
 
     NumPy's sums and its copy into the other order take three times as long.
