@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
 import minae
@@ -42,11 +44,23 @@ def test_the_kl_of_each_latent_is_a_share_of_the_whole():
 @no_grad()
 def test_a_filter_and_a_model_are_measured_on_the_same_images():
     model = models.DenoisingAutoencoder((1, 8, 8), (4,))
-    noisy, _, gaussian, denoised = numbers(pictures.denoised(model, METADATA, DIGITS))
+    noisy, median, gaussian, denoised = numbers(pictures.denoised(model, METADATA, DIGITS))
     images = DIGITS.test.images
     spoilt = GaussianNoise(0.3)(images, np.random.default_rng(0))
     assert noisy == pytest.approx(pictures.psnr(spoilt, images), abs=0.01)
     assert gaussian > noisy > denoised  # it is not trained
+    filtered = pictures.levelled(ndimage.median_filter(spoilt, (1, 1, 3, 3)), images)
+    assert median == pytest.approx(pictures.psnr(filtered, images), abs=0.006)
+    blurred = ndimage.gaussian_filter(spoilt, 0.6, axes=(2, 3))
+    assert gaussian > pictures.psnr(blurred, images) + 1  # its grey levels are corrected too
+
+
+def test_grey_levels_are_corrected():
+    x = DIGITS.test.images[:5]
+    y = 0.5 * x + 0.3
+    assert_allclose(pictures.levelled(y, x), x, atol=1e-6)
+    assert pictures.levelled(y, 3 * x - 1).min() == 0
+    assert pictures.levelled(y, 3 * x - 1).max() == 1
 
 
 def test_ten_samples_of_each_class(monkeypatch, tmp_path):

@@ -90,6 +90,36 @@ def test_winograd(sizes, channels, padding, activation, needs, shares):
         assert_same("conv2d_dx", np.float32, dy, weight, (H, W), **options)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("width", range(1, 7))
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_patches_of_short_runs(dtype, channels, width, dilation):
+    """Up to four numbers of a patch that lie side by side in the image are copied as one vector."""
+    options = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, dilation), "groups": 1}
+    x = normal(0, 3, channels, 4, 14, dtype=dtype)
+    weight, bias = normal(1, 2, channels, 2, width, dtype=dtype), normal(2, 2, dtype=dtype)
+    y = reference.conv2d(x, weight, bias, **options)
+    dy = normal(3, *y.shape, dtype=dtype)
+    assert_same("conv2d", dtype, x, weight, bias, **options)
+    assert_same("conv2d_dx", dtype, dy, weight, x.shape[2:], **options)
+    assert_same("conv2d_backward", dtype, dy, x, weight, y, **options)
+    assert_same("conv_transpose2d_backward", dtype, x, dy, weight, x[::-1], **options)
+
+
+def test_images_too_large_for_one_product(dtype):
+    """The products of these take three rows of positions, three more, and the last."""
+    options = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, 1), "groups": 1}
+    x, weight = normal(0, 2, 40, 7, 29, dtype=dtype), normal(1, 50, 40, 3, 3, dtype=dtype)
+    bias, of_x = normal(2, 50, dtype=dtype), normal(3, 40, dtype=dtype)
+    y = reference.conv2d(x, weight, bias, "relu", **options)
+    dy = normal(4, *y.shape, dtype=dtype)
+    assert 1_000_000 // (y.shape[3] * weight.size) == 3
+    assert_same("conv2d", dtype, x, weight, bias, "relu", **options)
+    assert_same("conv2d_dx", dtype, dy, weight, x.shape[2:], of_x, "relu", **options)
+    assert_same("conv2d_backward", dtype, dy, x, weight, y, "relu", **options)
+    assert_same("conv_transpose2d_backward", dtype, x, dy, weight, x[::-1], "relu", **options)
+
+
 @examples
 @given(case=convolutions(), seed=st.integers(0, 999))
 def test_convolution_and_its_gradients_are_adjoint(kernels, case, seed):
