@@ -114,10 +114,10 @@ def window(
 
 def weight_matrix(weight: np.ndarray, transposed: bool = False) -> np.ndarray:
     """Copy a weight (O, C, KH, KW) into a patch's order, (KH * KW * C, O), or that transposed."""
-    patches_last = weight.transpose(0, 2, 3, 1)  # (O, KH, KW, C)
+    taps_in_order = weight.transpose(0, 2, 3, 1)  # (O, KH, KW, C)
     if transposed:
-        return np.ascontiguousarray(patches_last).reshape(len(weight), -1)
-    return np.ascontiguousarray(patches_last.transpose(1, 2, 3, 0)).reshape(-1, len(weight))
+        return np.ascontiguousarray(taps_in_order).reshape(len(weight), -1)
+    return np.ascontiguousarray(taps_in_order.transpose(1, 2, 3, 0)).reshape(-1, len(weight))
 
 
 def channel_groups(C: int, O: int, groups: int) -> Iterator[tuple[slice, slice]]:  # noqa: E741
