@@ -108,7 +108,7 @@ def _both(
 def _add_up(dw, db, dweight, dbias):
     """dweight[o, c, k] = Σ dw[share, k, c, o], dbias = Σ db[share, column]; dw may be empty.
 
-    NumPy's sums and its copy into the other order take three times as long.
+    One call; in NumPy it is two sums and a copy into the other order.
     """
     shares, K, C, O = dw.shape  # noqa: E741
     for k in range(K if shares else 0):
