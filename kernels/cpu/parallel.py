@@ -1,15 +1,23 @@
 """Work cut into shares, each on a thread of its own.
 
-Numba's way from a loop over threads to its body leads through four modules, and each compiles anew
-whatever the body calls. Here the body calls one function by a symbol of ours: it is compiled once.
+Numba's prange leads from a loop to its body through four modules that take longer to compile than
+many a body. Here one short function hands the shares to Numba's pool of threads itself.
 """
 
 import llvmlite.binding
-from numba import njit, prange, types
+from llvmlite import ir
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from minae.kernels.cpu import threads
 from minae.kernels.cpu.compiled import OPTIONS, DiskCache, compiled
+
+INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
+# void task(char **bases, size_t *sizes, size_t *steps, void *data): what the pool calls
+TASK = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), *[WORD.as_pointer()] * 2, POINTER])
+# void numba_parallel_for(task, bases, sizes, steps, data, inner_ndim, array_count, num_threads)
+PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [WORD, WORD, INT])
 
 
 def parallel(share):
@@ -22,37 +30,76 @@ def parallel(share):
     share = compiled(share)
 
     @intrinsic
-    def call(typing, t, T, args):
+    def launch(typing, T, args):
         def generate(context, builder, signature, values):
-            t, T, args = values
-            kinds = (types.int64, types.int64, *signature.args[2])
-            kind = context.call_conv.get_function_type(types.none, kinds)
-            function = cgutils.get_or_insert_function(builder.module, kind, _link(share, kinds))
-            t, T = (
-                context.cast(builder, value, given, types.int64)
-                for value, given in zip((t, T), signature.args, strict=False)
-            )
-            values = [t, T, *cgutils.unpack_tuple(builder, args)]
-            context.call_conv.call_function(builder, function, types.none, kinds, values)
+            T, args = values
+            kinds = (types.int64, types.int64, *signature.args[1])
+
+            def call(builder, t, T, args):
+                kind = context.call_conv.get_function_type(types.none, kinds)
+                function = cgutils.get_or_insert_function(builder.module, kind, _link(share, kinds))
+                values = [t, T, *cgutils.unpack_tuple(builder, args)]
+                context.call_conv.call_function(builder, function, types.none, kinds, values)
+
+            with builder.if_else(builder.icmp_signed("==", T, WORD(1))) as (one, several):
+                with one:
+                    call(builder, WORD(0), T, args)
+                with several:
+                    task = _task(builder.module, call, args.type)
+                    _run_in_pool(builder, task, T, args)
             return context.get_dummy_value()
 
-        return types.none(t, T, args), generate
+        return types.none(types.int64, args), generate
 
     def run(T, *args):
-        if T == 1:
-            call(0, 1, args)
-        else:
-            for t in prange(T):
-                call(t, T, args)
+        launch(T, args)
 
-    dispatcher = njit(parallel=True, no_cfunc_wrapper=True, **OPTIONS)(run)
+    dispatcher = njit(no_cfunc_wrapper=True, **OPTIONS)(run)
     dispatcher._cache = _LinkingCache(share)
     dispatcher.share = share  # for compiled code that calls one itself
     return dispatcher
 
 
+def _task(module, call, args_type) -> ir.Function:
+    """Write the function that the pool calls for some of the shares, from one to all of them.
+
+    Their number is sizes[0], T is sizes[1], and the first of them is as far behind data as
+    bases[0] is, for the pool goes one byte ahead for each.
+    """
+    task = ir.Function(module, TASK, "task")
+    task.linkage = "internal"
+    bases, sizes, _, data = task.args
+    builder = ir.IRBuilder(task.append_basic_block())
+    base, start = (builder.ptrtoint(pointer, WORD) for pointer in (builder.load(bases), data))
+    first = builder.sub(base, start)
+    T = builder.load(builder.gep(sizes, [WORD(1)]))
+    args = builder.load(builder.bitcast(data, args_type.as_pointer()))
+    with cgutils.for_range(builder, builder.load(sizes)) as loop:
+        call(builder, builder.add(first, loop.index), T, args)
+    builder.ret_void()
+    return task
+
+
+def _run_in_pool(builder, task, T, args) -> None:
+    """Have Numba's pool of threads call task for the shares 0 to T - 1."""
+    num_threads = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(INT, []), "get_num_threads"
+    )
+    parallel_for = cgutils.get_or_insert_function(
+        builder.module, PARALLEL_FOR, "numba_parallel_for"
+    )
+    data = builder.bitcast(cgutils.alloca_once_value(builder, args), POINTER)
+    bases = cgutils.alloca_once_value(builder, data)
+    sizes = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, [T, T]))
+    steps = cgutils.alloca_once_value(builder, WORD(1))
+    pointers = [builder.bitcast(pointer, POINTER) for pointer in (task, bases, sizes, steps)]
+    numbers = [WORD(1), WORD(1), builder.call(num_threads, [])]
+    builder.call(parallel_for, [*pointers, data, *numbers])
+
+
 def _link(share, kinds: tuple) -> str:
     """Compile the share for such arguments, and return the symbol by which it can be called."""
+    threads.layer()  # the pool, whose functions have symbols from now on
     share.compile(kinds)
     result = share.overloads[kinds]
     symbol = f"minae {share._cache.name} {kinds}"
