@@ -5,7 +5,7 @@ import numpy as np
 from numba import types
 from numba.extending import get_cython_function_address
 
-from minae.kernels.cpu.compiled import compiled
+from minae.kernels.cpu.compiled import compiled, compiled_apart
 
 
 def _blas(name: str) -> types.ExternalFunction:
@@ -57,7 +57,7 @@ def _gemm(itemsize, flags, sizes, rows, A, B, C):
     numbers[0] = 0  # used until here: Numba frees an array after its last use, not BLAS's
 
 
-@compiled
+@compiled_apart
 def tiled(a, transpose_a, b, transpose_b, c):
     """c = op(a) op(b), in tiles so small that BLAS multiplies them where they lie.
 
@@ -68,13 +68,13 @@ def tiled(a, transpose_a, b, transpose_b, c):
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]
     if m * n * k <= 1_000_000 or (transpose_b and k < 128):
-        gemm(a, transpose_a, b, transpose_b, c, False)
-        return
-    rows, columns, depth = 32, 64, 392
-    if transpose_a:
+        rows = columns = depth = max(m, n, k)
+    elif transpose_a:
         rows, columns, depth = 64, 64, 128
     elif transpose_b:
         rows, columns, depth = 32, 32, 512
+    else:
+        rows, columns, depth = 32, 64, 392
     for p in range(0, k, depth):
         q = min(p + depth, k)
         for j in range(0, n, columns):

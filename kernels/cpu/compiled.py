@@ -15,6 +15,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minae.kernels import files
+from minae.kernels.cpu import symbols
 
 # Lets sums be reordered into vectors, as fastmath=True does, but keeps nan and inf what they are:
 # a training that diverges must show it.
@@ -25,6 +26,14 @@ OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy"}  # "numpy": x / 0 is in
 def compiled(function):
     """Compile a function that compiled code calls, for each kind of arguments it is called with."""
     return _compiled(function, no_cpython_wrapper=True)
+
+
+def compiled_apart(function):
+    """Compile a function as `compiled` does, but never as a part of its callers.
+
+    For what is large and has several. It returns nothing.
+    """
+    return symbols.callable_by_symbol(compiled(function))
 
 
 def compiled_if(accepts):
@@ -50,7 +59,7 @@ def compiled_if(accepts):
 
 def _compiled(function, **options):
     dispatcher = njit(no_cfunc_wrapper=True, **OPTIONS, **options)(function)
-    dispatcher._cache = DiskCache(function)
+    dispatcher._cache = DiskCache(f"{function.__module__}.{function.__qualname__}")
     return dispatcher
 
 
@@ -66,8 +75,8 @@ class DiskCache(NullCache):
     bytes it finds.
     """
 
-    def __init__(self, function):
-        self.name = f"{function.__module__}.{function.__qualname__}"
+    def __init__(self, name: str):
+        self.name = name
 
     def _path(self, signature, context) -> Path:
         import numba
@@ -82,7 +91,10 @@ class DiskCache(NullCache):
         try:
             payload = files.read(self._path(sig, target_context))
             if payload is not None:
-                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+                called, compiled = pickle.loads(payload)
+                for name, kinds in called:
+                    symbols.link(name, kinds)
+                return CompileResult._rebuild(target_context, *compiled)
         except OSError as error:
             _note.unusable(error)
         _note.begin()
@@ -90,11 +102,12 @@ class DiskCache(NullCache):
 
     def save_overload(self, sig, data):
         """Keep the function just compiled for this signature."""
-        _note.end(self.name.rpartition(".")[2], sig)
+        payload = dumps((symbols.called_from(data.library), data._reduce()))
         try:
-            files.write(self._path(sig, data.target_context), dumps(data._reduce()))
+            files.write(self._path(sig, data.target_context), payload)
         except OSError as error:
             _note.unusable(error)
+        _note.end(self.name.rpartition(".")[2])
 
 
 class _Note:
@@ -110,7 +123,7 @@ class _Note:
             self.say(f"compiling kernels for this machine, once; kept in {cache_folder()}")
         self.started.append(time.perf_counter())
 
-    def end(self, name: str, signature) -> None:
+    def end(self, name: str) -> None:
         seconds = time.perf_counter() - self.started.pop()
         if not self.started:
             self.seconds += seconds

@@ -4,13 +4,13 @@ Numba's prange leads from a loop to its body through four modules that take long
 many a body. Here one short function hands the shares to Numba's pool of threads itself.
 """
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
-from minae.kernels.cpu import threads
+from minae.kernels.cpu import symbols, threads
 from minae.kernels.cpu.compiled import OPTIONS, DiskCache, compiled
 
 INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
@@ -28,18 +28,18 @@ def parallel(share):
     one layout only.
     """
     share = compiled(share)
+    name = share._cache.name
 
     @intrinsic
     def launch(typing, T, args):
         def generate(context, builder, signature, values):
             T, args = values
-            kinds = (types.int64, types.int64, *signature.args[1])
+            kinds = _share_kinds(signature.args[1])
 
             def call(builder, t, T, args):
-                kind = context.call_conv.get_function_type(types.none, kinds)
-                function = cgutils.get_or_insert_function(builder.module, kind, _link(share, kinds))
-                values = [t, T, *cgutils.unpack_tuple(builder, args)]
-                context.call_conv.call_function(builder, function, types.none, kinds, values)
+                values = zip(signature.args[1], cgutils.unpack_tuple(builder, args), strict=True)
+                values = [_without_owner(context, builder, *value) for value in values]
+                symbols.call_by_symbol(context, builder, name, kinds, [t, T, *values])
 
             with builder.if_else(builder.icmp_signed("==", T, WORD(1))) as (one, several):
                 with one:
@@ -55,9 +55,27 @@ def parallel(share):
         launch(T, args)
 
     dispatcher = njit(no_cfunc_wrapper=True, **OPTIONS)(run)
-    dispatcher._cache = _LinkingCache(share)
-    dispatcher.share = share  # for compiled code that calls one itself
+    dispatcher._cache = _LaunchCache(name)
+    dispatcher.share = symbols.callable_by_symbol(share)  # for compiled code
     return dispatcher
+
+
+def _share_kinds(args) -> tuple:
+    """Return what a share is compiled for: t, T and the rest."""
+    return types.int64, types.int64, *args
+
+
+def _without_owner(context, builder, kind, value):
+    """Return an array without its owner, which outlives the call; anything else as it is.
+
+    Threads that count references to the same array would wait for each other.
+    """
+    if not isinstance(kind, types.Array):
+        return value
+    array = make_array(kind)(context, builder, value)
+    for owner in "meminfo", "parent":
+        setattr(array, owner, cgutils.get_null_value(getattr(array, owner).type))
+    return array._getvalue()
 
 
 def _task(module, call, args_type) -> ir.Function:
@@ -97,27 +115,19 @@ def _run_in_pool(builder, task, T, args) -> None:
     builder.call(parallel_for, [*pointers, data, *numbers])
 
 
-def _link(share, kinds: tuple) -> str:
-    """Compile the share for such arguments, and return the symbol by which it can be called."""
-    threads.layer()  # the pool, whose functions have symbols from now on
-    share.compile(kinds)
-    result = share.overloads[kinds]
-    symbol = f"minae {share._cache.name} {kinds}"
-    address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
-    llvmlite.binding.add_symbol(symbol, address)
-    return symbol
+class _LaunchCache(DiskCache):
+    """Sees to it that the pool and the share are there before what calls them is.
 
+    The share would be compiled in any case, but compiling within compiling takes Numba longer.
+    """
 
-class _LinkingCache(DiskCache):
-    """Sees to it that the share is there before what calls it is loaded."""
-
-    def __init__(self, share):
-        super().__init__(share.py_func)
+    def __init__(self, share: str):
+        super().__init__(f"{share} on threads")
         self.share = share
-        self.name += " on threads"
 
     def load_overload(self, sig, target_context):
         """Return the function compiled for this signature (T, (args)), or None."""
+        threads.layer()
         _, args = sig
-        _link(self.share, (types.int64, types.int64, *args))
+        symbols.link(self.share, _share_kinds(args))
         return super().load_overload(sig, target_context)

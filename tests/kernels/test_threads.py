@@ -57,6 +57,44 @@ def test_damaged_files_are_compiled_anew(cache, damage):
     assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
 
 
+@pytest.mark.parametrize("missing", range(3), ids=["share", "product in it", "launcher"])
+def test_a_missing_file_is_compiled_anew(cache, missing):
+    """Files that call each other are read one after the other; any of them may be gone."""
+    code = f"""
+from minae.kernels import files
+numbers, read = iter(range(99)), files.read
+files.read = lambda path: None if next(numbers) == {missing} else read(path)
+check()
+assert next(numbers) >= 3
+"""
+    assert "compiled" in run(code, cache, MINAE_NUM_THREADS="2")
+    assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
+
+
+@pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
+def test_every_share_runs_once(layer, tmp_path):
+    """Also if they are more or fewer than the threads; each pool has its own way to deal them."""
+    if layer != "workqueue":
+        pytest.importorskip(f"numba.np.ufunc.{layer}pool", exc_type=ImportError)
+    code = f"""
+from minae.kernels.cpu import threads
+from minae.kernels.cpu.parallel import parallel
+
+@parallel
+def record(t, T, runs, numbers, factor, pair):
+    runs[t] += 1
+    numbers[t] = T * factor + pair[0] * pair[1]
+
+for T in 1, 2, 3, 4, 9:
+    runs, numbers = np.zeros(T, np.int32), np.zeros(T)
+    record(T, runs, numbers, 0.5, (3, 4))
+    assert runs.tolist() == [1] * T
+    assert numbers.tolist() == [T / 2 + 12] * T
+assert threads.layer() == "{layer}"
+"""
+    run(code, tmp_path, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="3")
+
+
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
     (tmp_path / "file").write_text("no folder can be made in here")
     said = run("check(); check()", tmp_path / "file", MINAE_NUM_THREADS="2")

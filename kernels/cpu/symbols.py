@@ -1,0 +1,60 @@
+"""Compiled functions that others call by a symbol.
+
+Numba copies what a compiled function calls into it, and compiles the copies again with each caller.
+Of the larger functions that is most of the time to compile: they are compiled once, and called.
+"""
+
+import inspect
+
+import llvmlite.binding
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_functions: dict = {}  # name -> Numba's dispatcher
+_linked: dict[str, tuple] = {}  # symbol -> (name, kinds)
+
+
+def callable_by_symbol(dispatcher):
+    """Return what compiled code calls as it would call the dispatcher, which returns nothing."""
+    name = dispatcher._cache.name
+    _functions[name] = dispatcher
+
+    def call(typing, *kinds):
+        kinds = tuple(map(types.unliteral, kinds))  # compiled for numbers, not for each number
+
+        def generate(context, builder, signature, values):
+            return call_by_symbol(context, builder, name, signature.args, values)
+
+        return types.none(*kinds), generate
+
+    parameters = inspect.signature(dispatcher.py_func).parameters.values()
+    typing = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    call.__signature__ = inspect.Signature([typing, *parameters])
+    return intrinsic(call)
+
+
+def call_by_symbol(context, builder, name: str, kinds: tuple, values):
+    """Write the call of such a function into the code that the builder is at."""
+    kind = context.call_conv.get_function_type(types.none, kinds)
+    function = cgutils.get_or_insert_function(builder.module, kind, link(name, kinds))
+    context.call_conv.call_function(builder, function, types.none, kinds, values)
+    return context.get_dummy_value()
+
+
+def link(name: str, kinds: tuple) -> str:
+    """Compile the function for such arguments, and return the symbol by which it can be called."""
+    symbol = f"{name} {kinds}"
+    if symbol not in _linked:
+        dispatcher = _functions[name]
+        dispatcher.compile(kinds)
+        result = dispatcher.overloads[kinds]
+        address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        llvmlite.binding.add_symbol(symbol, address)
+        _linked[symbol] = name, kinds
+    return symbol
+
+
+def called_from(library) -> list[tuple]:
+    """Return (name, kinds) of what a compiled library calls so."""
+    return [_linked[f.name] for f in library._final_module.functions if f.name in _linked]
