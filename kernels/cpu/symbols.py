@@ -1,7 +1,7 @@
 """Compiled functions that others call by a symbol.
 
 Numba copies what a compiled function calls into it, and compiles the copies again with each caller.
-Of the larger functions that is most of the time to compile: they are compiled once, and called.
+Where that takes long, a function is compiled once instead, and called.
 """
 
 import inspect
