@@ -25,7 +25,7 @@ def parallel(share):
 
     With T = 1 the share is called in place: no thread is woken, which small work would wait longer
     for than take. A share returns nothing; its arrays are contiguous, so that it is compiled for
-    one layout only.
+    one layout only. Python's lock is kept meanwhile: Python threads that compute take turns.
     """
     share = compiled(share)
     name = share._cache.name
