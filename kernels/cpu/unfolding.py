@@ -4,8 +4,8 @@ Patches are written down a row each, (KH, KW, C) in order. What lies side by sid
 in the image for one row of the kernel only: patches are copied in runs of KW * C numbers, or of C
 where the kernel is dilated. Padded images are (H, W, C), with the padding.
 
-Gained, by copying runs of at most four numbers (images of one channel, in a first or a last layer)
-as one vector instead of in a loop: 6 % of the training step that `minae bench W3` times.
+Runs of at most four numbers (images of one channel, in a first or a last layer) are copied as one
+vector instead of in a loop. What was gained together with the products, `patches` says.
 """
 
 import numpy as np
