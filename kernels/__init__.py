@@ -15,6 +15,7 @@ A **backend** is a module with these functions, and nothing else is asked of it:
     gaussian_kl(mean, log_var) -> kl, dlog_var
     sgd(x, dx, velocity, ...)               adam(x, dx, exp_avg, exp_avg_sq, ...)
     index_add(shape, index, values)         erf(x)
+    sum(x, axes)
 
 `reference` is the specification: plain NumPy, written to be read. `cpu` is what runs, and `cuda`
 what runs on a GPU, on CuPy's arrays; `vendor` does so with NVIDIA's products, for comparison. All

@@ -325,10 +325,11 @@ def _check_bias(name: str, bias, channels: int, weight) -> None:
 
 
 def _check_gradient(name: str, dy, x, weight, y, expected) -> None:
-    if not dy.shape == y.shape == expected:
+    if dy.shape != expected or (y is not None and y.shape != expected):
+        given = "" if y is None else f" and y {y.shape}"
         raise ValueError(
-            f"{name}: dy {dy.shape} and y {y.shape} must both be {expected} to go with x {x.shape} "
-            f"and weight {weight.shape}"
+            f"{name}: dy {dy.shape}{given} must {'both ' if given else ''}be {expected} to go with "
+            f"x {x.shape} and weight {weight.shape}"
         )
 
 

@@ -6,8 +6,22 @@ A small autograd engine with hand-written forward and backward passes (`minae.op
 """
 
 from minae import nn, ops, optim
-from minae.autograd import Op, backward, is_grad_enabled, no_grad
-from minae.creation import arange, ones, rand, randn, zeros
+from minae.autograd import Op, backward, enable_grad, is_grad_enabled, no_grad
+from minae.creation import (
+    arange,
+    eye,
+    full,
+    linspace,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    zeros,
+    zeros_like,
+)
 from minae.errors import InputError
 from minae.gradcheck import GradcheckError, gradcheck
 from minae.ops import *  # noqa: F403
@@ -23,16 +37,25 @@ __all__ = [
     "Tensor",
     "arange",
     "backward",
+    "enable_grad",
+    "eye",
+    "full",
     "gradcheck",
     "is_grad_enabled",
+    "linspace",
     "manual_seed",
     "nn",
     "no_grad",
     "ones",
+    "ones_like",
     "optim",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
     "tensor",
     "zeros",
+    "zeros_like",
     *ops.__all__,
 ]

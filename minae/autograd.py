@@ -1,192 +1,20 @@
-"""Reverse-mode automatic differentiation: operations that know their derivative, and one walk back.
+"""Reverse-mode automatic differentiation: one walk from the loss back to the leaves.
 
-An `Op` is a forward computation and, next to it, its backward: from the gradient of a scalar loss
-with respect to the op's output (`dy`) to the gradients with respect to its inputs (`dx`). Applying
-ops to tensors leaves a graph behind, each output pointing at the op that made it and each op at its
-inputs. `backward` walks that graph from the loss to the leaves, every op once, consumers first.
+Every op of the graph is visited once, consumers first; see `minae.op` for what an op is.
+Derivatives are of first order: what backward computes is not recorded.
 """
 
-import itertools
-import weakref
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 import numpy as np
 
-from minae import kernels
+from minae.grad_mode import enable_grad, is_grad_enabled, no_grad
 from minae.kernels import arrays
+from minae.op import Op, unbroadcast
 from minae.tensor import Tensor, as_array, method
 
-_grad_enabled = ContextVar("grad_enabled", default=True)  # per thread
-_numbers = itertools.count()
-
-
-@contextmanager
-def no_grad():
-    """Compute without recording a graph: `with no_grad():`, or `@no_grad()` on a function."""
-    token = _grad_enabled.set(False)
-    try:
-        yield
-    finally:
-        _grad_enabled.reset(token)
-
-
-def is_grad_enabled() -> bool:
-    """Return whether operations are being recorded."""
-    return _grad_enabled.get()
-
-
-class Op:
-    """One operation: subclass it, write `forward`, `backward` and `examples`.
-
-    - `forward(self, *arrays, **options)` gets the inputs' arrays and returns a new array. It keeps
-      what backward will need with `self.save(...)` and must not write into its inputs.
-    - `backward(self, dy)` returns one gradient per input, in order, each of its input's shape. None
-      stands for an input that `self.needs_input_grad` says needs none.
-    - `examples(rng)` yields tuples of float64 arrays (or integer arrays for indices), a dict at the
-      end holding the options. Every one of them is gradient-checked, so make them awkward.
-
-    `self.kernels` is the backend (see `minae.kernels`) for the inputs' kind of array. A backward
-    may write the gradient of input i into the array of `self.places_for(i)`, where that is not
-    None, and return it. Whatever subclasses Op is in `Op.registry`, under its module and name.
-    """
-
-    registry: dict[str, type["Op"]] = {}  # noqa: RUF012
-    saved: tuple = ()
-    inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
-    versions: int  # the sum of the inputs', as forward saw them: it grows when one is written into
-    number: int  # counts the recorded ops: inputs were made by ops with smaller numbers
-    needs_input_grad: tuple[bool, ...] = ()
-    array_type: type  # of the first input
-    _kernels = None
-    retained = None  # weak reference to the output, if that is to keep its gradient
-
-    def __init_subclass__(cls):
-        if cls.__name__.startswith("_"):
-            return  # shares code between ops, is none itself
-        Op.registry[f"{cls.__module__}.{cls.__qualname__}"] = cls
-
-    @classmethod
-    def apply(cls, *inputs, **options) -> Tensor:
-        """Run forward on tensors (or what Tensor accepts; None where an input is optional).
-
-        A result of floats requires gradients if an input does and recording is on, and then
-        remembers this op as its `grad_fn`.
-        """
-        op = cls()
-        arrays, needs, versions = [], [], 0
-        for x in inputs:  # one loop, for every operation of every step comes through here
-            if x is None:
-                arrays.append(None)
-                needs.append(False)
-            elif isinstance(x, Tensor):
-                arrays.append(x.data)
-                needs.append(x.requires_grad)
-                versions += x.version
-            else:
-                return cls.apply(*map(_as_tensor, inputs), **options)
-        record = True in needs and _grad_enabled.get()
-        op.needs_input_grad = tuple(needs) if record else (False,) * len(needs)
-        op.array_type = type(arrays[0])
-        try:
-            output = Tensor(op.forward(*arrays, **options))
-        except Exception:  # whatever a library says of another library's arrays
-            _check_places(cls, arrays)
-            raise
-        if record and output.data.dtype.kind == "f":
-            op.inputs = inputs
-            op.versions = versions
-            op.number = next(_numbers)
-            output.requires_grad = True
-            output.grad_fn = op
-        return output
-
-    @property
-    def kernels(self):
-        """The backend; found when it is first asked for, since most operations need none."""
-        if self._kernels is None:
-            self._kernels = kernels.backend_for(self.array_type)
-        return self._kernels
-
-    def places_for(self, *numbers: int) -> list:
-        """Return the arrays that await the gradients of these inputs; for None, make a new one.
-
-        An optimiser keeps all gradients side by side. What is written to its place at once need
-        not be copied there.
-        """
-        places = []
-        for i in numbers:
-            x = self.inputs[i]
-            place = None if x is None or x.grad is not None else x.grad_place
-            places.append(None if place is None else place.lend())
-        return places
-
-    def save(self, *values) -> None:
-        """Keep what backward will need. It is let go of once backward has passed."""
-        self.saved = values
-
-    def forward(self, *arrays, **options):
-        """Return the output array."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
-
-    def backward(self, dy):
-        """Return the gradients of the inputs, given that of the output."""
-        raise NotImplementedError(f"{type(self).__name__} has no gradient rule: write its backward")
-
-    @staticmethod
-    def examples(rng: np.random.Generator):
-        """Yield inputs on which the gradient is checked."""
-        raise NotImplementedError("an operation without examples is an operation without a check")
-
-    def gradients(self, dy) -> tuple:
-        """Run backward, and return one gradient per input. The engine trusts no rule blindly.
-
-        Raises:
-            RuntimeError: an input was written into since forward, so that what was saved is no
-                longer what it was; or there are more or fewer gradients than inputs.
-        """
-        versions = 0
-        for x in self.inputs:
-            if x is not None:
-                versions += x.version
-        if versions != self.versions:
-            raise RuntimeError(
-                f"an input of {type(self).__name__} was changed in place after the forward pass:"
-                " call backward() before optimizer.step() and before any x += y"
-            )
-        gradients = self.backward(dy)
-        if not isinstance(gradients, tuple):
-            gradients = (gradients,)
-        if len(gradients) != len(self.inputs):
-            raise RuntimeError(
-                f"{type(self).__name__}.backward returned {len(gradients)} gradients for"
-                f" {len(self.inputs)} inputs"
-            )
-        return gradients
-
-    def corrected(self, dx, x: Tensor):
-        """Return a gradient of another dtype than its input in that dtype.
-
-        Raises RuntimeError if it is missing or has another shape.
-        """
-        name = type(self).__name__
-        i = [y is x for y in self.inputs].index(True)
-        if dx is None:
-            raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
-        if dx.shape != x.shape:
-            raise RuntimeError(
-                f"{name}.backward: input {i} has shape {x.shape}, its gradient {dx.shape}"
-            )
-        return dx.astype(x.dtype)
-
-    def retain_grad_of(self, output: Tensor) -> None:
-        """Have the next backward leave the gradient of `output` in its `.grad`."""
-        self.retained = weakref.ref(output)
-
-    def release(self) -> None:
-        """Let go of saved arrays and inputs: this op has been walked."""
-        self.saved, self.inputs = (), None
+__all__ = ["Op", "backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "unbroadcast"]
 
 
 @method()
@@ -201,16 +29,72 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
 
     Raises:
         RuntimeError: nothing to differentiate, the graph was walked before, `gradient` is missing
-            or has the wrong shape, or an op has no (right) gradient rule.
+            or has the wrong shape, an op has no (right) gradient rule, or what it needs was
+            written into.
     """
-    if not tensor.requires_grad:
-        raise RuntimeError("backward() needs a tensor that requires gradients; this one does not")
-    dy = _first_gradient(tensor, gradient)
-    if tensor.grad_fn is None:
-        _accumulate(tensor, dy)
-        return
-    gradients = {tensor.grad_fn: dy}
-    for op in _consumers_first(tensor.grad_fn):
+    _walk([(tensor, _first_gradient(tensor, gradient))], retain_graph)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs=None,
+    *,
+    retain_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the outputs with respect to the inputs; no `.grad` is changed.
+
+    Args:
+        outputs: one tensor or several, whose gradients add up.
+        inputs: leaves, or results on the way to the outputs.
+        grad_outputs: for each output its `gradient`, as in `backward`.
+        retain_graph: as in `backward`.
+        allow_unused: give None for an input that the outputs do not depend on.
+
+    Raises:
+        RuntimeError: as `backward`, and for an input that is not used.
+    """
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not isinstance(grad_outputs, tuple | list):
+        grad_outputs = (grad_outputs,) * len(outputs)
+    for i, x in enumerate(inputs):
+        if not x.requires_grad:
+            raise RuntimeError(f"grad: input {i} does not require gradients")
+    roots = [(y, _first_gradient(y, dy)) for y, dy in zip(outputs, grad_outputs, strict=True)]
+    aside = {id(x): x for x in (*inputs, *_leaves(outputs))}.values()
+    before = [(x, x.grad, x.grad_place) for x in aside]
+    sources = [x.grad_fn for x in inputs if x.grad_fn is not None]
+    retained = [(op, op.retained) for op in sources]
+    try:
+        for x in aside:
+            x.grad = x.grad_place = None
+        for x in inputs:
+            x.retain_grad()
+        _walk(roots, retain_graph)
+        found = tuple(x.grad for x in inputs)
+    finally:
+        for x, dx, place in before:
+            x.grad, x.grad_place = dx, place
+        for op, output in retained:
+            op.retained = output
+    unused = [i for i, dx in enumerate(found) if dx is None]
+    if unused and not allow_unused:
+        raise RuntimeError(f"grad: the outputs do not depend on input {unused[0]}: allow_unused?")
+    return found
+
+
+def _walk(roots: list[tuple[Tensor, np.ndarray]], retain_graph: bool) -> None:
+    """Go back from tensors, each with its gradient, and accumulate the gradients of leaves."""
+    gradients = {}
+    for tensor, dy in roots:
+        source = tensor.grad_fn
+        if source is None:
+            _accumulate(tensor, dy)
+        else:
+            gradients[source] = gradients[source] + dy if source in gradients else dy
+    for op in _consumers_first(gradients):
         dy = gradients.pop(op)
         if op.retained is not None and (output := op.retained()) is not None:
             _accumulate(output, dy)
@@ -235,6 +119,8 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
 
 
 def _first_gradient(tensor: Tensor, gradient):
+    if not tensor.requires_grad:
+        raise RuntimeError("backward() needs a tensor that requires gradients; this one does not")
     if gradient is None:
         if tensor.numel() != 1:
             raise RuntimeError(
@@ -248,12 +134,10 @@ def _first_gradient(tensor: Tensor, gradient):
     return gradient.astype(tensor.dtype, copy=False)
 
 
-def _consumers_first(root: Op) -> list[Op]:
-    """Return the ops that lead to `root`, each after all ops that use its output.
-
-    Those were recorded later, so it is enough to find them all and to sort them by their numbers.
-    """
-    found, stack = {root}, [root]
+def _found(roots: Iterable[Op]) -> set[Op]:
+    """Return the ops that lead to the roots, and the roots."""
+    found = set(roots)
+    stack = list(found)
     while stack:
         op = stack.pop()
         if op.inputs is None:
@@ -265,35 +149,29 @@ def _consumers_first(root: Op) -> list[Op]:
             if x is not None and (source := x.grad_fn) is not None and source not in found:
                 found.add(source)
                 stack.append(source)
-    return sorted(found, key=attrgetter("number"), reverse=True)
+    return found
 
 
-def _check_places(op: type[Op], inputs: list) -> None:
-    """Raise ValueError unless all inputs are on one device."""
-    if len({arrays.device_of(x) for x in inputs if x is not None}) > 1:
-        raise ValueError(f"{op.__name__}: inputs are on cpu and on cuda: move them with .to()")
+def _consumers_first(roots: Iterable[Op]) -> list[Op]:
+    """Return the ops that lead to the roots, each after all ops that use its output.
+
+    Those were recorded later, so it is enough to find them all and to sort them by their numbers.
+    """
+    return sorted(_found(roots), key=attrgetter("number"), reverse=True)
 
 
-def _as_tensor(x) -> Tensor | None:
-    return x if x is None or isinstance(x, Tensor) else Tensor(x)
+def _leaves(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """Return the tensors from which the outputs were computed and whose `.grad` would be filled."""
+    ops = _found(y.grad_fn for y in outputs if y.grad_fn is not None)
+    tensors = [*outputs, *(x for op in ops for x in op.inputs if x is not None)]
+    return [x for x in tensors if x.requires_grad and (x.is_leaf or x.grad_fn.retained)]
 
 
 def _accumulate(tensor: Tensor, dx) -> None:
     if tensor.grad is not None:
         tensor.grad.data += dx
+        tensor.grad.written()
     elif tensor.grad_place is not None:
         tensor.grad = tensor.grad_place.take(dx)
     else:
         tensor.grad = Tensor(dx.copy())  # dx may be shared with another input, or be a view
-
-
-def unbroadcast(dx, shape: tuple[int, ...]):
-    """Sum `dx` over the dimensions along which an input of `shape` was broadcast.
-
-    Using one value in many places adds up the gradients of all those places.
-    """
-    if dx.shape == shape:
-        return dx
-    extra = dx.ndim - len(shape)
-    stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and dx.shape[extra + i] != 1)
-    return dx.sum(axis=tuple(range(extra)) + stretched, keepdims=True).reshape(shape)

@@ -1,36 +1,157 @@
-"""New tensors. All are float32 unless a dtype is given; random ones follow `manual_seed`."""
+"""New tensors. Floats are float32 unless a dtype is given; random ones follow `manual_seed`.
+
+Sizes are given as `zeros(2, 3)`, `zeros((2, 3))` or `zeros([2, 3])`; `zeros(())` is a single entry.
+All functions raise TypeError or ValueError for a size that is no integer or is negative.
+"""
+
+import math
 
 import numpy as np
 
 from minae import random
-from minae.tensor import Tensor
+from minae.ops.checks import held, integer, integers
+from minae.tensor import Tensor, as_array
 
 
-def zeros(*shape: int, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of zeros."""
-    return Tensor(np.zeros(shape, dtype), requires_grad)
+    return Tensor(np.zeros(_checked("zeros", *size), dtype or np.float32), requires_grad)
 
 
-def ones(*shape: int, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def ones(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of ones."""
-    return Tensor(np.ones(shape, dtype), requires_grad)
+    return Tensor(np.ones(_checked("ones", *size), dtype or np.float32), requires_grad)
 
 
-def arange(start: float, stop: float | None = None, step: float = 1, dtype=None) -> Tensor:
-    """Return start, start + step, ... below stop; arange(n) counts from 0 to n - 1.
+def zeros_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return zeros in the shape of x, in its dtype unless one is given, and on its device."""
+    return Tensor(np.zeros_like(as_array(x), dtype), requires_grad)
 
-    Integers give int64, fractions float32, unless a dtype is given.
+
+def ones_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return ones in the shape of x, in its dtype unless one is given, and on its device."""
+    return Tensor(np.ones_like(as_array(x), dtype), requires_grad)
+
+
+def full(size, fill_value, *, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return a tensor that holds one number everywhere.
+
+    Args:
+        size: a tuple or list of ints.
+        fill_value: an int gives int64, a bool bool, a float float32, unless a dtype is given.
+        dtype: one that holds the number as it is, else ValueError is raised.
+        requires_grad: collect a gradient for it.
     """
-    start, stop = (0, start) if stop is None else (start, stop)
-    values = np.arange(start, stop, step)
-    return Tensor(values.astype(dtype or (np.float32 if values.dtype.kind == "f" else np.int64)))
+    if dtype is None:
+        kind = np.asarray(fill_value).dtype.kind
+        dtype = {"b": np.bool_, "i": np.int64, "u": np.int64}.get(kind, np.float32)
+    value = held(fill_value, np.dtype(dtype), "full: fill_value")
+    return Tensor(np.full(_checked("full", size), value, dtype), requires_grad)
 
 
-def rand(*shape: int, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+    """Return n rows of m entries, or of n, with ones on the diagonal and zeros elsewhere."""
+    rows, columns = _checked("eye", n, n if m is None else m)
+    return Tensor(np.eye(rows, columns, dtype=dtype or np.float32), requires_grad)
+
+
+def arange(start=None, end=None, step=1, *, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return start, start + step, ... as far as they come before `end`.
+
+    arange(end) counts from 0. Integers give int64, a fraction among them float32, unless a dtype is
+    given; fractions do not go into integers.
+
+    Raises ValueError if the step is 0 or leads away from `end`.
+    """
+    if end is None:
+        start, end = None, start
+    start = 0 if start is None else start
+    whole = all(np.asarray(number).dtype.kind in "iub" for number in (start, end, step))
+    dtype = np.dtype(dtype or (np.int64 if whole else np.float32))
+    start, end, step = (
+        held(number, dtype, f"arange: {name}")
+        for name, number in [("start", start), ("end", end), ("step", step)]
+    )
+    if not all(abs(number) < math.inf for number in (start, end, step)):
+        raise ValueError(f"arange: start {start}, end {end} and step {step} must be finite")
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
+    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    return Tensor((start + step * np.arange(count)).astype(dtype), requires_grad)
+
+
+def linspace(start, end, steps: int, *, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+    """Return `steps` numbers at equal distances, the first one `start` and the last one `end`."""
+    dtype = _float_dtype("linspace", dtype)
+    start, end = held(start, dtype, "linspace: start"), held(end, dtype, "linspace: end")
+    if integer(steps, "linspace: steps") < 0:
+        raise ValueError(f"linspace: steps must not be negative, and {steps} is")
+    return Tensor(np.linspace(start, end, steps).astype(dtype), requires_grad)
+
+
+def rand(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
     """Return draws from the uniform distribution on [0, 1)."""
-    return Tensor(random.uniform(shape, dtype), requires_grad)
+    return Tensor(
+        random.uniform(_checked("rand", *size), _float_dtype("rand", dtype)), requires_grad
+    )
 
 
-def randn(*shape: int, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def randn(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
     """Return draws from the normal distribution with mean 0 and variance 1."""
-    return Tensor(random.normal(shape, dtype), requires_grad)
+    return Tensor(
+        random.normal(_checked("randn", *size), _float_dtype("randn", dtype)), requires_grad
+    )
+
+
+def rand_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return draws like `rand`, in x's shape, in its dtype unless one is given, on its device."""
+    dtype = _float_dtype("rand_like", dtype or x.dtype)
+    return Tensor(random.uniform(x.shape, dtype, x.device), requires_grad)
+
+
+def randn_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return draws like `randn`, in x's shape, in its dtype unless one is given, on its device."""
+    dtype = _float_dtype("randn_like", dtype or x.dtype)
+    return Tensor(random.normal(x.shape, dtype, x.device), requires_grad)
+
+
+def randint(low=None, high=None, size=None, *, dtype=np.int64) -> Tensor:
+    """Return integers from `low` to `high - 1`, each as likely: randint(high, size) begins at 0.
+
+    Args:
+        low: the smallest, 0 if left out.
+        high: one more than the largest.
+        size: a tuple or list of ints.
+        dtype: of integers, one that holds all of them.
+    """
+    if size is None:
+        low, high, size = None, low, high
+    if high is None:
+        low, high = None, low
+    low, high = integer(0 if low is None else low, "randint: low"), integer(high, "randint: high")
+    if not isinstance(size, tuple | list):
+        raise TypeError(f"randint: size must be a tuple or a list of integers, not {size!r}")
+    if low >= high:
+        raise ValueError(f"randint: low must be less than high, not {low} and {high}")
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "iu":
+        raise TypeError(f"randint: dtype must be one of integers, not {dtype}")
+    for number in (low, high - 1):
+        held(number, dtype, "randint: the number")
+    drawn = random.generator.integers(low, high, _checked("randint", size), dtype)
+    return Tensor(np.asarray(drawn))
+
+
+def _checked(name: str, *size) -> tuple[int, ...]:
+    """Return a size as a tuple of ints, none of them negative."""
+    lengths = integers(size, f"{name}: size")
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"{name}: size {lengths} has a negative length")
+    return lengths
+
+
+def _float_dtype(name: str, dtype) -> np.dtype:
+    dtype = np.dtype(dtype or np.float32)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")
+    return dtype

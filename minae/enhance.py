@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from minae import plots, runs
-from minae.autograd import no_grad
 from minae.checkpoint import write_whole
 from minae.data.folder import Outcome, read_pictures
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.models import Autoencoder
 from minae.tensor import Tensor
 

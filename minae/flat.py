@@ -81,7 +81,7 @@ class Flat:
                     raise RuntimeError(f"parameters were moved to {p.device}: make a new optimizer")
                 view[...] = p.data
                 p.data = view
-            p.version += 1
+            p.written()
             step = steps[number] = steps[number] + 1
             if place is None or grad.data is not place.array:
                 runs.append([step, i, None])

@@ -16,8 +16,9 @@ import inspect
 
 import numpy as np
 
-from minae.autograd import Op, no_grad
 from minae.diagnosis import diagnose
+from minae.grad_mode import no_grad
+from minae.op import Op
 from minae.tensor import Tensor, as_array
 
 STEP = np.finfo(np.float64).eps ** (1 / 3)

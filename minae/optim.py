@@ -65,7 +65,7 @@ class Optimizer:
         """Count a step that was taken by other means: every parameter has changed."""
         self.steps = [step + 1 for step in self.steps]
         for parameter in self.parameters:
-            parameter.version += 1
+            parameter.written()
 
     def update(self, x, dx, step: int, *states) -> None:
         """Change parameters x (P,), and their states, in place; the first step is step 1."""
@@ -107,6 +107,7 @@ class SGD(Optimizer):
         parameters: Iterable[Tensor],
         lr: float = 1e-3,
         momentum: float = 0.0,
+        *,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 from minae import plots, random, runs
-from minae.autograd import no_grad
 from minae.data import Dataset, parse_corruption
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.models import Autoencoder
 from minae.tensor import Tensor
 

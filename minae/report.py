@@ -1,9 +1,9 @@
 """What commands print: tables on the terminal."""
 
-from minae.autograd import Op
 from minae.errors import InputError
 from minae.gradcheck import GradcheckError, check_op
 from minae.kernels.arrays import device_problem
+from minae.op import Op
 
 UNITS = {
     "loss": "the objective, mean per image",

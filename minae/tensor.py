@@ -4,11 +4,12 @@ The arithmetic (`x + y`, `x.sum()`, `x[0]`) is written in `minae.ops`, where eac
 also a method says so with `@method`. What stands here is what a tensor is, not what it can do.
 """
 
+import functools
+
 import numpy as np
 
+from minae.dtypes import DTYPES
 from minae.kernels import arrays
-
-KINDS = "fiub"  # floats, signed and unsigned integers, booleans
 
 
 def method(*names: str):
@@ -22,6 +23,30 @@ def method(*names: str):
     return attach
 
 
+def numpy_names(function):
+    """Let `axis` and `keepdims` stand for a function's dim and keepdim, as they do in PyTorch."""
+
+    @functools.wraps(function)
+    def call(*args, **options):
+        for name, own in (("axis", "dim"), ("keepdims", "keepdim")):
+            if name in options:
+                if own in options:
+                    raise TypeError(f"{function.__name__}: {own} and {name} are the same: give one")
+                options[own] = options.pop(name)
+        return function(*args, **options)
+
+    return call
+
+
+class Version:
+    """How often a piece of memory was written into. Tensors that share the memory share this.
+
+    Backward needs what forward saw: an operation compares the counts before it relies on that.
+    """
+
+    writes = 0
+
+
 class Tensor:
     """An n-dimensional array that remembers how it was computed.
 
@@ -32,25 +57,43 @@ class Tensor:
         device: "cpu" or "cuda", an NVIDIA GPU; where data is, if left out.
 
     Raises:
-        TypeError: data is not numeric, or gradients were asked for an integer or boolean tensor.
+        TypeError: data is not of numbers of up to 64 bits, or gradients were asked for an integer
+            or boolean tensor.
+        ValueError: nested lists have rows of different lengths, or entries are masked.
         RuntimeError: the device cannot be used; says why, and what to do.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "grad_fn", "grad_place", "requires_grad", "version")
+    __slots__ = (
+        "__weakref__",
+        "_requires_grad",
+        "data",
+        "grad",
+        "grad_fn",
+        "grad_place",
+        "version",
+    )
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False, device: str | None = None):
-        is_array = type(data) is np.ndarray and data.dtype.kind in KINDS
-        self.data = data if is_array else as_array(data)
+        self.data = as_array(data)
+        self.version = data.version if isinstance(data, Tensor) else Version()
         if device is not None:
             self.data = arrays.to_device(self.data, device)
         self.grad: Tensor | None = None
         self.grad_place = None  # where an optimiser wants the gradient; see flat
         self.grad_fn = None  # the Op that computed data; None for a leaf
-        self.requires_grad = requires_grad
-        self.version = 0  # how often data was written into; backward() checks it
-        if requires_grad and not self.is_floating_point():
-            raise TypeError(f"only float tensors can require gradients; this one is {self.dtype}")
+        self._requires_grad = False
+        if requires_grad:
+            self.requires_grad_()
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward() computes this tensor's gradient. It can be set on leaves."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,7 +138,11 @@ class Tensor:
 
     def detach(self) -> "Tensor":
         """Return the same array as a tensor with no history; writing to one writes to both."""
-        return Tensor(self.data)
+        return Tensor(self)
+
+    def written(self) -> None:
+        """Say that the array was written into; `x += y` and `x[i] = y` do so by themselves."""
+        self.version.writes += 1
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Switch the collection of gradients on or off for this leaf, and return it."""
@@ -103,7 +150,7 @@ class Tensor:
             raise RuntimeError("requires_grad can be changed on leaf tensors only; detach() first")
         if requires_grad and not self.is_floating_point():
             raise TypeError(f"only float tensors can require gradients; this one is {self.dtype}")
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         return self
 
     def retain_grad(self) -> None:
@@ -169,17 +216,33 @@ class Tensor:
 
 def as_array(data):
     """Return `data` as an array of a dtype that minae computes in (see Tensor)."""
+    if type(data) is np.ndarray and data.dtype in DTYPES:
+        return data
     if isinstance(data, Tensor):
         return data.data
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError("a tensor has no masked entries: fill them first, with array.filled(...)")
     if not hasattr(data, "dtype"):
-        data = np.asarray(data)
-        if data.dtype == np.float64:
-            data = data.astype(np.float32)
-    elif not hasattr(data, "__array_function__"):  # a NumPy scalar
-        data = np.asarray(data)
-    if data.dtype.kind not in KINDS:
-        raise TypeError(f"a tensor holds numbers or booleans, not {data.dtype}")
-    return data
+        data = _from_lists(data)
+    elif not hasattr(data, "__array_function__") or isinstance(data, np.ndarray):
+        data = np.asarray(data)  # a NumPy scalar, or a subclass, whose * may mean something else
+    native = data.dtype.newbyteorder("=")
+    if native not in DTYPES:
+        raise TypeError(
+            f"a tensor holds numbers or booleans, not {data.dtype} (numbers of 64 bits at most)"
+        )
+    return data if data.dtype == native else data.astype(native)
+
+
+def _from_lists(data) -> np.ndarray:
+    """Return a number or nested lists, perhaps of tensors, as an array."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError("a tensor's rows must have one length; these differ") from None
+    return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:

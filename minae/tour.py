@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from minae import checkpoint, plots, report, runs
-from minae.autograd import no_grad
 from minae.data import Dataset, load
+from minae.grad_mode import no_grad
 from minae.models import Autoencoder
 from minae.runs import Settings
 from minae.tensor import Tensor

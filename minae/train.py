@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from minae import checkpoint, progress, random
-from minae.autograd import no_grad
 from minae.capture import CapturedStep, train_step
 from minae.data.loader import Loader
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.kernels.arrays import to_device
 from minae.nn import Module
 from minae.optim import Adam, Optimizer, Schedule

@@ -20,10 +20,11 @@ from minae.kernels import simulator
 from minae.kernels.cuda import device
 
 NAMES = """
-    absolute add arange array asarray bitwise_and bitwise_or broadcast_to clip concatenate
-    copyto cos divide empty equal exp expand_dims expm1 flip greater greater_equal invert
-    isfinite less less_equal log log1p logical_and logical_not logical_or matmul maximum minimum
-    moveaxis multiply negative not_equal ones_like pad power sign sin sliding_window_view split
+    absolute add arange argsort array asarray bitwise_and bitwise_or broadcast_to ceil clip
+    concatenate copyto cos cumsum divide empty equal exp expand_dims expm1 flip floor
+    floor_divide full_like greater greater_equal invert isfinite isinf less less_equal log
+    log1p logical_and logical_not logical_or matmul maximum minimum moveaxis multiply
+    negative not_equal ones_like pad power remainder rint sign sin sliding_window_view split
     sqrt square subtract take tanh tensordot vdot where zeros zeros_like
 """
 FUNCTIONS = set(NAMES.split())  # that CuPy has, and minae uses

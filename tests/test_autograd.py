@@ -233,3 +233,84 @@ def test_a_loss_that_is_infinite_still_has_a_gradient():
     x = Tensor(np.array([np.inf, 2.0]), requires_grad=True)
     (x * 3).sum().backward()
     np.testing.assert_array_equal(x.grad.data, [3, 3])
+
+
+# --- grad: gradients as values ------------------------------------------------------------------
+
+
+def test_grad_returns_gradients_and_leaves_grad_alone():
+    x, y = leaf(2.0), leaf(3.0)
+    x.grad = Tensor([7.0])
+    product = x * y
+    dx, dproduct = minae.autograd.grad(product * product, (x, product))
+    assert (dx.item(), dproduct.item()) == (36, 12)
+    assert (x.grad.item(), y.grad, product.grad) == (7, None, None)
+
+
+def test_grad_adds_up_outputs_with_their_gradients():
+    x = leaf(1.0, 2.0)
+    (dx,) = minae.autograd.grad((x * 3, x.sum()), x, (np.array([1.0, 10.0]), None))
+    assert dx.tolist() == [4, 31]
+
+
+def test_grad_with_respect_to_the_output_itself():
+    x = leaf(2.0)
+    y = x * x
+    assert [g.item() for g in minae.autograd.grad(y, (y, x))] == [1, 4]
+
+
+def test_grad_forgets_that_it_asked_for_a_result_on_the_way():
+    x = leaf(2.0)
+    y = x * x
+    minae.autograd.grad(y * 3, y, retain_graph=True)
+    (y * 3).backward()
+    assert y.grad is None
+
+
+def test_grad_of_an_unused_input():
+    x, unused = leaf(2.0), leaf(1.0)
+    with pytest.raises(RuntimeError, match="do not depend on input 1"):
+        minae.autograd.grad(x * x, (x, unused))
+    assert minae.autograd.grad(x * x, (x, unused), allow_unused=True)[1] is None
+    with pytest.raises(RuntimeError, match="input 0 does not require gradients"):
+        minae.autograd.grad(x * x, Tensor([1.0]))
+
+
+def test_grad_frees_the_graph_unless_it_is_retained():
+    x = leaf(2.0)
+    y = x * x
+    minae.autograd.grad(y, x, retain_graph=True)
+    minae.autograd.grad(y, x)
+    with pytest.raises(RuntimeError, match="walked before"):
+        minae.autograd.grad(y, x)
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+
+def test_modes_nest_and_decorate_with_and_without_brackets():
+    x = leaf(1.0)
+
+    @no_grad
+    def plain(x):
+        with minae.enable_grad():
+            assert (x * 2).requires_grad
+        return x * 2
+
+    @minae.enable_grad
+    def recorded(x):
+        return x * 2
+
+    assert not plain(x).requires_grad
+    with no_grad():
+        assert recorded(x).requires_grad
+        assert not no_grad()(recorded)(x).grad_fn is None
+        assert not (x * 2).requires_grad
+
+
+def test_a_generator_is_not_decorated():
+    with pytest.raises(TypeError, match="on a generator"):
+
+        @no_grad
+        def generator():
+            yield 1

@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "random", "kernels"},
-    {"tensor", "autograd"},
+    {"dtypes", "grad_mode"},
+    {"tensor", "op", "autograd"},
     {"ops"},
     {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
     {"train", "capture", "plots", "models", "data", "checkpoint", "progress"},

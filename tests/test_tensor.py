@@ -86,6 +86,50 @@ def test_only_floats_require_gradients(data):
         Tensor(data).requires_grad_()
 
 
+def test_requires_grad_is_an_attribute_of_float_leaves():
+    x = Tensor([1.0])
+    x.requires_grad = True
+    (x * x).backward()
+    assert x.grad.item() == 2
+    with pytest.raises(TypeError, match="only float tensors can require gradients"):
+        Tensor([1]).requires_grad = True
+    with pytest.raises(RuntimeError, match="leaf tensors only"):
+        (x * 2).requires_grad = False
+
+
+ODD_ARRAYS = {
+    "matrix": np.zeros((2, 2)).view(np.matrix) + [[1, 2], [3, 4]],
+    "big-endian": np.array([[1, 2], [3, 4]], ">f8"),
+    "masked": np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=False),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ARRAYS)
+def test_subclasses_and_foreign_byte_orders_become_plain_arrays(name):
+    x = Tensor(ODD_ARRAYS[name])
+    assert type(x.data) is np.ndarray
+    assert x.dtype == F64
+    assert x.dtype.isnative
+    assert (x * x).tolist() == [[1, 4], [9, 16]]  # entry by entry, unlike a matrix
+
+
+def test_masked_entries_are_refused():
+    with pytest.raises(ValueError, match="no masked entries"):
+        Tensor(np.ma.array([1.0, 2.0], mask=[False, True]))
+
+
+def test_long_doubles_are_refused():
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(TypeError, match="64 bits at most"):
+            Tensor(np.ones(2, np.longdouble))
+
+
+def test_ragged_lists_are_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="rows must have one length") as error:
+        Tensor([[1, 2], [3]])
+    assert error.value.__cause__ is None
+
+
 def test_a_tensor_keeps_the_array_and_tensor_copies_it():
     array = np.zeros(3)
     assert Tensor(array).data is array
@@ -232,11 +276,49 @@ def test_in_place_writes_into_the_same_array(update):
     assert x.is_leaf
 
 
+def test_a_write_that_cannot_be_is_refused():
+    x = Tensor(np.zeros((2, 3), np.uint8))
+    refused = {
+        "cannot hold these float32": (TypeError, lambda: operator.setitem(x, 0, 1.5)),
+        "cannot hold these int64": (TypeError, lambda: operator.setitem(x, 0, Tensor([300]))),
+        "300 is out of range": (OverflowError, lambda: operator.setitem(x, 0, 300)),
+        r"\(2,\) does not broadcast to \(3,\)": (
+            ValueError,
+            lambda: operator.setitem(x, 0, Tensor([1, 2])),
+        ),
+        r"\(4, 2, 3\) does not broadcast to \(2, 3\)": (
+            ValueError,
+            lambda: operator.iadd(x, Tensor(np.zeros((4, 2, 3), np.uint8))),
+        ),
+        r"\(1, 2, 3\) does not broadcast to \(2, 3\)": (
+            ValueError,
+            lambda: operator.iadd(x, Tensor(np.zeros((1, 2, 3), np.uint8))),
+        ),
+        "read-only, or expanded": (ValueError, lambda: operator.iadd(x[:1].expand(5, 3), 1)),
+        "index 2 is out of range": (IndexError, lambda: operator.setitem(x, 2, 1)),
+        "bool cannot hold": (TypeError, lambda: operator.iadd(x == 0, 1)),
+    }
+    for message, (error, write) in refused.items():
+        with pytest.raises(error, match=message):
+            write()
+    assert not x.data.any()
+
+
+def test_assignment_is_refused_where_it_would_lose_a_gradient():
+    x, y = Tensor([1.0, 2.0], requires_grad=True), Tensor([0.0, 0.0])
+    for target, value in ((x, 1.0), (y, x[:1])):
+        with pytest.raises(RuntimeError, match=r"where backward\(\) cannot follow; use where"):
+            target[0] = value
+    with no_grad():
+        x[0] = 5.0
+    assert x.tolist() == [5, 2]
+
+
 def test_in_place_never_cuts_off_fractions():
     x = Tensor([1, 2])
     x += 1
     assert x.tolist() == [2, 3]
-    with pytest.raises(TypeError, match="Cannot cast"):
+    with pytest.raises(TypeError, match="a tensor of int64 cannot hold these float32"):
         x /= 2
     assert x.tolist() == [2, 3]
 

@@ -21,6 +21,7 @@ from minae.kernels.cpu.losses import bce_with_logits, cross_entropy, mse
 from minae.kernels.cpu.normalisation import batch_norm, batch_norm_backward
 from minae.kernels.cpu.optimisers import adam, sgd
 from minae.kernels.cpu.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
+from minae.kernels.cpu.reductions import sum
 
 __all__ = [
     "adam",
@@ -50,4 +51,5 @@ __all__ = [
     "reparameterise",
     "reparameterise_dlog_var",
     "sgd",
+    "sum",
 ]

@@ -95,7 +95,7 @@ def _both(
         part, target = channels(source, of_x), channels(dx, of_x)
         matrix = weight_matrix(weight[outputs], not transposed)
         dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), x.dtype)
-        db = np.empty((T, dpart.shape[2] * dpart.shape[3]), x.dtype)
+        db = np.empty((T, dpart.shape[2] * dpart.shape[3]))  # in float64: there are many pixels
         kernel(T, dpart, ypart, relu, part, matrix, target, dw, db, shape)
         if target is not dx:
             dx[..., of_x] = target
@@ -118,11 +118,12 @@ def _add_up(dw, db, dweight, dbias):
             for share in range(1, shares):
                 for o in range(O):
                     dweight[o, c, k] += dw[share, k, c, o]
-    dbias[:] = 0
-    for i in range(len(db)):
-        for j in range(0, db.shape[1], dbias.size):
-            for o in range(dbias.size):
-                dbias[o] += db[i, j + o]
+    for o in range(dbias.size):
+        total = 0.0
+        for i in range(len(db)):
+            for j in range(o, db.shape[1], dbias.size):
+                total += db[i, j]
+        dbias[o] = total
 
 
 def _winograd(

@@ -66,8 +66,7 @@ def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbia
     N, O = dy.shape  # noqa: E741
     low, high = t * O // T, (t + 1) * O // T
     zero = dy.dtype.type(0)
-    dbias = dbias[low:high]
-    dbias[:] = zero
+    totals = np.zeros(high - low)  # in float64, for there may be millions of rows
     for n in range(N):
         dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
         for o in range(high - low):
@@ -75,7 +74,9 @@ def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbia
             if relu:
                 value = value if y_row[o] > zero else zero
                 dz_row[o] = value
-            dbias[o] += value
+            totals[o] += value
+    for o in range(high - low):
+        dbias[low + o] = totals[o]
     if dweight.size:
         tiled(dz[:, low:high], True, x, False, dweight[low:high])
     if dx.size:

@@ -30,6 +30,9 @@ def _coefficients(function, degree: int, domain: list[float]) -> tuple[np.float3
 E0, E1, E2, E3, E4, E5, E6 = _coefficients(np.exp, 6, [-0.35, 0.35])
 L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = _coefficients(lambda e: np.log1p(e) / e, 9, [1e-9, 1.0])
 
+# (e^x - 1 - x) / x² for |x| <= ½: all positive there, and so is what they add up to
+C0, C1, C2, C3, C4, C5 = _coefficients(lambda x: (np.expm1(x) - x) / x**2, 5, [-0.5, 0.5])
+
 
 def exp(x):
     """Return e^x; in float32 0 below LOWEST and infinite above HIGHEST."""
@@ -39,6 +42,17 @@ def exp(x):
 def log1p01(e):
     """Return log(1 + e) for e from 0 to 1."""
     return math.log1p(e)
+
+
+def exp_excess(x):
+    """Return e^x - 1 - x, which is never negative: next to 0, the digits that e^x - 1 loses."""
+    return max(math.expm1(x) - x, 0.0)
+
+
+def _exp_excess32(x):
+    series = x * x * (C0 + x * (C1 + x * (C2 + x * (C3 + x * (C4 + x * C5)))))
+    direct = exp(x) - np.float32(1) - x
+    return series if abs(x) <= np.float32(0.5) else direct
 
 
 def _exp32(x):
@@ -68,6 +82,11 @@ def _exp(x):
 @overload(log1p01, jit_options=OPTIONS)
 def _log1p01(e):
     return _log1p01_32 if e is types.float32 else lambda e: math.log1p(e)
+
+
+@overload(exp_excess, jit_options=OPTIONS)
+def _exp_excess(x):
+    return _exp_excess32 if x is types.float32 else lambda x: max(math.expm1(x) - x, 0.0)
 
 
 def erf(x: np.ndarray) -> np.ndarray:

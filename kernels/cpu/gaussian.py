@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.covered import covered
-from minae.kernels.cpu.elementary import exp
+from minae.kernels.cpu.elementary import exp, exp_excess
 from minae.kernels.cpu.layout import plain_rows
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
@@ -38,13 +38,13 @@ def _reparameterise_dlog_var(t, T, dz, log_var, noise, dlog_var):
 def _gaussian_kl(t, T, mean, log_var, kl, dlog_var):
     """kl = ½ Σ (mean² + σ² - log σ² - 1) along a row, dlog_var = ½ (σ² - 1); dmean is the mean."""
     N = len(mean)
-    half, one = mean.dtype.type(0.5), mean.dtype.type(1)
+    half = mean.dtype.type(0.5)
     for i in range(t * N // T, (t + 1) * N // T):
         total = mean.dtype.type(0)
         for j in range(mean.shape[1]):
-            rest = exp(log_var[i, j]) - one
-            total += mean[i, j] * mean[i, j] + rest - log_var[i, j]
-            dlog_var[i, j] = half * rest
+            excess = exp_excess(log_var[i, j])
+            total += mean[i, j] * mean[i, j] + excess
+            dlog_var[i, j] = half * (excess + log_var[i, j])
         kl[i] = half * total
 
 

@@ -1,8 +1,8 @@
 """Losses with their gradient, in one pass over the prediction.
 
 One by one, the loss takes about eight passes over memory, each writing what the next one reads.
-Here every entry is read once, stays in a register, and leaves as one sum and one slope. Each row is
-summed on its own, and each share of the rows in float64. Gained: a factor of about 30.
+Here every entry is read once, stays in a register, and leaves as one sum and one slope. Up to RUN
+entries of a row are summed in their own type, the sums in float64. Gained: a factor of about 30.
 """
 
 import numpy as np
@@ -14,36 +14,40 @@ from minae.kernels.cpu.layout import plain
 from minae.kernels.cpu.parallel import parallel
 from minae.kernels.cpu.threads import threads_for
 
+RUN = 8192
+
 
 @parallel
 def _mse(t, T, x, target, scale, total_loss, dx):
     """loss = (x - t)², dx = 2 (x - t)."""
-    N = len(x)
+    N, M = x.shape
     total_loss[t] = 0
     factor = x.dtype.type(2 * scale)
     for i in range(t * N // T, (t + 1) * N // T):
-        total = x.dtype.type(0)
-        for j in range(x.shape[1]):
-            difference = x[i, j] - target[i, j]
-            total += difference * difference
-            dx[i, j] = factor * difference
-        total_loss[t] += total
+        for first in range(0, M, RUN):
+            total = x.dtype.type(0)
+            for j in range(first, min(first + RUN, M)):
+                difference = x[i, j] - target[i, j]
+                total += difference * difference
+                dx[i, j] = factor * difference
+            total_loss[t] += total
 
 
 @parallel
 def _bce_with_logits(t, T, x, target, scale, total_loss, dx):
-    """loss = max(x, 0) - x t + log(1 + e^-|x|), dx = sigmoid(x) - t; e^-|x| serves both."""
-    N = len(x)
+    """loss = x ([x > 0] - t) + log(1 + e^-|x|), dx = sigmoid(x) - t; e^-|x| serves both."""
+    N, M = x.shape
     total_loss[t] = 0
     zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(scale)
     for i in range(t * N // T, (t + 1) * N // T):
-        total = zero
-        for j in range(x.shape[1]):
-            v = x[i, j]
-            e = exp(-abs(v))
-            total += (zero if v < zero else v) - v * target[i, j] + log1p01(e)
-            dx[i, j] = ((e if v < zero else one) / (one + e) - target[i, j]) * factor
-        total_loss[t] += total
+        for first in range(0, M, RUN):
+            total = zero
+            for j in range(first, min(first + RUN, M)):
+                v = x[i, j]
+                e = exp(-abs(v))
+                total += v * ((zero if v < zero else one) - target[i, j]) + log1p01(e)
+                dx[i, j] = ((e if v < zero else one) / (one + e) - target[i, j]) * factor
+            total_loss[t] += total
 
 
 @parallel

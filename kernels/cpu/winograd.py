@@ -199,11 +199,11 @@ def gradients(
     T = threads_for(dy.size * C * 9 // 4)
     kernels = _transformed(T, weight, True, GG)  # (6, 6, O, C)
     dkernels = np.empty((T, 6, 6, C, O), x.dtype)
-    dbias = np.empty((T, dy.shape[2] * O), x.dtype)
+    dbias = np.empty((T, dy.shape[2] * O))  # in float64: there are many pixels
     _gradients(T, dy, y, relu, x, kernels, dx, dkernels, dbias, *padding)
     matrix = GG.astype(x.dtype)
     _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, dweight.reshape(O, C, 9))
-    return dbias.reshape(-1, O).sum(axis=0)
+    return dbias.reshape(-1, O).sum(axis=0).astype(x.dtype)
 
 
 def _transformed(T: int, weight: np.ndarray, turned: bool, matrix: np.ndarray) -> np.ndarray:

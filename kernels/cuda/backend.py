@@ -31,7 +31,7 @@ from minae.kernels.cuda.training import (
     reparameterise_dlog_var,
     sgd,
 )
-from minae.kernels.reference import batch_norm, batch_norm_backward
+from minae.kernels.reference import batch_norm, batch_norm_backward, sum
 
 __all__ = [
     "adam",
@@ -61,4 +61,5 @@ __all__ = [
     "reparameterise",
     "reparameterise_dlog_var",
     "sgd",
+    "sum",
 ]

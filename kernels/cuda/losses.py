@@ -26,14 +26,14 @@ def mse(x, target, scale, parts, dx):
 
 
 def bce_with_logits(x, target, scale, parts, dx):
-    """parts = the sums of max(x, 0) - x t + log(1 + e^-|x|), dx = scale (sigmoid(x) - t)."""
+    """parts = the sums of x ([x > 0] - t) + log(1 + e^-|x|), dx = scale (sigmoid(x) - t)."""
     value = float32(0)
     for i in range(cuda.grid(1), x.shape[0], cuda.gridDim.x * THREADS):
         v, t = x[i], target[i]
         e = float32(math.exp(-abs(v)))
         slope = (e if v < float32(0) else float32(1)) / (float32(1) + e)
         dx[i] = scale * (slope - t)
-        value += (float32(0) if v < float32(0) else v) - v * t + float32(math.log1p(e))
+        value += v * ((float32(0) if v < float32(0) else float32(1)) - t) + float32(math.log1p(e))
     value = block_sum(value)
     if cuda.threadIdx.x == 0:
         parts[cuda.blockIdx.x] = value
@@ -85,9 +85,9 @@ def gaussian_kl(mean, log_var, kl, dlog_var):
         total, half = float32(0), float32(0.5)
         for i in range(Z):
             m, v = mean[row, i], log_var[row, i]
-            var = float32(math.exp(v))
-            total += m * m + var - v - float32(1)
-            dlog_var[row, i] = half * (var - float32(1))
+            change = float32(math.expm1(v))  # exp(v) - 1, exact also where v is next to 0
+            total += m * m + max(change - v, float32(0))  # never negative, but for rounding
+            dlog_var[row, i] = half * change
         kl[row] = half * total
 
 

@@ -49,7 +49,7 @@ def linear_backward(
     dx = np.matmul(dz, weight) if needs[0] else None
     dz = rows_of(dz)
     product = np.matmul(dz.T, rows_of(x)) if needs[1] else None
-    return dx, into(dweight, product), into(dbias, dz.sum(axis=0))
+    return dx, into(dweight, product), into(dbias, sum(dz, (0,)))
 
 
 def linear_stack(
@@ -146,7 +146,7 @@ def conv2d_backward(
     dz = activate_backward(dy, y, activation)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
     total = _dweight(x, dz, weight.shape[2:], **geometry) if needs[1] else None
-    return dx, into(dweight, total), dz.sum(axis=(0, 2, 3))
+    return dx, into(dweight, total), sum(dz, (0, 2, 3))
 
 
 def conv_transpose2d_backward(
@@ -169,7 +169,7 @@ def conv_transpose2d_backward(
     dz = activate_backward(dy, y, activation)
     dx = conv2d(dz, weight, **geometry) if needs[0] else None
     total = _dweight(dz, x, weight.shape[2:], **geometry) if needs[1] else None
-    return dx, into(dweight, total), dz.sum(axis=(0, 2, 3))
+    return dx, into(dweight, total), sum(dz, (0, 2, 3))
 
 
 def _dweight(x, dz, kernel_size, *, groups: int, **geometry) -> np.ndarray:

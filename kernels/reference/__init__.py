@@ -37,6 +37,7 @@ from minae.kernels.reference.pooling import (
     max_pool2d,
     max_pool2d_dx,
 )
+from minae.kernels.reference.reductions import sum
 
 __all__ = [
     "adam",
@@ -66,4 +67,5 @@ __all__ = [
     "reparameterise",
     "reparameterise_dlog_var",
     "sgd",
+    "sum",
 ]

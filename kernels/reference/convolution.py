@@ -12,6 +12,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.reference.common import activate, activate_backward, into
+from minae.kernels.reference.reductions import sum
 from minae.kernels.shapes import Pair
 
 
@@ -100,7 +101,7 @@ def conv2d_backward(
     dz = activate_backward(dy, y, activation)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if need_dx else None
     total = _dweight(x, dz, weight.shape[2:], **geometry) if need_dweight else None
-    return dx, into(dweight, total), dz.sum(axis=(0, 2, 3))
+    return dx, into(dweight, total), sum(dz, (0, 2, 3))
 
 
 def conv_transpose2d_backward(
@@ -128,7 +129,7 @@ def conv_transpose2d_backward(
     dz = activate_backward(dy, y, activation)
     dx = conv2d(dz, weight, **geometry) if need_dx else None
     total = _dweight(dz, x, weight.shape[2:], **geometry) if need_dweight else None
-    return dx, into(dweight, total), dz.sum(axis=(0, 2, 3))
+    return dx, into(dweight, total), sum(dz, (0, 2, 3))
 
 
 def _dweight(x, dz, kernel_size, *, stride, padding, dilation, groups) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.reference.reductions import sum
 
 
 def mse(x: np.ndarray, target: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +25,7 @@ def bce_with_logits(
     """
     shapes.check_same("bce_with_logits", x, target)
     e = np.exp(-np.abs(x))
-    losses = np.maximum(x, 0) - x * target + np.log1p(e)
+    losses = x * ((x > 0) - target) + np.log1p(e)
     sigmoid = np.where(x >= 0, 1, e) / (1 + e)
     return _total(losses, scale), scale * (sigmoid - target)
 
@@ -68,8 +69,9 @@ def gaussian_kl(mean: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.n
     ValueError if the shapes differ.
     """
     shapes.check_same("gaussian_kl", mean, log_var)
-    var = np.exp(log_var)
-    return 0.5 * (mean * mean + var - log_var - 1).sum(axis=-1), 0.5 * (var - 1)
+    change = np.expm1(log_var)  # e^log_var - 1, exact also where log_var is next to 0
+    excess = np.maximum(change - log_var, 0)  # e^v >= 1 + v; rounding might say otherwise
+    return 0.5 * sum(mean * mean + excess, (mean.ndim - 1,)), 0.5 * change
 
 
 def sgd(

@@ -6,6 +6,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.reference.common import activate, activate_backward, into
+from minae.kernels.reference.reductions import sum
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -58,7 +59,7 @@ def linear_backward(
     dx = np.einsum("...o,oi->...i", dz, weight) if needs[0] else None
     dz, x = (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (dz, x))  # rows
     product = np.einsum("no,ni->oi", dz, x) if needs[1] else None
-    return dx, into(dweight, product), into(dbias, dz.sum(axis=0))
+    return dx, into(dweight, product), into(dbias, sum(dz, (0,)))
 
 
 def linear_stack(

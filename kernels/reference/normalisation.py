@@ -1,8 +1,11 @@
 """Batch normalisation."""
 
+import math
+
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.reference.reductions import sum
 
 
 def batch_norm(
@@ -16,8 +19,11 @@ def batch_norm(
     """
     shapes.check_batch_norm(x, weight, bias)
     axes = (0, *range(2, x.ndim))
-    mean, var = x.mean(axis=axes), x.var(axis=axes)
-    y = (x - _along(mean, x)) / np.sqrt(_along(var, x) + eps)
+    count = x.size / x.shape[1] if x.size else math.nan
+    mean = sum(x, axes) / count
+    centred = x - _along(mean, x)
+    var = sum(centred * centred, axes) / count
+    y = centred / np.sqrt(_along(var, x) + eps)
     if weight is not None:
         y = y * _along(weight, x) + _along(bias, x)
     return y.astype(x.dtype), mean.astype(x.dtype), var.astype(x.dtype)
@@ -44,7 +50,7 @@ def batch_norm_backward(
     axes = (0, *range(2, x.ndim))
     std = np.sqrt(_along(var, x) + eps)
     normalised = (x - _along(mean, x)) / std
-    dweight, dbias = (dy * normalised).sum(axis=axes), dy.sum(axis=axes)
+    dweight, dbias = sum(dy * normalised, axes), sum(dy, axes)
     count = x.size / x.shape[1] if x.size else 1
     dx = (dy - _along(dbias, x) / count - normalised * _along(dweight, x) / count) / std
     if weight is not None:

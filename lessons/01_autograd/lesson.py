@@ -608,6 +608,6 @@ keep(plots.reconstructions(*rows, title="Digits through 10 numbers"), "reconstru
 # recursion, in 1.3 you walk back and think of the second call. 1.4 is `unbroadcast` by sums, and
 # 1.5 the gradient check, entry by entry.
 #
-# Then read `minae/autograd.py`. It is this engine with what a library needs besides: it leaves out
-# what needs no gradient, frees the graph on its way, and refuses to go on when a rule returns the
-# wrong shape or an array was changed in between.
+# Then read `minae/op.py` and `minae/autograd.py`. They are this engine with what a library needs
+# besides: it leaves out what needs no gradient, frees the graph on its way, and refuses to go on
+# when a rule returns the wrong shape or an array was changed in between.

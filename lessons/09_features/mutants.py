@@ -246,7 +246,7 @@ def _descend(encoder, head, x, y, rates, reduction="mean", zero=True):
         for optimizer, optimizer.lr in zip(optimizers, pair, strict=True):
             if zero:
                 optimizer.zero_grad()
-        ops.cross_entropy(head(encoder(x)), y, reduction).backward()
+        ops.cross_entropy(head(encoder(x)), y, reduction=reduction).backward()
         for optimizer in optimizers:
             optimizer.step()
     return encoder, head

@@ -306,7 +306,7 @@ def loss_with(draw):
 
     def loss(mean, log_var, weight):
         logits = ops.linear(draw(mean, log_var), weight)
-        nll = ops.binary_cross_entropy_with_logits(logits, target, "batchmean")
+        nll = ops.binary_cross_entropy_with_logits(logits, target, reduction="batchmean")
         return nll + ops.gaussian_kl(mean, log_var).mean()
 
     return loss
@@ -401,7 +401,7 @@ class VAE(nn.Module):
         """Return minus the ELBO, estimated with one draw, as a mean per image."""
         mean, log_var = self.encode(x)
         logits = self.decoder(self.draw(mean, log_var))
-        nll = ops.binary_cross_entropy_with_logits(logits, x.flatten(1), "batchmean")
+        nll = ops.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction="batchmean")
         return nll + ops.gaussian_kl(mean, log_var).mean()
 
     def codes(self, x):
@@ -437,7 +437,7 @@ def minus_elbo(model, images, times=1):
     log_var, nll = log_var * times, 0
     for _ in range(10):
         logits = model.decoder(ops.reparameterise(mean, log_var))
-        nll += ops.binary_cross_entropy_with_logits(logits, x, "batchmean").item() / 10
+        nll += ops.binary_cross_entropy_with_logits(logits, x, reduction="batchmean").item() / 10
     return nll + ops.gaussian_kl(mean, log_var).mean().item()
 
 

@@ -108,16 +108,16 @@ def vector_quantise(z, codebook, commitment):
     gradient, is `.detach()`. So the first term moves codes only, and the second one z only.
 
     About 6 lines, 20 minutes. `z.numpy()` needs `z.detach()` first, `codebook[index]` picks rows,
-    and `ops.mse_loss(a, b, "sum")` is a sum of squares. Matters because every sg in the wrong place
-    gives the same values and trains something else.
+    and `ops.mse_loss(a, b, reduction="sum")` is a sum of squares. Matters because every sg in the
+    wrong place gives the same values and trains something else.
     """
     ### BEGIN SOLUTION
     rows, codes = z.detach().numpy(), codebook.detach().numpy()
     index = ((rows[:, None] - codes) ** 2).sum(axis=2).argmin(axis=1)  # (N,)
     nearest = codebook[index]  # (N, D)
     output = z + (nearest - z).detach()
-    to_rows = ops.mse_loss(nearest, z.detach(), "sum")
-    to_codes = ops.mse_loss(z, nearest.detach(), "sum")
+    to_rows = ops.mse_loss(nearest, z.detach(), reduction="sum")
+    to_codes = ops.mse_loss(z, nearest.detach(), reduction="sum")
     return output, index, to_rows + commitment * to_codes
     ### END SOLUTION
 

@@ -226,8 +226,8 @@ def _nearest(z, codebook):
 
 def _loss(z, e, commitment):
     """Return the right loss of rows z and their codes e."""
-    to_codes = ops.mse_loss(z, e.detach(), "sum")
-    return ops.mse_loss(e, z.detach(), "sum") + commitment * to_codes
+    to_codes = ops.mse_loss(z, e.detach(), reduction="sum")
+    return ops.mse_loss(e, z.detach(), reduction="sum") + commitment * to_codes
 
 
 def vector_quantise__no_straight_through(z, codebook, commitment):
@@ -251,7 +251,7 @@ def vector_quantise__codes_too(z, codebook, commitment):
 def vector_quantise__no_stop(z, codebook, commitment):
     """Both terms move codes and rows."""
     index, e = _nearest(z, codebook)
-    loss = (1 + commitment) * ops.mse_loss(e, z, "sum")
+    loss = (1 + commitment) * ops.mse_loss(e, z, reduction="sum")
     return z + (e - z).detach(), index, loss
 
 
@@ -277,7 +277,7 @@ def vector_quantise__mean(z, codebook, commitment):
 def vector_quantise__no_codebook_term(z, codebook, commitment):
     """Leaves the codes where they are."""
     index, e = _nearest(z, codebook)
-    loss = (1 + commitment) * ops.mse_loss(z, e.detach(), "sum")
+    loss = (1 + commitment) * ops.mse_loss(z, e.detach(), reduction="sum")
     return z + (e - z).detach(), index, loss
 
 

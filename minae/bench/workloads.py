@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from minae import nn, random
-from minae.autograd import no_grad
+from minae.grad_mode import no_grad
 from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder
 from minae.tensor import Tensor

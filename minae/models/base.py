@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from minae import nn, ops
-from minae.autograd import no_grad
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.tensor import Tensor
 
 

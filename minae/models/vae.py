@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from minae import nn, ops, random
-from minae.autograd import no_grad
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.models.base import Autoencoder, check_choice, check_sizes, mlp
 from minae.models.conv import conv_decoder, conv_encoder
 from minae.tensor import Tensor
@@ -59,8 +59,8 @@ class VariationalAutoencoder(Autoencoder):
         """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
         output = self.decoder(z).reshape(target.shape)
         if self.likelihood == "bernoulli":
-            return ops.binary_cross_entropy_with_logits(output, target, reduction)
-        return ops.gaussian_nll(output, target, self.log_var, reduction)
+            return ops.binary_cross_entropy_with_logits(output, target, reduction=reduction)
+        return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
 
     def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return what to reconstruct, and what else than x and z the networks are given."""
@@ -103,8 +103,8 @@ class VariationalAutoencoder(Autoencoder):
         target, *labels = (t.expand(k, *t.shape).flatten(0, 1) for t in (target, *labels))
         nll = self.negative_log_likelihood(z.flatten(0, 1), target, "none", *labels)  # (k N, ...)
         zeros = Tensor(np.zeros_like(z.data))
-        log_prior = -ops.gaussian_nll(zeros, z, zeros, "none").sum(2)
-        log_q = -ops.gaussian_nll(mean, z, log_var, "none").sum(2)
+        log_prior = -ops.gaussian_nll(zeros, z, zeros, reduction="none").sum(2)
+        log_q = -ops.gaussian_nll(mean, z, log_var, reduction="none").sum(2)
         return log_prior - nll.reshape(k, len(x), -1).sum(2) - log_q
 
     def log_likelihood(self, x: Tensor, k: int = 64, target: Tensor | None = None) -> Tensor:

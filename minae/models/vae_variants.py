@@ -3,8 +3,8 @@
 import numpy as np
 
 from minae import ops, random
-from minae.autograd import no_grad
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.models.base import check_sizes, mlp
 from minae.models.vae import VAE, VariationalAutoencoder
 from minae.tensor import Tensor

@@ -100,5 +100,5 @@ class VQVAE(Autoencoder):
         codes, index, codebook_loss = self.encode(x)
         output = self.decoder(codes)
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
-        reconstruction = loss(output, x if target is None else target, "batchmean")
+        reconstruction = loss(output, x if target is None else target, reduction="batchmean")
         return reconstruction + codebook_loss / len(x), index

@@ -7,7 +7,7 @@ import numpy as np
 from minae import ops
 from minae.nn import init
 from minae.nn.module import Buffer, Module, Parameter
-from minae.ops.conv import pair
+from minae.ops.geometry import pair
 from minae.tensor import Tensor
 
 
@@ -22,7 +22,7 @@ class Linear(Module):
 
     def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
         """Map (..., in_features) to (..., out_features), and apply the activation."""
-        return ops.linear(x, self.weight, self.bias, activation)
+        return ops.linear(x, self.weight, self.bias, activation=activation)
 
     def extra_repr(self) -> str:
         """Return the sizes."""
@@ -44,7 +44,9 @@ class Conv2d(Module):
         groups: int = 1,
         bias: bool = True,
     ):
-        shape = (out_channels, in_channels // groups, *pair(kernel_size))
+        _check_groups("Conv2d", in_channels, out_channels, groups)
+        kernel_size = pair(kernel_size, "Conv2d: kernel_size")
+        shape = (out_channels, in_channels // groups, *kernel_size)
         self.fan_in = math.prod(shape[1:])
         bound = init.fan_in_bound(self.fan_in)
         self.weight = init.uniform(shape, bound)
@@ -62,7 +64,7 @@ class Conv2d(Module):
             self.padding,
             self.dilation,
             self.groups,
-            activation,
+            activation=activation,
         )
 
     def extra_repr(self) -> str:
@@ -89,9 +91,14 @@ class ConvTranspose2d(Module):
         bias: bool = True,
         dilation=1,
     ):
-        shape = (in_channels, out_channels // groups, *pair(kernel_size))
+        _check_groups("ConvTranspose2d", in_channels, out_channels, groups)
+        steps = pair(stride, "ConvTranspose2d: stride")
+        if min(steps) < 1:
+            raise ValueError(f"ConvTranspose2d: stride {stride} must be at least 1")
+        kernel_size = pair(kernel_size, "ConvTranspose2d: kernel_size")
+        shape = (in_channels, out_channels // groups, *kernel_size)
         # stride s spreads the kernel: an output gets 1 / s of its taps along each dimension
-        self.fan_in = in_channels // groups * math.prod(shape[2:]) / math.prod(pair(stride))
+        self.fan_in = in_channels // groups * math.prod(kernel_size) / math.prod(steps)
         bound = init.fan_in_bound(math.prod(shape[1:]))
         self.weight = init.uniform(shape, bound)
         self.bias = init.uniform((out_channels,), bound) if bias else None
@@ -109,7 +116,7 @@ class ConvTranspose2d(Module):
             self.output_padding,
             self.groups,
             self.dilation,
-            activation,
+            activation=activation,
         )
 
     def extra_repr(self) -> str:
@@ -124,22 +131,32 @@ class ConvTranspose2d(Module):
 class _BatchNorm(Module):
     """Normalise each channel; running statistics are kept for evaluation."""
 
-    ndim: int
+    ndims: tuple[int, ...]  # that the input may have
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
-        self.eps, self.momentum = eps, momentum
-        self.weight = Parameter(np.ones(num_features, np.float32))
-        self.bias = Parameter(np.zeros(num_features, np.float32))
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+    ):
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
         self.running_mean = Buffer(np.zeros(num_features, np.float32))
         self.running_var = Buffer(np.ones(num_features, np.float32))
         self.num_batches_tracked = Buffer(np.array(0, np.int64))  # PyTorch's state has it too
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x normalised, in its shape."""
-        if x.ndim != self.ndim:
-            raise ValueError(f"{type(self).__name__} takes {self.ndim} dimensions, not {x.shape}")
+        if x.ndim not in self.ndims:
+            ndims = " or ".join(map(str, self.ndims))
+            raise ValueError(f"{type(self).__name__} takes {ndims} dimensions, not {x.shape}")
+        momentum = self.momentum
         if self.training:
             self.num_batches_tracked.data += 1
+            if momentum is None:  # the running statistics are the mean of all batches'
+                momentum = 1 / self.num_batches_tracked.item()
         return ops.batch_norm(
             x,
             self.running_mean,
@@ -147,37 +164,63 @@ class _BatchNorm(Module):
             self.weight,
             self.bias,
             self.training,
-            self.momentum,
+            momentum,
             self.eps,
         )
 
     def extra_repr(self) -> str:
         """Return the number of channels."""
-        return f"{len(self.weight)}"
+        return f"{self.num_features}"
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of rows (N, C)."""
+    """Batch normalisation of rows (N, C) or sequences (N, C, L)."""
 
-    ndim = 2
+    ndims = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
     """Batch normalisation of images (N, C, H, W)."""
 
-    ndim = 4
+    ndims = (4,)
+
+
+class GroupNorm(Module):
+    """Normalise groups of channels of each image by itself, then scale and shift each channel."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
+        _check_groups("GroupNorm", num_channels, num_channels, num_groups)
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (N, num_channels, ...) normalised."""
+        if x.shape[1:2] != (self.num_channels,):
+            raise ValueError(f"GroupNorm takes (N, {self.num_channels}, ...), not {x.shape}")
+        return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Return the numbers of groups and channels."""
+        return f"{self.num_groups}, {self.num_channels}"
 
 
 class LayerNorm(Module):
     """Normalise over the last dimensions, then scale and shift."""
 
-    def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
-        shape = (
-            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        )
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ):
+        several = isinstance(normalized_shape, tuple | list)
+        shape = tuple(normalized_shape) if several else (normalized_shape,)
         self.normalized_shape, self.eps = shape, eps
-        self.weight = Parameter(np.ones(shape, np.float32))
-        self.bias = Parameter(np.zeros(shape, np.float32))
+        bias = bias and elementwise_affine
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape, np.float32)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x (..., *normalized_shape) normalised."""
@@ -216,3 +259,11 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """Return the probability."""
         return f"p={self.p}"
+
+
+def _check_groups(name: str, in_channels: int, out_channels: int, groups: int) -> None:
+    """Raise ValueError unless both numbers of channels divide into so many groups."""
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"{name}: groups={groups} does not divide {in_channels} and {out_channels} channels"
+        )

@@ -82,12 +82,12 @@ class Module:
         Raises:
             ValueError: a key is missing or unknown, or a shape differs; nothing is copied then.
         """
-        own = self.state_dict()
         given = {name: as_array(value) for name, value in state.items()}
-        if problem := _mismatch(own, given):
+        if problem := _mismatch(self.state_dict(), given):
             raise ValueError(f"the state does not fit {type(self).__name__}: {problem}")
-        for name, value in given.items():
-            own[name][...] = arrays.beside(value, own[name])
+        for name, own in self._named_state((Parameter, Buffer)):
+            own.data[...] = arrays.beside(given[name], own.data)
+            own.written()
 
     @property
     def device(self) -> str:

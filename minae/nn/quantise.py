@@ -45,8 +45,8 @@ class VectorQuantizer(Module):
         if self.training:
             self._count(index.data)
         vectors = ops.embedding(index, self.weight)
-        to_inputs = ops.mse_loss(vectors, z.detach(), "sum")
-        to_vectors = ops.mse_loss(z, vectors.detach(), "sum")
+        to_inputs = ops.mse_loss(vectors, z.detach(), reduction="sum")
+        to_vectors = ops.mse_loss(z, vectors.detach(), reduction="sum")
         straight_through = z + (vectors - z).detach()
         return straight_through, index, to_inputs + to_vectors * self.commitment
 
@@ -56,6 +56,7 @@ class VectorQuantizer(Module):
         some = enough[:: len(enough) // K][:K]  # (K, D), spread over the batch
         unused = self.used.data < DEAD  # (K,)
         self.weight.data[...] = np.where(unused[:, None], some, self.weight.data)
+        self.weight.written()
         self.used.data[...] = np.where(unused, 1, self.used.data)
 
     def _count(self, index) -> None:

@@ -2,6 +2,7 @@
 
 from minae import ops
 from minae.nn.module import Module
+from minae.ops.checks import check_dim
 from minae.tensor import Tensor
 
 
@@ -36,11 +37,14 @@ class ELU(Module):
 
 
 class GELU(Module):
-    """x Φ(x)."""
+    """x Φ(x); see ops.gelu for `approximate`."""
+
+    def __init__(self, approximate: str = "none"):
+        self.approximate = approximate
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply it to every entry."""
-        return ops.gelu(x)
+        return ops.gelu(x, approximate=self.approximate)
 
 
 class SiLU(Module):
@@ -87,11 +91,14 @@ class Softmax(Module):
 
 
 class Flatten(Module):
-    """Merge all dimensions after the batch: (N, ...) to (N, features)."""
+    """Merge the dimensions from start_dim to end_dim: (N, ...) to (N, features), if left out."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return one row per image."""
-        return x if x.ndim == 2 else ops.flatten(x, 1)
+        """Return x with those dimensions merged."""
+        return ops.flatten(x, self.start_dim, self.end_dim)
 
 
 class Unflatten(Module):
@@ -102,41 +109,94 @@ class Unflatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x with that dimension split."""
-        dim = self.dim % x.ndim
+        dim = check_dim(self.dim, x.ndim)
         return x.reshape(*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
 
 
 class Upsample(Module):
-    """Repeat every pixel of (N, C, H, W) `scale_factor` times along H and W."""
+    """Images or sequences in another size; see ops.interpolate."""
 
-    def __init__(self, scale_factor: int | tuple[int, int]):
-        self.scale_factor = scale_factor
+    def __init__(
+        self,
+        size=None,
+        scale_factor=None,
+        mode: str = "nearest",
+        align_corners: bool | None = None,
+    ):
+        self.size, self.scale_factor = size, scale_factor
+        self.mode, self.align_corners = mode, align_corners
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the enlarged images."""
-        return ops.upsample_nearest(x, self.scale_factor)
+        """Map (N, C, H, W) to (N, C, HO, WO)."""
+        return ops.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
+
+
+class PixelShuffle(Module):
+    """Trade channels for pixels; see ops.pixel_shuffle."""
+
+    def __init__(self, upscale_factor: int):
+        self.upscale_factor = upscale_factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., C r², H, W) to (..., C, H r, W r)."""
+        return ops.pixel_shuffle(x, self.upscale_factor)
+
+
+class PixelUnshuffle(Module):
+    """Trade pixels for channels; see ops.pixel_unshuffle."""
+
+    def __init__(self, downscale_factor: int):
+        self.downscale_factor = downscale_factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., C, H r, W r) to (..., C r², H, W)."""
+        return ops.pixel_unshuffle(x, self.downscale_factor)
 
 
 class MaxPool2d(Module):
     """The largest entry of each window; see ops.max_pool2d."""
 
-    def __init__(self, kernel_size, stride=None, padding=0):
+    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, *, ceil_mode: bool = False):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.dilation, self.ceil_mode = dilation, ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, HO, WO)."""
-        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding)
+        return ops.max_pool2d(
+            x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
 
 
 class AvgPool2d(Module):
     """The mean of each window; see ops.avg_pool2d."""
 
-    def __init__(self, kernel_size, stride=None, padding=0):
+    def __init__(
+        self,
+        kernel_size,
+        stride=None,
+        padding=0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, HO, WO)."""
-        return ops.avg_pool2d(x, self.kernel_size, self.stride, self.padding)
+        return ops.avg_pool2d(
+            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+        )
+
+
+class AdaptiveAvgPool2d(Module):
+    """The means of as many windows as are asked for; see ops.adaptive_avg_pool2d."""
+
+    def __init__(self, output_size):
+        self.output_size = output_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, *output_size)."""
+        return ops.adaptive_avg_pool2d(x, self.output_size)
 
 
 ACTIVATIONS: dict[str, type[Module]] = {

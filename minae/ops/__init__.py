@@ -5,95 +5,112 @@ class next to each function in its file is the pair itself.
 """
 
 from minae.ops.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
-from minae.ops.arithmetic import add, cast, div, maximum, minimum, mul, pow, sub, where
+from minae.ops.arithmetic import (
+    add,
+    cast,
+    div,
+    floor_divide,
+    mul,
+    pow,
+    remainder,
+    sub,
+    where,
+)
 from minae.ops.attention import scaled_dot_product_attention
-from minae.ops.conv import (
-    avg_pool2d,
-    conv1d,
-    conv2d,
-    conv_transpose2d,
-    max_pool2d,
-    upsample_nearest,
-)
+from minae.ops.bce import binary_cross_entropy, binary_cross_entropy_with_logits
+from minae.ops.classification import cross_entropy, nll_loss
+from minae.ops.comparison import all, any, isfinite, isinf, isnan
+from minae.ops.conv import conv1d, conv2d, conv_transpose2d
 from minae.ops.device import to
+from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
 from minae.ops.gaussian import gaussian_kl, gaussian_nll, reparameterise
-from minae.ops.indexing import embedding, gather, getitem
+from minae.ops.indexing import embedding, gather, index_select, scatter_add
+from minae.ops.inplace import setitem
+from minae.ops.joining import cat, chunk, split, stack
 from minae.ops.linear import linear, linear_stack, matmul
-from minae.ops.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    l1_loss,
-    mse_loss,
-)
-from minae.ops.normalisation import batch_norm, layer_norm
-from minae.ops.pointwise import abs, clip, cos, exp, log, neg, sin, sqrt
-from minae.ops.reductions import (
-    amax,
-    amin,
-    argmax,
-    argmin,
-    max,
-    mean,
-    min,
-    prod,
-    std,
-    sum,
-    var,
-)
+from minae.ops.losses import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
+from minae.ops.masks import masked_fill, one_hot, tril, triu
+from minae.ops.normalisation import batch_norm, group_norm, layer_norm
+from minae.ops.norms import norm
+from minae.ops.ordering import argsort, cumsum, sort, topk
+from minae.ops.padding import pad
+from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, neg, round, sign, sin, sqrt
+from minae.ops.pool import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from minae.ops.products import bmm, einsum, outer
+from minae.ops.reductions import mean, prod, std, sum, var
 from minae.ops.regularisation import dropout
+from minae.ops.resampling import interpolate, pixel_shuffle, pixel_unshuffle
 from minae.ops.shape import (
-    cat,
-    chunk,
+    clone,
+    contiguous,
     expand,
     flatten,
     flip,
-    pad,
+    movedim,
     permute,
+    repeat,
     reshape,
-    split,
     squeeze,
-    stack,
     transpose,
     unsqueeze,
 )
+from minae.ops.slicing import getitem
 from minae.ops.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool2d",
     "add",
+    "all",
     "amax",
     "amin",
+    "any",
     "argmax",
     "argmin",
+    "argsort",
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "bmm",
     "cast",
     "cat",
+    "ceil",
     "chunk",
     "clip",
+    "clone",
+    "contiguous",
     "conv1d",
     "conv2d",
     "conv_transpose2d",
     "cos",
     "cross_entropy",
+    "cumsum",
     "div",
     "dropout",
+    "einsum",
     "elu",
     "embedding",
     "exp",
     "expand",
     "flatten",
     "flip",
+    "floor",
+    "floor_divide",
     "gather",
     "gaussian_kl",
     "gaussian_nll",
     "gelu",
     "getitem",
+    "group_norm",
     "huber_loss",
+    "index_select",
+    "interpolate",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -102,29 +119,46 @@ __all__ = [
     "log",
     "log_softmax",
     "logsumexp",
+    "masked_fill",
     "matmul",
     "max",
+    "max_pool1d",
     "max_pool2d",
     "maximum",
     "mean",
     "min",
     "minimum",
+    "movedim",
     "mse_loss",
     "mul",
     "neg",
+    "nll_loss",
+    "norm",
+    "one_hot",
+    "outer",
     "pad",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "pow",
     "prod",
     "relu",
+    "remainder",
     "reparameterise",
+    "repeat",
     "reshape",
+    "round",
     "scaled_dot_product_attention",
+    "scatter_add",
+    "setitem",
     "sigmoid",
+    "sign",
     "silu",
     "sin",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
+    "sort",
     "split",
     "sqrt",
     "squeeze",
@@ -134,9 +168,11 @@ __all__ = [
     "sum",
     "tanh",
     "to",
+    "topk",
     "transpose",
+    "tril",
+    "triu",
     "unsqueeze",
-    "upsample_nearest",
     "var",
     "where",
 ]

@@ -3,9 +3,11 @@
 Where the textbook formula overflows for large |x|, the form used here does not, and says so.
 """
 
+import math
+
 import numpy as np
 
-from minae.autograd import Op
+from minae.op import Op
 from minae.tensor import Tensor, method
 
 
@@ -50,6 +52,8 @@ def relu(x: Tensor) -> Tensor:
 class LeakyReLU(Op):
     """x for x > 0, else x times a small slope (Maas et al. 2013)."""
 
+    floats = slice(None)
+
     def forward(self, x, negative_slope):
         slope = np.where(x > 0, 1, negative_slope).astype(x.dtype)
         self.save(slope)
@@ -72,6 +76,8 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 class ELU(Op):
     """x for x > 0, else α (e^x - 1) (Clevert et al. 2016)."""
+
+    floats = slice(None)
 
     def forward(self, x, alpha):
         y = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
@@ -96,6 +102,8 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 class GELU(Op):
     """x Φ(x), Φ being the normal distribution function itself (Hendrycks & Gimpel 2016)."""
 
+    floats = slice(None)
+
     def forward(self, x):
         cdf = 0.5 * (1 + self.kernels.erf(x * 0.5**0.5))
         self.save(x, cdf)
@@ -109,13 +117,29 @@ class GELU(Op):
     examples = staticmethod(_inputs)
 
 
-def gelu(x: Tensor) -> Tensor:
-    """Return x Φ(x), where Φ is the distribution function of the standard normal."""
-    return GELU.apply(x)
+@method()
+def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+    """Return x Φ(x), where Φ is the distribution function of the standard normal.
+
+    Args:
+        x: any shape.
+        approximate: "none" for Φ itself, or "tanh" for ½ (1 + tanh z) in its place, where
+            z = √(2/π) (x + 0.044715 x³), as in GPT-2. The result is off by at most 0.0005.
+
+    Raises ValueError for another `approximate`.
+    """
+    if approximate == "none":
+        return GELU.apply(x)
+    if approximate != "tanh":
+        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+    z = (x + 0.044715 * x**3) * math.sqrt(2 / math.pi)
+    return x * sigmoid(2 * z)  # ½ (1 + tanh z), without a difference of numbers next to each other
 
 
 class SiLU(Op):
     """x σ(x), also called swish."""
+
+    floats = slice(None)
 
     def forward(self, x):
         gate = stable_sigmoid(x)
@@ -137,6 +161,8 @@ def silu(x: Tensor) -> Tensor:
 class Softplus(Op):
     """log(1 + e^x), a smooth ReLU whose derivative is the sigmoid."""
 
+    floats = slice(None)
+
     def forward(self, x):
         self.save(x)
         return stable_softplus(x)
@@ -155,6 +181,8 @@ def softplus(x: Tensor) -> Tensor:
 
 class Sigmoid(Op):
     """y = 1 / (1 + e^-x), so dx = dy y (1 - y)."""
+
+    floats = slice(None)
 
     def forward(self, x):
         y = stable_sigmoid(x)
@@ -176,6 +204,8 @@ def sigmoid(x: Tensor) -> Tensor:
 
 class Tanh(Op):
     """y = tanh x, so dx = dy (1 - y²)."""
+
+    floats = slice(None)
 
     def forward(self, x):
         y = np.tanh(x)

@@ -1,43 +1,36 @@
-"""Arithmetic and comparison of two operands, entry by entry, with broadcasting.
+"""Arithmetic of two operands, entry by entry, with broadcasting.
 
-Shapes broadcast as in NumPy; what was broadcast forward is summed backward (`unbroadcast`). A
-Python number takes the dtype of the tensor it meets. Between an integer and a float tensor, the
-float's dtype wins.
+Shapes broadcast as in NumPy; what was broadcast forward is summed backward (`unbroadcast`). The
+dtypes of operands are brought together by the rules in `minae.dtypes`.
 """
-
-import numbers
-import operator
 
 import numpy as np
 
-from minae.autograd import Op, is_grad_enabled, unbroadcast
+from minae.dtypes import number, promoted
+from minae.op import Op, unbroadcast
 from minae.tensor import Tensor, method
 
 
 def operands(x, y) -> tuple[Tensor, Tensor]:
-    """Return both as tensors whose dtypes go together. At least one must be a tensor."""
+    """Return both as tensors of one dtype; a Python number takes the other's where it can."""
     if not isinstance(x, Tensor):
-        x = _like(y, x)
-    elif not isinstance(y, Tensor):
-        y = _like(x, y)
-    if x.data.dtype != y.data.dtype and x.is_floating_point() != y.is_floating_point():
-        return (x, cast(y, x.dtype)) if x.is_floating_point() else (cast(x, y.dtype), y)
+        x = beside(y, x) if isinstance(y, Tensor) else Tensor(x)
+    if not isinstance(y, Tensor):
+        y = beside(x, y)
+    if x.data.dtype != y.data.dtype:
+        dtype = promoted(x.data, y.data)
+        return cast(x, dtype), cast(y, dtype)
     return x, y
 
 
-def _like(tensor: Tensor, value) -> Tensor:
-    if not isinstance(value, (numbers.Number, np.generic)):
+def beside(tensor: Tensor, value) -> Tensor:
+    """Return a number, or what else Tensor takes, as an operand that goes with the tensor."""
+    if not np.isscalar(value):
         return Tensor(value)
-    if tensor.is_floating_point() or isinstance(value, (bool, np.bool_)):
-        dtype = tensor.dtype
-    elif isinstance(value, numbers.Integral):
-        dtype = np.int64 if tensor.dtype == bool else tensor.dtype
-    else:
-        dtype = np.float32
-    return Tensor(np.asarray(value, dtype=dtype, like=tensor.data))
+    return Tensor(np.asarray(number(value, tensor.dtype), like=tensor.data))
 
 
-def _pairs(rng, low=-2.0, high=2.0):
+def pairs(rng, low=-2.0, high=2.0):
     """Yield pairs of inputs: same shape, both broadcast, one a scalar, one without entries."""
     for a, b in [((3, 4), (3, 4)), ((3, 1), (2, 1, 4)), ((2, 3), ()), ((0, 3), (1, 3))]:
         yield rng.uniform(low, high, size=a), rng.uniform(low, high, size=b)
@@ -73,10 +66,10 @@ class Add(Op):
         x_shape, y_shape = self.saved
         return unbroadcast(dy, x_shape), unbroadcast(dy, y_shape)
 
-    examples = staticmethod(_pairs)
+    examples = staticmethod(pairs)
 
 
-@method("__add__")
+@method("add", "__add__")
 def add(x, y) -> Tensor:
     """Return x + y."""
     return Add.apply(*operands(x, y))
@@ -93,34 +86,37 @@ class Sub(Op):
         x_shape, y_shape = self.saved
         return unbroadcast(dy, x_shape), unbroadcast(-dy, y_shape)
 
-    examples = staticmethod(_pairs)
+    examples = staticmethod(pairs)
 
 
-@method("__sub__")
+@method("sub", "__sub__")
 def sub(x, y) -> Tensor:
-    """Return x - y."""
-    return Sub.apply(*operands(x, y))
+    """Return x - y. Raises TypeError for booleans, whose difference could mean several things."""
+    x, y = operands(x, y)
+    if x.data.dtype.kind == "b":
+        raise TypeError("sub: booleans have no difference; use ^ or ~, or cast them to integers")
+    return Sub.apply(x, y)
 
 
 class Mul(Op):
     """x · y; each factor's gradient is the other factor."""
 
     def forward(self, x, y):
-        self.save(x, y)
+        need_dx, need_dy = self.needs_input_grad
+        self.save(x if need_dy else None, y if need_dx else None, x.shape, y.shape)
         return x * y
 
     def backward(self, dy):
-        x, y = self.saved
-        need_dx, need_dy = self.needs_input_grad
+        x, y, x_shape, y_shape = self.saved
         return (
-            unbroadcast(dy * y, x.shape) if need_dx else None,
-            unbroadcast(dy * x, y.shape) if need_dy else None,
+            None if y is None else unbroadcast(dy * y, x_shape),
+            None if x is None else unbroadcast(dy * x, y_shape),
         )
 
-    examples = staticmethod(_pairs)
+    examples = staticmethod(pairs)
 
 
-@method("__mul__")
+@method("mul", "__mul__")
 def mul(x, y) -> Tensor:
     """Return x · y, entry by entry."""
     return Mul.apply(*operands(x, y))
@@ -129,101 +125,114 @@ def mul(x, y) -> Tensor:
 class Div(Op):
     """q = x / y, so ∂q/∂x = 1 / y and ∂q/∂y = -x / y² = -q / y."""
 
+    floats = slice(None)
+
     def forward(self, x, y):
         quotient = x / y
-        self.save(x.shape, y, quotient)
+        self.save(x.shape, y, quotient if self.needs_input_grad[1] else None)
         return quotient
 
     def backward(self, dy):
         x_shape, y, quotient = self.saved
         dx = dy / y
-        return unbroadcast(dx, x_shape), unbroadcast(-dx * quotient, y.shape)
+        dy_divisor = None if quotient is None else unbroadcast(-dx * quotient, y.shape)
+        return unbroadcast(dx, x_shape), dy_divisor
 
     @staticmethod
     def examples(rng):
-        yield from _pairs(rng, low=0.5)
+        yield from pairs(rng, low=0.5)
 
 
-@method("__truediv__")
+@method("div", "__truediv__")
 def div(x, y) -> Tensor:
     """Return x / y; between integers, in float32."""
-    x, y = operands(x, y)
-    if not x.is_floating_point():
-        x, y = cast(x, np.float32), cast(y, np.float32)
-    return Div.apply(x, y)
+    return Div.apply(*operands(x, y))
 
 
 class Pow(Op):
-    """p = x ** y, so ∂p/∂x = y x^(y - 1) and ∂p/∂y = p log x, taken as 0 where x = 0."""
+    """p = x ** y, so ∂p/∂x = y x^(y - 1) and ∂p/∂y = p log x."""
 
     def forward(self, x, y):
         power = x**y
-        self.save(x, y, power)
+        self.save(x, y, power if self.needs_input_grad[1] else None)
         return power
 
     def backward(self, dy):
         x, y, power = self.saved
         dx = dexponent = None
-        if self.needs_input_grad[0]:
-            # x ** 0 is constant, also at 0, where 0 * 0 ** -1 would be nan
-            slope = np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
-            dx = unbroadcast(dy * slope, x.shape)
-        if self.needs_input_grad[1]:
-            slope = power * np.log(np.where(x == 0, 1, x))
-            dexponent = unbroadcast(dy * slope, y.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):  # at 0 the slopes may be infinite
+            if self.needs_input_grad[0]:
+                # x ** 0 is constant, also at 0, where 0 * 0 ** -1 would be nan
+                slope = np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
+                dx = unbroadcast(dy * slope, x.shape)
+            if self.needs_input_grad[1]:
+                # 0 ** y is constant for y > 0, and taken to be so at 0
+                constant = (x == 0) & (y >= 0)
+                slope = np.where(constant, 0, power * np.log(np.where(constant, 1, x)))
+                dexponent = unbroadcast(dy * slope, y.shape)
         return dx, dexponent
 
     @staticmethod
     def examples(rng):
-        yield from _pairs(rng, low=0.5)
+        yield from pairs(rng, low=0.5)
 
 
-@method("__pow__")
+@method("pow", "__pow__")
 def pow(x, y) -> Tensor:
-    """Return x to the power of y."""
-    return Pow.apply(*operands(x, y))
+    """Return x to the power of y.
+
+    Raises ValueError for an integer to the power of a negative one, which is no integer.
+    """
+    x, y = operands(x, y)
+    if y.dtype.kind == "i" and (y.data < 0).any():
+        raise ValueError(
+            "pow: an integer to a negative power is a fraction: cast x to a float type"
+        )
+    return Pow.apply(x, y)
 
 
-class _Extremum(Op):
-    """The larger (or smaller) of x and y; where they are equal, each gets half of the gradient."""
+class Remainder(Op):
+    """r = x - y ⌊x / y⌋, which has the sign of y; so ∂r/∂x = 1 and ∂r/∂y = -⌊x / y⌋."""
 
-    def _save_winners(self, x, y, x_wins):
-        self.save(x.shape, y.shape, x_wins + 0.5 * (x == y))  # 1, ½ or 0
+    def forward(self, x, y):
+        self.save(x.shape, *((x, y) if self.needs_input_grad[1] else (None, None)))
+        return x % y
 
     def backward(self, dy):
-        x_shape, y_shape, x_share = self.saved
-        x_share = x_share.astype(dy.dtype)
-        return unbroadcast(dy * x_share, x_shape), unbroadcast(dy * (1 - x_share), y_shape)
+        x_shape, x, y = self.saved
+        dy_divisor = None if y is None else unbroadcast(-dy * (x // y), y.shape)
+        return unbroadcast(dy, x_shape), dy_divisor
 
-    examples = staticmethod(_pairs)
-
-
-class Maximum(_Extremum):
-    """max(x, y)."""
-
-    def forward(self, x, y):
-        self._save_winners(x, y, x > y)
-        return np.maximum(x, y)
+    @staticmethod
+    def examples(rng):
+        yield from pairs(rng, low=0.5)
 
 
-@method()
-def maximum(x, y) -> Tensor:
-    """Return the larger of x and y, entry by entry."""
-    return Maximum.apply(*operands(x, y))
+@method("remainder", "__mod__")
+def remainder(x, y) -> Tensor:
+    """Return x % y, what is left of x after taking y as often as it goes; it has the sign of y.
+
+    Raises ZeroDivisionError for integers divided by 0.
+    """
+    x, y = operands(x, y)
+    _check_divisor("remainder", x, y)
+    return Remainder.apply(x, y)
 
 
-class Minimum(_Extremum):
-    """min(x, y)."""
+@method("floor_divide", "__floordiv__")
+def floor_divide(x, y) -> Tensor:
+    """Return x // y, the quotient rounded down. It has no gradient, for it goes in steps.
 
-    def forward(self, x, y):
-        self._save_winners(x, y, x < y)
-        return np.minimum(x, y)
+    Raises ZeroDivisionError for integers divided by 0.
+    """
+    x, y = operands(x, y)
+    _check_divisor("floor_divide", x, y)
+    return Tensor(x.data // y.data)
 
 
-@method()
-def minimum(x, y) -> Tensor:
-    """Return the smaller of x and y, entry by entry."""
-    return Minimum.apply(*operands(x, y))
+def _check_divisor(name: str, x: Tensor, y: Tensor) -> None:
+    if not y.is_floating_point() and x.numel() and not y.data.all():
+        raise ZeroDivisionError(f"{name}: an integer divided by 0 is no integer")
 
 
 class Where(Op):
@@ -240,56 +249,38 @@ class Where(Op):
 
     @staticmethod
     def examples(rng):
-        for x, y in _pairs(rng):
+        for x, y in pairs(rng):
             yield rng.random(np.broadcast_shapes(x.shape, y.shape)) < 0.5, x, y
 
 
 def where(condition, x, y) -> Tensor:
-    """Return x where `condition` (boolean) holds, else y."""
-    x, y = operands(x, y) if isinstance(x, Tensor) or isinstance(y, Tensor) else (x, y)
-    return Where.apply(condition, x, y)
+    """Return x where `condition` holds, else y.
+
+    Raises TypeError unless the condition is of booleans.
+    """
+    condition = condition if isinstance(condition, Tensor) else Tensor(condition)
+    if condition.dtype != bool:
+        raise TypeError(f"where: the condition is of booleans, not {condition.dtype}")
+    return Where.apply(condition, *operands(x, y))
 
 
-def _comparison(compare):
-    """Make the function that compares entry by entry: booleans out, so there is no gradient."""
-
-    def comparison(x, y) -> Tensor:
-        x, y = operands(x, y)
-        return Tensor(compare(x.data, y.data))
-
-    return comparison
-
-
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    method(f"__{_name}__")(_comparison(getattr(operator, _name)))
+@method("where")
+def _where(x: Tensor, condition, y) -> Tensor:
+    """Return x where `condition` holds, else y."""
+    return where(condition, x, y)
 
 
 def _reflected(operation):
     return lambda x, y: operation(y, x)
 
 
-def _in_place(operation, symbol: str):
-    """Make `x += y` and its like write into x's array, as an optimiser's step does."""
-
-    def update(x, y):
-        if is_grad_enabled() and (x.requires_grad or getattr(y, "requires_grad", False)):
-            raise RuntimeError(
-                f"x {symbol}= y writes into the array of x, where backward() cannot follow;"
-                f" write x = x {symbol} y, or update inside `with no_grad():`"
-            )
-        np.copyto(x.data, operation(x, y).data)  # raises TypeError for floats into integers
-        x.version += 1
-        return x
-
-    return update
-
-
-for _operation, _name, _symbol in [
-    (add, "add", "+"),
-    (sub, "sub", "-"),
-    (mul, "mul", "*"),
-    (div, "truediv", "/"),
-    (pow, "pow", "**"),
+for _operation, _name in [
+    (add, "add"),
+    (sub, "sub"),
+    (mul, "mul"),
+    (div, "truediv"),
+    (pow, "pow"),
+    (floor_divide, "floordiv"),
+    (remainder, "mod"),
 ]:
     method(f"__r{_name}__")(_reflected(_operation))
-    method(f"__i{_name}__")(_in_place(_operation, _symbol))

@@ -4,41 +4,54 @@ import math
 
 import numpy as np
 
-from minae.autograd import Op
+from minae.op import Op, unbroadcast
+from minae.ops.arithmetic import cast
+from minae.ops.checks import broadcasts
 from minae.ops.softmax import softmax_array, softmax_backward
 from minae.tensor import Tensor
 
 
 class ScaledDotProductAttention(Op):
-    """y = P v with P = softmax(q kᵀ / √E) (Vaswani et al. 2017, equation 1).
+    """y = P v with P = softmax(scale q kᵀ + mask) (Vaswani et al. 2017, equation 1).
 
-    q (..., L, E), k (..., S, E), v (..., S, V)  ->  y (..., L, V)
+    q (..., L, E), k (..., S, E), v (..., S, V), mask broadcasts to (..., L, S)  ->  y (..., L, V)
     """
 
-    def forward(self, query, key, value, mask):
-        scale = 1 / math.sqrt(query.shape[-1])
+    floats = slice(3)
+
+    def forward(self, query, key, value, mask, scale):
         scores = self.kernels.matmul(query, key.swapaxes(-1, -2)) * scale  # (..., L, S)
         if mask is not None:
-            scores = np.where(mask, scores, -np.inf)
-        weights = softmax_array(scores, -1)
-        self.save(query, key, value, weights, scale)
+            scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+        weights = self._weights(scores)
+        self.save(query, key, value, mask, weights, scale)
         return self.kernels.matmul(weights, value)
 
+    def _weights(self, scores):
+        """Return the softmax of each row; 0 everywhere where all scores are -inf."""
+        nowhere = (scores == -np.inf).all(axis=-1, keepdims=True)  # (..., L, 1)
+        return softmax_array(np.where(nowhere, 0, scores), -1) * ~nowhere
+
     def backward(self, dy):
-        query, key, value, weights, scale = self.saved
+        query, key, value, mask, weights, scale = self.saved
         matmul = self.kernels.matmul
         dvalue = matmul(weights.swapaxes(-1, -2), dy)
         dweights = matmul(dy, value.swapaxes(-1, -2))
-        dscores = softmax_backward(dweights, weights, -1) * scale  # 0 where the mask made weights 0
-        return matmul(dscores, key), matmul(dscores.swapaxes(-1, -2), query), dvalue, None
+        dscores = softmax_backward(dweights, weights, -1)  # 0 where the mask made weights 0
+        dproduct = dscores * scale
+        dquery, dkey = matmul(dproduct, key), matmul(dproduct.swapaxes(-1, -2), query)
+        dmask = unbroadcast(dscores, mask.shape) if self.needs_input_grad[3] else None
+        return dquery, dkey, dvalue, dmask
 
     @staticmethod
     def examples(rng):
         q, k, v = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 4)), rng.normal(size=(2, 5, 2))
-        yield q, k, v, None
-        yield q, k, v, rng.random((2, 3, 5)) < 0.7
+        yield q, k, v, None, {"scale": 0.5}
+        yield q, k, v, rng.random((2, 3, 5)) < 0.7, {"scale": 0.5}
+        yield q, k, v, rng.normal(size=(3, 1)), {"scale": 0.3}
         x = rng.normal(size=(3, 4))
-        yield x, rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), np.tri(3, dtype=bool)
+        mask = np.array([[False, False, False], [True, True, False], [True, True, True]])
+        yield x, rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), mask, {"scale": 1.0}
 
 
 def scaled_dot_product_attention(
@@ -46,36 +59,61 @@ def scaled_dot_product_attention(
     key: Tensor,
     value: Tensor,
     attn_mask: Tensor | None = None,
+    *,
     is_causal: bool = False,
+    scale: float | None = None,
 ) -> Tensor:
-    """Return softmax(q kᵀ / √E) v.
+    """Return softmax(scale q kᵀ + mask) v.
 
     Args:
         query: (..., L, E)
         key: (..., S, E)
         value: (..., S, V)
-        attn_mask: booleans that broadcast to (..., L, S); True where a query may look. A query
-            that may look nowhere gives nan.
+        attn_mask: broadcasts to (..., L, S). Booleans: True where a query may look. Floats: added
+            to the scores, and -inf where a query may not look.
         is_causal: let query i look at keys 0 to i only. Not together with attn_mask.
+        scale: 1/√E if None.
 
     Returns:
-        (..., L, V)
+        (..., L, V), with 0 for a query that may look nowhere
 
     Raises:
         ValueError: the shapes do not go together (names them), or both kinds of mask are given.
+        TypeError: attn_mask is of integers.
     """
-    *batch, length, features = query.shape
+    _check_shapes(query, key, value)
+    length, source = query.shape[-2], key.shape[-2]
+    if is_causal and attn_mask is not None:
+        raise ValueError("attention: give attn_mask or is_causal, not both")
+    if is_causal:
+        attn_mask = Tensor(np.tri(length, source, dtype=bool), device=query.device)
+    if attn_mask is not None:
+        attn_mask = _checked_mask(attn_mask, (*query.shape[:-2], length, source), query.dtype)
+    if scale is None:
+        scale = 1 / math.sqrt(max(query.shape[-1], 1))
+    return ScaledDotProductAttention.apply(query, key, value, attn_mask, scale=scale)
+
+
+def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
     if (
-        key.shape[:-2] != tuple(batch)
-        or key.shape[-1] != features
+        min(query.ndim, key.ndim, value.ndim) < 2
+        or key.shape[:-2] != query.shape[:-2]
+        or key.shape[-1] != query.shape[-1]
         or value.shape[:-1] != key.shape[:-1]
     ):
         raise ValueError(
             "attention: query (..., L, E), key (..., S, E), value (..., S, V) do not go together:"
             f" {query.shape}, {key.shape}, {value.shape}"
         )
-    if is_causal and attn_mask is not None:
-        raise ValueError("attention: give attn_mask or is_causal, not both")
-    if is_causal:
-        attn_mask = Tensor(np.tri(length, key.shape[-2], dtype=bool))
-    return ScaledDotProductAttention.apply(query, key, value, attn_mask)
+
+
+def _checked_mask(mask, scores_shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+    """Return the mask as booleans, or in the dtype of the scores that it is added to."""
+    mask = mask if isinstance(mask, Tensor) else Tensor(mask)
+    if mask.dtype.kind in "iu":
+        raise TypeError(f"attention: attn_mask is of booleans or floats, not {mask.dtype}")
+    if not broadcasts(mask.shape, scores_shape):
+        raise ValueError(
+            f"attention: attn_mask {mask.shape} does not broadcast to the scores {scores_shape}"
+        )
+    return cast(mask, dtype) if mask.is_floating_point() and dtype.kind == "f" else mask

@@ -5,14 +5,12 @@ x with the weight, `dx` adds the weight back onto each window, `dweight` adds up
 transposed convolution is the same three passes with forward and `dx` exchanged.
 """
 
-from minae.autograd import Op
 from minae.kernels import shapes
+from minae.op import Op
+from minae.ops.checks import integer
+from minae.ops.geometry import lengths, pair
+from minae.ops.padding import pad
 from minae.tensor import Tensor
-
-
-def pair(value) -> tuple[int, int]:
-    """Return v as (v, v), and (a, b) as it is."""
-    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 class Conv2d(Op):
@@ -21,10 +19,12 @@ class Conv2d(Op):
     x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
     """
 
+    floats = slice(None)
+
     def forward(self, x, weight, bias, activation=None, **window):
         x = self.kernels.channels_last(x)  # once, for here and for dweight
         y = self.kernels.conv2d(x, weight, bias, activation, **window)
-        self.save(x, weight, y, activation, window)
+        self.save(x, weight, y if activation else None, activation, window)
         return y
 
     def backward(self, dy):
@@ -54,29 +54,57 @@ def conv2d(
     stride=1,
     padding=0,
     dilation=1,
-    groups=1,
+    groups: int = 1,
+    *,
     activation: str | None = None,
 ) -> Tensor:
-    """Slide a bank of kernels over images.
+    """Slide a bank of kernels over images. Integers are computed with as float32.
 
     Args:
-        x: (N, C, H, W)
+        x: (N, C, H, W) or (C, H, W)
         weight: (O, C / groups, KH, KW)
         bias: (O,) or None
         stride: step between windows; like padding and dilation, an int or a (height, width) pair.
-        padding: zeros added on each side.
+        padding: zeros added on each side. "valid" adds none; "same", for stride 1, as many as keep
+            the size, an odd one at the end.
         dilation: distance between the entries that a kernel touches.
         groups: cut C and O into so many parts that see only each other.
         activation: None or "relu", applied in the same pass.
 
     Returns:
-        (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1
+        (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1; without N
+        where x has none.
 
     Raises:
-        ValueError: the shapes do not go together; names them.
+        TypeError: stride, padding, dilation or groups is not made of ints.
+        ValueError: the shapes do not go together, or an argument is out of range; names it.
     """
-    window = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
-    return Conv2d.apply(x, weight, bias, activation=activation, **window, groups=groups)
+    if x.ndim == 3:
+        options = {"groups": groups, "activation": activation}
+        return conv2d(x.unsqueeze(0), weight, bias, stride, padding, dilation, **options).squeeze(0)
+    window = {
+        "stride": pair(stride, "conv2d: stride"),
+        "dilation": pair(dilation, "conv2d: dilation"),
+        "groups": integer(groups, "conv2d: groups"),
+    }
+    if isinstance(padding, str):
+        x, padding = _named_padding(x, weight, padding, window["stride"], window["dilation"])
+    window["padding"] = pair(padding, "conv2d: padding")
+    return Conv2d.apply(x, weight, bias, activation=activation, **window)
+
+
+def _named_padding(x: Tensor, weight: Tensor, padding: str, stride, dilation):
+    """Return x and the padding for "valid" or "same"; x with what is needed at its ends only."""
+    if padding == "valid" or weight.ndim != 4:  # which the kernel refuses
+        return x, 0
+    if padding != "same":
+        raise ValueError(f"conv2d: padding is 'same', 'valid', an int or a pair, not {padding!r}")
+    if stride != (1, 1):
+        raise ValueError(f"conv2d: padding='same' needs stride 1, not {stride}")
+    total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    if any(n % 2 for n in total):
+        x = pad(x, (0, total[1] % 2, 0, total[0] % 2))
+    return x, [n // 2 for n in total]
 
 
 class ConvTranspose2d(Op):
@@ -85,10 +113,12 @@ class ConvTranspose2d(Op):
     x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
     """
 
+    floats = slice(None)
+
     def forward(self, x, weight, bias, output_size, activation=None, **window):
         x = self.kernels.channels_last(x)
         y = self.kernels.conv2d_dx(x, weight, output_size, bias, activation, **window)
-        self.save(x, weight, y, activation, window)
+        self.save(x, weight, y if activation else None, activation, window)
         return y
 
     def backward(self, dy):
@@ -126,14 +156,15 @@ def conv_transpose2d(
     stride=1,
     padding=0,
     output_padding=0,
-    groups=1,
+    groups: int = 1,
     dilation=1,
+    *,
     activation: str | None = None,
 ) -> Tensor:
     """Spread every entry of x over a window of the output: conv2d run backwards.
 
     Args:
-        x: (N, C, H, W)
+        x: (N, C, H, W) or (C, H, W)
         weight: (C, O / groups, KH, KW)
         bias: (O,) or None
         stride, padding, groups, dilation: those of the conv2d that this one mirrors.
@@ -142,15 +173,28 @@ def conv_transpose2d(
 
     Returns:
         (N, O, HO, WO) with
-        HO = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1
+        HO = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1;
+        without N where x has none.
 
     Raises:
-        ValueError: the shapes do not go together; names them.
+        TypeError: stride, padding, output_padding, groups or dilation is not made of ints.
+        ValueError: the shapes do not go together, or an argument is out of range; names it.
     """
-    window = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
-    window["groups"] = groups
+    if x.ndim == 3:
+        options = {"groups": groups, "dilation": dilation, "activation": activation}
+        y = conv_transpose2d(
+            x.unsqueeze(0), weight, bias, stride, padding, output_padding, **options
+        )
+        return y.squeeze(0)
+    window = {
+        "stride": pair(stride, "conv_transpose2d: stride"),
+        "padding": pair(padding, "conv_transpose2d: padding"),
+        "dilation": pair(dilation, "conv_transpose2d: dilation"),
+        "groups": integer(groups, "conv_transpose2d: groups"),
+    }
+    output_padding = pair(output_padding, "conv_transpose2d: output_padding")
     output_size = shapes.check_conv_transpose2d(
-        x, weight, bias, output_padding=pair(output_padding), **window
+        x, weight, bias, output_padding=output_padding, **window
     )
     return ConvTranspose2d.apply(
         x, weight, bias, output_size=output_size, activation=activation, **window
@@ -158,71 +202,29 @@ def conv_transpose2d(
 
 
 def conv1d(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, stride=1, padding=0, dilation=1, groups=1
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups: int = 1,
 ) -> Tensor:
     """Slide kernels along sequences: x (N, C, L), weight (O, C / groups, K) -> (N, O, LO).
 
-    It is conv2d on images one row high; see there for the arguments.
+    It is conv2d on images one row high; see there for the arguments, here ints. x may lack N.
     """
-    window = {"stride": (1, stride), "padding": (0, padding), "dilation": (1, dilation)}
-    y = conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, **window, groups=groups)
-    return y.squeeze(2)
-
-
-class MaxPool2d(Op):
-    """The largest entry of each window; backward sends the gradient to where it stood."""
-
-    def forward(self, x, **window):
-        y, index = self.kernels.max_pool2d(x, **window)
-        self.save(index, x.shape[2:])
-        return y
-
-    def backward(self, dy):
-        index, input_size = self.saved
-        return self.kernels.max_pool2d_dx(dy, index, input_size)
-
-    @staticmethod
-    def examples(rng):
-        yield from _pool_examples(rng)
-
-
-class AvgPool2d(Op):
-    """The mean of each window, its padding counted as zeros."""
-
-    def forward(self, x, **window):
-        self.save(x.shape[2:], window)
-        return self.kernels.avg_pool2d(x, **window)
-
-    def backward(self, dy):
-        input_size, window = self.saved
-        return self.kernels.avg_pool2d_dx(dy, input_size, **window)
-
-    @staticmethod
-    def examples(rng):
-        yield from _pool_examples(rng)
-
-
-def _pool_examples(rng):
-    x = rng.normal(size=(2, 3, 5, 4))
-    yield x, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
-    yield x, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}  # overlapping windows
-
-
-def max_pool2d(x: Tensor, kernel_size, stride=None, padding=0) -> Tensor:
-    """Return the largest entry of each window of x (N, C, H, W); stride None is kernel_size."""
-    window = {"kernel_size": pair(kernel_size), "stride": pair(stride or kernel_size)}
-    return MaxPool2d.apply(x, **window, padding=pair(padding))
-
-
-def avg_pool2d(x: Tensor, kernel_size, stride=None, padding=0) -> Tensor:
-    """Return the mean of each window of x (N, C, H, W); stride None is kernel_size."""
-    window = {"kernel_size": pair(kernel_size), "stride": pair(stride or kernel_size)}
-    return AvgPool2d.apply(x, **window, padding=pair(padding))
-
-
-def upsample_nearest(x: Tensor, scale_factor) -> Tensor:
-    """Return x (N, C, H, W) with every pixel repeated `scale_factor` times along H and W."""
-    n, c, h, w = x.shape
-    fh, fw = pair(scale_factor)
-    blocks = x.reshape(n, c, h, 1, w, 1).expand(n, c, h, fh, w, fw)
-    return blocks.reshape(n, c, h * fh, w * fw)
+    groups = integer(groups, "conv1d: groups")
+    if x.ndim not in (2, 3) or weight.ndim != 3 or x.shape[-2] != weight.shape[1] * groups:
+        raise ValueError(
+            f"conv1d: x {x.shape} must be (N, C, L) or (C, L), and weight {weight.shape}"
+            f" (O, C / groups, K) with groups={groups}"
+        )
+    (stride,) = lengths(stride, 1, "conv1d: stride")
+    (dilation,) = lengths(dilation, 1, "conv1d: dilation")
+    if not isinstance(padding, str):
+        padding = (0, *lengths(padding, 1, "conv1d: padding"))
+    y = conv2d(
+        x.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, stride), padding, (1, dilation), groups
+    )
+    return y.squeeze(-2)

@@ -1,9 +1,9 @@
-"""Moving tensors between the CPU and the GPU."""
+"""Moving tensors between the CPU and the GPU, and from one dtype to another."""
 
 import numpy as np
 
-from minae.autograd import Op
 from minae.kernels import arrays
+from minae.op import Op
 from minae.ops.arithmetic import cast
 from minae.tensor import Tensor, method
 
@@ -46,3 +46,22 @@ def cpu(x: Tensor) -> Tensor:
 def cuda(x: Tensor) -> Tensor:
     """Return x on the GPU."""
     return to(x, "cuda")
+
+
+def _casting(name: str, dtype):
+    """Make the method that returns x in a dtype."""
+
+    @method(name)
+    def to_dtype(x: Tensor) -> Tensor:
+        return cast(x, dtype)
+
+
+for _name, _dtype in [
+    ("half", np.float16),
+    ("float", np.float32),
+    ("double", np.float64),
+    ("int", np.int32),
+    ("long", np.int64),
+    ("bool", np.bool_),
+]:
+    _casting(_name, _dtype)

@@ -9,8 +9,8 @@ import math
 import numpy as np
 
 from minae import random
-from minae.autograd import Op, unbroadcast
-from minae.ops.losses import check_reduction, scale
+from minae.op import Op, unbroadcast
+from minae.ops.losses import check_reduction, reduced
 from minae.tensor import Tensor
 
 
@@ -19,6 +19,8 @@ class GaussianNLL(Op):
 
     mean and log_var broadcast to x.
     """
+
+    floats = slice(None)
 
     def forward(self, mean, x, log_var):
         difference = x - mean
@@ -40,7 +42,7 @@ class GaussianNLL(Op):
         yield rng.normal(size=4), rng.normal(size=(3, 4)), rng.normal(size=(3, 1))
 
 
-def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mean") -> Tensor:
+def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, *, reduction: str = "mean") -> Tensor:
     """Return -log N(x; mean, exp(log_var)), the constant ½ log 2π included.
 
     Args:
@@ -51,13 +53,12 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, reduction: str = "mea
     Raises:
         ValueError: mean or log_var does not broadcast to the shape of x.
     """
-    check_reduction(reduction)
+    check_reduction(reduction, "gaussian_nll")
     if np.broadcast_shapes(mean.shape, x.shape, log_var.shape) != x.shape:
         raise ValueError(
             f"gaussian_nll: mean {mean.shape} and log_var {log_var.shape} for x {x.shape}"
         )
-    losses = GaussianNLL.apply(mean, x, log_var)
-    return losses if reduction == "none" else losses.sum() * scale(reduction, x.data)
+    return reduced(GaussianNLL.apply(mean, x, log_var), reduction)
 
 
 class GaussianKL(Op):
@@ -65,6 +66,8 @@ class GaussianKL(Op):
 
     mean (..., Z), log_var (..., Z)  ->  (...)
     """
+
+    floats = slice(None)
 
     def forward(self, mean, log_var):
         kl, dlog_var = self.kernels.gaussian_kl(mean, log_var)
@@ -104,6 +107,8 @@ class Reparameterise(Op):
     With σ = exp(log_var / 2), ∂z/∂log_var = ½ σ · noise (Kingma & Welling 2014, section 2.4).
     """
 
+    floats = slice(2)
+
     def forward(self, mean, log_var, noise):
         self.save(log_var, noise)
         return self.kernels.reparameterise(mean, log_var, noise)
@@ -125,7 +130,8 @@ def reparameterise(mean: Tensor, log_var: Tensor) -> Tensor:
         mean, log_var: of one shape, else ValueError.
     """
     _check_same(mean, log_var, "reparameterise")
-    noise = random.normal(mean.shape, mean.dtype, mean.device)
+    wide = np.float64 in (mean.dtype, log_var.dtype)
+    noise = random.normal(mean.shape, np.float64 if wide else np.float32, mean.device)
     return Reparameterise.apply(mean, log_var, noise)
 
 

@@ -2,58 +2,46 @@
 
 import numpy as np
 
-from minae.autograd import Op
 from minae.kernels.arrays import beside
-from minae.ops.shape import check_dim
+from minae.op import Op
+from minae.ops.arithmetic import add
+from minae.ops.checks import check_dim, check_index, check_range
+from minae.ops.shape import reshape
+from minae.ops.slicing import ALL, ARRAY, GetItem, getitem
 from minae.tensor import Tensor, method
 
 
-class GetItem(Op):
-    """x[index], with everything that NumPy takes as an index."""
+@method()
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Return x with, along `dim`, the entries at `index`: integers (N,), which may repeat.
 
-    def forward(self, x, index):
-        self.save(x.shape, index)
-        return x[index]
-
-    def backward(self, dy):
-        shape, index = self.saved
-        return self.kernels.index_add(shape, index, dy)
-
-    @staticmethod
-    def examples(rng):
-        x = rng.normal(size=(3, 4, 2))
-        yield x, {"index": 1}
-        yield x, {"index": (slice(None, None, 2), None, Ellipsis, -1)}
-        yield x, {"index": (np.array([0, 2, 0]), np.array([1, 3, 1]))}  # one entry twice
-        yield x, {"index": x > 0}
-        yield x, {"index": (np.array([[0], [1]]), slice(1, 3))}
+    Raises IndexError if an index lies outside x.
+    """
+    dim, index = check_dim(dim, x.ndim), check_index(index, "index_select")
+    if index.ndim > 1:
+        raise ValueError(
+            f"index_select: index must have one dimension, not the shape {index.shape}"
+        )
+    check_range(index.data, x.shape, dim, "index_select")
+    return GetItem.apply(x, reshape(index, -1), index=(*[ALL] * dim, ARRAY))
 
 
-@method("__getitem__")
-def getitem(x: Tensor, index) -> Tensor:
-    """Return x[index]: ints, slices, None, Ellipsis, integer arrays and boolean masks."""
-    return GetItem.apply(x, index=_unwrap(index, x.data))
-
-
-def _unwrap(index, x):
-    """Return an index without tensors, its arrays where x is."""
-    if isinstance(index, tuple):
-        return tuple(_unwrap(i, x) for i in index)
-    index = index.data if isinstance(index, Tensor) else index
-    return beside(index, x) if isinstance(index, np.ndarray) else index
+def _positions(index, dim: int) -> tuple:
+    """Return for every entry of `index` where it points: at index along dim, else at itself."""
+    own = [beside(i, index) for i in np.indices(index.shape, sparse=True)]
+    return (*own[:dim], index, *own[dim + 1 :])
 
 
 class Gather(Op):
     """y[i, j] = x[i, index[i, j]] for dim=1, and so on."""
 
     def forward(self, x, index, dim):
-        position = [beside(i, index) for i in np.indices(index.shape, sparse=True)]
-        self.save(x.shape, (*position[:dim], index, *position[dim + 1 :]))
+        self.save(x.shape, _positions(index, dim))
         return x[self.saved[1]]
 
     def backward(self, dy):
-        shape, position = self.saved
-        return self.kernels.index_add(shape, position, dy), None
+        shape, positions = self.saved
+        return self.kernels.index_add(shape, positions, dy), None
 
     @staticmethod
     def examples(rng):
@@ -72,12 +60,70 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
         index: integers, with as many dimensions as x, nowhere longer than x but along `dim`.
 
     Raises:
-        ValueError: index has more or fewer dimensions than x.
+        ValueError: index has more or fewer dimensions than x, or is longer.
         IndexError: an index lies outside x.
     """
+    if x.ndim == 0:  # a single entry counts as a row of one
+        index = check_index(index, "gather")
+        return reshape(
+            gather(reshape(x, 1), dim, reshape(index, *index.shape or (1,))), index.shape
+        )
+    dim, index = _check_gather("gather", x, dim, index)
+    return Gather.apply(x, index, dim=dim)
+
+
+def _check_gather(name: str, x: Tensor, dim: int, index) -> tuple[int, Tensor]:
+    dim, index = check_dim(dim, x.ndim), check_index(index, name)
     if index.ndim != x.ndim:
-        raise ValueError(f"gather: index {index.shape} must have as many dimensions as x {x.shape}")
-    return Gather.apply(x, index, dim=check_dim(dim, x.ndim))
+        raise ValueError(f"{name}: index {index.shape} must have as many dimensions as x {x.shape}")
+    if any(n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if d != dim):
+        raise ValueError(f"{name}: index {index.shape} is longer than x {x.shape} beside dim {dim}")
+    check_range(index.data, x.shape, dim, name)
+    return dim, index
+
+
+class ScatterAdd(Op):
+    """The way back of Gather: zeros of `shape`, with src added at the places that index names."""
+
+    def forward(self, src, index, shape, dim):
+        self.save(_positions(index, dim))
+        return self.kernels.index_add(shape, self.saved[0], src)
+
+    def backward(self, dy):
+        (positions,) = self.saved
+        return dy[positions], None
+
+    @staticmethod
+    def examples(rng):
+        index = np.array([[0, 0, 3], [1, 2, 1]])
+        yield rng.normal(size=(2, 3)), index, {"shape": (3, 4), "dim": 1}
+        yield rng.normal(size=(1, 4)), np.array([[0, 2, 2, 0]]), {"shape": (3, 4), "dim": 0}
+
+
+@method()
+def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """Return x with the entries of src added at `index` along `dim`.
+
+    Args:
+        x: any shape.
+        dim: the dimension that `index` counts in.
+        index: as in `gather`.
+        src: of the dtype of x, nowhere shorter than index; what is longer is left out.
+
+    Raises:
+        TypeError: src has another dtype than x.
+        ValueError: index or src has more or fewer dimensions than x, or does not fit.
+        IndexError: an index lies outside x.
+    """
+    dim, index = _check_gather("scatter_add", x, dim, index)
+    src = src if isinstance(src, Tensor) else Tensor(src)
+    if src.dtype != x.dtype:
+        raise TypeError(f"scatter_add: src is {src.dtype}, but x {x.dtype}")
+    if src.ndim != index.ndim or any(n > m for n, m in zip(index.shape, src.shape, strict=True)):
+        raise ValueError(f"scatter_add: src {src.shape} is shorter than index {index.shape}")
+    if src.shape != index.shape:
+        src = getitem(src, tuple(slice(n) for n in index.shape))
+    return add(x, ScatterAdd.apply(src, index, shape=x.shape, dim=dim))
 
 
 class Embedding(Op):
@@ -107,11 +153,11 @@ def embedding(index: Tensor, weight: Tensor) -> Tensor:
         (..., features)
 
     Raises:
+        TypeError: index does not hold integers.
         IndexError: an index lies outside the table.
     """
-    low, high = (index.data.min(), index.data.max()) if index.numel() else (0, 0)
-    if low < 0 or high >= len(weight):
-        raise IndexError(
-            f"embedding: indices from {low} to {high}, but weight has {len(weight)} rows"
-        )
+    index = check_index(index, "embedding")
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (rows, features), not {weight.shape}")
+    check_range(index.data, weight.shape, 0, "embedding")
     return Embedding.apply(weight, index)

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from minae.autograd import Op, unbroadcast
+import numpy as np
+
+from minae.op import Op, unbroadcast
+from minae.ops.arithmetic import cast, operands
 from minae.tensor import Tensor, method
 
 
@@ -11,22 +14,25 @@ class MatMul(Op):
     """Y = A B, so dA = dY Bᵀ and dB = Aᵀ dY, for every matrix of a batch."""
 
     def forward(self, a, b):
-        self.save(a, b)
+        need_da, need_db = self.needs_input_grad
+        self.save(a if need_db else None, b if need_da else None, a.shape, b.shape)
         return self.kernels.matmul(a, b)
 
     def backward(self, dy):
-        a, b = self.saved
-        need_da, need_db = self.needs_input_grad
-        a_shape, b_shape = a.shape, b.shape
-        if a.ndim == 1:  # a vector on the left is a row, one on the right a column
-            a, dy = a[None, :], dy[..., None, :] if b.ndim > 1 else dy[None]
-        if b.ndim == 1:
-            b, dy = b[:, None], dy[..., None]
+        a, b, a_shape, b_shape = self.saved
+        if len(a_shape) == 1:  # a vector on the left is a row, one on the right a column
+            dy = dy[..., None, :] if len(b_shape) > 1 else dy[None]
+        if len(b_shape) == 1:
+            dy = dy[..., None]
         da = db = None
-        if need_da:
-            da = unbroadcast(self.kernels.matmul(dy, b.swapaxes(-1, -2)), a.shape).reshape(a_shape)
-        if need_db:
-            db = unbroadcast(self.kernels.matmul(a.swapaxes(-1, -2), dy), b.shape).reshape(b_shape)
+        if b is not None:
+            columns = b[:, None] if b.ndim == 1 else b
+            rows = self.kernels.matmul(dy, columns.swapaxes(-1, -2))
+            da = unbroadcast(rows, (1,) * (len(a_shape) == 1) + a_shape).reshape(a_shape)
+        if a is not None:
+            rows = a[None, :] if a.ndim == 1 else a
+            columns = self.kernels.matmul(rows.swapaxes(-1, -2), dy)
+            db = unbroadcast(columns, b_shape + (1,) * (len(b_shape) == 1)).reshape(b_shape)
         return da, db
 
     @staticmethod
@@ -48,10 +54,14 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Return the matrix product of a (..., M, K) and b (..., K, N): (..., M, N).
 
     Leading dimensions broadcast; a vector counts as a row on the left, as a column on the right.
+    Integers and booleans are multiplied in int64.
 
     Raises:
         ValueError: a has not as many columns as b has rows; names both shapes.
     """
+    a, b = operands(a, b)
+    if not a.is_floating_point():
+        a, b = (cast(factor, np.result_type(factor.dtype, np.int64)) for factor in (a, b))
     return MatMul.apply(a, b)
 
 
@@ -63,6 +73,8 @@ class Linear(Op):
 
     x (..., I), weight (O, I), bias (O,)  ->  y (..., O)
     """
+
+    floats = slice(None)
 
     def forward(self, x, weight, bias=None, activation=None):
         y = self.kernels.linear(x, weight, bias, activation)
@@ -96,22 +108,30 @@ class LinearStack(Op):
     x (..., I), weights (H, I), ..., (O, J), biases (H,), ..., (O,)  ->  y (..., O)
     """
 
+    floats = slice(None)
+
     def forward(self, x, *parameters, activations):
         layers = len(activations)
         weights, biases = parameters[:layers], parameters[layers:]
         outputs = self.kernels.linear_stack(x, weights, biases, activations)
-        y = outputs[-1]
-        if activations[-1] is None:
-            outputs[-1] = None
-        self.save(x, weights, outputs, activations)
+        y = outputs.pop()
+        self.save(x, weights, outputs, activations, y if activations[-1] else None)
         return y
 
     def backward(self, dy):
         layers = len(self.inputs) // 2  # x, and for each layer a weight and a bias
         needs = self.needs_input_grad[: 1 + layers]
         places = self.places_for(*range(1, 1 + 2 * layers))
+        x, weights, hidden, activations, y = self.saved
         dx, dweights, dbiases = self.kernels.linear_stack_backward(
-            dy, *self.saved, needs, places[:layers], places[layers:]
+            dy,
+            x,
+            weights,
+            [*hidden, y],
+            activations,
+            needs,
+            places[:layers],
+            places[layers:],
         )
         return dx, *dweights, *dbiases
 
@@ -139,13 +159,19 @@ def linear_stack(
     In one operation: a small layer takes less time than an operation's place in the graph.
 
     Raises:
-        ValueError: the shapes do not go together; names them.
+        ValueError: there is no layer, or not a bias and an activation for each; or the shapes do
+            not go together, which it names.
     """
-    return LinearStack.apply(x, *weights, *biases, activations=activations)
+    if not len(weights) == len(biases) == len(activations) > 0:
+        raise ValueError(
+            "linear_stack: each layer needs a weight, a bias and an activation (or None), not"
+            f" {len(weights)}, {len(biases)} and {len(activations)} of them"
+        )
+    return LinearStack.apply(x, *weights, *biases, activations=tuple(activations))
 
 
 def linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str | None = None
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
 ) -> Tensor:
     """Return x Wᵀ + b, or max(x Wᵀ + b, 0) where the activation is "relu".
 

@@ -1,4 +1,4 @@
-"""Losses: how far a prediction is from its target, and the slope of that.
+"""Losses of single entries: how far a prediction is from its target, and the slope of that.
 
 `reduction` is "mean" over all entries, "sum", "batchmean" (the sum over the number of rows), or
 "none" for a loss per entry. Each loss computes its entries and their slopes; reducing, and scaling
@@ -9,14 +9,25 @@ import math
 
 import numpy as np
 
-from minae.autograd import Op
 from minae.kernels.arrays import device_of
-from minae.ops.activations import stable_sigmoid
-from minae.ops.arithmetic import operands
-from minae.ops.softmax import log_softmax_array
+from minae.op import Op
+from minae.ops.arithmetic import cast
 from minae.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "batchmean", "none")
+
+
+def check_tensors(name: str, **arguments) -> None:
+    """Raise TypeError unless all arguments of the function `name` are tensors."""
+    for argument, value in arguments.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}: {argument} is a tensor, not {type(value).__name__}")
+
+
+def check_reduction(reduction: str, name: str) -> None:
+    """Raise ValueError unless `reduction` is one of REDUCTIONS."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{name}: reduction is one of {', '.join(REDUCTIONS)}, not {reduction!r}")
 
 
 def scale(reduction: str, x) -> float:
@@ -27,12 +38,32 @@ def scale(reduction: str, x) -> float:
     return 1 / count if count else math.nan
 
 
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """Return losses (N, ...) as they are, for "none", or what they add up to, scaled."""
+    return losses if reduction == "none" else losses.sum() * scale(reduction, losses.data)
+
+
+def in_floats(x: Tensor) -> Tensor:
+    """Return x itself, or integers as float32."""
+    return x if x.is_floating_point() else cast(x, np.float32)
+
+
+def check_pair(name: str, x: Tensor, target: Tensor, reduction: str) -> None:
+    """Raise TypeError or ValueError unless x and target are tensors of one shape."""
+    if not (isinstance(x, Tensor) and isinstance(target, Tensor)):
+        check_tensors(name, x=x, target=target)
+    if x.data.shape != target.data.shape:
+        raise ValueError(f"{name}: x has shape {x.shape}, but target {target.shape}")
+    check_reduction(reduction, name)
+
+
 class _Loss(Op):
     """A loss per entry, reduced. Subclasses say `entries` and `slopes`.
 
     A `kernel` gives a total and its slopes by x in one pass, where both are all that is asked for.
     """
 
+    floats = slice(None)
     kernel: str | None = None  # of this name, in the backend
 
     def forward(self, x, target, reduction="mean", **options):
@@ -70,19 +101,6 @@ class _Loss(Op):
             yield x, target, {"reduction": reduction}
 
 
-def _apply(loss: type[_Loss], x: Tensor, target: Tensor, reduction: str, **options) -> Tensor:
-    if x.data.shape != target.data.shape:
-        raise ValueError(f"{loss.__name__}: x has shape {x.shape}, but target {target.shape}")
-    check_reduction(reduction)
-    return loss.apply(*operands(x, target), reduction=reduction, **options)
-
-
-def check_reduction(reduction: str) -> None:
-    """Raise ValueError unless `reduction` is one of REDUCTIONS."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction is one of {', '.join(REDUCTIONS)}, not {reduction!r}")
-
-
 class MSELoss(_Loss):
     """(x - t)²."""
 
@@ -97,9 +115,10 @@ class MSELoss(_Loss):
         return dx, -dx if need_dtarget else None
 
 
-def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(x: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Return the squared error (x - target)². Both have one shape, else ValueError."""
-    return _apply(MSELoss, x, target, reduction)
+    check_pair("mse_loss", x, target, reduction)
+    return MSELoss.apply(x, target, reduction=reduction)
 
 
 class L1Loss(_Loss):
@@ -113,9 +132,10 @@ class L1Loss(_Loss):
         return dx, -dx if need_dtarget else None
 
 
-def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(x: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Return the absolute error |x - target|. Both have one shape, else ValueError."""
-    return _apply(L1Loss, x, target, reduction)
+    check_pair("l1_loss", x, target, reduction)
+    return L1Loss.apply(x, target, reduction=reduction)
 
 
 class HuberLoss(_Loss):
@@ -136,119 +156,67 @@ class HuberLoss(_Loss):
             yield *arrays, {**options, "delta": 0.8}
 
 
-def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """Return the squared error ½ (x - target)² within delta of the target, linear beyond."""
-    return _apply(HuberLoss, x, target, reduction, delta=delta)
+def huber_loss(x: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """Return the squared error ½ (x - target)² within delta of the target, linear beyond.
+
+    Raises ValueError unless both have one shape and delta is positive.
+    """
+    check_pair("huber_loss", x, target, reduction)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta is a positive number, not {delta}")
+    return HuberLoss.apply(x, target, reduction=reduction, delta=delta)
 
 
-LOG_FLOOR = -100.0  # PyTorch's: keeps the loss of a certain and wrong prediction finite
+def smooth_l1_loss(
+    x: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """Return ½ (x - target)² / beta within beta of the target, |x - target| - ½ beta beyond.
+
+    That is the Huber loss over beta: its slope never exceeds 1 (Girshick 2015, equation 3). With
+    beta = 0 it is the absolute error. Raises ValueError unless both have one shape and beta >= 0.
+    """
+    check_pair("smooth_l1_loss", x, target, reduction)
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss: beta is 0 or more, not {beta}")
+    if beta == 0:
+        return L1Loss.apply(x, target, reduction=reduction)
+    return HuberLoss.apply(x, target, reduction=reduction, delta=beta) / beta
 
 
-class BCELoss(_Loss):
-    """-(t log p + (1 - t) log(1 - p)), so its slope by p is (p - t) / (p (1 - p))."""
+class KLDivLoss(_Loss):
+    """t (log t - x), 0 at t = 0; the slope by t is log t + 1 - x. With s = log t: e^s (s - x)."""
 
-    def entries(self, x, target):
+    def entries(self, x, target, log_target):
+        if log_target:
+            return np.exp(target) * (target - x)
+        return target * (np.log(np.where(target == 0, 1, target)) - x)
+
+    def slopes(self, x, target, need_dx, need_dtarget, log_target):
+        t = np.exp(target) if log_target else target
+        if not need_dtarget:
+            return -t, None
+        if log_target:
+            return -t, t * (target + 1 - x)
         with np.errstate(divide="ignore"):
-            log_x = np.maximum(np.log(x), LOG_FLOOR)
-            log_not_x = np.maximum(np.log1p(-x), LOG_FLOOR)
-        return -(target * log_x + (1 - target) * log_not_x)
-
-    def slopes(self, x, target, need_dx, need_dtarget):
-        dx = (x - target) / np.maximum(x * (1 - x), 1e-12)
-        dtarget = None
-        if need_dtarget:
-            with np.errstate(divide="ignore"):
-                dtarget = np.maximum(np.log1p(-x), LOG_FLOOR) - np.maximum(np.log(x), LOG_FLOOR)
-        return dx, dtarget
+            return -t, np.log(t) + 1 - x
 
     @staticmethod
     def examples(rng):
-        x, target = rng.uniform(0.1, 0.9, size=(3, 4)), rng.random((3, 4))
-        for reduction in REDUCTIONS:
-            yield x, target, {"reduction": reduction}
+        for x, target, options in _Loss.examples(rng):
+            yield x, target, {**options, "log_target": True}
+            yield x, np.exp(target), {**options, "log_target": False}
 
 
-def binary_cross_entropy(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Return -(t log p + (1 - t) log(1 - p)) for probabilities p = x and targets t in [0, 1].
-
-    Prefer binary_cross_entropy_with_logits: near p = 0 and 1 this form has lost the digits that the
-    logits still have.
-    """
-    return _apply(BCELoss, x, target, reduction)
-
-
-class BCEWithLogitsLoss(_Loss):
-    """log(1 + e^x) - x t: BCE of sigmoid(x) without forming the sigmoid; the slope is σ(x) - t."""
-
-    kernel = "bce_with_logits"
-
-    def entries(self, x, target):
-        # summed from the left, so that x - x leaves the small logarithm its digits
-        return np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
-
-    def slopes(self, x, target, need_dx, need_dtarget):
-        return stable_sigmoid(x) - target, -x if need_dtarget else None
-
-    @staticmethod
-    def examples(rng):
-        for x in (rng.normal(size=(3, 4)), np.array([-200.0, -5.0, 5.0, 200.0])):
-            for reduction in REDUCTIONS:
-                yield x, rng.random(x.shape), {"reduction": reduction}
-
-
-def binary_cross_entropy_with_logits(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Return the binary cross-entropy of sigmoid(x) with targets in [0, 1]; stable for any x."""
-    return _apply(BCEWithLogitsLoss, x, target, reduction)
-
-
-class CrossEntropyLoss(Op):
-    """-log softmax(x)[class], so the slope by x is softmax(x), minus 1 at the class.
-
-    x (N, K), target (N,) of class numbers
-    """
-
-    def forward(self, x, target, reduction="mean"):
-        if reduction != "none":
-            loss, dx = self.kernels.cross_entropy(x, target, scale(reduction, target))
-            self.save(dx)
-            return loss
-        log_p = log_softmax_array(x, 1)  # (N, K)
-        rows = np.arange(len(x), like=x)
-        dx = np.exp(log_p)
-        dx[rows, target] -= 1
-        self.save(dx)
-        return -log_p[rows, target]  # (N,)
-
-    def backward(self, dy):
-        (dx,) = self.saved
-        return (dy[:, None] if dy.ndim else dy) * dx, None
-
-    @staticmethod
-    def examples(rng):
-        for reduction in REDUCTIONS:
-            yield rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]), {"reduction": reduction}
-
-
-def cross_entropy(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Return the cross-entropy of softmax(x) with the right classes.
+def kl_div(
+    x: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """Return target (log target - x): summed, the Kullback-Leibler divergence of x from target.
 
     Args:
-        x: logits (N, K)
-        target: class numbers (N,), integers from 0 to K - 1
-        reduction: over the N rows.
-
-    Raises:
-        ValueError: the shapes do not go together, or a class number is out of range.
+        x: log-probabilities.
+        target: probabilities in the shape of x, else ValueError; log-probabilities if log_target.
+        reduction: "batchmean" is the divergence where a row is a distribution.
+        log_target: whether target is logarithms.
     """
-    check_reduction(reduction)
-    if x.ndim != 2 or target.shape != x.shape[:1]:
-        raise ValueError(
-            f"cross_entropy: x {x.shape} is not (N, K) for a target (N,) = {target.shape}"
-        )
-    if target.is_floating_point():
-        raise ValueError(f"cross_entropy: target holds class numbers, integers, not {target.dtype}")
-    if target.numel() and not 0 <= target.data.min() <= target.data.max() < x.shape[1]:
-        raise ValueError(
-            f"cross_entropy: classes {target.data.min()} to {target.data.max()} for x {x.shape}"
-        )
-    return CrossEntropyLoss.apply(x, target, reduction=reduction)
+    check_pair("kl_div", x, target, reduction)
+    return KLDivLoss.apply(x, target, reduction=reduction, log_target=log_target)

@@ -7,31 +7,41 @@ With x̂ = (x - mean) / √(var + eps), the statistics taken over some axes and 
 where dx̂ = dy · weight (Ioffe & Szegedy 2015, section 3, its sums written as means).
 """
 
+import math
+
 import numpy as np
 
-from minae.autograd import Op, unbroadcast
+from minae.op import Op, unbroadcast
+from minae.ops.checks import integer
 from minae.tensor import Tensor
 
 
 class LayerNorm(Op):
     """Normalise each row over its last dimensions (Ba et al. 2016)."""
 
+    floats = slice(None)
+
     def forward(self, x, weight, bias, ndim, eps):
-        axes = tuple(range(-ndim, 0))
-        centred = x - x.mean(axis=axes, keepdims=True)
-        inverse_std = 1 / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
+        centred = x - self._mean(x, ndim)
+        inverse_std = 1 / np.sqrt(self._mean(centred * centred, ndim) + eps)
         normalised = centred * inverse_std
-        self.save(normalised, inverse_std, weight, axes)
+        self.save(normalised, inverse_std, weight, ndim)
         return normalised if weight is None else normalised * weight + bias
 
+    def _mean(self, x, ndim):
+        """Return the means over the last dimensions, which stay, each of length 1."""
+        kept = x.shape[: x.ndim - ndim]
+        total = self.kernels.sum(x, tuple(range(x.ndim - ndim, x.ndim)))
+        return total.reshape(kept + (1,) * ndim) / math.prod(x.shape[x.ndim - ndim :])
+
     def backward(self, dy):
-        normalised, inverse_std, weight, axes = self.saved
+        normalised, inverse_std, weight, ndim = self.saved
         need_dx, need_dweight, need_dbias = self.needs_input_grad
         dx = dweight = dbias = None
         if need_dx:
             dx = dy if weight is None else dy * weight
-            along = (dx * normalised).mean(axis=axes, keepdims=True)
-            dx = (dx - dx.mean(axis=axes, keepdims=True) - normalised * along) * inverse_std
+            along = self._mean(dx * normalised, ndim)
+            dx = (dx - self._mean(dx, ndim) - normalised * along) * inverse_std
         if need_dweight:
             dweight = unbroadcast(dy * normalised, weight.shape)
         if need_dbias:
@@ -48,7 +58,7 @@ class LayerNorm(Op):
 
 def layer_norm(
     x: Tensor,
-    normalized_shape: tuple[int, ...],
+    normalized_shape: int | tuple[int, ...],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
@@ -57,22 +67,59 @@ def layer_norm(
 
     Args:
         x: (..., *normalized_shape)
-        normalized_shape: lengths of the dimensions that the statistics are taken over.
-        weight, bias: both of `normalized_shape`, or both None.
+        normalized_shape: lengths of the dimensions that the statistics are taken over; an int
+            stands for one dimension.
+        weight, bias: of `normalized_shape`, or None.
         eps: added to the variance.
 
     Raises:
-        ValueError: x does not end in `normalized_shape`, or the parameters are not of that shape.
+        ValueError: x does not end in `normalized_shape`, or a parameter is not of that shape.
     """
-    shape = tuple(normalized_shape)
-    if x.shape[x.ndim - len(shape) :] != shape:
+    several = isinstance(normalized_shape, tuple | list)
+    shape = tuple(normalized_shape) if several else (normalized_shape,)
+    if not shape or x.shape[x.ndim - len(shape) :] != shape:
         raise ValueError(f"layer_norm: x has shape {x.shape}, which does not end in {shape}")
-    _check_parameters("layer_norm", weight, bias, shape)
+    if 0 in shape:
+        raise ValueError(f"layer_norm: normalized_shape {shape} leaves nothing to normalise")
+    weight, bias = _both("layer_norm", weight, bias, shape)
     return LayerNorm.apply(x, weight, bias, ndim=len(shape), eps=eps)
+
+
+def group_norm(
+    x: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise groups of channels over all positions, each image by itself (Wu & He 2018).
+
+    Args:
+        x: (N, C, ...)
+        num_groups: into how many groups of neighbours the C channels are cut.
+        weight, bias: (C,), or None.
+        eps: added to the variance.
+
+    Raises:
+        TypeError: num_groups is not an int.
+        ValueError: the channels do not divide into so many groups, or a parameter is not (C,).
+    """
+    groups = integer(num_groups, "group_norm: num_groups")
+    if x.ndim < 2 or groups < 1 or x.shape[1] % groups:
+        raise ValueError(f"group_norm: x {x.shape} must be (N, C, ...), {groups} dividing C")
+    weight, bias = _both("group_norm", weight, bias, x.shape[1:2])
+    length = math.prod(x.shape[1:]) // groups
+    y = layer_norm(x.reshape(len(x), groups, length), length, eps=eps).reshape(x.shape)
+    if weight is None:
+        return y
+    along = (-1,) + (1,) * (x.ndim - 2)
+    return y * weight.reshape(along) + bias.reshape(along)
 
 
 class BatchNorm(Op):
     """Normalise each channel over the batch and all positions (Ioffe & Szegedy 2015)."""
+
+    floats = slice(None)
 
     def forward(self, x, weight, bias, eps, running=None, momentum=0.1):
         y, mean, var = self.kernels.batch_norm(x, weight, bias, eps)
@@ -111,25 +158,34 @@ def batch_norm(
         x: (N, C) or (N, C, ...)
         running_mean, running_var: (C,), moved towards the batch's in training (the variance
             unbiased, as in PyTorch).
-        weight, bias: both (C,), or both None.
+        weight, bias: (C,), or None.
         training: which statistics to use.
         momentum: how far the running statistics move.
         eps: added to the variance.
 
     Raises:
-        ValueError: the shapes do not go together, there is one value per channel to train on, or no
-            running statistics to evaluate with.
+        TypeError: the running statistics are integers.
+        ValueError: the shapes do not go together, eps is negative or, in training, 0, there is one
+            value per channel to train on, or there are no running statistics to evaluate with.
     """
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"batch_norm: eps must be positive, not {eps}")
     channels = x.shape[1:2]
-    _check_parameters("batch_norm", weight, bias, channels)
-    _check_parameters("batch_norm", running_mean, running_var, channels)
+    weight, bias = _both("batch_norm", weight, bias, channels)
+    _check_running(running_mean, running_var, channels)
     if training:
         if x.numel() <= x.shape[1]:
             raise ValueError(
                 f"batch_norm: x {x.shape} has one value per channel; the variance needs two"
             )
         running = None if running_mean is None else (running_mean.data, running_var.data)
-        return BatchNorm.apply(x, weight, bias, eps=eps, running=running, momentum=momentum)
+        y = BatchNorm.apply(x, weight, bias, eps=eps, running=running, momentum=momentum)
+        if running is not None:
+            running_mean.written()
+            running_var.written()
+        return y
     if running_mean is None:
         raise ValueError("batch_norm: evaluation needs running_mean and running_var")
     affine = (1, *channels) + (1,) * (x.ndim - 2)
@@ -139,9 +195,23 @@ def batch_norm(
     return x * scale.reshape(affine) + shift.reshape(affine)
 
 
-def _check_parameters(name: str, first: Tensor | None, second: Tensor | None, shape) -> None:
-    if (first is None) != (second is None):
-        raise ValueError(f"{name}: give both parameters of shape {shape}, or neither")
-    for parameter in (first, second):
+def _both(name: str, weight: Tensor | None, bias: Tensor | None, shape):
+    """Return weight and bias, or None twice; if one is missing, a weight of 1 or a bias of 0."""
+    for parameter in (weight, bias):
         if parameter is not None and parameter.shape != shape:
             raise ValueError(f"{name}: a parameter has shape {parameter.shape}, expected {shape}")
+    if weight is None and bias is not None:
+        weight = Tensor(np.ones_like(bias.data))
+    elif bias is None and weight is not None:
+        bias = Tensor(np.zeros_like(weight.data))
+    return weight, bias
+
+
+def _check_running(mean: Tensor | None, var: Tensor | None, shape) -> None:
+    if (mean is None) != (var is None):
+        raise ValueError("batch_norm: give both running_mean and running_var, or neither")
+    for name, running in (("running_mean", mean), ("running_var", var)):
+        if running is not None and running.shape != shape:
+            raise ValueError(f"batch_norm: {name} has shape {running.shape}, expected {shape}")
+        if running is not None and not running.is_floating_point():
+            raise TypeError(f"batch_norm: {name} must hold floats, not {running.dtype}")

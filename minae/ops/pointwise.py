@@ -1,8 +1,10 @@
 """Functions of one operand, entry by entry."""
 
+import numbers
+
 import numpy as np
 
-from minae.autograd import Op
+from minae.op import Op
 from minae.tensor import Tensor, method
 
 
@@ -20,9 +22,11 @@ class Neg(Op):
         yield (rng.normal(size=(2, 3)),)
 
 
-@method("__neg__")
+@method("neg", "__neg__")
 def neg(x: Tensor) -> Tensor:
-    """Return -x."""
+    """Return -x. Raises TypeError for booleans: not x is ~x."""
+    if x.dtype == bool:
+        raise TypeError("neg: booleans have no negative; use ~, or cast them to integers")
     return Neg.apply(x)
 
 
@@ -51,6 +55,8 @@ def abs(x: Tensor) -> Tensor:
 class Exp(Op):
     """e to the x, which is its own derivative."""
 
+    floats = slice(None)
+
     def forward(self, x):
         y = np.exp(x)
         self.save(y)
@@ -74,6 +80,8 @@ def exp(x: Tensor) -> Tensor:
 class Log(Op):
     """The natural logarithm; its derivative is 1 / x."""
 
+    floats = slice(None)
+
     def forward(self, x):
         self.save(x)
         return np.log(x)
@@ -95,6 +103,8 @@ def log(x: Tensor) -> Tensor:
 
 class Sqrt(Op):
     """√x; its derivative is 1 / (2 √x)."""
+
+    floats = slice(None)
 
     def forward(self, x):
         y = np.sqrt(x)
@@ -119,6 +129,8 @@ def sqrt(x: Tensor) -> Tensor:
 class Sin(Op):
     """sin x."""
 
+    floats = slice(None)
+
     def forward(self, x):
         self.save(x)
         return np.sin(x)
@@ -140,6 +152,8 @@ def sin(x: Tensor) -> Tensor:
 
 class Cos(Op):
     """cos x."""
+
+    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -183,5 +197,80 @@ class Clip(Op):
 
 @method("clip", "clamp")
 def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
-    """Return x limited to [min, max]; None leaves that side open."""
+    """Return x limited to [min, max]; None leaves that side open. Where min > max, it is max.
+
+    Raises:
+        TypeError: a limit is no number; for limits that differ, see maximum and minimum.
+        ValueError: both are None.
+    """
+    limits = [number for number in (min, max) if number is not None]
+    if not limits:
+        raise ValueError("clip: give min, max or both")
+    if not all(isinstance(limit, numbers.Real | np.generic) for limit in limits):
+        raise TypeError(f"clip: min and max are numbers, not {min!r} and {max!r}")
+    if not x.is_floating_point() and any(not isinstance(n, numbers.Integral) for n in limits):
+        x = x.to(np.float32)
     return Clip.apply(x, min=min, max=max)
+
+
+class _Step(Op):
+    """What is constant but for jumps: its derivative is 0 wherever there is one."""
+
+    def backward(self, dy):
+        return np.zeros_like(dy)
+
+    @staticmethod
+    def examples(rng):
+        yield (rng.uniform(-3, 3, size=(3, 4)),)
+
+
+class Sign(_Step):
+    """-1, 0 or 1."""
+
+    def forward(self, x):
+        return np.sign(x) if x.dtype.kind != "b" else x.copy()
+
+
+@method()
+def sign(x: Tensor) -> Tensor:
+    """Return -1, 0 or 1 for negative numbers, 0 and positive ones."""
+    return Sign.apply(x)
+
+
+class Round(_Step):
+    """The nearest integer; of two that are equally near, the even one."""
+
+    def forward(self, x):
+        return np.rint(x) if x.dtype.kind == "f" else x.copy()
+
+
+@method("round")
+def round(x: Tensor) -> Tensor:
+    """Return the nearest integers, in the dtype of x; halves go to the even neighbour."""
+    return Round.apply(x)
+
+
+class Floor(_Step):
+    """The largest integer that is not above x."""
+
+    def forward(self, x):
+        return np.floor(x) if x.dtype.kind == "f" else x.copy()
+
+
+@method()
+def floor(x: Tensor) -> Tensor:
+    """Return x rounded down, in the dtype of x."""
+    return Floor.apply(x)
+
+
+class Ceil(_Step):
+    """The smallest integer that is not below x."""
+
+    def forward(self, x):
+        return np.ceil(x) if x.dtype.kind == "f" else x.copy()
+
+
+@method()
+def ceil(x: Tensor) -> Tensor:
+    """Return x rounded up, in the dtype of x."""
+    return Ceil.apply(x)

@@ -5,22 +5,27 @@ place with length 1. Backward spreads the gradient over what was reduced.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from minae.autograd import Op
-from minae.ops.indexing import gather
-from minae.ops.shape import check_dim, unsqueeze
-from minae.tensor import Tensor, method
+from minae.op import Op
+from minae.ops.checks import check_dims
+from minae.tensor import Tensor, method, numpy_names
 
-Dims = int | tuple[int, ...] | None
+Dims = int | tuple[int, ...] | list[int] | None
 
 
 def normalise_dims(dim: Dims, ndim: int) -> tuple[int, ...]:
-    """Return the dimensions as a tuple of numbers from 0 to ndim - 1."""
-    dims = range(ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    return tuple(check_dim(d, ndim) for d in dims)
+    """Return the dimensions as a tuple of numbers from 0 to ndim - 1; None and () are all.
+
+    A tensor without dimensions can be reduced over dimension 0, to itself. Raises IndexError for a
+    dimension that is not there, ValueError for one that is given twice.
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    given = tuple(dim) if isinstance(dim, tuple | list) else (dim,)
+    dims = check_dims(given, ndim or 1, "a reduction")
+    return (dims if ndim else ()) or tuple(range(ndim))
 
 
 class _Reduction(Op):
@@ -29,6 +34,15 @@ class _Reduction(Op):
     def _over(self, x, dim):
         self.shape, self.dims = x.shape, normalise_dims(dim, x.ndim)
         self.count = math.prod(x.shape[d] for d in self.dims)
+
+    def _sum(self, x):
+        """Add up over the dimensions, which stay, each of length 1."""
+        return self._restore(self.kernels.sum(x, self.dims))
+
+    def _reduced(self, y, keepdim):
+        """Take the reduced dimensions away unless they are to be kept."""
+        kept = [n for d, n in enumerate(y.shape) if d not in self.dims]
+        return y if keepdim else y.reshape(kept)
 
     def _restore(self, dy):
         """Return dy with the reduced dimensions back, each of length 1."""
@@ -47,53 +61,66 @@ class Sum(_Reduction):
 
     def forward(self, x, dim, keepdim=False):
         self._over(x, dim)
-        return x.sum(axis=self.dims, keepdims=keepdim)
+        return self._reduced(self._sum(x), keepdim)
 
     def backward(self, dy):
         return np.broadcast_to(self._restore(dy), self.shape)
 
 
 @method()
+@numpy_names
 def sum(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the sum over `dim`."""
+    """Return the sum over `dim`; of integers and booleans in int64."""
     return Sum.apply(x, dim=dim, keepdim=keepdim)
 
 
 class Mean(_Reduction):
     """y = Σ x / n; every x counts 1 / n."""
 
+    floats = slice(None)
+
     def forward(self, x, dim, keepdim=False):
         self._over(x, dim)
-        return x.mean(axis=self.dims, keepdims=keepdim)
+        return self._reduced(self._sum(x), keepdim) / (self.count or math.nan)
 
     def backward(self, dy):
-        return np.broadcast_to(self._restore(dy) / self.count, self.shape)
+        return np.broadcast_to(self._restore(dy) / (self.count or math.nan), self.shape)
 
 
 @method()
+@numpy_names
 def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the mean over `dim`."""
+    """Return the mean over `dim`; of no entries, nan."""
     return Mean.apply(x, dim=dim, keepdim=keepdim)
 
 
 class Var(_Reduction):
     """y = Σ (x - mean)² / (n - correction). The mean's gradient cancels, as Σ (x - mean) = 0."""
 
+    floats = slice(None)
+
     def forward(self, x, dim, keepdim=False, correction=1):
         self._over(x, dim)
-        self.scale = 1 / (self.count - correction) if self.count > correction else math.nan
-        centred = x - x.mean(axis=self.dims, keepdims=True)
+        free = self.count - correction  # degrees of freedom
+        self.scale = 1 / free if free > 0 else math.inf
+        centred = x - self._sum(x) / (self.count or math.nan)
         self.save(centred)
-        return (centred * centred).sum(axis=self.dims, keepdims=keepdim) * self.scale
+        with np.errstate(invalid="ignore"):  # 0 · inf
+            return self._reduced(self._sum(centred * centred), keepdim) * self.scale
 
     def backward(self, dy):
         (centred,) = self.saved
-        return self._restore(dy) * centred * (2 * self.scale)
+        with np.errstate(invalid="ignore"):
+            return self._restore(dy) * centred * (2 * self.scale)
 
 
 @method()
-def var(x: Tensor, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Tensor:
-    """Return the variance over `dim`, dividing by n - correction; nan if that is not positive."""
+@numpy_names
+def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
+    """Return the variance over `dim`: Σ (x - mean)² divided by n - correction.
+
+    Where n is not above the correction, it is divided by 0.
+    """
     return Var.apply(x, dim=dim, keepdim=keepdim, correction=correction)
 
 
@@ -108,54 +135,15 @@ class Std(Var):
     def backward(self, dy):
         centred, y = self.saved
         divisor = np.where(y == 0, 1, y)  # where y = 0, every centred x is 0 too
-        return self._restore(dy / divisor) * centred * self.scale
+        with np.errstate(invalid="ignore"):
+            return self._restore(dy / divisor) * centred * self.scale
 
 
 @method()
-def std(x: Tensor, dim: Dims = None, keepdim: bool = False, correction: int = 1) -> Tensor:
+@numpy_names
+def std(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the standard deviation over `dim`: the square root of var."""
     return Std.apply(x, dim=dim, keepdim=keepdim, correction=correction)
-
-
-class _Extreme(_Reduction):
-    """The largest or smallest entry; where several tie, they share the gradient equally."""
-
-    def _mark(self, x, y):
-        winners = x == self._restore(y)
-        self.save((winners / winners.sum(axis=self.dims, keepdims=True)).astype(x.dtype))
-        return y
-
-    def backward(self, dy):
-        (shares,) = self.saved
-        return self._restore(dy) * shares
-
-
-class AMax(_Extreme):
-    """y = max x."""
-
-    def forward(self, x, dim, keepdim=False):
-        self._over(x, dim)
-        return self._mark(x, x.max(axis=self.dims, keepdims=keepdim))
-
-
-@method()
-def amax(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the largest entry over `dim`."""
-    return AMax.apply(x, dim=dim, keepdim=keepdim)
-
-
-class AMin(_Extreme):
-    """y = min x."""
-
-    def forward(self, x, dim, keepdim=False):
-        self._over(x, dim)
-        return self._mark(x, x.min(axis=self.dims, keepdims=keepdim))
-
-
-@method()
-def amin(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the smallest entry over `dim`."""
-    return AMin.apply(x, dim=dim, keepdim=keepdim)
 
 
 class Prod(_Reduction):
@@ -168,7 +156,8 @@ class Prod(_Reduction):
     def forward(self, x, dim, keepdim=False):
         self._over(x, dim)
         self.save(x)
-        return x.prod(axis=self.dims, keepdims=keepdim)
+        dtype = x.dtype if x.dtype.kind == "f" else np.result_type(x.dtype, np.int64)
+        return x.prod(axis=self.dims, keepdims=keepdim, dtype=dtype)
 
     def backward(self, dy):
         (x,) = self.saved
@@ -191,49 +180,10 @@ class Prod(_Reduction):
 
 
 @method()
+@numpy_names
 def prod(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the product over `dim`. Zeros among the factors do no harm to the gradient."""
-    return Prod.apply(x, dim=dim, keepdim=keepdim)
+    """Return the product over `dim`; of integers and booleans in int64.
 
-
-@method()
-def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the int64 position of the first largest entry along `dim`, or in the flat tensor."""
-    return Tensor(x.data.argmax(axis=dim, keepdims=keepdim))
-
-
-@method()
-def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the int64 position of the first smallest entry along `dim`, or in the flat tensor."""
-    return Tensor(x.data.argmin(axis=dim, keepdims=keepdim))
-
-
-class ValuesAndIndices(NamedTuple):
-    """What max and min along one dimension return."""
-
-    values: Tensor
-    indices: Tensor
-
-
-def _along(x: Tensor, indices: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
-    values = gather(x, dim, unsqueeze(indices, dim))
-    return (
-        ValuesAndIndices(values, unsqueeze(indices, dim))
-        if keepdim
-        else ValuesAndIndices(values.squeeze(dim), indices)
-    )
-
-
-@method()
-def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
-    """Return the largest entry; with `dim`, (values, indices) along it.
-
-    With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
+    Zeros among the factors do no harm to the gradient.
     """
-    return amax(x) if dim is None else _along(x, argmax(x, dim), dim, keepdim)
-
-
-@method()
-def min(x: Tensor, dim: int | None = None, keepdim: bool = False):
-    """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
-    return amin(x) if dim is None else _along(x, argmin(x, dim), dim, keepdim)
+    return Prod.apply(x, dim=dim, keepdim=keepdim)

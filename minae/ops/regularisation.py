@@ -3,7 +3,8 @@
 import numpy as np
 
 from minae import random
-from minae.autograd import Op
+from minae.op import Op
+from minae.ops.arithmetic import cast
 from minae.tensor import Tensor
 
 
@@ -35,6 +36,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         raise ValueError(f"dropout: p is a probability, and {p} is not")
     if not training or p == 0:
         return x
+    x = x if x.is_floating_point() else cast(x, np.float32)
     if p == 1:
         return x * 0
     keep = random.uniform(x.shape, device=x.device) >= p

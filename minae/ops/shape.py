@@ -8,20 +8,9 @@ import math
 
 import numpy as np
 
-from minae.autograd import Op, unbroadcast
+from minae.op import Op, unbroadcast
+from minae.ops.checks import check_dim, check_dims, integers
 from minae.tensor import Tensor, method
-
-
-def _sizes(args) -> tuple[int, ...]:
-    """Return f(2, 3) and f((2, 3)) as the same (2, 3)."""
-    return tuple(args[0]) if len(args) == 1 and not isinstance(args[0], int) else args
-
-
-def check_dim(dim: int, ndim: int) -> int:
-    """Return `dim` as a number from 0 to ndim - 1, or raise IndexError."""
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"dimension {dim} of a tensor that has {ndim} dimensions")
-    return dim % ndim
 
 
 class Reshape(Op):
@@ -29,11 +18,20 @@ class Reshape(Op):
 
     def forward(self, x, shape):
         self.save(x.shape)
-        return (x if x.flags.c_contiguous else self.kernels.contiguous(x)).reshape(shape)
+        return self._reshape(x, shape)
 
     def backward(self, dy):
         (shape,) = self.saved
-        return (dy if dy.flags.c_contiguous else self.kernels.contiguous(dy)).reshape(shape)
+        return self._reshape(dy, shape)
+
+    def _reshape(self, x, shape):
+        """View x in the shape if its layout allows that; else copy, by a kernel in threads."""
+        if not x.flags.c_contiguous and isinstance(x, np.ndarray):
+            try:
+                return np.reshape(x, shape, copy=False)
+            except ValueError:
+                x = self.kernels.contiguous(x)
+        return x.reshape(shape)
 
     @staticmethod
     def examples(rng):
@@ -48,31 +46,71 @@ def reshape(x: Tensor, *shape) -> Tensor:
     Raises:
         ValueError: the number of entries does not go into that shape.
     """
-    return Reshape.apply(x, shape=_sizes(shape))
+    shape = integers(shape, "reshape: shape")
+    known = math.prod(n for n in shape if n != -1)
+    if -1 in shape and known:
+        fits = shape.count(-1) == 1 and x.numel() % known == 0
+    else:
+        fits = -1 not in shape and x.numel() == known
+    if not fits or min(shape, default=0) < -1:
+        raise ValueError(f"reshape: the {x.numel()} entries of {x.shape} do not fit into {shape}")
+    return Reshape.apply(x, shape=shape)
 
 
 @method()
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return x with the dimensions from start_dim to end_dim merged into one; x, if that is one."""
     start, end = check_dim(start_dim, x.ndim or 1), check_dim(end_dim, x.ndim or 1)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     if start == end and x.ndim:
         return x
     merged = math.prod(x.shape[start : end + 1])
-    return reshape(x, *x.shape[:start], merged, *x.shape[end + 1 :])
+    return Reshape.apply(x, shape=(*x.shape[:start], merged, *x.shape[end + 1 :]))
 
 
 @method()
-def squeeze(x: Tensor, dim: int | None = None) -> Tensor:
-    """Return x without its dimensions of length 1, or without `dim` if that has length 1."""
-    drop = range(x.ndim) if dim is None else (check_dim(dim, x.ndim or 1),)
-    return reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop))
+def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+    """Return x without its dimensions of length 1: all of them, or those that `dim` names."""
+    dims = range(x.ndim) if dim is None else dim if isinstance(dim, tuple | list) else (dim,)
+    drop = check_dims(dims, x.ndim or 1, "squeeze")
+    return Reshape.apply(
+        x, shape=tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop)
+    )
 
 
 @method()
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """Return x with a dimension of length 1 put in at `dim`."""
     dim = check_dim(dim, x.ndim + 1)
-    return reshape(x, *x.shape[:dim], 1, *x.shape[dim:])
+    return Reshape.apply(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+class Clone(Op):
+    """The same entries, in memory of their own."""
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward(self, dy):
+        return dy
+
+    @staticmethod
+    def examples(rng):
+        yield (rng.normal(size=(2, 3)),)
+        yield (rng.normal(size=()),)
+
+
+@method()
+def clone(x: Tensor) -> Tensor:
+    """Return a copy of x, through which gradients flow back to x."""
+    return Clone.apply(x)
+
+
+@method()
+def contiguous(x: Tensor) -> Tensor:
+    """Return x if its entries lie in memory in their order, else a copy in which they do."""
+    return x if x.data.flags.c_contiguous else Clone.apply(x)
 
 
 class Permute(Op):
@@ -94,21 +132,49 @@ class Permute(Op):
 @method()
 def permute(x: Tensor, *dims) -> Tensor:
     """Return x with its dimensions in the order `dims`."""
-    return Permute.apply(x, dims=tuple(check_dim(d, x.ndim) for d in _sizes(dims)))
+    dims = integers(dims, "permute: dims")
+    if len(dims) != x.ndim:
+        raise ValueError(f"permute: dims {dims} must name each of the {x.ndim} dimensions of x")
+    return Permute.apply(x, dims=check_dims(dims, x.ndim, "permute"))
 
 
 @method()
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return x with two dimensions swapped."""
-    dims = list(range(x.ndim))
+    dims = list(range(x.ndim or 1))
+    dim0, dim1 = check_dim(dim0, len(dims)), check_dim(dim1, len(dims))
     dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-    return permute(x, dims)
+    return Permute.apply(x, dims=tuple(dims[: x.ndim]))
 
 
-Tensor.T = property(
-    lambda x: permute(x, tuple(reversed(range(x.ndim)))), doc="x, dimensions reversed."
-)
-Tensor.mT = property(lambda x: transpose(x, -2, -1), doc="x, its last two dimensions swapped.")
+@method()
+def movedim(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
+    """Return x with the dimensions `source` moved to the places `destination`."""
+    ends = [d if isinstance(d, tuple | list) else (d,) for d in (source, destination)]
+    if len(ends[0]) != len(ends[1]):
+        raise ValueError(f"movedim: source {source} and destination {destination} differ in length")
+    sources, places = (check_dims(dims, x.ndim, "movedim") for dims in ends)
+    dims = [d for d in range(x.ndim) if d not in sources]
+    for place, d in sorted(zip(places, sources, strict=True)):
+        dims.insert(place, d)
+    return Permute.apply(x, dims=tuple(dims))
+
+
+def _matrix_transpose(x: Tensor) -> Tensor:
+    """x with its two dimensions swapped; a vector stays as it is."""
+    if x.ndim > 2:
+        raise ValueError(f"T is for matrices; for the shape {x.shape} use mT, or permute")
+    return Permute.apply(x, dims=tuple(reversed(range(x.ndim))))
+
+
+def _last_two_swapped(x: Tensor) -> Tensor:
+    """x with its last two dimensions swapped."""
+    if x.ndim < 2:
+        raise ValueError(f"mT is for one or more matrices, not for the shape {x.shape}")
+    return transpose(x, -2, -1)
+
+
+Tensor.T, Tensor.mT = property(_matrix_transpose), property(_last_two_swapped)
 
 
 class Expand(Op):
@@ -129,12 +195,38 @@ class Expand(Op):
 
 @method()
 def expand(x: Tensor, *shape) -> Tensor:
-    """Return x repeated to `shape`; -1 keeps a length. The result is a view: do not write to it."""
-    shape = _sizes(shape)
-    lengths = (1,) * (len(shape) - x.ndim) + x.shape
-    return Expand.apply(
-        x, shape=tuple(b if a == -1 else a for a, b in zip(shape, lengths, strict=True))
-    )
+    """Return x repeated to `shape`; -1 keeps a length. The result is a view: do not write to it.
+
+    Raises ValueError if a length of x is neither 1 nor the one asked for.
+    """
+    shape = integers(shape, "expand: shape")
+    new = len(shape) - x.ndim  # dimensions in front of those of x, which have no length to keep
+    lengths = (None,) * new + x.shape
+    found = tuple(b if a == -1 else a for a, b in zip(shape, lengths, strict=False))
+    if new < 0 or any(
+        a is None or a < 0 or b not in (None, 1, a) for a, b in zip(found, lengths, strict=True)
+    ):
+        raise ValueError(
+            f"expand: {x.shape} does not expand to {shape}: only a length of 1 becomes another one"
+        )
+    return Expand.apply(x, shape=found)
+
+
+@method()
+def repeat(x: Tensor, *sizes) -> Tensor:
+    """Return x as often as `sizes` says along each dimension; further ones come in front.
+
+    (N, M) and repeat(2, 3) -> (2 N, 3 M), always a copy.
+    """
+    sizes = integers(sizes, "repeat: sizes")
+    new = len(sizes) - x.ndim
+    if new < 0 or min(sizes, default=0) < 0:
+        raise ValueError(f"repeat: {sizes} needs a number >= 0 for each dimension of {x.shape}")
+    lengths = (1,) * new + x.shape
+    pairs = list(zip(sizes, lengths, strict=True))
+    apart = Reshape.apply(x, shape=tuple(i for n in lengths for i in (1, n)))  # (1, N, 1, M)
+    repeated = Clone.apply(Expand.apply(apart, shape=tuple(i for pair in pairs for i in pair)))
+    return Reshape.apply(repeated, shape=tuple(math.prod(pair) for pair in pairs))
 
 
 class Flip(Op):
@@ -142,7 +234,7 @@ class Flip(Op):
 
     def forward(self, x, dims):
         self.save(dims)
-        return np.flip(x, dims)
+        return np.flip(x, dims).copy()
 
     def backward(self, dy):
         (dims,) = self.saved
@@ -155,90 +247,6 @@ class Flip(Op):
 
 @method()
 def flip(x: Tensor, *dims) -> Tensor:
-    """Return x reversed along `dims`."""
-    return Flip.apply(x, dims=_sizes(dims))
-
-
-class Pad(Op):
-    """A constant border around x."""
-
-    def forward(self, x, widths, value):
-        self.save(
-            tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-        )
-        return np.pad(x, widths, constant_values=value)
-
-    def backward(self, dy):
-        (inside,) = self.saved
-        return dy[inside]
-
-    @staticmethod
-    def examples(rng):
-        yield rng.normal(size=(2, 3)), {"widths": ((0, 0), (1, 2)), "value": 5.0}
-        yield rng.normal(size=(2, 3)), {"widths": ((2, 0), (0, 1)), "value": 0.0}
-
-
-def pad(x: Tensor, pad: tuple[int, ...], value: float = 0.0) -> Tensor:
-    """Return x with a border of `value`.
-
-    Args:
-        x: any shape.
-        pad: (left, right) of the last dimension, then (top, bottom) of the one before, and so on.
-        value: what the border holds.
-    """
-    if len(pad) % 2 or len(pad) > 2 * x.ndim or (pad and np.min(pad) < 0):
-        raise ValueError(
-            f"pad {pad} needs two widths >= 0 a dimension, for up to {x.ndim} dimensions"
-        )
-    pairs = list(zip(pad[::2], pad[1::2], strict=True))[::-1]
-    return Pad.apply(x, widths=((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs), value=value)
-
-
-class Cat(Op):
-    """The inputs one after another along `dim`."""
-
-    def forward(self, *arrays, dim):
-        self.save(np.cumsum([x.shape[dim] for x in arrays])[:-1].tolist(), dim)
-        return np.concatenate(arrays, axis=dim)
-
-    def backward(self, dy):
-        borders, dim = self.saved
-        return tuple(np.split(dy, borders, axis=dim))
-
-    @staticmethod
-    def examples(rng):
-        yield rng.normal(size=(2, 3)), rng.normal(size=(2, 1)), rng.normal(size=(2, 2)), {"dim": 1}
-        yield rng.normal(size=(1, 3)), rng.normal(size=(0, 3)), {"dim": 0}
-
-
-def cat(tensors, dim: int = 0) -> Tensor:
-    """Return the tensors joined along `dim`; their other lengths must agree."""
-    return Cat.apply(*tensors, dim=dim)
-
-
-def stack(tensors, dim: int = 0) -> Tensor:
-    """Return the tensors, all of one shape, side by side along a new dimension."""
-    return cat([unsqueeze(x, dim) for x in tensors], dim)
-
-
-@method()
-def split(x: Tensor, split_size: int | list[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Return consecutive parts of x along `dim`, of `split_size` each, or of the sizes listed."""
-    length = x.shape[dim]
-    if isinstance(split_size, int):
-        borders = range(split_size, length, split_size)
-    elif np.sum(split_size) == length:
-        borders = np.cumsum(split_size)[:-1].tolist()
-    else:
-        raise ValueError(f"parts of {split_size} do not add up to the length {length} of {x.shape}")
-    before = (slice(None),) * (dim % x.ndim)
-    return tuple(
-        x[(*before, slice(start, stop))]
-        for start, stop in zip([0, *borders], [*borders, length], strict=True)
-    )
-
-
-@method()
-def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Return x cut into `chunks` parts along `dim`, equal but for a shorter last one."""
-    return split(x, -(-x.shape[dim] // chunks), dim)
+    """Return a copy of x that is reversed along `dims`."""
+    dims = check_dims(integers(dims, "flip: dims"), x.ndim or 1, "flip")
+    return Flip.apply(x, dims=dims if x.ndim else ())

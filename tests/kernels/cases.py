@@ -40,6 +40,7 @@ FUNCTIONS = (
     "adam",
     "index_add",
     "erf",
+    "sum",
 )
 examples = settings(derandomize=True, deadline=None, max_examples=150)
 

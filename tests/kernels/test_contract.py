@@ -139,6 +139,12 @@ CASES = {
     "adamw": ("adam", MOMENTS, {**RATES, "step": 1000, "decoupled": True}),
     "index_add": ("index_add", ((3, 4), ([0, 2, 0],), normal((3, 4))), {}),
     "index_add of arrays": ("index_add", ((5,), (np.array([1, 1, 4]),), normal(3)), {}),
+    "sum": ("sum", (normal((3, 70, 5)), (1,)), {}),
+    "sum, first and last": ("sum", (normal((40, 3, 5)), (2, 0)), {}),
+    "sum, turned": ("sum", (normal((5, 70)).T, (0,)), {}),
+    "sum of parts": ("sum", (every_second(normal((70, 6))), (0,)), {}),
+    "sum of all": ("sum", (normal((70, 3)), (0, 1)), {}),
+    "sum over nothing": ("sum", (normal((2, 3)), ()), {}),
     "erf": ("erf", (3 * normal((4, 5)),), {}),
 }
 

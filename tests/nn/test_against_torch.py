@@ -44,6 +44,24 @@ def conv_autoencoder(lib):
     )
 
 
+def super_resolution(lib):
+    """All that changes the size of images, its arguments by position."""
+    return lib.Sequential(
+        lib.Conv2d(3, 8, 3, 1, "same"),
+        lib.PixelShuffle(2),
+        lib.Upsample(None, (1.5, 2), "bilinear", True),
+        lib.GELU("tanh"),
+        lib.MaxPool2d(3, 2, 1, 1, ceil_mode=True),
+        lib.Upsample((12, 14)),
+        lib.PixelUnshuffle(2),
+        lib.AvgPool2d(2, 2, 1, True, False),
+        lib.AdaptiveAvgPool2d((3, None)),
+        lib.Flatten(0, 1),
+        lib.Flatten(-2),
+        lib.Unflatten(-1, (3, -1)),
+    )
+
+
 def activations(lib):
     names = ["ReLU", "ELU", "GELU", "SiLU", "Softplus", "Sigmoid", "Tanh"]
     layers = [layer for name in names for layer in (lib.Linear(6, 6), getattr(lib, name)())]
@@ -64,14 +82,34 @@ MODELS = {
         lambda lib: lib.ConvTranspose2d(2, 3, (2, 3), bias=False),
         (2, 2, 3, 3),
     ),
+    "Conv2d same": (lambda lib: lib.Conv2d(2, 3, (4, 3), 1, "same", 2), (2, 2, 6, 7)),
     "BatchNorm1d": (lambda lib: lib.BatchNorm1d(3, eps=1e-3, momentum=0.3), (6, 3)),
+    "BatchNorm1d of sequences": (lambda lib: lib.BatchNorm1d(3), (2, 3, 5)),
     "BatchNorm2d": (lambda lib: lib.BatchNorm2d(3), (4, 3, 2, 5)),
+    "BatchNorm2d with the mean of all": (lambda lib: lib.BatchNorm2d(3, 1e-5, None), (4, 3, 2, 5)),
+    "BatchNorm2d without weights": (
+        lambda lib: lib.Sequential(
+            lib.Conv2d(2, 3, 1, bias=False), lib.BatchNorm2d(3, 1e-3, 0.2, False), lib.ELU()
+        ),
+        (4, 2, 2, 5),
+    ),
+    "GroupNorm": (lambda lib: lib.GroupNorm(2, 6, 1e-3), (4, 6, 2, 5)),
+    "GroupNorm without weights": (
+        lambda lib: lib.Sequential(lib.Linear(3, 2), lib.GroupNorm(3, 6, 1e-3, False), lib.ELU()),
+        (4, 6, 3),
+    ),
     "LayerNorm": (lambda lib: lib.LayerNorm(6), (3, 6)),
     "LayerNorm of images": (lambda lib: lib.LayerNorm((2, 3), eps=1e-3), (4, 2, 3)),
+    "LayerNorm without bias": (lambda lib: lib.LayerNorm(6, 1e-5, True, False), (3, 6)),
+    "LayerNorm without weights": (
+        lambda lib: lib.Sequential(lib.Linear(4, 6), lib.LayerNorm(6, 1e-3, False), lib.ELU()),
+        (3, 4),
+    ),
     "Embedding": (lambda lib: lib.Embedding(7, 3), 7),
     "dense autoencoder": (dense_autoencoder, (3, 784)),
     "conv autoencoder": (conv_autoencoder, (3, 1, 28, 28)),
     "activations": (activations, (4, 6)),
+    "super-resolution": (super_resolution, (2, 3, 7, 6)),
 }
 
 

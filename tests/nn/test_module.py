@@ -135,6 +135,7 @@ REPRS = {
     ),
     "BatchNorm2d(3)": lambda: nn.BatchNorm2d(3),
     "LayerNorm((4,))": lambda: nn.LayerNorm(4),
+    "GroupNorm(2, 4)": lambda: nn.GroupNorm(2, 4),
     "Embedding(7, 2)": lambda: nn.Embedding(7, 2),
     "Dropout(p=0.2)": lambda: nn.Dropout(0.2),
     "ReLU()": nn.ReLU,
@@ -154,9 +155,24 @@ def test_a_module_without_forward_says_so():
         Module()(1)
 
 
+def test_unflatten_knows_its_dimensions():
+    with pytest.raises(IndexError):  # 3 % 2 is 1, but dimension 3 of a matrix is none
+        nn.Unflatten(3, (2, 2))(Tensor(np.zeros((2, 4), np.float32)))
+
+
+@pytest.mark.parametrize("statistic", ["running_mean", "running_var"])
+def test_what_batch_norm_writes_is_noticed(statistic):
+    """A graph that used the running statistics would get another gradient from the new ones."""
+    norm, x = nn.BatchNorm1d(2), Tensor(np.ones((3, 2), np.float32))
+    loss = (norm.weight * getattr(norm, statistic)).sum()
+    norm(x)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
 def test_batch_norm_refuses_other_dimensions():
-    with pytest.raises(ValueError, match=r"BatchNorm1d takes 2 dimensions, not \(2, 3, 4\)"):
-        nn.BatchNorm1d(3)(Tensor(np.zeros((2, 3, 4), np.float32)))
+    with pytest.raises(ValueError, match=r"BatchNorm1d takes 2 or 3 dimensions, not \(2, 3, 4, 5"):
+        nn.BatchNorm1d(3)(Tensor(np.zeros((2, 3, 4, 5), np.float32)))
 
 
 # --- loading ------------------------------------------------------------------------------------

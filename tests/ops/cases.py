@@ -79,12 +79,12 @@ def broadcastable(draw, count=2, low=-3.0, high=3.0, whole=False, min_side=0):
 
 @st.composite
 def with_dims(draw, shapes=full_shapes, dims="one", **options):
-    """One array and a `dim` of it: "one" number, or "any": None, a number or several."""
+    """One array and a `dim` of it: "one" number, "several", or "any" of these and None."""
     shape = draw(shapes)
     number = st.integers(-len(shape), len(shape) - 1)
-    if dims == "any":
-        several = st.lists(number, min_size=1, unique_by=lambda d: d % len(shape)).map(tuple)
-        number = st.one_of(st.none(), number, several)
+    several = st.lists(number, min_size=1, unique_by=lambda d: d % len(shape)).map(tuple)
+    if dims != "one":
+        number = several if dims == "several" else st.one_of(st.none(), number, several)
     rng = draw(generators)
     return Inputs((values(rng, shape),), {"dim": draw(number), **draw(choices(**options))})
 

@@ -1,4 +1,4 @@
-"""What layers are made of: products, convolutions, pooling, normalisation, dropout, attention."""
+"""What layers are made of: products, normalisation, dropout, attention; see also cases_images."""
 
 import operator
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from minae import Tensor, manual_seed, ops
 
 from .cases import Case, F, Inputs, choices, generators, same, torch, values
+from .cases_images import images
 
 sizes = st.integers(1, 4)
 BATCHES = [((), ()), ((3,), ()), ((), (2,)), ((2, 1), (3,)), ((0,), (1,))]
@@ -47,52 +48,29 @@ def lookups(draw):
     return Inputs((index, values(rng, (rows, 3))))
 
 
-def one_or_pair(low, high):
-    """An int for both dimensions, or one for each."""
-    number = st.integers(low, high)
-    return st.one_of(number, st.tuples(number, number))
-
-
-@st.composite
-def convolutions(draw, dims=2, transposed=False):
-    rng, groups = draw(generators), draw(st.integers(1, 2))
-    number = one_or_pair if dims == 2 else st.integers
-    options = draw(choices(stride=number(1, 3), padding=number(0, 2), dilation=number(1, 2)))
-    kernel = draw(st.tuples(*[st.integers(1, 3)] * dims))
-    inside, outside = groups * draw(sizes), draw(sizes)
-    # with padding <= 2 and dilation <= 2, a kernel of 3 always finds room in 5 pixels
-    size = draw(st.tuples(*[st.integers(5, 7)] * dims))
-    if transposed:
-        weight, channels = (inside, outside, *kernel), outside * groups
-        strides = np.broadcast_to(options["stride"], dims).tolist()
-        options["output_padding"] = tuple(draw(st.integers(0, stride - 1)) for stride in strides)
-    else:
-        weight, channels = (outside * groups, inside // groups, *kernel), outside * groups
-    bias = values(rng, channels) if draw(st.booleans()) else None
-    x = values(rng, (draw(st.integers(1, 3)), inside, *size))
-    return Inputs((x, values(rng, weight), bias), {**options, "groups": groups})
-
-
-@st.composite
-def images(draw, **options):
-    shape = draw(st.tuples(sizes, sizes, st.integers(4, 7), st.integers(4, 7)))
-    return Inputs((values(draw(generators), shape),), draw(choices(**options)))
-
-
-POOLS = {
-    "kernel_size": [2, 3, (3, 2)],
-    "stride": [None, 1, (2, 3)],
-    "padding": [0, 1, (1, 0)],
-}
+def one_or_both(draw, weight, bias):
+    """Parameters of a layer, either of which may be missing."""
+    return draw(st.sampled_from([(weight, bias), (weight, None), (None, bias), (None, None)]))
 
 
 @st.composite
 def rows_to_normalise(draw):
-    rng, batch = draw(generators), draw(st.lists(sizes, max_size=2))
+    rng, batch = draw(generators), draw(st.lists(st.integers(0, 4), max_size=2))
     shape = tuple(draw(st.lists(st.integers(3, 5), min_size=1, max_size=2)))
-    weights = (values(rng, shape), values(rng, shape)) if draw(st.booleans()) else (None, None)
+    weights = one_or_both(draw, values(rng, shape), values(rng, shape))
     options = draw(choices(eps=[1e-5, 1e-2]))
     return Inputs((values(rng, (*batch, *shape)), *weights), {"normalized_shape": shape, **options})
+
+
+@st.composite
+def groups_to_normalise(draw):
+    rng, groups, size = draw(generators), draw(sizes), draw(sizes)
+    channels, positions = groups * size, draw(st.lists(st.integers(1, 3), max_size=2))
+    # PyTorch refuses groups of one value, and has no gradient for a bias without weight
+    x = values(rng, (draw(st.integers(0, 3)), channels, 3, *positions))
+    weights = draw(st.sampled_from([(None, None), (channels, None), (channels, channels)]))
+    weights = (n if n is None else values(rng, n) for n in weights)
+    return Inputs((x, *weights), {"num_groups": groups, **draw(choices(eps=[1e-5, 1e-2]))})
 
 
 @st.composite
@@ -103,7 +81,7 @@ def channels_to_normalise(draw, training):
     running = values(rng, channels), values(rng, channels, 0.5)
     if training and draw(st.booleans()):
         running = (None, None)
-    affine = (values(rng, channels), values(rng, channels)) if draw(st.booleans()) else (None, None)
+    affine = one_or_both(draw, values(rng, channels), values(rng, channels))
     options = draw(choices(momentum=[0.1, 0.7], eps=[1e-5, 1e-2]))
     return Inputs((x, *running, *affine), {"training": training, **options})
 
@@ -152,22 +130,15 @@ CASES = {
         lambda x, w1, w2, b1, b2: F.linear(F.linear(x, w1, b1), w2, b2),
     ),
     "embedding": Case(lookups(), ops.embedding, F.embedding),
-    "conv2d": Case(convolutions(), ops.conv2d, F.conv2d),
-    "conv1d": Case(convolutions(dims=1), ops.conv1d, F.conv1d),
-    "conv_transpose2d": Case(
-        convolutions(transposed=True), ops.conv_transpose2d, F.conv_transpose2d
-    ),
-    "max_pool2d": Case(images(**POOLS), ops.max_pool2d, F.max_pool2d),
-    "avg_pool2d": Case(images(**POOLS), ops.avg_pool2d, F.avg_pool2d),
-    "upsample_nearest": Case(
-        images(scale_factor=[1, 2, (3, 2)]),
-        ops.upsample_nearest,
-        lambda x, scale_factor: F.interpolate(x, scale_factor=scale_factor, mode="nearest"),
-    ),
     "layer_norm": Case(
         rows_to_normalise(),
         lambda x, w, b, **options: ops.layer_norm(x, weight=w, bias=b, **options),
         lambda x, w, b, **options: F.layer_norm(x, weight=w, bias=b, **options),
+    ),
+    "group_norm": Case(
+        groups_to_normalise(),
+        lambda x, w, b, **options: ops.group_norm(x, weight=w, bias=b, **options),
+        lambda x, w, b, **options: F.group_norm(x, weight=w, bias=b, **options),
     ),
     "batch_norm training": Case(
         channels_to_normalise(training=True),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minae import Tensor, manual_seed, ops
+from minae.kernels import use_backend
 
 INF = np.inf
 
@@ -98,6 +99,120 @@ def test_bce_of_a_certain_prediction_is_finite(p, target):
     assert np.sign(x.grad.item()) == np.sign(p - target)
 
 
+@pytest.mark.parametrize("target", [0.0, 1.0])
+@pytest.mark.parametrize("logit", [-1e4, -30.0, 30.0, 1e4])
+def test_bce_with_pos_weight_is_exact_far_out(logit, target):
+    """A sum of positive parts: none of the small logarithm's digits is lost."""
+    x = leaf([logit])
+    p, t = Tensor(np.float32([3])), Tensor(np.float32([target]))
+    loss = ops.binary_cross_entropy_with_logits(x, t, pos_weight=p)
+    loss.backward()
+    wrong = -logit if target else logit  # the logit of the wrong answer
+    factor = 3 if target else 1
+    expected = factor * (max(wrong, 0) + math.log1p(math.exp(-abs(wrong))))
+    assert loss.item() == pytest.approx(expected, rel=1e-6, abs=1e-38)
+    assert abs(x.grad.item()) == pytest.approx(factor * (wrong > 0), abs=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize(("logit", "target"), [(INF, 0.0), (-INF, 1.0)])
+def test_bce_of_an_infinite_logit_is_infinite(logit, target, reduction):
+    """And not nan, as infinity less infinity would be."""
+    x = leaf([logit])
+    loss = ops.binary_cross_entropy_with_logits(x, Tensor([target]), reduction=reduction)
+    loss.backward()
+    assert loss.item() == INF
+    assert x.grad.item() == (1 if logit > 0 else -1)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("options", [{"label_smoothing": 0.5}, {"weight": Tensor([1.0, 1.0])}])
+def test_cross_entropy_of_huge_logits_in_any_form(options, dim):
+    x = leaf([[1e4, -1e4]] if dim == 1 else [[[1e4], [-1e4]]])
+    target = Tensor([1]) if dim == 1 else Tensor([[1]])
+    out = ops.cross_entropy(x, target, **options)
+    out.backward()
+    smoothing = options.get("label_smoothing", 0)
+    assert out.item() == pytest.approx(2e4 * (1 - smoothing / 2))
+    slope = 1 - smoothing / 2
+    np.testing.assert_allclose(x.grad.data.ravel(), [slope, -slope])
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-30, 1e-13, 1e-6, 1 - 1e-7, 1.0])
+@pytest.mark.parametrize("target", [0.0, 0.3, 1.0])
+def test_bce_of_an_almost_certain_prediction_is_pytorchs(torch, p, target):
+    x, theirs = leaf([p]), torch.tensor([p], requires_grad=True)
+    loss = ops.binary_cross_entropy(x, Tensor([target]))
+    other = torch.nn.functional.binary_cross_entropy(theirs, torch.tensor([target]))
+    loss.backward()
+    other.backward()
+    assert loss.item() == pytest.approx(other.item())
+    assert x.grad.item() == pytest.approx(theirs.grad.item())
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss"])
+@pytest.mark.parametrize("value", [INF, -INF, math.nan, 1e20])
+def test_distances_at_infinity_are_pytorchs(torch, name, value):
+    x, theirs = leaf([value, 1.0]), torch.tensor([value, 1.0], requires_grad=True)
+    with np.errstate(over="ignore"):  # mse_loss of 1e20 is infinite in float32
+        losses = getattr(ops, name)(x, Tensor([0.0, 0.0]), reduction="none")
+        losses.backward(np.ones(2))
+    others = getattr(torch.nn.functional, name)(theirs, torch.zeros(2), reduction="none")
+    others.sum().backward()
+    np.testing.assert_allclose(losses.data, others.detach().numpy(), rtol=1e-6)
+    slopes = theirs.grad.numpy()
+    if name == "l1_loss" and math.isnan(value):  # of nan, PyTorch takes the slope 0
+        slopes[0] = np.nan
+    np.testing.assert_allclose(x.grad.data, slopes, rtol=1e-6)
+
+
+def test_kl_div_of_what_cannot_be():
+    """0 log 0 counts as 0, and its slope is that of t log t at 0: PyTorch has nan there."""
+    x, target = leaf([-1.0, -2.0]), leaf([0.0, 1.0])
+    loss = ops.kl_div(x, target, reduction="sum")
+    loss.backward()
+    assert loss.item() == 2
+    assert x.grad.tolist() == [0, -1]
+    assert target.grad.tolist() == [-INF, 3]
+    assert ops.kl_div(leaf([-INF]), Tensor([0.5])).item() == INF
+
+
+ATTENTION = {
+    # masks: booleans select, floats are added
+    "booleans": np.array([[False, False, False], [True, False, True], [True, True, True]]),
+    "floats": np.array([[-INF, -INF, -INF], [0, -INF, 0.5], [1, 2, 3]]),
+    "one row for all": np.array([0, -INF, 0.5]),
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.parametrize("scale", [None, 0.3])
+def test_attention_masks_as_pytorch(name, scale, torch):
+    mask, rng = ATTENTION[name], np.random.default_rng(0)
+    arrays = [rng.normal(size=(2, 3, n)) for n in (4, 4, 2)]
+    ours = [Tensor(a, requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    masks = (None, None)
+    if mask is not None:
+        masks = Tensor(mask), torch.tensor(mask)
+    if name in ("floats", "one row for all"):
+        for m in masks:
+            m.requires_grad = True
+    y = ops.scaled_dot_product_attention(*ours, masks[0], scale=scale)
+    t = torch.nn.functional.scaled_dot_product_attention(*theirs, masks[1], scale=scale)
+    np.testing.assert_allclose(y.data, t.detach().numpy(), rtol=1e-9)
+    if name in ("booleans", "floats"):
+        assert (y.data[:, 0] == 0).all()  # a query that may look nowhere
+    dy = rng.normal(size=y.shape)
+    y.backward(dy)
+    t.backward(torch.tensor(dy))
+    for a, b in zip((*ours, masks[0]), (*theirs, masks[1]), strict=True):
+        if a is not None and a.requires_grad:
+            assert np.isfinite(a.grad.data).all()
+            np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
 def test_attention_with_huge_scores():
     query = key = leaf([[200.0], [-200.0]])
     y = ops.scaled_dot_product_attention(query, key, leaf([[1.0], [2.0]]))
@@ -164,6 +279,25 @@ def test_kl_is_the_monte_carlo_mean_of_the_log_ratio(mean, log_var):
     closed = ops.gaussian_kl(Tensor([mean]), Tensor([log_var])).item()
     assert closed == pytest.approx((log_q - log_p).mean(), abs=0.03)
     assert closed >= 0
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference", "cuda"])
+@pytest.mark.parametrize("scale", [1e-30, 1e-7, 1e-4, 1e-2, 0.5, 5])
+def test_kl_is_never_negative(backend, scale):
+    """e^v - 1 - v loses all its digits near v = 0, if it is computed as it stands."""
+    rng = np.random.default_rng(0)
+    rows = 300 if backend == "cuda" else 10_000  # it is simulated
+    log_var = (scale * rng.uniform(-1, 1, (rows, 3))).astype(np.float32)
+    mean = np.zeros_like(log_var)
+    with use_backend(backend):
+        v = leaf(log_var)
+        kl = ops.gaussian_kl(Tensor(mean), v)
+        kl.sum().backward()
+    assert (kl.data >= 0).all()
+    assert (v.grad.data * log_var >= 0).all()  # towards 0 from either side
+    np.testing.assert_allclose(v.grad.data, 0.5 * np.expm1(log_var.astype(float)), rtol=1e-6)
+    exact = 0.5 * (np.expm1(log_var.astype(float)) - log_var).sum(axis=1)
+    assert kl.data == pytest.approx(exact, rel=1e-5, abs=2**-20 * scale)
 
 
 def test_kl_adds_up_over_the_last_dimension():

@@ -1,0 +1,74 @@
+"""Which dtype a result has, and what becomes of integers. The rules are PyTorch's.
+
+- Two operands meet in the larger kind: bool, then integer, then float. Among the operands of that
+  kind the widest dtype counts; those without dimensions only if there are no others (`promoted`).
+- A Python number has a kind, and otherwise takes the dtype of the tensor that it meets (`number`).
+- What computes in floats, from `exp` to `conv2d`, takes integers and booleans as float32
+  (`to_floats`; see `Op.floats`).
+"""
+
+import numbers
+
+import numpy as np
+
+_NAMES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
+#: Those that tensors have: floats, integers with and without sign, and bool.
+DTYPES = frozenset(map(np.dtype, _NAMES))
+
+
+def promoted(*arrays) -> np.dtype:
+    """Return the dtype in which operands are computed together.
+
+    Raises TypeError for uint64 with signed integers, which no integer dtype holds.
+    """
+    for kind in ("f", "iu", "b"):
+        dtypes = {a.dtype: a.ndim for a in sorted(arrays, key=_ndim) if a.dtype.kind in kind}
+        if dtypes:
+            wide = [dtype for dtype, ndim in dtypes.items() if ndim] or dtypes
+            dtype = np.result_type(*wide)
+            if dtype.kind not in kind:
+                raise TypeError(f"no integer dtype holds {' and '.join(map(str, wide))}: cast one")
+            return dtype
+    raise TypeError("there is nothing to compute with")
+
+
+def _ndim(array) -> int:
+    return array.ndim
+
+
+def number(value, tensor_dtype: np.dtype) -> np.ndarray:
+    """Return a Python or NumPy number as an array () of the dtype it takes beside a tensor.
+
+    Raises TypeError for complex numbers, OverflowError for an integer outside of the dtype.
+    """
+    if not isinstance(value, (numbers.Real, np.generic)) or np.iscomplexobj(value):
+        raise TypeError(f"a tensor is computed with real numbers, not {value!r}")
+    dtype = tensor_dtype
+    if dtype.kind != "f" and not isinstance(value, bool | np.bool_):
+        whole = isinstance(value, numbers.Integral)
+        dtype = np.dtype(np.float32 if not whole else np.int64 if dtype.kind == "b" else dtype)
+    if dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        raise OverflowError(f"{value} is out of range for a tensor of {dtype}")
+    return np.asarray(value, dtype)
+
+
+def to_floats(arrays: list, which: slice) -> np.dtype | None:
+    """Replace those of the arrays that `which` names by floats of one dtype; None stays.
+
+    It is the widest of the floats among them, or float32. Half precision is computed in float32
+    and rounded at the end. Return the dtype of the result, or None if there was nothing to do.
+    """
+    first = None
+    for array in arrays[which]:
+        if array is not None and array.dtype is not first:
+            if first is not None or array.dtype.kind != "f":
+                break
+            first = array.dtype
+    else:
+        if first is None or first.itemsize > 2:
+            return None
+    floats = [a.dtype for a in arrays[which] if a is not None and a.dtype.kind == "f"]
+    dtype = np.result_type(*floats) if floats else np.dtype(np.float32)
+    wide = np.result_type(dtype, np.float32)
+    arrays[which] = [a if a is None else a.astype(wide, copy=False) for a in arrays[which]]
+    return dtype

@@ -1,0 +1,41 @@
+"""Whether operations are recorded: they are, unless `no_grad` says otherwise."""
+
+import inspect
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+
+_enabled = ContextVar("grad_enabled", default=True)  # per thread
+is_grad_enabled = _enabled.get
+
+
+class _GradMode(ContextDecorator):
+    """A `with` block, and a decorator with or without brackets, that switches recording."""
+
+    enabled: bool
+
+    def __new__(cls, function=None):
+        mode = super().__new__(cls)
+        mode.tokens = []  # a stack, for blocks nest
+        if function is None:
+            return mode
+        if inspect.isgeneratorfunction(function):  # its body runs after the decorator is done
+            raise TypeError(f"@{cls.__name__} on a generator: write `with` inside it instead")
+        return mode(function)
+
+    def __enter__(self):
+        self.tokens.append(_enabled.set(self.enabled))
+
+    def __exit__(self, *_):
+        _enabled.reset(self.tokens.pop())
+
+
+class no_grad(_GradMode):  # noqa: N801 - PyTorch's name
+    """Compute without recording a graph: `with no_grad():`, or `@no_grad` on a function."""
+
+    enabled = False
+
+
+class enable_grad(_GradMode):  # noqa: N801 - PyTorch's name
+    """Record again, inside of `no_grad`: `with enable_grad():`, or `@enable_grad`."""
+
+    enabled = True

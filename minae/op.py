@@ -1,0 +1,259 @@
+"""An `Op`: a forward computation and, next to it, its backward.
+
+Backward goes from the gradient of a scalar loss with respect to the op's output (`dy`) to the
+gradients with respect to its inputs (`dx`). Applying ops to tensors leaves a graph behind, each
+output pointing at the op that made it and each op at its inputs; `minae.autograd` walks it.
+"""
+
+import itertools
+import weakref
+
+import numpy as np
+
+from minae import kernels
+from minae.dtypes import to_floats
+from minae.grad_mode import is_grad_enabled
+from minae.kernels import arrays
+from minae.tensor import Tensor, Version
+
+_numbers = itertools.count()
+
+
+class Op:
+    """One operation: subclass it, write `forward`, `backward` and `examples`.
+
+    - `forward(self, *arrays, **options)` gets the inputs' arrays and returns a new array, or a view
+      of an input. It keeps what backward will need with `self.save(...)` and must not write into
+      its inputs.
+    - `backward(self, dy)` returns one gradient per input, in order, each of its input's shape. None
+      stands for an input that `self.needs_input_grad` says needs none.
+    - `examples(rng)` yields tuples of float64 arrays (or integer arrays for indices), a dict at the
+      end holding the options. Every one of them is gradient-checked, so make them awkward.
+    - `floats` says which inputs are computed with in floats: forward gets integers among them as
+      float32, and floats of different widths in the widest.
+
+    `self.kernels` is the backend (see `minae.kernels`) for the inputs' kind of array. A backward
+    may write the gradient of input i into the array of `self.places_for(i)`, where that is not
+    None, and return it. Whatever subclasses Op is in `Op.registry`, under its module and name.
+    """
+
+    registry: dict[str, type["Op"]] = {}  # noqa: RUF012
+    floats: slice | None = None
+    saved: tuple = ()
+    inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
+    writes: list[int]  # into each of the inputs, by the time of forward
+    saved_output: Version | None = None  # of the output, with no writes yet, if backward reads it
+    number: int  # counts the recorded ops: inputs were made by ops with smaller numbers
+    needs_input_grad: tuple[bool, ...] = ()
+    array_type: type  # of the first input
+    dtype: np.dtype | None = None  # of the output, where forward got other dtypes than the inputs'
+    _kernels = None
+    retained = None  # weak reference to the output, if that is to keep its gradient
+
+    def __init_subclass__(cls):
+        if cls.__name__.startswith("_"):
+            return  # shares code between ops, is none itself
+        Op.registry[f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+    @classmethod
+    def apply(cls, *inputs, **options) -> Tensor:
+        """Run forward on tensors (or what Tensor accepts; None where an input is optional).
+
+        A result of floats requires gradients if an input does and recording is on, and then
+        remembers this op as its `grad_fn`.
+        """
+        op = cls()
+        arrays, needs, writes = [], [], []
+        for x in inputs:  # one loop, for every operation of every step comes through here
+            if x is None:
+                arrays.append(None)
+                needs.append(False)
+            elif isinstance(x, Tensor):
+                arrays.append(x.data)
+                needs.append(x._requires_grad)
+                writes.append(x.version.writes)
+            else:
+                return cls.apply(*map(_as_tensor, inputs), **options)
+        record = True in needs and is_grad_enabled()
+        op.needs_input_grad = tuple(needs) if record else (False,) * len(needs)
+        op.array_type = type(arrays[0])
+        if cls.floats is not None:
+            op.dtype = to_floats(arrays, cls.floats)
+        try:
+            y = op.forward(*arrays, **options)
+            output = Tensor(y if op.dtype is None else y.astype(op.dtype, copy=False))
+        except Exception:  # whatever a library says of another library's arrays
+            _check_places(cls, arrays)
+            raise
+        data = output.data
+        if data.base is not None or data is arrays[0]:
+            _share_version(output, inputs)
+        if record and data.dtype.kind == "f":
+            op.inputs = inputs
+            op.writes = writes
+            op.number = next(_numbers)
+            if not output.version.writes and _is_among(op.saved, data):
+                op.saved_output = output.version
+            output._requires_grad = True
+            output.grad_fn = op
+        return output
+
+    @property
+    def kernels(self):
+        """The backend; found when it is first asked for, since most operations need none."""
+        if self._kernels is None:
+            self._kernels = kernels.backend_for(self.array_type)
+        return self._kernels
+
+    def places_for(self, *numbers: int) -> list:
+        """Return the arrays that await the gradients of these inputs; for None, make a new one.
+
+        An optimiser keeps all gradients side by side. What is written to its place at once need
+        not be copied there.
+        """
+        places = []
+        for i in numbers:
+            x = self.inputs[i]
+            taken = x is None or x.grad is not None or self.dtype is not None
+            place = None if taken else x.grad_place
+            places.append(None if place is None else place.lend())
+        return places
+
+    def save(self, *values) -> None:
+        """Keep what backward will need. It is let go of once backward has passed.
+
+        Arrays must be here, not in attributes, for it is looked at whether they were written into;
+        the output itself, not in a list.
+        """
+        self.saved = values
+
+    def forward(self, *arrays, **options):
+        """Return the output array."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dy):
+        """Return the gradients of the inputs, given that of the output."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient rule: write its backward")
+
+    @staticmethod
+    def examples(rng: np.random.Generator):
+        """Yield inputs on which the gradient is checked."""
+        raise NotImplementedError("an operation without examples is an operation without a check")
+
+    def gradients(self, dy) -> tuple:
+        """Run backward, and return one gradient per input. The engine trusts no rule blindly.
+
+        Raises:
+            RuntimeError: what was saved has been written into since forward; or there are more or
+                fewer gradients than inputs.
+        """
+        output = self.saved_output
+        if self.writes != [x.version.writes for x in self.inputs if x is not None] or (
+            output is not None and output.writes
+        ):
+            self._check_saved()
+        if self.dtype == np.float16:  # it was computed in float32
+            dy = dy.astype(np.float32)
+        gradients = self.backward(dy)
+        if not isinstance(gradients, tuple):
+            gradients = (gradients,)
+        if len(gradients) != len(self.inputs):
+            raise RuntimeError(
+                f"{type(self).__name__}.backward returned {len(gradients)} gradients for"
+                f" {len(self.inputs)} inputs"
+            )
+        return gradients
+
+    def _check_saved(self) -> None:
+        """Raise RuntimeError if an array that backward reads is not what forward has saved.
+
+        Something was written into; what was not saved may well be.
+        """
+        written = self.saved_output is not None and self.saved_output.writes > 0
+        what = "its output" if written else "an input"
+        inputs = [x for x in self.inputs if x is not None]
+        for x, writes in zip(inputs, self.writes, strict=True):
+            written = written or (x.version.writes != writes and _overlap(self.saved, x.data))
+        if written:
+            raise RuntimeError(
+                f"{what} of {type(self).__name__} was changed in place after the forward pass:"
+                " call backward() before optimizer.step() and before any x += y or x[i] = y"
+            )
+
+    def corrected(self, dx, x: Tensor):
+        """Return a gradient of another dtype than its input in that dtype.
+
+        Raises RuntimeError if it is missing or has another shape.
+        """
+        name = type(self).__name__
+        i = [y is x for y in self.inputs].index(True)
+        if dx is None:
+            raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
+        if dx.shape != x.shape:
+            raise RuntimeError(
+                f"{name}.backward: input {i} has shape {x.shape}, its gradient {dx.shape}"
+            )
+        return dx.astype(x.dtype)
+
+    def retain_grad_of(self, output: Tensor) -> None:
+        """Have the next backward leave the gradient of `output` in its `.grad`."""
+        self.retained = weakref.ref(output)
+
+    def release(self) -> None:
+        """Let go of saved arrays and inputs: this op has been walked."""
+        self.saved, self.inputs = (), None
+
+
+def _share_version(output: Tensor, inputs) -> None:
+    """If the output is an input's memory, seen in whole or part, count writes to it together."""
+    owner = _owner(output.data)
+    for x in inputs:
+        if x is not None and _owner(x.data) is owner:
+            output.version = x.version
+            return
+
+
+def _owner(array):
+    """Return the array that a view is of, or the array itself."""
+    return array if array.base is None else array.base
+
+
+def _is_among(saved, output) -> bool:
+    """Return whether one of the saved values is the output, or shares its memory."""
+    kind, owner = type(output), _owner(output)
+    for value in saved:  # a loop, for this comes with every operation
+        if type(value) is kind and (value is owner or value.base is owner):
+            return True
+    return False
+
+
+def _overlap(saved, array) -> bool:
+    """Return whether one of the saved values has memory in common with the array."""
+    return any(
+        _overlap(value, array)
+        if isinstance(value, tuple | list)
+        else type(value) is type(array) and np.may_share_memory(value, array)
+        for value in saved
+    )
+
+
+def _check_places(op: type[Op], inputs: list) -> None:
+    """Raise ValueError unless all inputs are on one device."""
+    if len({arrays.device_of(x) for x in inputs if x is not None}) > 1:
+        raise ValueError(f"{op.__name__}: inputs are on cpu and on cuda: move them with .to()")
+
+
+def _as_tensor(x) -> Tensor | None:
+    return x if x is None or isinstance(x, Tensor) else Tensor(x)
+
+
+def unbroadcast(dx, shape: tuple[int, ...]):
+    """Sum `dx` over the dimensions along which an input of `shape` was broadcast.
+
+    Using one value in many places adds up the gradients of all those places.
+    """
+    if dx.shape == shape:
+        return dx
+    extra = dx.ndim - len(shape)
+    stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and dx.shape[extra + i] != 1)
+    return kernels.backend_of(dx).sum(dx, (*range(extra), *stretched)).reshape(shape)

@@ -1,0 +1,135 @@
+"""Binary cross-entropy: minus the log-likelihood of bits, from probabilities or from logits."""
+
+import numpy as np
+
+from minae.ops.activations import softplus, stable_sigmoid
+from minae.ops.losses import REDUCTIONS, _Loss, check_pair, check_tensors, in_floats, reduced
+from minae.tensor import Tensor
+
+LOG_FLOOR = -100.0  # PyTorch's: keeps the loss of a certain and wrong prediction finite
+
+
+class BCELoss(_Loss):
+    """-(t log p + (1 - t) log(1 - p)), so its slope by p is (p - t) / (p (1 - p))."""
+
+    def entries(self, x, target):
+        with np.errstate(divide="ignore"):
+            log_x = np.maximum(np.log(x), LOG_FLOOR)
+            log_not_x = np.maximum(np.log1p(-x), LOG_FLOOR)
+        return -(target * log_x + (1 - target) * log_not_x)
+
+    def slopes(self, x, target, need_dx, need_dtarget):
+        dx = (x - target) / np.maximum(x * (1 - x), 1e-12)
+        dtarget = None
+        if need_dtarget:
+            with np.errstate(divide="ignore"):
+                dtarget = np.maximum(np.log1p(-x), LOG_FLOOR) - np.maximum(np.log(x), LOG_FLOOR)
+        return dx, dtarget
+
+    @staticmethod
+    def examples(rng):
+        x, target = rng.uniform(0.1, 0.9, size=(3, 4)), rng.random((3, 4))
+        for reduction in REDUCTIONS:
+            yield x, target, {"reduction": reduction}
+
+
+def binary_cross_entropy(
+    x: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """Return -(t log p + (1 - t) log(1 - p)) for probabilities p = x and targets t in [0, 1].
+
+    Prefer binary_cross_entropy_with_logits: near p = 0 and 1 this form has lost the digits that the
+    logits still have.
+
+    Args:
+        x: probabilities.
+        target: probabilities in the shape of x.
+        weight: of each loss, broadcast to the shape of x. A mean still divides by their number.
+        reduction: one of REDUCTIONS.
+
+    Raises:
+        ValueError: the shapes do not go together, or x or target holds what is no probability. On a
+            GPU, whose answer would take a wait in every step, that is not looked for.
+    """
+    name = "binary_cross_entropy"
+    check_pair(name, x, target, reduction)
+    _check_probabilities(name, x=x, target=target)
+    if weight is None:
+        return BCELoss.apply(x, target, reduction=reduction)
+    _check_broadcasts(name, x, weight=weight)
+    return reduced(BCELoss.apply(x, target, reduction="none") * weight, reduction)
+
+
+def _check_probabilities(name: str, **tensors: Tensor) -> None:
+    for argument, p in tensors.items():
+        if p.device != "cpu" or not p.numel():
+            continue
+        low, high = p.data.min(), p.data.max()  # both nan if an entry is, and so is the loss then
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"{name}: {argument} holds probabilities, from 0 to 1, but goes from {low:g} to"
+                f" {high:g}"
+            )
+
+
+def _check_broadcasts(name: str, x: Tensor, **weights: Tensor) -> None:
+    check_tensors(name, **weights)
+    for argument, weight in weights.items():
+        lengths = zip(reversed(weight.shape), reversed(x.shape), strict=False)
+        if weight.ndim > x.ndim or any(n not in (1, length) for n, length in lengths):
+            raise ValueError(
+                f"{name}: {argument} {weight.shape} does not broadcast to the shape of x {x.shape}"
+            )
+
+
+class BCEWithLogitsLoss(_Loss):
+    """log(1 + e^x) - x t: BCE of sigmoid(x) without forming the sigmoid; the slope is σ(x) - t."""
+
+    kernel = "bce_with_logits"
+
+    def entries(self, x, target):
+        # max(x, 0) - x t as one product, which is not nan but infinite at x = inf, t = 0
+        return x * ((x > 0) - target) + np.log1p(np.exp(-np.abs(x)))
+
+    def slopes(self, x, target, need_dx, need_dtarget):
+        return stable_sigmoid(x) - target, -x if need_dtarget else None
+
+    @staticmethod
+    def examples(rng):
+        for x in (rng.normal(size=(3, 4)), np.array([-200.0, -5.0, 5.0, 200.0])):
+            for reduction in REDUCTIONS:
+                yield x, rng.random(x.shape), {"reduction": reduction}
+
+
+def binary_cross_entropy_with_logits(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Return the binary cross-entropy of sigmoid(x) with targets in [0, 1]; stable for any x.
+
+    Args:
+        x: logits.
+        target: in the shape of x, else ValueError.
+        weight: of each loss, broadcast to the shape of x. A mean still divides by their number.
+        reduction: one of REDUCTIONS.
+        pos_weight: of what target says is 1, broadcast to the shape of x: often (K,), a number for
+            each of K labels, and above 1 where these are rare.
+    """
+    name = "binary_cross_entropy_with_logits"
+    check_pair(name, x, target, reduction)
+    if weight is None and pos_weight is None:
+        return BCEWithLogitsLoss.apply(x, target, reduction=reduction)
+    if pos_weight is None:
+        losses = BCEWithLogitsLoss.apply(x, target, reduction="none")
+    else:
+        _check_broadcasts(name, x, pos_weight=pos_weight)
+        x = in_floats(x)
+        losses = pos_weight * target * softplus(-x) + (1 - target) * softplus(x)
+    if weight is not None:
+        _check_broadcasts(name, x, weight=weight)
+        losses = losses * weight
+    return reduced(losses, reduction)

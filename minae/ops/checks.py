@@ -1,0 +1,89 @@
+"""Checks of arguments that many operations share. Each returns the argument in its one form."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+from minae.tensor import Tensor
+
+
+def integer(value, what: str) -> int:
+    """Return an integer of Python's or NumPy's as Python's, or raise TypeError."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{what} must be an integer, not {value!r}")
+    return int(value)
+
+
+def integers(args, what: str) -> tuple[int, ...]:
+    """Return the arguments of f(2, 3), f((2, 3)) and f([2, 3]) as the same (2, 3)."""
+    values = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+    return tuple(integer(value, what) for value in values)
+
+
+def check_dim(dim: int, ndim: int) -> int:
+    """Return `dim` as a number from 0 to ndim - 1, or raise IndexError."""
+    if type(dim) is not int:
+        dim = integer(dim, "dim")
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"dim {dim} is out of range for a tensor with {ndim} dimensions")
+    return dim % ndim
+
+
+def check_dims(dims: tuple[int, ...], ndim: int, name: str) -> tuple[int, ...]:
+    """Return dimensions as numbers from 0 to ndim - 1. Raises ValueError if one comes twice."""
+    found = tuple(check_dim(dim, ndim) for dim in dims)
+    if len(set(found)) < len(found):
+        raise ValueError(f"{name}: dims {dims} name a dimension twice")
+    return found
+
+
+def check_index(index, name: str) -> Tensor:
+    """Return an index as a tensor, or raise TypeError unless it holds integers."""
+    index = index if isinstance(index, Tensor) else Tensor(index)
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"{name}: index must be integers, not {index.dtype}")
+    return index
+
+
+def check_range(index, shape: tuple[int, ...], dim: int, name: str, negative: bool = False) -> None:
+    """Raise IndexError if an integer, or an entry of an array of them, lies outside of dim.
+
+    Where `negative` ones are allowed, they count from the end.
+    """
+    low, high = -shape[dim] if negative else 0, shape[dim]
+    if isinstance(index, int):
+        ends = (index,)
+    else:
+        ends = (index.min().item(), index.max().item()) if index.size else ()
+    for i in ends:
+        if not low <= i < high:
+            raise IndexError(f"{name}: index {i} is out of range for dim {dim} of length {high}")
+
+
+def held(value, dtype: np.dtype, what: str) -> float | int | bool:
+    """Return a number that a tensor of `dtype` can hold, as Python's.
+
+    Raises TypeError for what is no number, ValueError if the dtype would make another one of it.
+    """
+    if not isinstance(value, Real | np.bool_ | np.number) or np.iscomplexobj(value):
+        raise TypeError(f"{what} must be a number, not {value!r}")
+    value = value.item() if isinstance(value, np.generic) else value
+    if dtype.kind == "f":
+        fits = not abs(value) < math.inf or abs(value) <= float(np.finfo(dtype).max)
+    elif dtype.kind == "b":
+        fits = value in (0, 1)
+    else:
+        info = np.iinfo(dtype)
+        fits = info.min <= value <= info.max and value == int(value)
+    if not fits:
+        raise ValueError(f"{what} {value} cannot be held by a tensor of {dtype}")
+    return bool(value) if dtype.kind == "b" else value
+
+
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Return whether an array of `shape` can be repeated to `target`."""
+    kept = target[len(target) - len(shape) :]
+    return len(shape) <= len(target) and all(
+        n in (1, wanted) for n, wanted in zip(shape, kept, strict=True)
+    )

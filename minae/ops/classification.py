@@ -1,0 +1,204 @@
+"""Losses over classes: how little probability a prediction leaves to the right one.
+
+Predictions x are (K,) with a target (), (N, K) with a target (N,), or (N, K, ...) with a target
+(N, ...), so that dimension 1 counts the classes as in an image's pixels. `reduction` is that of
+`minae.ops.losses` over the targets; "batchmean" divides by N. A mean over class numbers divides by
+Σ weight[target] over all targets that are not ignored, and is nan if that is 0.
+"""
+
+import math
+
+import numpy as np
+
+from minae.op import Op
+from minae.ops.arithmetic import where
+from minae.ops.indexing import Gather
+from minae.ops.losses import REDUCTIONS, check_reduction, check_tensors, in_floats, reduced, scale
+from minae.ops.softmax import log_softmax, log_softmax_array
+from minae.tensor import Tensor
+
+
+class CrossEntropyLoss(Op):
+    """-log softmax(x)[class], so the slope by x is softmax(x), minus 1 at the class.
+
+    x (N, K), target (N,) of class numbers
+    """
+
+    floats = slice(1)
+
+    def forward(self, x, target, reduction="mean"):
+        if reduction != "none":
+            loss, dx = self.kernels.cross_entropy(x, target, scale(reduction, target))
+            self.save(dx)
+            return loss
+        log_p = log_softmax_array(x, 1)  # (N, K)
+        rows = np.arange(len(x), like=x)
+        dx = np.exp(log_p)
+        dx[rows, target] -= 1
+        self.save(dx)
+        return -log_p[rows, target]  # (N,)
+
+    def backward(self, dy):
+        (dx,) = self.saved
+        return (dy[:, None] if dy.ndim else dy) * dx, None
+
+    @staticmethod
+    def examples(rng):
+        for reduction in REDUCTIONS:
+            yield rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]), {"reduction": reduction}
+
+
+def cross_entropy(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the cross-entropy of softmax(x) with the right classes.
+
+    Args:
+        x: logits (K,), (N, K) or (N, K, ...)
+        target: class numbers (), (N,) or (N, ...), integers from 0 to K - 1; or the probability of
+            each class, floats in the shape of x
+        weight: of each class, (K,)
+        ignore_index: the class number of targets that do not count
+        reduction: see above. With probabilities a mean is over the number of targets, whatever
+            their weights.
+        label_smoothing: the share, from 0 to 1, of every target that is spread over all classes
+            evenly (Szegedy et al. 2016, section 7)
+
+    Raises:
+        ValueError: the shapes do not go together, a class number is out of range, or
+            label_smoothing is; or ignore_index is given with probabilities.
+        TypeError: an argument is not a tensor.
+    """
+    name = "cross_entropy"
+    _check(name, x, target, weight, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: label_smoothing is a number from 0 to 1, not {label_smoothing}")
+    if target.data.shape == x.data.shape:
+        if not target.is_floating_point():
+            raise ValueError(
+                f"{name}: a target in the shape of x {x.shape} holds probabilities, floats, not"
+                f" {target.dtype}; class numbers have no dimension for the classes"
+            )
+        if ignore_index >= 0:
+            raise ValueError(f"{name}: ignore_index goes with class numbers, not probabilities")
+        return _of_probabilities(x, target, weight, reduction, label_smoothing)
+    some_ignored = _check_classes(name, x, target, ignore_index)
+    if x.ndim == 2 and weight is None and not some_ignored and not label_smoothing:
+        return CrossEntropyLoss.apply(x, target, reduction=reduction)
+    log_p = log_softmax(x, _dim(x))
+    return _of_classes(log_p, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def nll_loss(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return -x at the right classes: cross-entropy, if x = log_softmax(logits).
+
+    Args:
+        x: log-probabilities (K,), (N, K) or (N, K, ...)
+        target: class numbers (), (N,) or (N, ...), integers from 0 to K - 1
+        weight: of each class, (K,)
+        ignore_index: the class number of targets that do not count
+        reduction: see above.
+
+    Raises:
+        ValueError: the shapes do not go together, or a class number is out of range.
+        TypeError: an argument is not a tensor.
+    """
+    _check("nll_loss", x, target, weight, reduction)
+    _check_classes("nll_loss", x, target, ignore_index)
+    return _of_classes(in_floats(x), target, weight, ignore_index, reduction)
+
+
+def _of_probabilities(x, target, weight, reduction, label_smoothing) -> Tensor:
+    dim = _dim(x)
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
+    log_p = _weighted(log_softmax(x, dim), weight)  # (N, K, ...)
+    return reduced(-(log_p * target).sum(dim), reduction)
+
+
+def _of_classes(log_p, target, weight, ignore_index, reduction, label_smoothing=0.0) -> Tensor:
+    dim = _dim(log_p)
+    numbers = target.data.astype(np.int64, copy=False)
+    kept = numbers != ignore_index  # (N, ...)
+    classes = Tensor(np.where(kept, numbers, 0))  # 0 is as good as any where nothing counts
+    weighted = _weighted(log_p, weight)  # (N, K, ...)
+    # the op and not `gather`, which would look again whether any is out of range
+    losses = -Gather.apply(weighted, classes.unsqueeze(dim), dim=dim).squeeze(dim)  # (N, ...)
+    if label_smoothing:
+        even = -weighted.sum(dim) / log_p.shape[dim]
+        losses = (1 - label_smoothing) * losses + label_smoothing * even
+    losses = where(kept, losses, 0)
+    if reduction != "mean":
+        return reduced(losses, reduction)
+    if weight is None:
+        total = Tensor(kept.astype(losses.dtype)).sum()
+    else:
+        own = Gather.apply(weight, classes.reshape(-1), dim=0).reshape(classes.shape)
+        total = where(kept, own, 0).sum()
+    return losses.sum() / where(total.data == 0, math.nan, total)
+
+
+def _weighted(log_p: Tensor, weight: Tensor | None) -> Tensor:
+    """Return log_p (N, K, ...) times the weight (K,) of each class."""
+    if weight is None:
+        return log_p
+    return log_p * weight.reshape(-1, *[1] * (log_p.ndim - 1 - _dim(log_p)))
+
+
+def _dim(x: Tensor) -> int:
+    """Return the dimension that counts the classes."""
+    return 1 if x.ndim > 1 else 0
+
+
+def _check(name: str, x: Tensor, target: Tensor, weight: Tensor | None, reduction: str) -> None:
+    check_tensors(name, x=x, target=target)
+    check_reduction(reduction, name)
+    classes = x.shape[_dim(x) :][:1]
+    if classes in ((), (0,)):
+        raise ValueError(f"{name}: x {x.shape} has no classes: it is (N, K, ...) or (K,)")
+    if weight is not None:
+        check_tensors(name, weight=weight)
+        if weight.shape != classes:
+            raise ValueError(f"{name}: weight {weight.shape} is not {classes}, as x is {x.shape}")
+
+
+def _check_classes(name: str, x: Tensor, target: Tensor, ignore_index: int) -> bool:
+    """Raise ValueError unless target holds class numbers; return whether some may be ignored.
+
+    A GPU is waited for: its kernels would write to wherever a wrong number points.
+    """
+    dim, numbers = _dim(x), target.data
+    K = x.shape[dim]
+    if target.shape != x.shape[:dim] + x.shape[dim + 1 :]:
+        raise ValueError(
+            f"{name}: x {x.shape} takes a target {x.shape[:dim] + x.shape[dim + 1 :]} of class"
+            f" numbers, not one of shape {target.shape}"
+        )
+    if numbers.dtype.kind not in "iu":
+        raise ValueError(f"{name}: target holds class numbers, integers, not {target.dtype}")
+    if not 0 <= ignore_index < K and _within(numbers, K):
+        return False
+    counted = numbers[numbers != ignore_index]
+    if not _within(counted, K):
+        raise ValueError(
+            f"{name}: classes {counted.min()} to {counted.max()} in target, but x {x.shape} has"
+            f" {K}, from 0 to {K - 1}"
+        )
+    return True
+
+
+def _within(numbers, K: int) -> bool:
+    return not numbers.size or 0 <= numbers.min() <= numbers.max() < K

@@ -1,0 +1,170 @@
+"""The largest and the smallest: of two operands, entry by entry, and over dimensions.
+
+Where several are equal they share the gradient; with one `dim`, `max` and `min` give it to the
+first, at the index that they return.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minae.op import Op, unbroadcast
+from minae.ops.arithmetic import operands, pairs
+from minae.ops.checks import check_dim
+from minae.ops.indexing import Gather
+from minae.ops.reductions import Dims, _Reduction
+from minae.ops.shape import clone, unsqueeze
+from minae.tensor import Tensor, method, numpy_names
+
+
+class _OfTwo(Op):
+    """The larger (or smaller) of x and y; where they are equal, each gets half of the gradient.
+
+    Where one of them is nan, so is the result, and both get all of it.
+    """
+
+    def _save_shares(self, x, y, x_loses, y_loses):
+        shares = [(1 - loses - 0.5 * (x == y)) for loses in (x_loses, y_loses)]  # 1, ½ or 0
+        self.save(x.shape, y.shape, *(share.astype(x.dtype) for share in shares))
+
+    def backward(self, dy):
+        x_shape, y_shape, x_share, y_share = self.saved
+        return unbroadcast(dy * x_share, x_shape), unbroadcast(dy * y_share, y_shape)
+
+    examples = staticmethod(pairs)
+
+
+class Maximum(_OfTwo):
+    """max(x, y)."""
+
+    def forward(self, x, y):
+        self._save_shares(x, y, x < y, y < x)
+        return np.maximum(x, y)
+
+
+@method()
+def maximum(x, y) -> Tensor:
+    """Return the larger of x and y, entry by entry; nan where either is nan."""
+    return Maximum.apply(*operands(x, y))
+
+
+class Minimum(_OfTwo):
+    """min(x, y)."""
+
+    def forward(self, x, y):
+        self._save_shares(x, y, x > y, y > x)
+        return np.minimum(x, y)
+
+
+@method()
+def minimum(x, y) -> Tensor:
+    """Return the smaller of x and y, entry by entry; nan where either is nan."""
+    return Minimum.apply(*operands(x, y))
+
+
+class _OfMany(_Reduction):
+    """The largest or smallest entry; where several tie, they share the gradient equally."""
+
+    def _over(self, x, dim):
+        super()._over(x, dim)
+        if not self.count:
+            name = type(self).__name__.lower()
+            raise ValueError(f"{name}: no entries to choose from over dim={dim} of {x.shape}")
+
+    def _mark(self, x, y):
+        winners = x == self._restore(y)
+        with np.errstate(invalid="ignore"):  # nobody equals nan: the gradient is nan as well
+            self.save((winners / winners.sum(axis=self.dims, keepdims=True)).astype(x.dtype))
+        return y
+
+    def backward(self, dy):
+        (shares,) = self.saved
+        return self._restore(dy) * shares
+
+
+class AMax(_OfMany):
+    """y = max x."""
+
+    def forward(self, x, dim, keepdim=False):
+        self._over(x, dim)
+        return self._mark(x, x.max(axis=self.dims, keepdims=keepdim))
+
+
+@method()
+@numpy_names
+def amax(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return the largest entry over `dim`."""
+    return AMax.apply(x, dim=dim, keepdim=keepdim)
+
+
+class AMin(_OfMany):
+    """y = min x."""
+
+    def forward(self, x, dim, keepdim=False):
+        self._over(x, dim)
+        return self._mark(x, x.min(axis=self.dims, keepdims=keepdim))
+
+
+@method()
+@numpy_names
+def amin(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return the smallest entry over `dim`."""
+    return AMin.apply(x, dim=dim, keepdim=keepdim)
+
+
+def _position(name: str, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    """Return the int64 positions that NumPy's method of this name finds."""
+    if dim is not None:
+        dim = check_dim(dim, x.ndim or 1)
+    if not (x.numel() if dim is None or not x.ndim else x.shape[dim]):
+        raise ValueError(f"{name}: no entries to choose from over dim={dim} of {x.shape}")
+    return Tensor(getattr(x.data, name)(axis=dim if x.ndim else None, keepdims=keepdim))
+
+
+@method()
+@numpy_names
+def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return the int64 position of the first largest entry along `dim`, or in the flat tensor."""
+    return _position("argmax", x, dim, keepdim)
+
+
+@method()
+@numpy_names
+def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return the int64 position of the first smallest entry along `dim`, or in the flat tensor."""
+    return _position("argmin", x, dim, keepdim)
+
+
+class ValuesAndIndices(NamedTuple):
+    """What max and min along one dimension return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _along(x: Tensor, indices: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
+    if not x.ndim:
+        return ValuesAndIndices(clone(x), indices)
+    values = Gather.apply(x, unsqueeze(indices, dim), dim=check_dim(dim, x.ndim))
+    return (
+        ValuesAndIndices(values, unsqueeze(indices, dim))
+        if keepdim
+        else ValuesAndIndices(values.squeeze(dim), indices)
+    )
+
+
+@method()
+@numpy_names
+def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
+    """Return the largest entry; with `dim`, (values, indices) along it.
+
+    With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
+    """
+    return amax(x) if dim is None else _along(x, argmax(x, dim), dim, keepdim)
+
+
+@method()
+@numpy_names
+def min(x: Tensor, dim: int | None = None, keepdim: bool = False):
+    """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
+    return amin(x) if dim is None else _along(x, argmin(x, dim), dim, keepdim)

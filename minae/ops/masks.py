@@ -1,0 +1,80 @@
+"""Choosing entries by a mask, and masks of what is chosen."""
+
+import numpy as np
+
+from minae.kernels.arrays import beside
+from minae.ops.arithmetic import cast, where
+from minae.ops.checks import check_index, held, integer
+from minae.tensor import Tensor, method
+
+
+@method()
+def masked_fill(x: Tensor, mask: Tensor, value) -> Tensor:
+    """Return x with `value` where the mask holds, in the dtype of x.
+
+    Args:
+        x: any shape.
+        mask: booleans of a shape that broadcasts with that of x.
+        value: a number, or a tensor of shape (), through which a gradient flows.
+
+    Raises:
+        TypeError: the mask is not boolean, or the value is neither.
+        ValueError: the dtype of x does not hold the value.
+    """
+    mask = mask if isinstance(mask, Tensor) else Tensor(mask)
+    if mask.dtype.kind != "b":
+        raise TypeError(f"masked_fill: mask must be boolean, not {mask.dtype}")
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise TypeError(f"masked_fill: value must have the shape (), not {value.shape}")
+        held(value.item(), x.dtype, "masked_fill: value")
+        return where(mask, cast(value, x.dtype), x)
+    return where(mask, held(value, x.dtype, "masked_fill: value"), x)
+
+
+@method()
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """Return matrices x (..., M, N) with zeros above a diagonal.
+
+    The diagonal 0 begins at the first entry, 1 at the one to its right, -1 at the one below.
+    """
+    above = _offsets("tril", x) > integer(diagonal, "tril: diagonal")
+    return masked_fill(x, Tensor(above), 0)
+
+
+@method()
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """Return matrices x (..., M, N) with zeros below a diagonal, which is counted as in `tril`."""
+    below = _offsets("triu", x) < integer(diagonal, "triu: diagonal")
+    return masked_fill(x, Tensor(below), 0)
+
+
+def _offsets(name: str, x: Tensor):
+    """Return for every entry of a matrix how far it is to the right of the diagonal: (M, N)."""
+    if x.ndim < 2:
+        raise ValueError(f"{name}: x must have at least two dimensions, not the shape {x.shape}")
+    rows, columns = (np.arange(n, like=x.data) for n in x.shape[-2:])
+    return columns - rows[:, None]
+
+
+def one_hot(index: Tensor, num_classes: int = -1) -> Tensor:
+    """Return int64 (..., num_classes), with a 1 at every index and 0 elsewhere.
+
+    Args:
+        index: integers (...), each from 0 to num_classes - 1.
+        num_classes: as many as the largest index asks for, where it is -1.
+
+    Raises:
+        TypeError: index does not hold integers.
+        ValueError: there are no entries to tell num_classes by, or it is less than -1.
+        IndexError: an index is negative, or num_classes or more.
+    """
+    index, count = check_index(index, "one_hot"), integer(num_classes, "one_hot: num_classes")
+    if count < -1 or (count == -1 and not index.numel()):
+        raise ValueError(f"one_hot: num_classes must be given and not negative, not {num_classes}")
+    low, high = (index.data.min().item(), index.data.max().item()) if index.numel() else (0, -1)
+    count = high + 1 if count == -1 else count
+    if low < 0 or high >= count:
+        raise IndexError(f"one_hot: indices from {low} to {high}, but there are {count} classes")
+    classes = beside(np.arange(count), index.data)
+    return Tensor((index.data[..., None] == classes).astype(np.int64))

@@ -1,0 +1,235 @@
+"""Pooling: one number for each window of an image, its largest entry or its mean."""
+
+import math
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.arrays import beside
+from minae.op import Op
+from minae.ops.checks import integer
+from minae.ops.geometry import lengths, pair
+from minae.ops.joining import cat
+from minae.ops.padding import pad
+from minae.tensor import Tensor
+
+
+class MaxPool2d(Op):
+    """The largest entry of each window; backward sends the gradient to where it stood."""
+
+    def forward(self, x, **window):
+        y, index = self.kernels.max_pool2d(x, **window)
+        self.save(index, x.shape[2:])
+        return y
+
+    def backward(self, dy):
+        index, input_size = self.saved
+        return self.kernels.max_pool2d_dx(dy, index, input_size)
+
+    @staticmethod
+    def examples(rng):
+        yield from _pool_examples(rng)
+
+
+class AvgPool2d(Op):
+    """The mean of each window, its padding counted as zeros."""
+
+    floats = slice(None)
+
+    def forward(self, x, **window):
+        self.save(x.shape[2:], window)
+        return self.kernels.avg_pool2d(x, **window)
+
+    def backward(self, dy):
+        input_size, window = self.saved
+        return self.kernels.avg_pool2d_dx(dy, input_size, **window)
+
+    @staticmethod
+    def examples(rng):
+        yield from _pool_examples(rng)
+
+
+def _pool_examples(rng):
+    x = rng.normal(size=(2, 3, 5, 4))
+    yield x, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    yield x, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}  # overlapping windows
+
+
+def max_pool2d(
+    x: Tensor, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False
+) -> Tensor:
+    """Return the largest entry of each window.
+
+    Args:
+        x: (N, C, H, W) or (C, H, W), of any dtype but bool.
+        kernel_size: size of the windows; like stride and padding, an int or a (height, width) pair.
+        stride: step between windows; None is kernel_size.
+        padding: pixels added on each side, which are never the largest; at most half a window.
+        dilation: 1; windows with gaps are not supported.
+        ceil_mode: also take a last window that reaches over the end, if it begins before it.
+
+    Returns:
+        (N, C, HO, WO) with HO = (H + 2 padding - kernel_size) // stride + 1, or in ceil_mode, the
+        quotient rounded up. A NaN is larger than every number.
+
+    Raises:
+        TypeError: an argument is not made of ints, or x of booleans.
+        ValueError: no window fits, or an argument is out of range; names it.
+    """
+    if pair(dilation, "max_pool2d: dilation") != (1, 1):
+        raise ValueError(f"max_pool2d: dilation must be 1, not {dilation}")
+    if x.dtype == bool:
+        raise TypeError("max_pool2d: x is bool, which has no order: give numbers")
+    if x.ndim == 3:
+        return max_pool2d(x.unsqueeze(0), kernel_size, stride, padding, 1, ceil_mode).squeeze(0)
+    window = _window("max_pool2d", kernel_size, stride, padding)
+    if ceil_mode:
+        lowest = -math.inf if x.is_floating_point() else np.iinfo(x.dtype).min
+        x = _with_room("max_pool2d", x, lowest, **window)
+    return MaxPool2d.apply(x, **window)
+
+
+def avg_pool2d(
+    x: Tensor,
+    kernel_size,
+    stride=None,
+    padding=0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """Return the mean of each window.
+
+    Args:
+        x: (N, C, H, W) or (C, H, W)
+        kernel_size, stride, ceil_mode: as in max_pool2d.
+        padding: zeros added on each side, at most half a window.
+        count_include_pad: divide by the size of the window, padding and all (but not by what
+            reaches over the padding in ceil_mode); else by the number of pixels of x in it.
+
+    Returns:
+        (N, C, HO, WO), as max_pool2d.
+
+    Raises:
+        TypeError: an argument is not made of ints.
+        ValueError: no window fits, or an argument is out of range; names it.
+    """
+    if x.ndim == 3:
+        images = x.unsqueeze(0)
+        y = avg_pool2d(images, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return y.squeeze(0)
+    window = _window("avg_pool2d", kernel_size, stride, padding)
+    room = _with_room("avg_pool2d", x, 0, **window) if ceil_mode else x
+    y = AvgPool2d.apply(room, **window)
+    if room is x and (count_include_pad or window["padding"] == (0, 0)):
+        return y
+    axes = zip(x.shape[2:], y.shape[2:], *window.values(), strict=True)
+    counts = [_counts(*axis, count_include_pad) for axis in axes]
+    share = math.prod(window["kernel_size"]) / np.multiply.outer(*counts)  # (HO, WO)
+    return y * Tensor(beside(share.astype(y.dtype), y.data))
+
+
+def _window(name: str, kernel_size, stride, padding) -> dict:
+    """Return the kernels' arguments."""
+    return {
+        "kernel_size": pair(kernel_size, f"{name}: kernel_size"),
+        "stride": pair(kernel_size if stride is None else stride, f"{name}: stride"),
+        "padding": pair(padding, f"{name}: padding"),
+    }
+
+
+def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> Tensor:
+    """Pad x at its ends with `value`, where a last window begins in x but reaches further."""
+    shapes.check_pool2d(name, x, kernel_size=(1, 1), stride=stride, padding=(0, 0))
+    extra = []
+    for n, k, step, p in zip(x.shape[2:], kernel_size, stride, padding, strict=True):
+        windows = -(-(n + 2 * p - k) // step) + 1
+        if (windows - 1) * step >= n + p:  # the last one begins in the padding at the end
+            windows -= 1
+        missing = (windows - 1) * step + k - (n + 2 * p)
+        extra.append(max(missing, 0) if windows > 0 else 0)
+    return pad(x, (0, extra[1], 0, extra[0]), value=value) if any(extra) else x
+
+
+def _counts(size, windows, kernel_size, stride, padding, count_include_pad) -> np.ndarray:
+    """Return how many pixels of each window count along one dimension: (windows,)."""
+    start = np.arange(windows) * stride - padding
+    if count_include_pad:
+        return np.minimum(start + kernel_size, size + padding) - start
+    return np.minimum(start + kernel_size, size) - np.maximum(start, 0)
+
+
+def max_pool1d(
+    x: Tensor, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False
+) -> Tensor:
+    """Return the largest entry of each window of sequences (N, C, L) or (C, L).
+
+    It is max_pool2d on images one row high; see there for the arguments.
+    """
+    window = _row_window("max_pool1d", kernel_size, stride, padding)
+    return max_pool2d(x.unsqueeze(-2), *window, dilation, ceil_mode).squeeze(-2)
+
+
+def avg_pool1d(
+    x: Tensor,
+    kernel_size,
+    stride=None,
+    padding=0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """Return the mean of each window of sequences (N, C, L) or (C, L).
+
+    It is avg_pool2d on images one row high; see there for the arguments.
+    """
+    window = _row_window("avg_pool1d", kernel_size, stride, padding)
+    return avg_pool2d(x.unsqueeze(-2), *window, ceil_mode, count_include_pad).squeeze(-2)
+
+
+def _row_window(name: str, kernel_size, stride, padding):
+    """Return kernel_size, stride and padding on images one row high."""
+    (k,) = lengths(kernel_size, 1, f"{name}: kernel_size")
+    (step,) = lengths(k if stride is None else stride, 1, f"{name}: stride")
+    (p,) = lengths(padding, 1, f"{name}: padding")
+    return (1, k), (1, step), (0, p)
+
+
+def adaptive_avg_pool2d(x: Tensor, output_size) -> Tensor:
+    """Return the means of as many windows as are asked for, which share x out evenly.
+
+    Window i of O along a dimension of length L reaches from ⌊i L / O⌋ up to ⌈(i + 1) L / O⌉.
+
+    Args:
+        x: (N, C, H, W) or (C, H, W)
+        output_size: an int for both dimensions or a (height, width) pair; None keeps a length.
+
+    Returns:
+        (N, C, *output_size)
+
+    Raises:
+        TypeError: output_size is not made of ints.
+        ValueError: output_size is below 1, or x has no pixels or other dimensions.
+    """
+    if x.ndim not in (3, 4) or min(x.shape[-2:]) < 1:
+        raise ValueError(f"adaptive_avg_pool2d: x {x.shape} must be (N, C, H, W), and have pixels")
+    given = output_size if isinstance(output_size, tuple | list) else (output_size,) * 2
+    if len(given) != 2:
+        raise TypeError(
+            f"adaptive_avg_pool2d: output_size must be an int or a pair, not {output_size!r}"
+        )
+    for dim, count in zip((x.ndim - 2, x.ndim - 1), given, strict=True):
+        if count is None:
+            count = x.shape[dim]
+        x = _means(x, dim, integer(count, "adaptive_avg_pool2d: output_size"))
+    return x
+
+
+def _means(x: Tensor, dim: int, count: int) -> Tensor:
+    """Return the means of `count` windows along a dimension."""
+    if count < 1:
+        raise ValueError(f"adaptive_avg_pool2d: output_size must be at least 1, not {count}")
+    before, length, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
+    if length % count == 0:  # windows side by side, all of one length
+        return x.reshape(*before, count, length // count, *after).mean(dim + 1)
+    first = (slice(None),) * dim
+    windows = [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+    return cat([x[(*first, window)].mean(dim, keepdim=True) for window in windows], dim)
