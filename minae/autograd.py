@@ -134,8 +134,11 @@ def _first_gradient(tensor: Tensor, gradient):
     return gradient.astype(tensor.dtype, copy=False)
 
 
-def _found(roots: Iterable[Op]) -> set[Op]:
-    """Return the ops that lead to the roots, and the roots."""
+def _consumers_first(roots: Iterable[Op]) -> list[Op]:
+    """Return the ops that lead to the roots, each after all ops that use its output.
+
+    Those were recorded later, so it is enough to find them all and to sort them by time.
+    """
     found = set(roots)
     stack = list(found)
     while stack:
@@ -149,20 +152,12 @@ def _found(roots: Iterable[Op]) -> set[Op]:
             if x is not None and (source := x.grad_fn) is not None and source not in found:
                 found.add(source)
                 stack.append(source)
-    return found
-
-
-def _consumers_first(roots: Iterable[Op]) -> list[Op]:
-    """Return the ops that lead to the roots, each after all ops that use its output.
-
-    Those were recorded later, so it is enough to find them all and to sort them by their numbers.
-    """
-    return sorted(_found(roots), key=attrgetter("number"), reverse=True)
+    return sorted(found, key=attrgetter("time"), reverse=True)
 
 
 def _leaves(outputs: Iterable[Tensor]) -> list[Tensor]:
     """Return the tensors from which the outputs were computed and whose `.grad` would be filled."""
-    ops = _found(y.grad_fn for y in outputs if y.grad_fn is not None)
+    ops = _consumers_first(y.grad_fn for y in outputs if y.grad_fn is not None)
     tensors = [*outputs, *(x for op in ops for x in op.inputs if x is not None)]
     return [x for x in tensors if x.requires_grad and (x.is_leaf or x.grad_fn.retained)]
 

@@ -5,7 +5,7 @@ from sys import getrefcount
 import numpy as np
 
 from minae.kernels import arrays
-from minae.tensor import Tensor
+from minae.tensor import Tensor, clock
 
 
 class GradientPlace:
@@ -57,6 +57,7 @@ class Flat:
             p.data = view
             has_place = view.size and view.dtype.char in "fd"
             p.grad_place = GradientPlace(self.dx[start:stop], p.shape) if has_place else None
+        self.places = [p.grad_place for p in parameters]
 
     def part(self, flat: np.ndarray, i: int) -> np.ndarray:
         """Return parameter i's part of a flat vector, in its shape."""
@@ -70,20 +71,24 @@ class Flat:
         step; else, parameters next to each other of which this is true. `steps` counts theirs. An
         array that was put in the place of a parameter's since the last step is taken in.
         """
+        now = clock.last_write = clock.tick()  # they are written into, all at once
         runs = []  # of parameters: [step, first, one after the last], or [step, i, None] alone
-        parameters = zip(self.parameters, self.views, self.numbers, strict=True)
-        for i, (p, view, number) in enumerate(parameters):
-            grad, place = p.grad, p.grad_place
+        parameters = zip(self.parameters, self.views, self.places, self.numbers, strict=True)
+        for i, (p, view, place, number) in enumerate(parameters):
+            grad = p.grad
             if grad is None:
                 continue
+            alone = place is None or getattr(grad, "data", None) is not place.array
+            if alone:
+                _check_gradient(grad, p)
             if p.data is not view:
                 if p.device != arrays.device_of(self.x):
                     raise RuntimeError(f"parameters were moved to {p.device}: make a new optimizer")
                 view[...] = p.data
                 p.data = view
-            p.written()
+            p.version.time = now
             step = steps[number] = steps[number] + 1
-            if place is None or grad.data is not place.array:
+            if alone:
                 runs.append([step, i, None])
             elif runs and runs[-1][0] == step and runs[-1][2] == i:
                 runs[-1][2] = i + 1
@@ -100,3 +105,14 @@ class Flat:
         if stop is None:
             arrays[1] = self.parameters[first].grad.data.ravel()
         return arrays
+
+
+def _check_gradient(grad, parameter: Tensor) -> None:
+    """Raise an error unless what somebody put into `.grad` is a gradient of the parameter."""
+    if not isinstance(grad, Tensor):
+        raise TypeError(f"a parameter's .grad is a tensor or None, not {type(grad).__name__}")
+    if grad.shape != parameter.shape or grad.dtype != parameter.dtype:
+        raise ValueError(
+            f"a parameter {parameter.shape} of {parameter.dtype} has a .grad {grad.shape} of"
+            f" {grad.dtype}: it must have the same shape and dtype"
+        )

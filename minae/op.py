@@ -5,7 +5,6 @@ gradients with respect to its inputs (`dx`). Applying ops to tensors leaves a gr
 output pointing at the op that made it and each op at its inputs; `minae.autograd` walks it.
 """
 
-import itertools
 import weakref
 
 import numpy as np
@@ -14,9 +13,7 @@ from minae import kernels
 from minae.dtypes import to_floats
 from minae.grad_mode import is_grad_enabled
 from minae.kernels import arrays
-from minae.tensor import Tensor, Version
-
-_numbers = itertools.count()
+from minae.tensor import Tensor, Version, clock, memory_of
 
 
 class Op:
@@ -41,9 +38,8 @@ class Op:
     floats: slice | None = None
     saved: tuple = ()
     inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
-    writes: list[int]  # into each of the inputs, by the time of forward
-    saved_output: Version | None = None  # of the output, with no writes yet, if backward reads it
-    number: int  # counts the recorded ops: inputs were made by ops with smaller numbers
+    output_version: Version
+    time: int  # when it was recorded: after the ops that made its inputs
     needs_input_grad: tuple[bool, ...] = ()
     array_type: type  # of the first input
     dtype: np.dtype | None = None  # of the output, where forward got other dtypes than the inputs'
@@ -63,7 +59,7 @@ class Op:
         remembers this op as its `grad_fn`.
         """
         op = cls()
-        arrays, needs, writes = [], [], []
+        arrays, needs = [], []
         for x in inputs:  # one loop, for every operation of every step comes through here
             if x is None:
                 arrays.append(None)
@@ -71,7 +67,6 @@ class Op:
             elif isinstance(x, Tensor):
                 arrays.append(x.data)
                 needs.append(x._requires_grad)
-                writes.append(x.version.writes)
             else:
                 return cls.apply(*map(_as_tensor, inputs), **options)
         record = True in needs and is_grad_enabled()
@@ -82,18 +77,18 @@ class Op:
         try:
             y = op.forward(*arrays, **options)
             output = Tensor(y if op.dtype is None else y.astype(op.dtype, copy=False))
-        except Exception:  # whatever a library says of another library's arrays
+        except Exception as error:  # whatever a library says of another library's arrays
             _check_places(cls, arrays)
+            if "broadcast" in str(error) and isinstance(error, ValueError):
+                raise broadcast_error(cls.__name__, arrays) from None
             raise
         data = output.data
         if data.base is not None or data is arrays[0]:
             _share_version(output, inputs)
         if record and data.dtype.kind == "f":
             op.inputs = inputs
-            op.writes = writes
-            op.number = next(_numbers)
-            if not output.version.writes and _is_among(op.saved, data):
-                op.saved_output = output.version
+            op.output_version = output.version
+            op.time = clock.tick()
             output._requires_grad = True
             output.grad_fn = op
         return output
@@ -111,19 +106,19 @@ class Op:
         An optimiser keeps all gradients side by side. What is written to its place at once need
         not be copied there.
         """
+        if self.dtype is not None:  # the gradients come in another dtype
+            return [None] * len(numbers)
         places = []
         for i in numbers:
             x = self.inputs[i]
-            taken = x is None or x.grad is not None or self.dtype is not None
-            place = None if taken else x.grad_place
+            place = None if x is None or x.grad is not None else x.grad_place
             places.append(None if place is None else place.lend())
         return places
 
     def save(self, *values) -> None:
         """Keep what backward will need. It is let go of once backward has passed.
 
-        Arrays must be here, not in attributes, for it is looked at whether they were written into;
-        the output itself, not in a list.
+        Arrays must be here, not in attributes, for it is looked at whether they were written into.
         """
         self.saved = values
 
@@ -147,12 +142,9 @@ class Op:
             RuntimeError: what was saved has been written into since forward; or there are more or
                 fewer gradients than inputs.
         """
-        output = self.saved_output
-        if self.writes != [x.version.writes for x in self.inputs if x is not None] or (
-            output is not None and output.writes
-        ):
+        if clock.last_write > self.time:
             self._check_saved()
-        if self.dtype == np.float16:  # it was computed in float32
+        if self.dtype is not None and self.dtype.itemsize < 4:  # it was computed in float32
             dy = dy.astype(np.float32)
         gradients = self.backward(dy)
         if not isinstance(gradients, tuple):
@@ -167,18 +159,16 @@ class Op:
     def _check_saved(self) -> None:
         """Raise RuntimeError if an array that backward reads is not what forward has saved.
 
-        Something was written into; what was not saved may well be.
+        Something was written into since then. That is no harm unless it was saved.
         """
-        written = self.saved_output is not None and self.saved_output.writes > 0
-        what = "its output" if written else "an input"
-        inputs = [x for x in self.inputs if x is not None]
-        for x, writes in zip(inputs, self.writes, strict=True):
-            written = written or (x.version.writes != writes and _overlap(self.saved, x.data))
-        if written:
-            raise RuntimeError(
-                f"{what} of {type(self).__name__} was changed in place after the forward pass:"
-                " call backward() before optimizer.step() and before any x += y or x[i] = y"
-            )
+        seen = [("an input", x.version, x.data) for x in self.inputs if x is not None]
+        output = self.output_version
+        for what, version, array in (("its output", output, output.memory), *seen):
+            if version.time > self.time and _overlap(self.saved, array):
+                raise RuntimeError(
+                    f"{what} of {type(self).__name__} was changed in place after the forward pass:"
+                    " call backward() before optimizer.step() and before any x += y or x[i] = y"
+                )
 
     def corrected(self, dx, x: Tensor):
         """Return a gradient of another dtype than its input in that dtype.
@@ -206,25 +196,11 @@ class Op:
 
 def _share_version(output: Tensor, inputs) -> None:
     """If the output is an input's memory, seen in whole or part, count writes to it together."""
-    owner = _owner(output.data)
+    memory = memory_of(output.data)
     for x in inputs:
-        if x is not None and _owner(x.data) is owner:
+        if x is not None and memory_of(x.data) is memory:
             output.version = x.version
             return
-
-
-def _owner(array):
-    """Return the array that a view is of, or the array itself."""
-    return array if array.base is None else array.base
-
-
-def _is_among(saved, output) -> bool:
-    """Return whether one of the saved values is the output, or shares its memory."""
-    kind, owner = type(output), _owner(output)
-    for value in saved:  # a loop, for this comes with every operation
-        if type(value) is kind and (value is owner or value.base is owner):
-            return True
-    return False
 
 
 def _overlap(saved, array) -> bool:
@@ -241,6 +217,12 @@ def _check_places(op: type[Op], inputs: list) -> None:
     """Raise ValueError unless all inputs are on one device."""
     if len({arrays.device_of(x) for x in inputs if x is not None}) > 1:
         raise ValueError(f"{op.__name__}: inputs are on cpu and on cuda: move them with .to()")
+
+
+def broadcast_error(name: str, arrays) -> ValueError:
+    """Return the error that says which shapes do not go together."""
+    shapes = " and ".join(str(x.shape) for x in arrays if x is not None)
+    return ValueError(f"{name}: the shapes {shapes} do not broadcast")
 
 
 def _as_tensor(x) -> Tensor | None:

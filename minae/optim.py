@@ -7,6 +7,7 @@ parameters, and backward writes gradients where the step will read them.
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 
 import numpy as np
 
@@ -14,6 +15,20 @@ from minae import kernels
 from minae.flat import Flat
 from minae.kernels import arrays
 from minae.tensor import Tensor
+
+
+def _listed(parameters, name: str) -> list[Tensor]:
+    """Return the parameters as a list; TypeError unless they are tensors."""
+    found = [] if isinstance(parameters, Tensor) else list(parameters)
+    if isinstance(parameters, Tensor) or not all(isinstance(p, Tensor) for p in found):
+        raise TypeError(f"{name} takes a list of parameters, or model.parameters()")
+    return found
+
+
+def _check_at_least_0(**numbers) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, Real) or not number >= 0:
+            raise ValueError(f"{name} is a number of at least 0, not {number!r}")
 
 
 class Optimizer:
@@ -26,13 +41,14 @@ class Optimizer:
     state_names: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Tensor], lr: float):
-        self.parameters = list(parameters)
+        self.parameters = _listed(parameters, type(self).__name__)
         if not self.parameters:
             raise ValueError("the optimizer was given no parameters")
+        if not all(p.is_leaf for p in self.parameters):
+            raise ValueError("the optimizer was given a result: only leaves are learned")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("the optimizer was given one parameter twice")
-        if lr < 0:
-            raise ValueError(f"the learning rate is at least 0, not {lr}")
+        _check_at_least_0(lr=lr)
         self.lr = lr
         self.steps = [0] * len(self.parameters)  # one may get gradients later
         self._flats, self.state = [], {}
@@ -111,6 +127,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):
+        _check_at_least_0(momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
@@ -151,6 +168,9 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
+        _check_at_least_0(eps=eps, weight_decay=weight_decay)
+        if not all(isinstance(beta, Real) and 0 <= beta < 1 for beta in betas) or len(betas) != 2:
+            raise ValueError(f"betas are two numbers from 0 to below 1, not {betas}")
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(parameters, lr)
 
@@ -219,6 +239,8 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         super().__init__(optimizer)
+        if not T_max > 0:
+            raise ValueError(f"T_max is a number of steps above 0, not {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
 
     def lr_at(self, count: int) -> float:
@@ -232,6 +254,8 @@ class StepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
         super().__init__(optimizer)
+        if not step_size > 0:
+            raise ValueError(f"step_size is a number of steps above 0, not {step_size}")
         self.step_size, self.gamma = step_size, gamma
 
     def lr_at(self, count: int) -> float:
@@ -242,9 +266,15 @@ class StepLR(Schedule):
 def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients down together so that their joint 2-norm is at most max_norm.
 
+    Args:
+        parameters: tensors, or one.
+        max_norm: at least 0, else ValueError.
+
     Returns:
         The norm before.
     """
+    _check_at_least_0(max_norm=max_norm)
+    parameters = (parameters,) if isinstance(parameters, Tensor) else parameters
     gradients = [p.grad.data for p in parameters if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
     if norm > max_norm:

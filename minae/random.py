@@ -4,6 +4,7 @@ A GPU draws its own, by `kernels.cuda.random`, from the same seed.
 """
 
 import secrets
+from numbers import Integral
 
 import numpy as np
 
@@ -41,7 +42,12 @@ _on_gpu = _OnGPU()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the random numbers of weights, dropout, sampling and noise anew from `seed`."""
+    """Start the random numbers of weights, dropout, sampling and noise anew from `seed`.
+
+    Raises ValueError unless it is an integer of at least 0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"manual_seed: a seed is an integer of at least 0, not {seed!r}")
     generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
     _on_gpu.set(seed % 2**63, 0)
 

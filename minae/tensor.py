@@ -5,6 +5,8 @@ also a method says so with `@method`. What stands here is what a tensor is, not 
 """
 
 import functools
+import itertools
+import operator
 
 import numpy as np
 
@@ -38,13 +40,30 @@ def numpy_names(function):
     return call
 
 
-class Version:
-    """How often a piece of memory was written into. Tensors that share the memory share this.
+def memory_of(array):
+    """Return the array that a view is of, or the array itself."""
+    return array if array.base is None else array.base
 
-    Backward needs what forward saw: an operation compares the counts before it relies on that.
+
+class Clock:
+    """The time, which goes on with every recorded operation and every write into a tensor."""
+
+    def __init__(self):
+        self.tick = itertools.count(1).__next__
+        self.last_write = 0  # when something was last written into any tensor
+
+
+clock = Clock()
+
+
+class Version:
+    """When a piece of memory was last written into. The tensors that see it share this.
+
+    Backward needs what forward saw: an operation compares the times before it relies on that.
     """
 
-    writes = 0
+    time = 0  # of the last write into this one
+    memory = None  # the array that owns it, from the first write on
 
 
 class Tensor:
@@ -75,8 +94,11 @@ class Tensor:
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False, device: str | None = None):
-        self.data = as_array(data)
-        self.version = data.version if isinstance(data, Tensor) else Version()
+        if type(data) is np.ndarray and data.dtype in DTYPES:
+            self.data, self.version = data, Version()
+        else:
+            self.data = as_array(data)
+            self.version = data.version if isinstance(data, Tensor) else Version()
         if device is not None:
             self.data = arrays.to_device(self.data, device)
         self.grad: Tensor | None = None
@@ -142,7 +164,9 @@ class Tensor:
 
     def written(self) -> None:
         """Say that the array was written into; `x += y` and `x[i] = y` do so by themselves."""
-        self.version.writes += 1
+        version = self.version
+        version.time = clock.last_write = clock.tick()
+        version.memory = memory_of(self.data)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Switch the collection of gradients on or off for this leaf, and return it."""
@@ -211,13 +235,17 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.item())
 
+    def __index__(self) -> int:
+        return operator.index(self.item())  # a TypeError for floats
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 or spec else repr(self)
+
     __hash__ = object.__hash__  # == compares entry by entry, so identity is what hashes
 
 
 def as_array(data):
     """Return `data` as an array of a dtype that minae computes in (see Tensor)."""
-    if type(data) is np.ndarray and data.dtype in DTYPES:
-        return data
     if isinstance(data, Tensor):
         return data.data
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
@@ -246,6 +274,13 @@ def _from_lists(data) -> np.ndarray:
 
 
 def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:
-    """Return a new tensor with a copy of `data`, in `dtype` if given (else as Tensor chooses)."""
+    """Return a new tensor with a copy of `data`, in `dtype` if given (else as Tensor chooses).
+
+    Raises ValueError where integers are asked for, and a number is a fraction or out of range.
+    """
     array = as_array(data)
-    return Tensor(array.astype(dtype or array.dtype, copy=True), requires_grad)
+    with np.errstate(invalid="ignore"):
+        copied = array.astype(dtype or array.dtype, copy=True)
+    if copied.dtype.kind in "iu" and copied.dtype != array.dtype and (copied != array).any():
+        raise ValueError(f"tensor: {copied.dtype} does not hold all of these {array.dtype}")
+    return Tensor(copied, requires_grad)

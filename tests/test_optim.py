@@ -267,3 +267,60 @@ def test_clipping_is_torchs(torch, max_norm, dtype):
 
 def test_clipping_nothing():
     assert optim.clip_grad_norm_([Parameter(np.ones(2))], 1.0) == 0
+
+
+# --- what is refused, and several optimisers ----------------------------------------------------
+
+
+def parameter(*values):
+    return Tensor(np.array(values), requires_grad=True)
+
+
+def test_two_optimisers_of_one_parameter_both_take_steps():
+    p, q = parameter(1.0), parameter(2.0)
+    first, second = optim.SGD([p, q], lr=1.0), optim.SGD([p], lr=10.0)
+    (p.sum() + q.sum()).backward()
+    first.step()
+    assert (p.item(), q.item()) == (0, 1)
+    second.step()
+    assert p.item() == -10
+    first.step()
+    assert (p.item(), q.item()) == (-11, 0)
+
+
+@pytest.mark.parametrize("grad", [np.ones(2), 3.0, Tensor(np.ones(3)), Tensor(np.float32([1, 1]))])
+def test_a_gradient_that_is_none_of_the_parameter_is_refused(grad):
+    p = parameter(1.0, 2.0)
+    sgd = optim.SGD([p], lr=1.0)
+    p.grad = grad
+    with pytest.raises((TypeError, ValueError), match=r"\.grad"):
+        sgd.step()
+    assert p.tolist() == [1, 2]
+
+
+BAD = {
+    "takes a list of parameters": lambda p: optim.Adam(p),
+    "takes a list of parameters, or": lambda p: optim.SGD([{"params": [p]}]),
+    "only leaves are learned": lambda p: optim.SGD([p * 2]),
+    "momentum is a number of at least 0, not -1": lambda p: optim.SGD([p], momentum=-1),
+    "weight_decay is a number": lambda p: optim.Adam([p], weight_decay=-0.1),
+    "lr is a number of at least 0, not 'fast'": lambda p: optim.SGD([p], lr="fast"),
+    "betas are two numbers": lambda p: optim.Adam([p], betas=(0.9, 1.0)),
+    "eps is a number": lambda p: optim.Adam([p], eps=-1),
+    "step_size is a number of steps above 0": lambda p: optim.StepLR(optim.SGD([p]), 0),
+    "T_max is a number of steps": lambda p: optim.CosineAnnealingLR(optim.SGD([p]), 0),
+    "max_norm is a number of at least 0": lambda p: optim.clip_grad_norm_([p], -1.0),
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_settings_are_refused(message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        BAD[message](parameter(1.0))
+
+
+def test_the_gradient_of_one_tensor_is_clipped():
+    p = parameter(3.0, 4.0)
+    (p * p).sum().backward()
+    assert optim.clip_grad_norm_(p, 1.0) == 10
+    np.testing.assert_allclose(p.grad.data, [0.6, 0.8], rtol=1e-6)

@@ -98,7 +98,7 @@ def test_requires_grad_is_an_attribute_of_float_leaves():
 
 
 ODD_ARRAYS = {
-    "matrix": np.zeros((2, 2)).view(np.matrix) + [[1, 2], [3, 4]],
+    "matrix": np.array([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix),
     "big-endian": np.array([[1, 2], [3, 4]], ">f8"),
     "masked": np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=False),
 }
@@ -128,6 +128,35 @@ def test_ragged_lists_are_refused_in_one_sentence():
     with pytest.raises(ValueError, match="rows must have one length") as error:
         Tensor([[1, 2], [3]])
     assert error.value.__cause__ is None
+
+
+def test_tensor_refuses_what_the_dtype_does_not_hold():
+    for data, dtype in [([300, -1], U8), ([1.5], I64), ([float("nan")], I64)]:
+        with pytest.raises(ValueError, match="does not hold all of these"):
+            tensor(data, dtype=dtype)
+    assert tensor([1.0, 2.0], dtype=I64).tolist() == [1, 2]
+
+
+def test_a_number_is_formatted_and_counts_as_an_index():
+    assert f"{Tensor(2.5):.2f} {Tensor([3.25]):.1f} {Tensor(3)}" == "2.50 3.2 3"
+    assert f"{Tensor([1, 2])}" == "tensor([1, 2])"
+    assert ["a", "b", "c"][Tensor([0.1, 0.9]).argmax()] == "b"
+    assert list(range(Tensor(2))) == [0, 1]
+    assert Tensor([1, 2, 3])[Tensor(1) :].tolist() == [2, 3]
+    assert Tensor([[1, 2], [3, 4]]).sum(Tensor(0)).tolist() == [4, 6]
+    with pytest.raises(TypeError):
+        [1, 2][Tensor(1.0)]
+
+
+def test_comparison_with_what_is_no_number():
+    x = Tensor(np.array([1, 200], U8))
+    assert (x == None) is False  # noqa: E711
+    assert (x != "text") is True
+    assert (x != 300).tolist() == [True, True]
+    assert (x > -1).tolist() == [True, True]
+    assert (Tensor([0.1]) == np.float64(0.1)).tolist() == [True]  # as with 0.1 itself
+    with pytest.raises(TypeError):
+        operator.lt(x, None)
 
 
 def test_a_tensor_keeps_the_array_and_tensor_copies_it():

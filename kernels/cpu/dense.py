@@ -66,7 +66,9 @@ def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbia
     N, O = dy.shape  # noqa: E741
     low, high = t * O // T, (t + 1) * O // T
     zero = dy.dtype.type(0)
-    totals = np.zeros(high - low)  # in float64, for there may be millions of rows
+    totals = np.empty(high - low)  # in float64, for there may be millions of rows
+    for o in range(high - low):
+        totals[o] = 0
     for n in range(N):
         dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
         for o in range(high - low):

@@ -13,14 +13,17 @@ def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
     out = np.zeros(shape, values.dtype)
     if names_each_place_once(index):
         out[index] = values
-    elif out.size > 8 * values.size:
-        np.add.at(out, index, values)
+        return out
+    # in float64: one place may be named millions of times
+    total = out.astype(np.float64) if out.dtype == np.float32 else out
+    if out.size > 8 * values.size:
+        np.add.at(total, index, values)
     else:
         # np.add.at is eight times faster on one flat index. Indexing the positions themselves
         # turns any index into that, and pays while `out` is not much larger than `values`.
         place = np.arange(out.size).reshape(out.shape)[index]
-        np.add.at(out.reshape(-1), place.ravel(), np.broadcast_to(values, place.shape).ravel())
-    return out
+        np.add.at(total.reshape(-1), place.ravel(), np.broadcast_to(values, place.shape).ravel())
+    return total.astype(out.dtype, copy=False)
 
 
 def names_each_place_once(index) -> bool:

@@ -25,11 +25,12 @@ def _mse(t, T, x, target, scale, total_loss, dx):
     factor = x.dtype.type(2 * scale)
     for i in range(t * N // T, (t + 1) * N // T):
         for first in range(0, M, RUN):
-            total = x.dtype.type(0)
-            for j in range(first, min(first + RUN, M)):
-                difference = x[i, j] - target[i, j]
+            run, goal = x[i, first : first + RUN], target[i, first : first + RUN]
+            slope, total = dx[i, first : first + RUN], x.dtype.type(0)
+            for j in range(run.size):
+                difference = run[j] - goal[j]
                 total += difference * difference
-                dx[i, j] = factor * difference
+                slope[j] = factor * difference
             total_loss[t] += total
 
 
@@ -41,12 +42,13 @@ def _bce_with_logits(t, T, x, target, scale, total_loss, dx):
     zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(scale)
     for i in range(t * N // T, (t + 1) * N // T):
         for first in range(0, M, RUN):
-            total = zero
-            for j in range(first, min(first + RUN, M)):
-                v = x[i, j]
+            run, goal = x[i, first : first + RUN], target[i, first : first + RUN]
+            slope, total = dx[i, first : first + RUN], zero
+            for j in range(run.size):
+                v = run[j]
                 e = exp(-abs(v))
-                total += v * ((zero if v < zero else one) - target[i, j]) + log1p01(e)
-                dx[i, j] = ((e if v < zero else one) / (one + e) - target[i, j]) * factor
+                total += v * ((zero if v < zero else one) - goal[j]) + log1p01(e)
+                slope[j] = ((e if v < zero else one) / (one + e) - goal[j]) * factor
             total_loss[t] += total
 
 

@@ -60,19 +60,21 @@ def _max_pool_dx(t, T, dy, index, dx):
 def _avg_pool(t, T, x, y, KH, KW, SH, SW, PH, PW):
     """y = the sum of each window over its size; x (N, H, W, C), y (N, HO, WO, C)."""
     (N, HO, WO, C), (H, W) = y.shape, x.shape[1:3]
-    share = x.dtype.type(1 / (KH * KW))
+    totals = np.empty(C)  # in float64, for a window may be as large as the image
     for n in range(t * N // T, (t + 1) * N // T):
         for i in range(HO):
             top, bottom = _inside(i, H, KH, SH, PH)
             for j in range(WO):
                 left, right = _inside(j, W, KW, SW, PW)
-                total = y[n, i, j]
-                total[:] = 0
+                mean = y[n, i, j]
+                totals[:] = 0
                 for h in range(top, bottom):
                     for w in range(left, right):
                         pixel = x[n, h, w]
                         for c in range(C):
-                            total[c] += share * pixel[c]
+                            totals[c] += pixel[c]
+                for c in range(C):
+                    mean[c] = totals[c] / (KH * KW)
 
 
 @parallel

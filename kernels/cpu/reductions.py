@@ -27,6 +27,8 @@ def sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
         return reference.sum(x, axes)
     if not x.flags.c_contiguous and x.T.flags.c_contiguous:
         return sum(x.T, tuple(x.ndim - 1 - axis for axis in axes)).T
+    if len(axes) == x.ndim and x.flags.c_contiguous:
+        return np.asarray(x.sum())
     shape, axes = x.shape, sorted(axes)
     x = contiguous(x)
     while axes:  # the last ones first, as many at once as lie next to each other

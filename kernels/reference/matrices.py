@@ -134,9 +134,9 @@ def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:
     NumPy indexes by; values broadcast to out[index]. -> (shape), of the dtype of values. Raises
     IndexError if the index lies outside, ValueError if values don't fit it.
     """
-    out = np.zeros(shape, values.dtype)
+    out = np.zeros(shape, np.float64 if values.dtype.kind == "f" else values.dtype)
     np.add.at(out, index, values)
-    return out
+    return out.astype(values.dtype)
 
 
 def erf(x: np.ndarray) -> np.ndarray:

@@ -98,6 +98,8 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x with those dimensions merged."""
+        if x.ndim == 2 and (self.start_dim, self.end_dim) == (1, -1):
+            return x
         return ops.flatten(x, self.start_dim, self.end_dim)
 
 

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from minae.op import Op
+from minae.ops.checks import real
 from minae.tensor import Tensor, method
 
 
@@ -71,7 +72,8 @@ class LeakyReLU(Op):
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """Return x where it is positive, else `negative_slope` times x."""
-    return LeakyReLU.apply(x, negative_slope=negative_slope)
+    slope = real(negative_slope, "leaky_relu: negative_slope")
+    return LeakyReLU.apply(x, negative_slope=slope)
 
 
 class ELU(Op):
@@ -96,7 +98,7 @@ class ELU(Op):
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """Return x where it is positive, else alpha (e^x - 1)."""
-    return ELU.apply(x, alpha=alpha)
+    return ELU.apply(x, alpha=real(alpha, "elu: alpha"))
 
 
 class GELU(Op):

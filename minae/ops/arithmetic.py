@@ -52,6 +52,8 @@ class Cast(Op):
 
 def cast(x: Tensor, dtype) -> Tensor:
     """Return `x` in another dtype, or `x` itself if it has that one."""
+    if dtype is None:
+        raise TypeError("cast: dtype is one of NumPy's, not None")
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from minae.op import Op, unbroadcast
 from minae.ops.arithmetic import cast
-from minae.ops.checks import broadcasts
+from minae.ops.checks import broadcasts, real
 from minae.ops.softmax import softmax_array, softmax_backward
 from minae.tensor import Tensor
 
@@ -91,6 +91,7 @@ def scaled_dot_product_attention(
         attn_mask = _checked_mask(attn_mask, (*query.shape[:-2], length, source), query.dtype)
     if scale is None:
         scale = 1 / math.sqrt(max(query.shape[-1], 1))
+    scale = real(scale, "attention: scale")
     return ScaledDotProductAttention.apply(query, key, value, attn_mask, scale=scale)
 
 

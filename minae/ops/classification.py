@@ -12,6 +12,7 @@ import numpy as np
 
 from minae.op import Op
 from minae.ops.arithmetic import where
+from minae.ops.checks import real
 from minae.ops.indexing import Gather
 from minae.ops.losses import REDUCTIONS, check_reduction, check_tensors, in_floats, reduced, scale
 from minae.ops.softmax import log_softmax, log_softmax_array
@@ -77,7 +78,7 @@ def cross_entropy(
     """
     name = "cross_entropy"
     _check(name, x, target, weight, reduction)
-    if not 0 <= label_smoothing <= 1:
+    if not 0 <= real(label_smoothing, f"{name}: label_smoothing") <= 1:
         raise ValueError(f"{name}: label_smoothing is a number from 0 to 1, not {label_smoothing}")
     if target.data.shape == x.data.shape:
         if not target.is_floating_point():

@@ -1,9 +1,11 @@
 """Comparisons, and what is done with their booleans. None of these has a gradient."""
 
+import numbers
 import operator
 
 import numpy as np
 
+from minae.op import broadcast_error
 from minae.ops.arithmetic import operands
 from minae.ops.reductions import Dims, normalise_dims
 from minae.tensor import Tensor, method, numpy_names
@@ -16,8 +18,13 @@ def _comparison(compare, name: str):
     def comparison(x, y):
         if y is None or isinstance(y, str):
             return NotImplemented  # x == None is False, and x < None Python's TypeError
+        if isinstance(y, numbers.Real):  # as it is: 300 is above all of uint8
+            return Tensor(compare(x.data, y.item() if isinstance(y, np.generic) else y))
         x, y = operands(x, y)
-        return Tensor(compare(x.data, y.data))
+        try:
+            return Tensor(compare(x.data, y.data))
+        except ValueError:
+            raise broadcast_error(name, (x, y)) from None
 
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):

@@ -142,6 +142,12 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
+def _of_all(function, x: Tensor, keepdim: bool) -> Tensor:
+    if keepdim:
+        raise TypeError("keepdim goes with a dim; for all dimensions at once, use amax or amin")
+    return function(x)
+
+
 def _along(x: Tensor, indices: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
     if not x.ndim:
         return ValuesAndIndices(clone(x), indices)
@@ -159,12 +165,21 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
     """Return the largest entry; with `dim`, (values, indices) along it.
 
     With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
+    max(x, y) with another tensor is `maximum`.
     """
-    return amax(x) if dim is None else _along(x, argmax(x, dim), dim, keepdim)
+    if isinstance(dim, Tensor):
+        return maximum(x, dim)
+    if dim is None:
+        return _of_all(amax, x, keepdim)
+    return _along(x, argmax(x, dim), dim, keepdim)
 
 
 @method()
 @numpy_names
 def min(x: Tensor, dim: int | None = None, keepdim: bool = False):
     """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
-    return amin(x) if dim is None else _along(x, argmin(x, dim), dim, keepdim)
+    if isinstance(dim, Tensor):
+        return minimum(x, dim)
+    if dim is None:
+        return _of_all(amin, x, keepdim)
+    return _along(x, argmin(x, dim), dim, keepdim)

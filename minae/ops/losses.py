@@ -12,6 +12,7 @@ import numpy as np
 from minae.kernels.arrays import device_of
 from minae.op import Op
 from minae.ops.arithmetic import cast
+from minae.ops.checks import real
 from minae.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "batchmean", "none")
@@ -162,7 +163,7 @@ def huber_loss(x: Tensor, target: Tensor, *, reduction: str = "mean", delta: flo
     Raises ValueError unless both have one shape and delta is positive.
     """
     check_pair("huber_loss", x, target, reduction)
-    if not delta > 0:
+    if not real(delta, "huber_loss: delta") > 0:
         raise ValueError(f"huber_loss: delta is a positive number, not {delta}")
     return HuberLoss.apply(x, target, reduction=reduction, delta=delta)
 
@@ -176,7 +177,7 @@ def smooth_l1_loss(
     beta = 0 it is the absolute error. Raises ValueError unless both have one shape and beta >= 0.
     """
     check_pair("smooth_l1_loss", x, target, reduction)
-    if not beta >= 0:
+    if not real(beta, "smooth_l1_loss: beta") >= 0:
         raise ValueError(f"smooth_l1_loss: beta is 0 or more, not {beta}")
     if beta == 0:
         return L1Loss.apply(x, target, reduction=reduction)

@@ -29,7 +29,8 @@ def masked_fill(x: Tensor, mask: Tensor, value) -> Tensor:
             raise TypeError(f"masked_fill: value must have the shape (), not {value.shape}")
         held(value.item(), x.dtype, "masked_fill: value")
         return where(mask, cast(value, x.dtype), x)
-    return where(mask, held(value, x.dtype, "masked_fill: value"), x)
+    value = np.asarray(held(value, x.dtype, "masked_fill: value"), x.dtype, like=x.data)
+    return where(mask, Tensor(value), x)
 
 
 @method()

@@ -99,12 +99,16 @@ class Var(_Reduction):
 
     floats = slice(None)
 
-    def forward(self, x, dim, keepdim=False, correction=1):
+    def _centre(self, x, dim, correction):
+        """Save x - mean, and what the sum of its squares is multiplied by."""
         self._over(x, dim)
         free = self.count - correction  # degrees of freedom
         self.scale = 1 / free if free > 0 else math.inf
-        centred = x - self._sum(x) / (self.count or math.nan)
-        self.save(centred)
+        self.save(x - self._sum(x) / (self.count or math.nan))
+
+    def forward(self, x, dim, keepdim=False, correction=1):
+        self._centre(x, dim, correction)
+        (centred,) = self.saved
         with np.errstate(invalid="ignore"):  # 0 · inf
             return self._reduced(self._sum(centred * centred), keepdim) * self.scale
 
@@ -125,18 +129,29 @@ def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = F
 
 
 class Std(Var):
-    """y = √variance, so dx is the variance's over 2 y; at y = 0, where it has none, 0 is taken."""
+    """y = √variance, so dx is the variance's over 2 y; at y = 0, where it has none, 0 is taken.
+
+    What is squared is x - mean over its largest entry, which is then multiplied with the root: the
+    squares themselves may be too large or too small for a number.
+    """
 
     def forward(self, x, dim, keepdim=False, correction=1):
-        y = np.sqrt(super().forward(x, dim, keepdim, correction))
-        self.save(*self.saved, y)
-        return y
+        self._centre(x, dim, correction)
+        (centred,) = self.saved
+        if not self.count:
+            return self._reduced(self._sum(x), keepdim) * math.nan
+        size = np.abs(centred).max(axis=self.dims, keepdims=True)
+        unit = centred / np.where((size == 0) | ~np.isfinite(size), 1, size)
+        with np.errstate(invalid="ignore"):  # 0 · inf
+            y = size * np.sqrt(self._sum(unit * unit) * self.scale)
+        self.save(centred, y)
+        return self._reduced(y, keepdim)
 
     def backward(self, dy):
         centred, y = self.saved
         divisor = np.where(y == 0, 1, y)  # where y = 0, every centred x is 0 too
         with np.errstate(invalid="ignore"):
-            return self._restore(dy / divisor) * centred * self.scale
+            return self._restore(dy) * (centred / divisor) * self.scale
 
 
 @method()

@@ -5,6 +5,7 @@ import numpy as np
 from minae import random
 from minae.op import Op
 from minae.ops.arithmetic import cast
+from minae.ops.checks import real
 from minae.tensor import Tensor
 
 
@@ -32,7 +33,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     Raises:
         ValueError: p is not in [0, 1].
     """
-    if not 0 <= p <= 1:
+    if not 0 <= real(p, "dropout: p") <= 1:
         raise ValueError(f"dropout: p is a probability, and {p} is not")
     if not training or p == 0:
         return x

@@ -47,14 +47,12 @@ def reshape(x: Tensor, *shape) -> Tensor:
         ValueError: the number of entries does not go into that shape.
     """
     shape = integers(shape, "reshape: shape")
-    known = math.prod(n for n in shape if n != -1)
-    if -1 in shape and known:
-        fits = shape.count(-1) == 1 and x.numel() % known == 0
-    else:
-        fits = -1 not in shape and x.numel() == known
-    if not fits or min(shape, default=0) < -1:
-        raise ValueError(f"reshape: the {x.numel()} entries of {x.shape} do not fit into {shape}")
-    return Reshape.apply(x, shape=shape)
+    try:
+        return Reshape.apply(x, shape=shape)
+    except ValueError:
+        raise ValueError(
+            f"reshape: the {x.numel()} entries of {x.shape} do not fit into {shape}"
+        ) from None
 
 
 @method()
@@ -153,7 +151,9 @@ def movedim(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[i
     ends = [d if isinstance(d, tuple | list) else (d,) for d in (source, destination)]
     if len(ends[0]) != len(ends[1]):
         raise ValueError(f"movedim: source {source} and destination {destination} differ in length")
-    sources, places = (check_dims(dims, x.ndim, "movedim") for dims in ends)
+    sources, places = (check_dims(dims, x.ndim or 1, "movedim") for dims in ends)
+    if not x.ndim:
+        return reshape(x, ())
     dims = [d for d in range(x.ndim) if d not in sources]
     for place, d in sorted(zip(places, sources, strict=True)):
         dims.insert(place, d)

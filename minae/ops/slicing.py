@@ -6,7 +6,7 @@ import numpy as np
 
 from minae.kernels.arrays import beside
 from minae.op import Op
-from minae.ops.checks import check_range
+from minae.ops.checks import check_range, integer
 from minae.tensor import Tensor, method, tensor
 
 ARRAY = object()  # takes the place of an array in an index
@@ -116,9 +116,8 @@ def _part(i):
     if i is None or i is Ellipsis:
         return i
     if isinstance(i, slice):
-        if not all(n is None or isinstance(n, Integral) for n in (i.start, i.stop, i.step)):
-            raise TypeError(f"getitem: a slice goes from integer to integer, not {i}")
-        return i
+        ends = (i.start, i.stop, i.step)
+        return slice(*(n if n is None else integer(n, "getitem: an end of a slice") for n in ends))
     if isinstance(i, Integral) and not isinstance(i, bool):
         return int(i)
     if isinstance(i, list | tuple | bool | np.bool_) or hasattr(i, "__array_function__"):

@@ -131,3 +131,30 @@ def test_softmax_down_a_long_column():
     y = Tensor(x).softmax(0).data
     exact = np.exp(x.astype(np.float64))
     assert_exact(y, exact / exact.sum(axis=0))
+
+
+SAME = 2**24 + 100  # so many times one entry is used
+
+
+@pytest.mark.parametrize("index", [lambda x, i: x[i], lambda x, i: x.index_select(0, i)])
+def test_gradients_of_one_entry_used_millions_of_times(index):
+    x = Tensor(np.ones(1, np.float32), requires_grad=True)
+    index(x, Tensor(np.zeros(SAME, np.int64))).sum().backward()
+    assert_exact(x.grad.data, SAME)
+
+
+def test_a_window_as_large_as_an_image():
+    x = numbers((1, 2, 2048, 1500))
+    y = ops.avg_pool2d(Tensor(x), x.shape[2:]).data
+    assert_exact(y[..., 0, 0], x.mean(axis=(2, 3), dtype=np.float64))
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e20, 1e-30])
+def test_the_squares_of_a_standard_deviation_may_be_too_large(scale):
+    x = Tensor(numbers((5, 3)) * np.float32(scale), requires_grad=True)
+    y = x.std(0)
+    y.sum().backward()
+    exact = x.data.astype(np.float64)
+    assert_exact(y.data, exact.std(axis=0, ddof=1))
+    expected = (exact - exact.mean(axis=0)) / exact.std(axis=0, ddof=1) / 4
+    np.testing.assert_allclose(x.grad.data, expected, rtol=1e-4, atol=1e-6)

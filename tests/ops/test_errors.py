@@ -22,7 +22,67 @@ REFUSED = {
         lambda: ops.linear(zeros(2, 3), zeros(4, 5)),
     ),
     r"linear: bias \(5,\)": (ValueError, lambda: ops.linear(zeros(2, 3), zeros(4, 3), zeros(5))),
-    r"shapes \(2,3\) \(4,5\)": (ValueError, lambda: zeros(2, 3) + zeros(4, 5)),
+    r"Add: the shapes \(2, 3\) and \(4, 5\) do not broadcast": (
+        ValueError,
+        lambda: zeros(2, 3) + zeros(4, 5),
+    ),
+    r"lt: the shapes \(2, 3\) and \(2,\) do not broadcast": (
+        ValueError,
+        lambda: zeros(2, 3) < zeros(2),
+    ),
+    "where: the condition is of booleans, not int64": (
+        TypeError,
+        lambda: ops.where(classes(0, 1), zeros(2), zeros(2)),
+    ),
+    "remainder: an integer divided by 0": (ZeroDivisionError, lambda: classes(1) % classes(0)),
+    "floor_divide: an integer divided by 0": (ZeroDivisionError, lambda: classes(1) // 0),
+    "pow: an integer to a negative power": (ValueError, lambda: classes(2) ** -1),
+    "sub: booleans have no difference": (TypeError, lambda: (zeros(2) > 0) - (zeros(2) > 0)),
+    "neg: booleans have no negative": (TypeError, lambda: -(zeros(2) > 0)),
+    "& combines booleans or integers, not float32": (TypeError, lambda: zeros(2) & zeros(2)),
+    "~ is of booleans or integers, not float32": (TypeError, lambda: ~zeros(2)),
+    "clip: give min, max or both": (ValueError, lambda: zeros(2).clip()),
+    "clip: min and max are numbers": (TypeError, lambda: zeros(2).clip(zeros(2))),
+    "gelu: approximate is 'none' or 'tanh', not 'erf'": (
+        ValueError,
+        lambda: ops.gelu(zeros(2), approximate="erf"),
+    ),
+    "amax: no entries to choose from": (ValueError, lambda: zeros(0, 2).amax(0)),
+    "argmin: no entries to choose from": (ValueError, lambda: zeros(2, 0).argmin()),
+    "dim and axis are the same": (TypeError, lambda: zeros(2).sum(dim=0, axis=0)),
+    r"a reduction: dims \(0, -2\) name a dimension twice": (
+        ValueError,
+        lambda: zeros(2, 2).sum((0, -2)),
+    ),
+    "keepdim goes with a dim": (TypeError, lambda: zeros(2, 2).max(keepdim=True)),
+    "dim must be an integer, not 'rows'": (TypeError, lambda: zeros(2).sum("rows")),
+    "linear_stack: each layer needs a weight": (
+        ValueError,
+        lambda: ops.linear_stack(zeros(1, 2), [zeros(3, 2)], [], ["relu"]),
+    ),
+    r"attention: attn_mask \(3, 3\) does not broadcast to the scores \(2, 2\)": (
+        ValueError,
+        lambda: ops.scaled_dot_product_attention(*[zeros(2, 2)] * 3, zeros(3, 3)),
+    ),
+    "attention: attn_mask is of booleans or floats, not int64": (
+        TypeError,
+        lambda: ops.scaled_dot_product_attention(*[zeros(2, 2)] * 3, classes(0, 1)),
+    ),
+    "attention: scale must be a number": (
+        TypeError,
+        lambda: ops.scaled_dot_product_attention(*[zeros(2, 2)] * 3, scale=[1, 2]),
+    ),
+    "leaky_relu: negative_slope must be a number, not None": (
+        TypeError,
+        lambda: ops.leaky_relu(zeros(2), None),
+    ),
+    "elu: alpha must be a number, not 'a'": (TypeError, lambda: ops.elu(zeros(2), "a")),
+    "dropout: p must be a number, not 'a'": (TypeError, lambda: ops.dropout(zeros(2), "a")),
+    "huber_loss: delta must be a number": (
+        TypeError,
+        lambda: ops.huber_loss(zeros(2), zeros(2), delta=None),
+    ),
+    "cast: dtype is one of NumPy's, not None": (TypeError, lambda: zeros(2).to(None)),
     r"mse_loss: x has shape \(2, 3\), but target \(3, 2\)": (
         ValueError,
         lambda: ops.mse_loss(zeros(2, 3), zeros(3, 2)),

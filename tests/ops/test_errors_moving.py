@@ -103,7 +103,7 @@ TYPE_ERRORS = {
     "holds integers or booleans, not float32": lambda: X[tensor([0.0, 1.0])],
     "a list holds integers or booleans; use a tuple": lambda: X[[[0, 1], [1, 0]]],
     "an index of uint8 could be meant as a mask": lambda: X[zeros(2, dtype=U8)],
-    "a slice goes from integer to integer": lambda: X[:1.5],
+    "an end of a slice must be an integer, not 1.5": lambda: X[:1.5],
     "gather: index must be integers, not float32": lambda: zeros(2).gather(0, zeros(2)),
     "gather: index must be integers, not bool": lambda: zeros(2).gather(0, zeros(2) > 0),
     "scatter_add: src is int64, but x float32": lambda: zeros(2).scatter_add(0, IDS, IDS),
