@@ -1,9 +1,8 @@
 """Sums over axes, in blocks of rows that BLAS adds up.
 
 NumPy adds numbers that lie side by side pairwise: sums of sums, whose rounding errors hardly grow.
-But down columns it adds row after row, which is inexact and, where rows are short, slow. Here 32
-rows at a time are multiplied with a row of ones, and so are the results, until one row is left.
-Gained: a factor of 10 where rows have 2 numbers, 1 where they have 512.
+But down columns it adds row after row: from 2²⁴ ones on, that sum no longer grows. Here a row of
+ones is multiplied with 32 rows at a time, and so are the results, until one row is left.
 """
 
 import math

@@ -155,7 +155,7 @@ class Pow(Op):
     """p = x ** y, so ∂p/∂x = y x^(y - 1) and ∂p/∂y = p log x."""
 
     def forward(self, x, y):
-        power = x**y
+        power = (x**y).astype(x.dtype, copy=False)  # of booleans it would be int8
         self.save(x, y, power if self.needs_input_grad[1] else None)
         return power
 

@@ -138,12 +138,13 @@ class Std(Var):
     def forward(self, x, dim, keepdim=False, correction=1):
         self._centre(x, dim, correction)
         (centred,) = self.saved
-        if not self.count:
-            return self._reduced(self._sum(x), keepdim) * math.nan
-        size = np.abs(centred).max(axis=self.dims, keepdims=True)
-        unit = centred / np.where((size == 0) | ~np.isfinite(size), 1, size)
         with np.errstate(invalid="ignore"):  # 0 · inf
-            y = size * np.sqrt(self._sum(unit * unit) * self.scale)
+            if self.count:
+                size = np.abs(centred).max(axis=self.dims, keepdims=True)
+                unit = centred / np.where((size == 0) | ~np.isfinite(size), 1, size)
+                y = size * np.sqrt(self._sum(unit * unit) * self.scale)
+            else:
+                y = self._sum(x) * math.nan
         self.save(centred, y)
         return self._reduced(y, keepdim)
 

@@ -153,7 +153,7 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     n, C = len(batch), channels // r**2
     blocks = x.reshape(*batch, C, r, r, H, W)
     blocks = blocks.permute(*range(n + 1), n + 3, n + 1, n + 4, n + 2)  # (..., C, H, r, W, r)
-    return blocks.reshape(*batch, C, H * r, W * r)
+    return _apart(blocks.reshape(*batch, C, H * r, W * r), x)
 
 
 def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
@@ -169,7 +169,12 @@ def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     n, H, W = len(batch), height // r, width // r
     blocks = x.reshape(*batch, C, H, r, W, r)
     blocks = blocks.permute(*range(n + 1), n + 2, n + 4, n + 1, n + 3)  # (..., C, r, r, H, W)
-    return blocks.reshape(*batch, C * r**2, H, W)
+    return _apart(blocks.reshape(*batch, C * r**2, H, W), x)
+
+
+def _apart(y: Tensor, x: Tensor) -> Tensor:
+    """Return y, or a copy if it is a view of x: as some layouts allow, and none should tell."""
+    return y.clone() if y.version is x.version else y
 
 
 def _shuffle_factor(name: str, x: Tensor, factor: int, what: str) -> int:

@@ -248,8 +248,8 @@ class Run:
             scale = max(1, largest(grads)) * max(1, largest(values))
             if any(step.about in DIVIDING.split() for step in self.program):
                 scale *= max(1, largest([1 / array[array != 0] for array in values]))
-        nan = any(np.isnan(array).any() for array in values)
-        at = "at nan " if nan or not all(np.isfinite(dx).all() for dx in grads) else ""
+        finite = all(np.isfinite(array).all() for array in (*values, *grads))
+        at = "" if finite else "at nan "
         relative = max([RELATIVE.get(array.dtype.name, 0) for *_, array in self])
         limits = [np.finfo(a.dtype).max for a in grads]
         if limits and scale > min(limits) / 1000 and tolerated(Seen(step, "overflow")):

@@ -73,7 +73,7 @@ def cast(s: Sketch, name):
 
 
 def clip(s: Sketch, name):
-    low, high = s.one_of([None, -1, 0.5, -0.5]), s.one_of([2, 1.0, 0.25, None])
+    low, high = s.one_of([None, 0, 0.5, -0.5]), s.one_of([2, 1.0, 0.25, None])
     low = -1.0 if low is high is None else low
     return f"clip({s.tensor()}, min={low}, max={high})"
 

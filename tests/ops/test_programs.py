@@ -101,7 +101,11 @@ SHOWN = {
         "RuntimeError",
     ),
     "loss-shapes": (f"{FLAT}; y = l1_loss(x, x[:1])", "ValueError", "float32 1.0"),
-    "batchmean": (f"{ONES}; y = mse_loss(x, 0 * x, reduction='batchmean')", "float32 2.5", "ValueError"),
+    "batchmean": (
+        f"{ONES}; y = mse_loss(x, 0 * x, reduction='batchmean')",
+        "float32 2.5",
+        "ValueError",
+    ),
     "dilated-pools": (
         f"{FLAT}; y = max_pool2d(x[None, None], 2, 1, 1, 2)",
         "ValueError",
