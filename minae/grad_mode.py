@@ -22,6 +22,9 @@ class _GradMode(ContextDecorator):
             raise TypeError(f"@{cls.__name__} on a generator: write `with` inside it instead")
         return mode(function)
 
+    def _recreate_cm(self):
+        return type(self)()  # one for every call of a decorated function, for threads may call it
+
     def __enter__(self):
         self.tokens.append(_enabled.set(self.enabled))
 

@@ -79,7 +79,7 @@ class Op:
             output = Tensor(y if op.dtype is None else y.astype(op.dtype, copy=False))
         except Exception as error:  # whatever a library says of another library's arrays
             _check_places(cls, arrays)
-            if "broadcast" in str(error) and isinstance(error, ValueError):
+            if str(error).startswith(("operands could not be broadcast", "shape mismatch")):
                 raise broadcast_error(cls.__name__, arrays) from None
             raise
         data = output.data

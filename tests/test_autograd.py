@@ -308,6 +308,27 @@ def test_modes_nest_and_decorate_with_and_without_brackets():
         assert not (x * 2).requires_grad
 
 
+def test_a_decorated_function_may_run_in_several_threads():
+    x, seen = leaf(1.0), []
+
+    @no_grad
+    def stay(entered, leave):
+        entered.set()
+        assert leave.wait(10)
+        seen.append((x * 2).requires_grad)
+
+    calls = [(threading.Event(), threading.Event()) for _ in range(2)]
+    threads = [threading.Thread(target=stay, args=call) for call in calls]
+    for thread, (entered, _) in zip(threads, calls, strict=True):
+        thread.start()
+        assert entered.wait(10)
+    for thread, (_, leave) in zip(threads, calls, strict=True):  # first in, first out
+        leave.set()
+        thread.join()
+    assert seen == [False, False]
+    assert is_grad_enabled()
+
+
 def test_a_generator_is_not_decorated():
     with pytest.raises(TypeError, match="on a generator"):
 
