@@ -75,7 +75,8 @@ def test_scores_and_threshold(minae, run, tmp_path, model):
     above = int((scores > threshold).sum())
     assert f"{above} ({above / 10:.1%})" in out
     worst = re.findall(r"^  (\d+) +[\d.]+$", out, flags=re.MULTILINE)
-    assert worst == [str(i) for i in np.argsort(-scores, kind="stable")[:5]]
+    assert sorted(worst[:3]) == ["7", "8", "9"]  # all alike: rounding says in which order
+    assert worst[3:] == [str(i) for i in np.argsort(-scores)[3:5]]
     for name in ("scores.csv", "worst.png", "scores.png"):
         assert f"out/{name}" in out
 

@@ -32,16 +32,6 @@ class Module:
 
     training = True  # dropout and batch_norm act differently in training
 
-    def __setattr__(self, name: str, value) -> None:
-        """Set an attribute. Raises TypeError for a tensor in the place of a parameter."""
-        is_plain = isinstance(value, Tensor) and not isinstance(value, Parameter)
-        if is_plain and isinstance(vars(self).get(name), Parameter):
-            raise TypeError(
-                f"{name} is a parameter: set a Parameter, or write {name}[...] = value inside"
-                " `with no_grad():`"
-            )
-        super().__setattr__(name, value)
-
     def forward(self, *inputs):
         """Compute the output. Call the module itself, not this."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")

@@ -214,12 +214,3 @@ def test_loading_copies_into_the_same_arrays():
     for name, value in block.state_dict().items():
         assert value is arrays[name]
         assert (value == 7).all()
-
-
-def test_a_tensor_does_not_take_the_place_of_a_parameter():
-    layer = nn.Linear(2, 2)
-    with pytest.raises(TypeError, match="weight is a parameter: set a Parameter"):
-        layer.weight = Tensor(np.ones((2, 2)))
-    layer.weight = nn.Parameter(np.ones((2, 2)))
-    layer.bias = None
-    assert [name for name, _ in layer.named_parameters()] == ["weight"]
