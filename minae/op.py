@@ -15,6 +15,8 @@ from minae.grad_mode import is_grad_enabled
 from minae.kernels import arrays
 from minae.tensor import Tensor, Version, clock, memory_of
 
+NO_BROADCAST = "operands could not be broadcast", "shape mismatch"  # how NumPy begins to say so
+
 
 class Op:
     """One operation: subclass it, write `forward`, `backward` and `examples`.
@@ -79,7 +81,7 @@ class Op:
             output = Tensor(y if op.dtype is None else y.astype(op.dtype, copy=False))
         except Exception as error:  # whatever a library says of another library's arrays
             _check_places(cls, arrays)
-            if str(error).startswith(("operands could not be broadcast", "shape mismatch")):
+            if isinstance(error, ValueError) and str(error).startswith(NO_BROADCAST):
                 raise broadcast_error(cls.__name__, arrays) from None
             raise
         data = output.data
