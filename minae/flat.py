@@ -78,7 +78,7 @@ class Flat:
             grad = p.grad
             if grad is None:
                 continue
-            alone = place is None or getattr(grad, "data", None) is not place.array
+            alone = place is None or grad is not place.tensor
             if alone:
                 _check_gradient(grad, p)
             if p.data is not view:

@@ -62,8 +62,10 @@ class Version:
     Backward needs what forward saw: an operation compares the times before it relies on that.
     """
 
-    time = 0  # of the last write into this one
-    memory = None  # the array that owns it, from the first write on
+    __slots__ = ("memory", "time")  # the array that owns the memory, and when it was written into
+
+    def __init__(self):
+        self.time, self.memory = 0, None
 
 
 class Tensor:
