@@ -160,10 +160,8 @@ def movedim(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[i
     return Permute.apply(x, dims=tuple(dims))
 
 
-def _matrix_transpose(x: Tensor) -> Tensor:
-    """x with its two dimensions swapped; a vector stays as it is."""
-    if x.ndim > 2:
-        raise ValueError(f"T is for matrices; for the shape {x.shape} use mT, or permute")
+def _transposed(x: Tensor) -> Tensor:
+    """x with its dimensions reversed: a matrix transposed, a vector as it is."""
     return Permute.apply(x, dims=tuple(reversed(range(x.ndim))))
 
 
@@ -174,7 +172,7 @@ def _last_two_swapped(x: Tensor) -> Tensor:
     return transpose(x, -2, -1)
 
 
-Tensor.T, Tensor.mT = property(_matrix_transpose), property(_last_two_swapped)
+Tensor.T, Tensor.mT = property(_transposed), property(_last_two_swapped)
 
 
 class Expand(Op):
