@@ -72,7 +72,7 @@ class Flat:
         array that was put in the place of a parameter's since the last step is taken in.
         """
         now = clock.last_write = clock.tick()  # they are written into, all at once
-        runs = []  # of parameters: [step, first, one after the last], or [step, i, None] alone
+        run, runs = [0, 0, 0], []  # [step, first, one after the last], or [step, i, None] alone
         parameters = zip(self.parameters, self.views, self.places, self.numbers, strict=True)
         for i, (p, view, place, number) in enumerate(parameters):
             grad = p.grad
@@ -88,12 +88,11 @@ class Flat:
                 p.data = view
             p.version.time = now
             step = steps[number] = steps[number] + 1
-            if alone:
-                runs.append([step, i, None])
-            elif runs and runs[-1][0] == step and runs[-1][2] == i:
-                runs[-1][2] = i + 1
+            if not alone and run[0] == step and run[2] == i:
+                run[2] = i + 1
             else:
-                runs.append([step, i, i + 1])
+                run = [step, i, None if alone else i + 1]
+                runs.append(run)
         return [(step, *self._arrays(first, stop)) for step, first, stop in runs]
 
     def _arrays(self, first: int, stop: int | None) -> list[np.ndarray]:

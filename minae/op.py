@@ -61,18 +61,13 @@ class Op:
         remembers this op as its `grad_fn`.
         """
         op = cls()
-        arrays, needs = [], []
-        for x in inputs:  # one loop, for every operation of every step comes through here
-            if x is None:
-                arrays.append(None)
-                needs.append(False)
-            elif isinstance(x, Tensor):
-                arrays.append(x.data)
-                needs.append(x._requires_grad)
-            else:
-                return cls.apply(*map(_as_tensor, inputs), **options)
+        try:  # two passes without a branch: every operation of every step comes through here
+            arrays = [None if x is None else x.data for x in inputs]
+            needs = tuple([x is not None and x._requires_grad for x in inputs])
+        except AttributeError:  # an array or a number has not both
+            return cls.apply(*map(_as_tensor, inputs), **options)
         record = True in needs and is_grad_enabled()
-        op.needs_input_grad = tuple(needs) if record else (False,) * len(needs)
+        op.needs_input_grad = needs if record else (False,) * len(needs)
         op.array_type = type(arrays[0])
         if cls.floats is not None:
             op.dtype = to_floats(arrays, cls.floats)
@@ -200,7 +195,7 @@ def _share_version(output: Tensor, inputs) -> None:
     """If the output is an input's memory, seen in whole or part, count writes to it together."""
     memory = memory_of(output.data)
     for x in inputs:
-        if x is not None and memory_of(x.data) is memory:
+        if x is not None and (x.data is memory or x.data.base is memory):
             output.version = x.version
             return
 

@@ -62,10 +62,8 @@ class Version:
     Backward needs what forward saw: an operation compares the times before it relies on that.
     """
 
-    __slots__ = ("memory", "time")  # the array that owns the memory, and when it was written into
-
-    def __init__(self):
-        self.time, self.memory = 0, None
+    time = 0  # when the memory was last written into
+    memory = None  # the array that owns it, once that has happened
 
 
 class Tensor:

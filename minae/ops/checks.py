@@ -31,6 +31,8 @@ def real(value, what: str) -> float:
 def integers(args, what: str) -> tuple[int, ...]:
     """Return the arguments of f(2, 3), f((2, 3)) and f([2, 3]) as the same (2, 3)."""
     values = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+    if {*map(type, values)} == {int}:  # as good as always
+        return tuple(values)
     return tuple(integer(value, what) for value in values)
 
 
