@@ -27,7 +27,7 @@ SMALLEST_SCALE = 1e-4  # below this, an error counts as absolute: rounding reach
 
 
 class GradcheckError(AssertionError):
-    """A gradient is wrong; the message says which one, where, by how much, and a guess why."""
+    """A gradient is wrong. Three lines say which one, where and by how much, and a guess why."""
 
 
 def gradcheck(f, *inputs, tolerance: float = TOLERANCE, seed: int = 0) -> float:
@@ -189,9 +189,9 @@ def _compare(analytic, numeric, name: str, tolerance: float) -> float:
         guess = diagnose(analytic, numeric, error > tolerance)
         raise GradcheckError(
             f"the gradient of {name}, shape {analytic.shape}, is wrong at"
-            f" {(error > tolerance).sum()} of {error.size} entries."
-            f" Worst at {place}: backward gives {a:.9g}, finite differences give {n:.9g}{ratio}."
-            f" Guess: {guess}{'' if guess.endswith('?') else '.'}"
+            f" {(error > tolerance).sum()} of {error.size} entries\n"
+            f"worst at {place}: backward gives {a:.9g}, finite differences give {n:.9g}{ratio}\n"
+            f"guess: {guess}"
         )
     return float(error[worst])
 

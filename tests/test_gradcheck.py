@@ -199,8 +199,8 @@ WRONG = {
 def test_a_wrong_gradient_is_caught_and_diagnosed(make_op, diagnosis):
     forward, backward, *inputs = WRONG[diagnosis]
     message = refused(make_op(backward, forward).apply, *inputs)
-    assert diagnosis in message.split("Guess: ")[1]
-    assert message.endswith((".", "?"))
+    assert diagnosis in message.split("guess: ")[1]
+    assert len(message.splitlines()) == 3
     assert "?." not in message
 
 
@@ -234,20 +234,20 @@ def test_the_message_names_the_input_and_the_worst_entry(make_op):
     op = make_op(backward, product)
     message = refused(lambda x, weight: op.apply(x, weight), X, Y)
     assert message.startswith(
-        "the gradient of input 1 (weight), shape (3, 4), is wrong at 2 of 12 entries."
-        " Worst at [1, 2]: backward gives "
+        "the gradient of input 1 (weight), shape (3, 4), is wrong at 2 of 12 entries\n"
+        "worst at [1, 2]: backward gives "
     )
     analytic, numeric = (float(x.split(",")[0]) for x in re.split(r"gives? ", message)[1:])
     assert analytic == pytest.approx(3 * numeric)
     assert abs(numeric) == pytest.approx(abs(X[1, 2]), rel=0.5)  # times dy
-    assert ", ratio 3. Guess: " in message
+    assert ", ratio 3\nguess: " in message
 
 
 def test_an_input_without_a_name_or_an_index(make_op):
     op = make_op(lambda op, dy: dy, square)
     message = refused(op.apply, np.array(0.7))  # apply takes *inputs: their names are unknown
     assert "the gradient of input 0, shape ()" in message
-    assert "Worst at its only entry" in message
+    assert "worst at its only entry" in message
 
 
 # --- what finite differences cannot see ---------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minae.diagnosis import diagnose
 from minae.gradcheck import GradcheckError, check_pair
 from minae.tensor import Tensor
 
@@ -50,6 +51,29 @@ def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
     )
 
 
+def same_gradient(actual, expected: np.ndarray, call: str, tolerance: float = 1e-6) -> None:
+    """Raise AssertionError as `same` does, in three lines: of what, one entry, a guess why."""
+    shape = shape_of(actual, call)
+    assert shape == expected.shape, f"{call} has shape {shape}, expected {expected.shape}"
+    found = _array(actual, call)
+    scale = max(np.abs(expected).max(initial=0), 1e-12)
+    off = np.abs(found - expected)
+    wrong = ~(off <= tolerance * scale)  # so also where it is nan
+    if wrong.any():
+        index = np.unravel_index(np.where(np.isnan(off), np.inf, off).argmax(), off.shape)
+        place = f"at {[int(i) for i in index]}" if index else "its only entry"
+        raise AssertionError(
+            f"{call} is wrong at {wrong.sum()} of {wrong.size} entries\n"
+            f"worst {place}: yours {found[index]:.9g}, expected {expected[index]:.9g}\n"
+            f"guess: {diagnose(found, expected, wrong)}"
+        )
+
+
+def shape_of(value, call: str) -> tuple[int, ...]:
+    """Return the shape of a result. Raises AssertionError if it is no array of numbers."""
+    return _array(value, call).shape
+
+
 def unchanged(arrays, copies, call: str) -> None:
     """Raise AssertionError if the call has written into one of its arrays, given their copies."""
     for array, copy in zip(arrays, copies, strict=True):
@@ -69,8 +93,9 @@ def gradients(call: str, forward, backward, *arrays) -> None:
     copies = [a.copy() for a in (dy, *arrays)]
     found = backward(dy, *arrays)
     unchanged((dy, *arrays), copies, call)
+    found = tuple(found) if isinstance(found, list) and len(arrays) > 1 else found
     found = found if isinstance(found, tuple) else (found,)
-    shapes, expected = [np.shape(g) for g in found], [a.shape for a in arrays]
+    shapes, expected = [shape_of(g, call) for g in found], [a.shape for a in arrays]
     assert shapes == expected, f"{call} returned gradients of shapes {shapes}, expected {expected}"
 
     try:

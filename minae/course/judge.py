@@ -26,6 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+from minae.course.contract import Terms, under
 from minae.course.guard import watched
 
 # As in `guard`: what is defined below is not reached by a student who replaces builtins.len.
@@ -42,7 +43,8 @@ def main() -> None:
     wanted = json.loads(head)
     from minae.kernels import use_backend
 
-    checks = checks_of(load(Path(wanted["checks"])), wanted["exercise"])
+    terms = Terms(**wanted["terms"])
+    checks = checks_of(load(Path(wanted["checks"])), wanted["exercise"], terms)
     _limit()
     with use_backend("reference"):  # which needs no compiling
         path = Path(wanted["student"])
@@ -96,11 +98,14 @@ def load(path: Path, name: str = "checks") -> ModuleType:
     return module
 
 
-def checks_of(module: ModuleType, name: str) -> dict:
-    """Return the checks of one exercise by what they check."""
+def checks_of(module: ModuleType, name: str, terms: Terms) -> dict:
+    """Return the checks of one exercise by what they check, and hold each call to its terms."""
     prefix = f"test_{name}__"
     found = {n: check for n, check in vars(module).items() if n.startswith(prefix)}
-    return {n.removeprefix(prefix).replace("_", " "): check for n, check in found.items()}
+    return {
+        n.removeprefix(prefix).replace("_", " "): under(terms, name, check)
+        for n, check in found.items()
+    }
 
 
 def _demand(student: ModuleType, name: str) -> None:
@@ -118,19 +123,23 @@ def failure(error: BaseException, path: Path, check: str, task: str) -> dict:
         line = (error.text or "").rstrip()
         message = f"line {error.lineno} is no Python, {error.msg}:\n    {line.strip()}"
         return _verdict("failed", check, message, "", str(error))
+    if isinstance(error, AssertionError) and str(error):
+        return _verdict("failed", check, str(error), where, trace)
+    call = getattr(error, "__notes__", [""])[-1]  # that raised it; see `contract`
+    return _verdict("failed", check, ": ".join(filter(None, [call, _said(error)])), where, trace)
+
+
+def _said(error: BaseException) -> str:
+    """Return what an error that a student's code raised means."""
     if isinstance(error, SystemExit):
-        message = "your code called exit(): an exercise returns its result"
-    elif isinstance(error, AssertionError) and str(error):
-        message = str(error)
-    elif isinstance(error, MemoryError):
-        message = f"your code asked for more than {MEMORY // 2**30} GiB of memory"
-    elif isinstance(error, RecursionError):
-        message = "your code calls itself without end"
-    elif isinstance(error, OSError) and error.errno == errno.EFBIG:
-        message = f"your code prints more than {WRITTEN // 2**20} MiB"
-    else:
-        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return _verdict("failed", check, message, where, trace)
+        return "your code called exit(): an exercise returns its result"
+    if isinstance(error, MemoryError):
+        return f"your code asked for more than {MEMORY // 2**30} GiB of memory"
+    if isinstance(error, RecursionError):
+        return "your code calls itself without end"
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return f"your code prints more than {WRITTEN // 2**20} MiB"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _where(error: BaseException, path: Path) -> str:

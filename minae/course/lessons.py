@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from minae.course.contract import Terms
 from minae.errors import InputError
 
 
@@ -19,6 +20,7 @@ class Exercise:
     title: str
     minutes: int
     hints: tuple[str, ...]  # of rising strength
+    terms: Terms  # what its answer need not do
 
     @property
     def task(self) -> str:
@@ -61,12 +63,15 @@ def read(folder: Path) -> Lesson:
     """Return the lesson in a folder."""
     described = tomllib.loads((folder / "exercises.toml").read_text(encoding="utf-8"))
     lesson = Lesson(folder, described["title"], described["minutes"])
-    exercises = (
-        Exercise(lesson, **entry | {"hints": tuple(entry["hints"])})
-        for entry in described["exercise"]
-    )
-    object.__setattr__(lesson, "exercises", tuple(exercises))  # each refers to its lesson
+    exercises = tuple(_exercise(lesson, **entry) for entry in described["exercise"])
+    object.__setattr__(lesson, "exercises", exercises)  # each refers to its lesson
     return lesson
+
+
+def _exercise(lesson: Lesson, hints: list[str], terms: dict | None = None, **entry) -> Exercise:
+    terms = dict(terms or {})
+    terms["writes"] = tuple(terms.get("writes", ()))
+    return Exercise(lesson, **entry, hints=tuple(hints), terms=Terms(**terms))
 
 
 def all_exercises() -> list[Exercise]:

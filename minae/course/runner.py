@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from minae.course.lessons import Exercise
@@ -70,6 +70,7 @@ def judge(
             "student": os.path.abspath(student),
             "checks": str(exercise.lesson.folder / "test_exercises.py"),
             "exercise": exercise.name,
+            "terms": asdict(exercise.terms),
             "task": exercise.task,
             "verdict": str(place),
             "seal": seal,

@@ -156,7 +156,8 @@ def _judged(exercise: Exercise, text: bytes) -> dict:
 
 
 def _checks(exercise: Exercise) -> dict:
-    return judge.checks_of(_loaded(exercise.lesson.folder / "test_exercises.py"), exercise.name)
+    checks = _loaded(exercise.lesson.folder / "test_exercises.py")
+    return judge.checks_of(checks, exercise.name, exercise.terms)
 
 
 def _named(lesson: Lesson, file: str, prefix: str = "") -> dict:
