@@ -100,6 +100,7 @@ def test_an_error_is_told_the_call():
         (lambda x: (x > 2).sum(), (ROWS,), Terms()),
         (lambda x: x * np.nan, (ROWS,), Terms()),
         (lambda x: np.matmul(x, x.T), (ROWS,), Terms()),
+        (lambda x: x.sum() / 3, (np.random.default_rng(0).random((99, 99), np.float32),), Terms()),
         (lambda x, *more, k=2: x * k + more[0], (ROWS, ROWS), Terms()),
         (doubled_in_place, (ROWS,), Terms(writes=("x",))),
         (lambda x: x[:, ::2], (ROWS,), Terms(shares=True)),
