@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minae.data import readers
+from minae.data.memory import memory_errors_name
 from minae.data.sources import fetch
 from minae.errors import InputError
 
@@ -70,7 +71,7 @@ def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = No
         loaded = DATASETS[name](name)
     else:
         path = Path(name_or_path)
-        name = path.resolve().name
+        name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
         loaded = _load_path(path, seed)
     pool = loaded.pool
     size = loaded.validation_size if validation is None else validation
@@ -157,7 +158,8 @@ def _load_path(path: Path, seed: int) -> _Loaded:
             "validate and test; add more"
         )
     order = np.random.default_rng(seed).permutation(len(images))
-    return _ordered(images, labels, order, test_size=max(1, round(len(images) / 10)))
+    with memory_errors_name(path):
+        return _ordered(images, labels, order, test_size=max(1, round(len(images) / 10)))
 
 
 #: The named datasets of images.

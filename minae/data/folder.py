@@ -1,12 +1,15 @@
 """Read pictures, through Pillow: a folder of one kind to train on, or any files for a model."""
 
+import math
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from minae.data.memory import check_room, memory_errors_name
 from minae.errors import InputError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
@@ -126,6 +129,8 @@ def _read_all(paths: list[Path]) -> np.ndarray:
                 f"{path} is {_size(picture)} pixels but {paths[0]} is {_size(pictures[0])}; "
                 "make all images one size"
             )
+        if not pictures:
+            check_room(path.parent, len(paths) * picture.size, 1)
         pictures.append(picture)
     channels = max(len(picture) for picture in pictures)
     # Grey pictures among coloured ones get three equal channels.
@@ -137,6 +142,12 @@ def _size(picture: np.ndarray) -> str:
     return f"{width}x{height}"
 
 
+def check_regular(path: Path) -> None:
+    """Raise InputError for a pipe or a device: reading one may take for ever."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path}: is a pipe or a device; copy what it gives into a file first")
+
+
 def _open(path: Path):
     """Read a picture of up to 8 bits a channel as Pillow's Image."""
     from PIL import Image, UnidentifiedImageError
@@ -146,12 +157,18 @@ def _open(path: Path):
             f"{path}: is a folder that is empty or lies too deep; "
             "give a folder with images in it or directly in its subfolders"
         )
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise InputError(f"{path}: there is no such file; check the path")
+    check_regular(path)
     try:
-        with Image.open(path) as image:
-            sixteen_bits = ";16" in str(image.tile)
-            image.load()
+        with warnings.catch_warnings(), memory_errors_name(path):
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                check_room(path, math.prod(image.size) * len(image.getbands()), 1)
+                sixteen_bits = ";16" in str(image.tile)
+                image.load()
+    except InputError:
+        raise
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         why = f"{type(error).__name__}: {error}"
         if isinstance(error, UnidentifiedImageError):

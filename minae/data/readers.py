@@ -6,15 +6,22 @@ Every reader ends in `as_images`, the one place that says which arrays are image
 import gzip
 import math
 import struct
+import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.lib import format as formats
 
-from minae.data.folder import read_folder
+from minae.data.folder import check_regular, read_folder
+from minae.data.memory import check_room, memory_errors_name
 from minae.errors import InputError
 
 _UNSIGNED_BYTE = 0x08  # idx's code for the element type of images and labels
+_HEADERS = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+_NO_ARRAY = "holds Python objects (a pickle) or is not a NumPy file"
+_ADVICE = "save a plain array of numbers with np.save or np.savez"
 
 
 def read_images(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -22,20 +29,21 @@ def read_images(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     `path` is a folder of pictures (see `read_folder`), a `.npy` or `.npz` file (see `read_numpy`),
     or else an idx file (see `read_idx`). Returns images (N, C, H, W), float32 in [0, 1], and
-    labels (N,), int64 or None. Raises InputError if they cannot be used.
+    labels (N,), int64 or None. Raises InputError if they cannot be used, or do not fit into memory.
     """
-    try:
-        if path.is_dir():
-            images, labels = read_folder(path)
-        elif path.suffix.lower() in (".npy", ".npz"):
-            images, labels = read_numpy(path)
-        else:
-            images, labels = read_idx(path), None
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); check path and permissions"
-        ) from error
-    return as_images(images, path), None if labels is None else as_labels(labels, images, path)
+    with memory_errors_name(path):
+        try:
+            if path.is_dir():
+                images, labels = read_folder(path)
+            elif path.suffix.lower() in (".npy", ".npz"):
+                images, labels = read_numpy(path)
+            else:
+                images, labels = read_idx(path), None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror or error}); check path and permissions"
+            ) from error
+        return as_images(images, path), None if labels is None else as_labels(labels, images, path)
 
 
 def as_images(array: np.ndarray, path: Path) -> np.ndarray:
@@ -115,32 +123,67 @@ def read_numpy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     the labels, which may be missing, are called `labels` or `y`. Python objects (pickles) are never
     loaded, because opening one can run any code. Raises InputError if the file cannot be used.
     """
-    with path.open("rb") as stream:  # np.load does not close a damaged file that it has opened
+    check_regular(path)
+    with path.open("rb") as stream:
         try:
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded, None
-            arrays = {name: loaded[name] for name in loaded.files}
+            start = stream.read(len(formats.MAGIC_PREFIX))
+            stream.seek(0)
+            if start.startswith(b"PK"):
+                with zipfile.ZipFile(stream) as archive:
+                    return _read_archive(archive, path)
+            if start and start != formats.MAGIC_PREFIX:
+                raise InputError(f"{path}: {_NO_ARRAY}; {_ADVICE}")
+            return _read_array(stream, path.stat().st_size, path), None
+        except (InputError, MemoryError):
+            raise
         except Exception as error:  # NumPy and zipfile raise a dozen kinds on a damaged file
-            # NumPy says the same of an object array and of a file that is no NumPy file at all.
-            if "pickle" in str(error):
-                why = "holds Python objects (a pickle) or is not a NumPy file"
-            else:
-                why = f"is cut short or damaged ({type(error).__name__})"
             raise InputError(
-                f"{path}: {why}; save a plain array of numbers with np.save or np.savez"
+                f"{path}: is cut short or damaged ({type(error).__name__}); {_ADVICE}"
             ) from error
-    labels = next((arrays.pop(name) for name in ("labels", "y") if name in arrays), None)
-    key = next((name for name in ("images", "x") if name in arrays), None)
-    if key is None and len(arrays) == 1:
-        (key,) = arrays
+
+
+def _read_archive(archive: zipfile.ZipFile, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read images and labels from a .npz file, and nothing else that it may hold."""
+    files = {
+        file.filename.removesuffix(".npy"): file
+        for file in archive.infolist()
+        if file.filename.endswith(".npy")
+    }
+    if not files and archive.infolist():
+        raise InputError(f"{path}: is a zip file, but not one of arrays; {_ADVICE}")
+
+    def read(name: str) -> np.ndarray:
+        with archive.open(files[name]) as stream:
+            return _read_array(stream, files[name].file_size, path)
+
+    label = next((name for name in ("labels", "y") if name in files), None)
+    others = [name for name in files if name != label]
+    key = next((name for name in ("images", "x") if name in files), None)
+    if key is None and len(others) == 1:
+        (key,) = others
     if key is None:
-        names = ", ".join(arrays) or "none"
         raise InputError(
-            f"{path}: cannot tell which array holds the images (found: {names}); "
-            "call it images, and the labels labels"
+            f"{path}: cannot tell which array holds the images (found: "
+            f"{', '.join(others) or 'none'}); call it images, and the labels labels"
         )
-    return arrays[key], labels
+    return read(key), None if label is None else read(label)
+
+
+def _read_array(stream: BinaryIO, size: int, path: Path) -> np.ndarray:
+    """Read an array of a .npy file of `size` bytes, unless its header says what cannot be."""
+    version = formats.read_magic(stream)
+    shape, _, dtype = _HEADERS[version](stream)
+    if dtype.hasobject:
+        raise InputError(f"{path}: {_NO_ARRAY}; {_ADVICE}")
+    values, there = math.prod(shape), size - stream.tell()
+    if not 0 <= values * dtype.itemsize <= there:
+        raise InputError(
+            f"{path}: is cut short or damaged (its header promises "
+            f"{values * dtype.itemsize:,} bytes, and {there:,} are there); {_ADVICE}"
+        )
+    check_room(path, values, dtype.itemsize)
+    stream.seek(0)
+    return formats.read_array(stream, allow_pickle=False)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -152,33 +195,46 @@ def read_idx(path: Path) -> np.ndarray:
 
     Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
-    raw = _read_bytes(path)
-    if len(raw) < 4 or raw[:2] != b"\0\0" or not 1 <= raw[3] <= 4:
+    check_regular(path)
+    with _open(path) as stream:
+        try:
+            return _read_idx(stream, path)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(
+                f"{path}: the gzip file is cut short or damaged; get it again"
+            ) from error
+
+
+def _read_idx(stream: BinaryIO, path: Path) -> np.ndarray:
+    start = stream.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= 4:
         raise InputError(
             f"{path}: not a kind of file that can be read; "
             "give a .npy, .npz or idx file (.gz or not), or a folder of images"
         )
-    if raw[2] != _UNSIGNED_BYTE:
+    if start[2] != _UNSIGNED_BYTE:
         raise InputError(
-            f"{path}: holds idx elements of type 0x{raw[2]:02X}; give a file of uint8 (0x08)"
+            f"{path}: holds idx elements of type 0x{start[2]:02X}; give a file of uint8 (0x08)"
         )
-    axes = raw[3]
-    start = 4 + 4 * axes
-    shape = struct.unpack(f">{axes}I", raw[4:start].ljust(4 * axes, b"\0"))
-    if len(raw) != start + math.prod(shape):
+    axes = start[3]
+    sizes = stream.read(4 * axes)
+    if len(sizes) < 4 * axes:
+        raise InputError(f"{path}: ends within its header; get the file again")
+    shape = struct.unpack(f">{axes}I", sizes)
+    size = math.prod(shape)
+    check_room(path, size, 1)
+    values = stream.read(size + 1)  # one more, to see the end of the file
+    if len(values) != size:
+        there = f"{len(values):,}" if len(values) < size else "more"
         raise InputError(
-            f"{path}: has {len(raw):,} bytes, but its header {shape} promises "
-            f"{start + math.prod(shape):,}; get the file again"
+            f"{path}: its header {shape} promises {size:,} values, but {there} are there; "
+            "get the file again"
         )
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Return what a file holds, decompressed if it begins as gzip files do, whatever its name."""
-    raw = path.read_bytes()
-    if not raw.startswith(b"\x1f\x8b"):
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip file is cut short or damaged; get it again") from error
+def _open(path: Path) -> BinaryIO:
+    """Open a file, to be decompressed if it begins as gzip files do, whatever its name."""
+    with path.open("rb") as stream:
+        compressed = stream.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if compressed else path.open("rb")

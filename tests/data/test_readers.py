@@ -1,7 +1,9 @@
 import gzip
 import io
+import os
 import pickle
 import struct
+import zipfile
 from zlib import compress, crc32
 
 import numpy as np
@@ -177,9 +179,9 @@ class Bomb:
         ("a.npy", npy_bytes(GREY)[:-1], "cut short or damaged"),
         ("a.npy", b"", "cut short or damaged"),
         ("a.npz", npz_bytes(images=GREY)[:200], r"cut short or damaged \(BadZipFile\)"),
-        ("a.idx", idx_bytes(GREY)[:-1], "has 225 bytes, but its header .* promises 226"),
-        ("a.idx", idx_bytes(GREY) + b"?", "has 227 bytes, but its header .* promises 226"),
-        ("a.idx", idx_bytes(GREY)[:9], "has 9 bytes, but its header"),
+        ("a.idx", idx_bytes(GREY)[:-1], "header .* promises 210 values, but 209 are there"),
+        ("a.idx", idx_bytes(GREY) + b"?", "header .* promises 210 values, but more are there"),
+        ("a.idx", idx_bytes(GREY)[:9], "ends within its header"),
         ("a.idx", idx_bytes(GREY.astype(">i4"), kind=0x0C), "elements of type 0x0C"),
         ("a.idx", b"", "not a kind of file that can be read; give a .npy"),
         ("a.txt", b"some text", "not a kind of file that can be read; give a .npy"),
@@ -190,6 +192,96 @@ class Bomb:
 def test_damaged_files(tmp_path, name, content, message):
     with pytest.raises(InputError, match=rf"{name}: .*{message}"):
         read_bytes(tmp_path, name, content)
+
+
+def zip_bytes(**files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (zip_bytes(letter="text"), "is a zip file, but not one of arrays; save a plain array"),
+        (zip_bytes(**{"images.npy": "text"}), r"is cut short or damaged \(ValueError\)"),
+        (
+            zip_bytes(**{"images.npy": npy_bytes(GREY)[:-1]}),
+            r"is cut .*header promises 210 bytes, and 209",
+        ),
+    ],
+)
+def test_other_zip_files(tmp_path, content, message):
+    with pytest.raises(InputError, match=rf"a\.npz: {message}"):
+        read_bytes(tmp_path, "a.npz", content)
+
+
+def test_of_an_npz_only_images_and_labels_are_read(tmp_path):
+    more = {"notes.txt": "text", "more.npy": b"damaged", "images.npy": npy_bytes(GREY)}
+    assert_images(read_bytes(tmp_path, "a.npz", zip_bytes(**more))[0], GREY[:, None])
+
+
+LARGE = np.zeros((1000, 8, 8), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npy", npy_bytes(LARGE)),
+        ("a.npz", npz_bytes(images=LARGE)),
+        ("a.gz", gzipped(idx_bytes(LARGE))),
+        ("a.idx", idx_bytes(LARGE)),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_not_unpacked(tmp_path, monkeypatch, name, content):
+    monkeypatch.setattr("minae.data.memory.available", lambda: 500_000)
+    for reader in ("formats.read_array", "np.frombuffer"):
+        monkeypatch.setattr(f"minae.data.readers.{reader}", lambda *_, **__: pytest.fail("read"))
+    message = rf"{name}: holds 64,000 values, which take [\d.]+ GB of memory, but 0\.0 GB are free"
+    with pytest.raises(InputError, match=message):
+        read_bytes(tmp_path, name, content)
+
+
+def test_large_pictures_are_not_unpacked(tmp_path, monkeypatch):
+    save_pictures(tmp_path, *[np.zeros((50, 50), np.uint8)] * 3)
+    monkeypatch.setattr("minae.data.memory.available", lambda: 40_000)
+    with pytest.raises(InputError, match="holds 7,500 values"):
+        read_images(tmp_path)
+    monkeypatch.setattr("minae.data.memory.available", lambda: 4_000)
+    (outcome, *_) = read_pictures([tmp_path / "0.png"], (1, 50, 50))
+    assert "0.png: holds 2,500 values" in outcome.remark
+
+
+def test_a_picture_that_pillow_takes_for_a_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
+    with pytest.raises(InputError, match=r"0\.png: cannot be read as an image .*exceeds limit"):
+        read_images(save_pictures(tmp_path, GREY[0]))
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.idx"])
+def test_a_large_array_is_not_called_damaged(tmp_path, monkeypatch, name):
+    def full(*_, **__):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    for reader in ("formats.read_array", "np.frombuffer"):
+        monkeypatch.setattr(f"minae.data.readers.{reader}", full)
+    content = {"a.npy": npy_bytes, "a.idx": idx_bytes}.get(name, lambda a: npz_bytes(images=a))
+    with pytest.raises(InputError, match=rf"{name}: too large for .*: Unable to allocate 9 TiB"):
+        read_bytes(tmp_path, name, content(GREY))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.idx", "a.png"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_pipes_and_devices_are_refused(tmp_path, name, make):
+    make(tmp_path / name)
+    sentence = "is a pipe or a device; copy what it gives into a file first"
+    with pytest.raises(InputError, match=rf"{name}: {sentence}"):
+        read_images(tmp_path / name)
+    (outcome,) = read_pictures([tmp_path / name], (1, 6, 7))
+    assert outcome.remark == f"{tmp_path / name}: {sentence}"
 
 
 def test_changed_byte_in_npz(tmp_path):
