@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,28 @@ from minae.kernels.arrays import to_device
 KEY = "minae"  # safetensors keeps strings by name; all of ours go under this one, as JSON
 
 
+def check_place(path: Path) -> None:
+    """Raise InputError if no file can be written at `path`: see to it before the work is done."""
+    if path.exists() and not path.is_file():
+        what = "folder" if path.is_dir() else "pipe or a device"
+        raise InputError(f"{path} is a {what}: name a file to write to")
+    folder = next(place for place in path.absolute().parents if place.exists())
+    if not folder.is_dir():
+        raise InputError(f"{path} cannot be written, since {folder} is a file: name another place")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path} cannot be written, since {folder} is read-only: name another")
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a crash at any moment leaves the old file or the new one.
 
     Written beside it, forced to the disk, renamed; then the folder's entry is forced out too.
+
+    Raises:
+        InputError: see `check_place`.
+        OSError: it cannot be written.
     """
+    check_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -25,8 +43,11 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno:  # nobody knows the temporary file
+            error.filename = str(path)
         raise
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)

@@ -1,12 +1,13 @@
 """The command `minae`."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from minae import cli_course, cli_data, cli_kernels, cli_runs, cli_tools
+from minae import cli_course, cli_data, cli_kernels, cli_runs, cli_tools, cli_values
 from minae.cli_runs import command_line
 from minae.errors import InputError
 
@@ -45,7 +46,10 @@ def bench(
         list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="W1 to W5; all if none.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Length of a turn.")] = 0.5,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0.01, max=3600, help="Length of a turn."),
+    ] = 0.5,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Samples per second by batch size and width instead.")
     ] = False,
@@ -55,7 +59,10 @@ def bench(
     device: Annotated[
         str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
     ] = "cpu",
-    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="JSON file to write.", callback=cli_values.file),
+    ] = None,
 ) -> None:
     """Time training steps against PyTorch, and JAX where it is installed, on this machine.
 
@@ -107,8 +114,11 @@ app.add_typer(machine)
 
 def main() -> None:
     """Run the command. What the user got wrong is one line on stderr, and exit status 2."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that is not UTF-8 has no ✓ and no σ
+        sys.stdout.reconfigure(errors="replace")
     try:
         _check_environment()
+        _check_arguments(sys.argv[1:])
         app()
     except (InputError, FloatingPointError) as error:
         sys.exit(_complain(str(error)))
@@ -127,6 +137,19 @@ def _check_environment() -> None:
         raise InputError(str(error)) from error
 
 
+def _check_arguments(arguments: list[str]) -> None:
+    """Refuse an empty argument: mostly a variable of the shell that is not set."""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not argument or (name.startswith("--") and equals and not value):
+            raise InputError(f"argument {argument!r} is empty: give a value, or leave it out")
+
+
 def _complain(sentence: str) -> int:
+    # a file's name may hold line breaks, and what a terminal takes for commands
+    sentence = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in sentence
+    )
     print(f"minae: {sentence}", file=sys.stderr)
     return 2

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from minae import cli_values
 from minae.errors import InputError
 
 app = typer.Typer()
@@ -16,7 +17,12 @@ ExerciseArgument = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print Python's traceback too.")]
 Seconds = Annotated[
-    float, typer.Option(min=1, help="Time for one exercise, after which it has failed.")
+    float,
+    typer.Option(
+        min=1,
+        max=86_400,
+        help="Time for one exercise, after which it has failed.",
+    ),
 ]
 
 
@@ -240,7 +246,9 @@ def verify(
 @app.command()
 def grade(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each student.")],
-    out: Annotated[Path, typer.Option(help="The table, as CSV.")] = Path("grades.csv"),
+    out: Annotated[Path, typer.Option(help="The table, as CSV.", callback=cli_values.file)] = Path(
+        "grades.csv"
+    ),
     lesson: Annotated[
         list[str] | None, typer.Option(help="Grade this lesson; may be given again. Else all.")
     ] = None,
@@ -258,8 +266,6 @@ def grade(
     from minae.course import grading, show
     from minae.course.lessons import all_lessons, find_lesson
 
-    if out.is_dir():
-        raise InputError(f"{out} is a folder: give --out a file such as grades.csv")
     lessons = [find_lesson(name) for name in lesson] if lesson else list(all_lessons())
     submissions, left_out = grading.read_submissions(folder, lessons)
     for path in left_out:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from minae import cli_values
+
 app = typer.Typer(help="The GPU kernels, in the simulator: no GPU is needed.", no_args_is_help=True)
 
 
@@ -19,7 +21,10 @@ def show(
     rung: Annotated[
         str | None, typer.Option(help="One kernel of the ladder, line by line.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Picture to draw of it, a .png file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Picture to draw of it, a .png file.", callback=cli_values.picture),
+    ] = None,
 ) -> None:
     """Count what the kernels of a ladder read and write, on a small example.
 
@@ -30,8 +35,6 @@ def show(
 
     if out is not None and rung is None:
         raise InputError("--out draws one kernel: name it with --rung")
-    if out is not None and out.suffix.lower() != ".png":
-        raise InputError(f"--out {out}: pictures are .png files")
     if rung is None:
         kernel_show.print_ladder(ladder)
     else:

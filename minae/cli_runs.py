@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
+from minae import cli_values
+from minae.errors import InputError
+
 app = typer.Typer(rich_markup_mode="markdown")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
@@ -29,13 +32,13 @@ class _ListOptions(TyperCommand):
     def parse_args(self, ctx, args: list[str]) -> list[str]:
         """Repeat the option's name before each number, which is what the parser understands."""
         repeated, name = [], None
-        for arg in args:
+        for arg, following in zip(args, [*args[1:], ""], strict=True):
             if arg in ("--sizes", "--channels"):
-                name, expected = arg, True
-                continue
-            if name and (arg.isdigit() or expected):
+                name = arg
+                if not following.isdecimal():
+                    raise InputError(f"{name} takes whole numbers, such as {name} 32 16")
+            elif name and arg.isdecimal():
                 repeated += [name, arg]
-                expected = False
             else:
                 name = None
                 repeated.append(arg)
@@ -44,7 +47,9 @@ class _ListOptions(TyperCommand):
 
 @app.command()
 def tour(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("runs/tour"),
+    out: Annotated[
+        Path, typer.Option(help="Folder to write to.", callback=cli_values.folder)
+    ] = Path("runs/tour"),
 ) -> None:
     """Check the engine, train two kinds of autoencoder, and show what they learned; two minutes.
 
@@ -186,7 +191,12 @@ def reconstruct(
     data: DataOption = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="Images.")] = 10,
     out: Annotated[
-        Path | None, typer.Option(help="PNG to write.", show_default="RUN/reconstructions.png")
+        Path | None,
+        typer.Option(
+            help="PNG to write.",
+            show_default="RUN/reconstructions.png",
+            callback=cli_values.picture,
+        ),
     ] = None,
 ) -> None:
     """Draw test images above what the model makes of them.
@@ -208,7 +218,10 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="PNG to write.", show_default="RUN/samples.png")
+        Path | None,
+        typer.Option(
+            help="PNG to write.", show_default="RUN/samples.png", callback=cli_values.picture
+        ),
     ] = None,
 ) -> None:
     """Draw new images from a variational autoencoder.

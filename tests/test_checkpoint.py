@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 from minae import checkpoint
 from minae.errors import InputError
 
+posix = pytest.mark.skipif(os.name != "posix", reason="file modes and devices are POSIX")
 ARRAYS = {
     "plain": np.arange(6, dtype=np.float32).reshape(2, 3),
     "transposed": np.arange(6.0).reshape(2, 3).T,
@@ -61,7 +62,38 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert os.listdir(tmp_path) == ["x"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_errors_name_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):
+    path = tmp_path / ("x" * 250)  # with what the temporary file adds, no name for a file
+    with pytest.raises(OSError, match="too long") as raised:
+        checkpoint.write_whole(path, b"")
+    assert raised.value.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("folder", "folder is a folder: name a file"),
+        ("file/x", "cannot be written, since .*file is a file"),
+        pytest.param("device", "device is a pipe or a device", marks=posix),
+    ],
+)
+def test_only_files_are_replaced(tmp_path, name, sentence):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "device").symlink_to("/dev/null")
+    with pytest.raises(InputError, match=sentence):
+        checkpoint.write_whole(tmp_path / name, b"")
+    assert sorted(os.listdir(tmp_path)) == ["device", "file", "folder"]
+
+
+@posix
+def test_a_read_only_place_is_found_beforehand(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(InputError, match=r"new/x cannot be written, since .* is read-only"):
+        checkpoint.check_place(tmp_path / "new" / "x")
+
+
+@posix
 def test_others_may_read_what_the_umask_lets_them(tmp_path):
     before = os.umask(0o022)
     try:

@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from minae import plots
+from minae.errors import InputError
 from minae.plots.style import stacked
 
 rng = np.random.default_rng(0)
@@ -132,7 +133,7 @@ def test_save_makes_folders_and_writes_png_only(tmp_path):
     plots.save(plots.image_grid(GREY), str(path))
     assert path.read_bytes().startswith(b"\x89PNG")
     assert list(path.parent.iterdir()) == [path]
-    with pytest.raises(ValueError, match=r"not as 'figure\.pdf'"):
+    with pytest.raises(InputError, match=r"figure\.pdf: pictures are \.png files"):
         plots.save(plots.image_grid(GREY), tmp_path / "figure.pdf")
 
 

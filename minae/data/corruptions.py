@@ -21,13 +21,14 @@ Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class GaussianNoise:
     """Adds to every value an independent draw from N(0, sigma²), then clips to [0, 1].
 
-    `sigma` is in units of the full range from black to white.
+    `sigma` is in units of the full range from black to white, and at most 1000, with which every
+    pixel becomes black or white.
     """
 
     sigma: float
 
     def __post_init__(self):
-        _check("noise: sigma", self.sigma, 0, math.inf)
+        _check("noise: sigma", self.sigma, 0, 1000)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return noisy images."""
@@ -61,7 +62,8 @@ class SaltAndPepper:
 class Blur:
     """Blurs each channel of each image with a Gaussian of standard deviation `sigma`, in pixels.
 
-    At the border the image is continued by its mirror image. No chance is involved.
+    At the border the image is continued by its mirror image. No chance is involved. Calling it
+    raises InputError if `sigma` is larger than the images: of those it would leave one grey.
     """
 
     sigma: float
@@ -73,6 +75,12 @@ class Blur:
         """Return blurred images."""
         from scipy.ndimage import gaussian_filter
 
+        _, _, H, W = images.shape
+        if self.sigma > max(H, W):
+            raise InputError(
+                f"blur: a sigma of {self.sigma:g} pixels leaves nothing of images of {W}x{H}; "
+                f"give one of at most {max(H, W)}"
+            )
         return gaussian_filter(images, self.sigma, axes=(2, 3))
 
 

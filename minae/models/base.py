@@ -72,10 +72,21 @@ class Autoencoder(nn.Module):
         return ops.mse_loss(self(x), target, reduction="sum").item() / len(x)
 
 
+MOST = 10**8  # units, channels or codes of a layer: NumPy has no arrays for much more
+
+
+def check_count(name: str, value: int, low: int = 1, high: int = MOST) -> None:
+    """Raise InputError unless `value` is a whole number from `low` to `high`."""
+    if not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{name} is a whole number from {low} to {high:,}, not {value}")
+
+
 def check_sizes(sizes: list[int]) -> list[int]:
-    """Return the layer sizes as a list; InputError unless there are two or more, each >= 1."""
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise InputError(f"sizes {list(sizes)}: give two or more layer sizes, each at least 1")
+    """Return the layer sizes as a list; InputError unless there are two or more, each a count."""
+    if len(sizes) < 2:
+        raise InputError(f"sizes {list(sizes)}: give two or more layer sizes")
+    for size in sizes:
+        check_count("each of the sizes", size)
     return list(sizes)
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from minae import nn
 from minae.errors import InputError
+from minae.models.base import check_count
 
 
 def stage_shapes(image_shape, channels) -> list[tuple[int, int, int]]:
@@ -13,11 +14,13 @@ def stage_shapes(image_shape, channels) -> list[tuple[int, int, int]]:
     Raises:
         InputError: the shape or the channels make no network.
     """
-    if len(image_shape) != 3 or min(image_shape) < 1 or not channels or min(channels) < 1:
+    if len(image_shape) != 3 or not channels:
         raise InputError(
-            f"a convolutional model needs an image shape (C, H, W) and channels of at least 1,"
-            f" not {tuple(image_shape)} and {tuple(channels)}"
+            f"a convolutional model needs an image shape (C, H, W) and channels, not"
+            f" {tuple(image_shape)} and {tuple(channels)}"
         )
+    for count in (*image_shape, *channels):
+        check_count("each of image shape and channels", count)
     shapes = [tuple(image_shape)]
     for c in channels:
         _, h, w = shapes[-1]
@@ -28,6 +31,7 @@ def stage_shapes(image_shape, channels) -> list[tuple[int, int, int]]:
 def conv_encoder(image_shape, channels, convs_per_stage: int, out_features: int) -> nn.Sequential:
     """Return the network from images (N, C, H, W) to (N, out_features)."""
     *_, last = stage_shapes(image_shape, channels)
+    check_count("latent", out_features)
     stages = down(image_shape, channels, convs_per_stage)
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(math.prod(last), out_features))
 
@@ -41,6 +45,7 @@ def conv_decoder(image_shape, channels, convs_per_stage: int, in_features: int) 
 
 def down(image_shape, channels, convs_per_stage: int) -> list[nn.Module]:
     """Return the layers from images to the map of channels after the last stage."""
+    check_count("convs_per_stage", convs_per_stage, 1, 2)
     shapes = stage_shapes(image_shape, channels)
     layers = []
     for (c_in, _, _), (c_out, _, _) in pairwise(shapes):

@@ -13,7 +13,7 @@ import numpy as np
 from minae import nn, ops, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
-from minae.models.base import Autoencoder, check_choice, check_sizes, mlp
+from minae.models.base import Autoencoder, check_choice, check_count, check_sizes, mlp
 from minae.models.conv import conv_decoder, conv_encoder
 from minae.tensor import Tensor
 
@@ -32,8 +32,9 @@ class VariationalAutoencoder(Autoencoder):
 
     def __init__(self, latent: int, likelihood: str, beta: float):
         check_choice("likelihood", likelihood, LIKELIHOODS)
-        if beta < 0:
-            raise InputError(f"beta weighs the KL term and is at least 0, not {beta}")
+        check_count("latent", latent)
+        if not 0 <= beta < math.inf:
+            raise InputError(f"beta weighs the KL term and is a number from 0, not {beta}")
         self.latent, self.likelihood, self.beta = latent, likelihood, beta
         self.has_logits = likelihood == "bernoulli"
         if likelihood == "gaussian":

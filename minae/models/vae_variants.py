@@ -3,9 +3,8 @@
 import numpy as np
 
 from minae import ops, random
-from minae.errors import InputError
 from minae.grad_mode import no_grad
-from minae.models.base import check_sizes, mlp
+from minae.models.base import check_count, check_sizes, mlp
 from minae.models.vae import VAE, VariationalAutoencoder
 from minae.tensor import Tensor
 
@@ -44,8 +43,7 @@ class IWAE(VAE):
         likelihood: str = "bernoulli",
         k: int = 5,
     ):
-        if k < 1:
-            raise InputError(f"k is a number of draws, at least 1, not {k}")
+        check_count("k, the number of draws,", k, 1, 10_000)
         super().__init__(sizes, activation, likelihood)
         del self.config["beta"]
         self.k = self.config["k"] = k
@@ -86,8 +84,7 @@ class ConditionalVAE(VariationalAutoencoder):
         beta: float = 1.0,
     ):
         sizes = check_sizes(sizes)
-        if classes < 1:
-            raise InputError(f"classes is a number of classes, at least 1, not {classes}")
+        check_count("classes", classes)
         super().__init__(sizes[-1], likelihood, beta)
         self.config = {
             "sizes": sizes,

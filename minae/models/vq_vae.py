@@ -3,9 +3,8 @@
 import numpy as np
 
 from minae import nn, ops
-from minae.errors import InputError
 from minae.models.autoencoders import LOSSES
-from minae.models.base import Autoencoder, check_choice, initialise
+from minae.models.base import Autoencoder, check_choice, check_count, initialise
 from minae.models.conv import down, stage_shapes, up
 from minae.tensor import Tensor
 
@@ -37,10 +36,8 @@ class VQVAE(Autoencoder):
         loss: str = "bce",
     ):
         check_choice("loss", loss, LOSSES)
-        if codes < 2 or latent < 1:
-            raise InputError(
-                f"a codebook has 2 or more codes of 1 or more numbers, not {codes} of {latent}"
-            )
+        check_count("codes", codes, 2)
+        check_count("latent", latent)
         self.config = {
             "image_shape": list(image_shape),
             "channels": list(channels),

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 
 from minae.checkpoint import write_whole
+from minae.errors import InputError
 
 # Ten colours chosen by optimisation and survey to stay apart for colour-blind readers: M. Petroff,
 # "Accessible Color Sequences for Data Visualization", arXiv:2107.02270. In an order that gives the
@@ -36,12 +37,20 @@ styled = style.context(  # a decorator: matplotlib's defaults and these, only wi
 
 @styled
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure to a .png file, whole or not at all; its folder is made if need be."""
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"figures are saved as .png files, not as {path.name!r}")
+    """Write a figure to a .png file, whole or not at all; its folder is made if need be.
+
+    Raises InputError if the name does not end in .png.
+    """
+    path = check_png(Path(path))
     figure.savefig(content := BytesIO(), format="png", dpi=DPI)
     write_whole(path, content.getvalue())
+
+
+def check_png(path: Path) -> Path:
+    """Return the path. Raises InputError if its name does not end in .png."""
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: pictures are .png files; give a name that ends in .png")
+    return path
 
 
 def make_axes(width, height, title, ylabel=None, left=0.15, bottom=0.15, right=0.15) -> Axes:

@@ -1,5 +1,7 @@
 """Models: shapes, objectives against hand-written ones, and the bounds that theory promises."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -293,18 +295,36 @@ def test_tied_weights_are_one_parameter():
     ("build", "message"),
     [
         (lambda: models.DenseAutoencoder([64]), "two or more layer sizes"),
-        (lambda: models.DenseAutoencoder([64, 0]), "at least 1"),
+        (lambda: models.DenseAutoencoder([64, 0]), "whole number from 1 to 100,000,000, not 0"),
+        (lambda: models.DenseAutoencoder([64, 10**30]), "from 1 to 100,000,000, not 1000"),
+        (lambda: models.DenseAutoencoder([64, 2.5]), "not 2.5"),
         (lambda: models.DenseAutoencoder([64, 8], loss="l3"), "choose one of bce, mse"),
         (lambda: models.DenseAutoencoder([64, 8], activation="rely"), "choose one of relu"),
         (lambda: models.VAE([64, 8], likelihood="poisson"), "choose one of bernoulli, gaussian"),
-        (lambda: models.VAE([64, 8], beta=-1), "at least 0, not -1"),
-        (lambda: models.IWAE([64, 8], k=0), "number of draws, at least 1, not 0"),
-        (lambda: models.ConditionalVAE([64, 8], classes=0), "at least 1, not 0"),
-        (lambda: models.VQVAE(codes=1), "2 or more codes of 1 or more numbers, not 1 of 16"),
-        (lambda: models.VQVAE(latent=0), "not 64 of 0"),
+        (lambda: models.VAE([64, 8], beta=-1), "a number from 0, not -1"),
+        (lambda: models.VAE([64, 8], beta=math.nan), "a number from 0, not nan"),
+        (lambda: models.ConvVAE(beta=math.inf), "a number from 0, not inf"),
+        (
+            lambda: models.IWAE([64, 8], k=0),
+            "number of draws, is a whole number from 1 to 10,000, not 0",
+        ),
+        (lambda: models.IWAE([64, 8], k=10**30), "from 1 to 10,000, not 1000"),
+        (
+            lambda: models.ConditionalVAE([64, 8], classes=0),
+            "classes is a whole number from 1 .*, not 0",
+        ),
+        (lambda: models.VQVAE(codes=1), "codes is a whole number from 2 .*, not 1"),
+        (lambda: models.VQVAE(latent=0), "latent is a whole number from 1 .*, not 0"),
         (lambda: models.VQVAE(loss="l3"), "choose one of bce, mse"),
         (lambda: models.ConvAutoencoder((28, 28)), r"image shape \(C, H, W\)"),
-        (lambda: models.ConvVAE((1, 28, 28), ()), "channels of at least 1"),
+        (lambda: models.ConvVAE((1, 28, 28), ()), r"channels, not \(1, 28, 28\) and \(\)"),
+        (lambda: models.ConvAutoencoder(channels=(0,)), "image shape and channels .*, not 0"),
+        (lambda: models.ConvAutoencoder(latent=0), "latent is a whole number from 1 .*, not 0"),
+        (lambda: models.ConvVAE(latent=-1), "latent is a whole number from 1 .*, not -1"),
+        *(
+            (lambda n=n: models.DenoisingAutoencoder(convs_per_stage=n), f"from 1 to 2, not {n}")
+            for n in (0, 3, 10**9)
+        ),
     ],
 )
 def test_bad_arguments_are_named(build, message):
