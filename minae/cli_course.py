@@ -1,5 +1,6 @@
 """The commands of the course: for students, and below for teachers and authors."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -126,8 +127,8 @@ def hint(exercise: ExerciseArgument) -> None:
     workspace, wanted = Workspace.around(Path.cwd()), find_exercise(exercise)
     taken = max(workspace.progress().hints.get(wanted.id, 0), 0)
     number = min(taken + 1, len(wanted.hints))
-    workspace.note("hints", wanted, number)
     show.hint(wanted, number)
+    workspace.note("hints", wanted, number)
 
 
 @app.command()
@@ -149,9 +150,9 @@ def solution(
     path = workspace.file(wanted)
     if not give_up and not runner.judge(wanted, path).passed:
         raise InputError(f"{wanted.id} has not passed yet: take a hint, or add --give-up to see it")
+    show.solution(wanted, path)
     if give_up:
         workspace.note("given_up", wanted)
-    show.solution(wanted, path)
 
 
 @app.command()
@@ -205,7 +206,8 @@ def run(
         pass
     print(f"running {script}", flush=True)
     command = [sys.executable, str(script), *(["--full"] if full else [])]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    printing = {"PYTHONIOENCODING": f"{sys.stdout.encoding}:replace"}  # as main sees to it here
+    raise typer.Exit(subprocess.run(command, check=False, env=os.environ | printing).returncode)
 
 
 @lessons_app.callback(invoke_without_command=True)

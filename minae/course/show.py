@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from rich.table import Table
 
 from minae.course import source
 from minae.course.lessons import Exercise, all_exercises, all_lessons
-from minae.course.runner import UNSOLVED, Verdict
-from minae.course.workspace import Progress, Workspace
+from minae.course.runner import UNSOLVED, Verdict, read
+from minae.course.workspace import Workspace
 
 if TYPE_CHECKING:
     from minae.course.grading import Grade
@@ -78,29 +78,39 @@ def syllabus() -> None:
 def progress(workspace: Workspace) -> None:
     """Print the whole course at a glance: a row a lesson, a mark an exercise."""
     known = workspace.progress()
+    passed_mark, open_mark = _marks()
     table = Table("", "lesson", "exercises", "")
+
+    def mark(exercise: Exercise) -> str:
+        if exercise.id in known.passed:
+            return passed_mark
+        if exercise.id in known.given_up:
+            return "o"
+        return str(known.hints.get(exercise.id, open_mark))
+
     for lesson in all_lessons():
-        marks = "  ".join(f"{e.id} {_mark(e, known)}" for e in lesson.exercises)
+        marks = "  ".join(f"{e.id} {mark(e)}" for e in lesson.exercises)
         done = sum(e.id in known.passed for e in lesson.exercises)
         table.add_row(
             f"{lesson.number:02}", escape(lesson.title), marks, f"{done} of {len(lesson.exercises)}"
         )
     console.print(table)
     exercises = all_exercises()
-    passed = [e for e in exercises if e.id in known.passed]
+    passed = sum(e.id in known.passed for e in exercises)
     console.print(
-        f"{len(passed)} of {len(exercises)} exercises passed"
-        "   (✓ passed, o solution looked at, numbers: hints taken, · open)"
+        f"{passed} of {len(exercises)} exercises passed"
+        f"   ({passed_mark} passed, o solution looked at, numbers: hints taken, {open_mark} open)"
     )
     what_next(workspace.next_exercise())
 
 
-def _mark(exercise: Exercise, known: Progress) -> str:
-    if exercise.id in known.passed:
-        return "✓"
-    if exercise.id in known.given_up:
-        return "o"
-    return str(known.hints.get(exercise.id, "·"))
+def _marks() -> str:
+    """Return the marks of what has passed and what is open, from a terminal's own characters."""
+    try:
+        "✓·".encode(console.encoding)
+    except UnicodeEncodeError:
+        return "+-"
+    return "✓·"
 
 
 def hint(exercise: Exercise, number: int) -> None:
@@ -112,10 +122,10 @@ def hint(exercise: Exercise, number: int) -> None:
 def solution(exercise: Exercise, path: Path) -> None:
     """Print our answer, as what would change in the student's."""
     ours = source.solution(exercise)
-    try:
-        theirs = source.function(path.read_text(encoding="utf-8"), exercise.name)
-    except (OSError, ValueError):
-        theirs = ""
+    theirs, text = "", read(path)
+    if isinstance(text, bytes):
+        with suppress(ValueError):
+            theirs = source.function(text.decode().replace("\r\n", "\n"), exercise.name)
     lines = difflib.unified_diff(
         theirs.splitlines(), ours.splitlines(), str(path), "the solution", lineterm="", n=100
     )

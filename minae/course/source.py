@@ -67,6 +67,8 @@ def _lines(text: str, name: str) -> tuple[int, int]:
         body = ast.parse(text).body
     except SyntaxError as error:
         raise ValueError(f"line {error.lineno} is no Python: {error.msg}") from error
+    except (RecursionError, MemoryError) as error:  # thousands of brackets or signs
+        raise ValueError("is nested too deeply to be read as Python") from error
     lines = _split(text)
     for node in reversed(body):  # the last one is in force
         if isinstance(node, ast.FunctionDef) and node.name == name:

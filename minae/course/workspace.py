@@ -4,20 +4,23 @@
     04_dense_autoencoder/lesson.py       to read and to run
     04_dense_autoencoder/exercises.py    to fill in
     .minae/progress.json                 hints taken, exercises passed
-    .minae/backups/                      what `minae reset` replaced
+    .minae/backups/                      what `minae reset` replaced, and a damaged progress file
 
 The progress file is a diary and no proof: whether an answer is right is found out by running it.
 """
 
 import json
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from minae.checkpoint import write_whole
 from minae.course import notebooks as books
-from minae.course import source
-from minae.course.lessons import Exercise, Lesson, all_exercises, all_lessons
+from minae.course import runner, source
+from minae.course.lessons import Exercise, all_exercises, all_lessons
 from minae.errors import InputError
 
 README = """\
@@ -74,23 +77,67 @@ class Workspace:
         return self.folder / exercise.lesson.name / "exercises.py"
 
     def progress(self) -> Progress:
-        """Return what the diary says, without what is damaged in it."""
+        """Return what the diary says; of a damaged one the rest, which takes its place.
+
+        The damaged one is kept as a backup, and that is said on stderr.
+
+        Raises InputError if there is no file in the diary's place, OSError if it cannot be read.
+        """
+        _check_file(self.diary)
         try:
-            read = json.loads(self.diary.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            known, damaged = _parse(self.diary.read_bytes())
+        except FileNotFoundError:
             return Progress()
-        known = Progress()
-        for kind, type_ in (("passed", str), ("hints", int), ("given_up", str)):
-            entries = read.get(kind) if isinstance(read, dict) else None
-            if isinstance(entries, dict):
-                kept = {id_: value for id_, value in entries.items() if type(value) is type_}
-                setattr(known, kind, kept)
+        if damaged:
+            try:
+                return self._repair()
+            except (OSError, InputError) as error:
+                print(f"minae: {self.diary} is damaged ({error})", file=sys.stderr)
+        return known
+
+    def _repair(self) -> Progress:
+        """Keep a damaged diary aside, write what can be read of it in its place, and say so."""
+        with self._locked():
+            content = self.diary.read_bytes()
+            known, damaged = _parse(content)
+            if damaged:  # another command may have been faster
+                kept = self._keep("progress", ".json", content)
+                self._write(known)
+                print(
+                    f"minae: {self.diary} was damaged and is kept as {kept}; what can be read of "
+                    f"it, {len(known.passed)} passed exercises, is in its place",
+                    file=sys.stderr,
+                )
         return known
 
     def note(self, kind: str, exercise: Exercise, value=None) -> None:
-        """Write into the diary: kind is one of Progress's fields, the value a time if left out."""
-        progress = self.progress()
-        getattr(progress, kind)[exercise.id] = value or time.strftime("%Y-%m-%d %H:%M")
+        """Write into the diary: kind is one of Progress's fields, the value a time if left out.
+
+        If it cannot be written, that is said on stderr: what a command has found out stands.
+        """
+        try:
+            with self._locked():
+                progress = self.progress()
+                getattr(progress, kind)[exercise.id] = value or time.strftime("%Y-%m-%d %H:%M")
+                self._write(progress)
+        except (OSError, InputError) as error:
+            print(f"minae: this is not noted in {self.diary} ({error})", file=sys.stderr)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let no other command change anything meanwhile; InputError if it cannot be changed."""
+        from filelock import FileLock
+
+        lock = FileLock(self.diary.with_name("lock"), timeout=10, is_singleton=True)
+        try:
+            held = lock.acquire()
+        except OSError as error:
+            why = error.strerror or "another command is at work"
+            raise InputError(f"{self.diary.parent} cannot be written to: {why}") from error
+        with held:
+            yield
+
+    def _write(self, progress: Progress) -> None:
         write_whole(self.diary, json.dumps(vars(progress), indent=2).encode())
 
     def next_exercise(self) -> Exercise | None:
@@ -102,27 +149,59 @@ class Workspace:
         """Put the stub back in place of an answer; return where the file of before is kept.
 
         None if there was no file.
+
+        Raises InputError if what is there is no file or too large, OSError if it cannot be changed.
         """
-        path, backup = self.file(exercise), None
-        try:
-            before = path.read_bytes()
-            backup = self._backup(exercise.lesson, before)
-            text = source.reset(exercise, before.decode().replace("\r\n", "\n"))
-        except (FileNotFoundError, ValueError):  # no Python, or without the function: all of it
-            text = source.stubs(exercise.lesson)
-        write_whole(path, text.encode())
-        progress = self.progress()
-        progress.passed.pop(exercise.id, None)
-        write_whole(self.diary, json.dumps(vars(progress), indent=2).encode())
+        path, backup, text = self.file(exercise), None, source.stubs(exercise.lesson)
+        _check_file(path)
+        with self._locked():
+            if path.exists():
+                before = runner.read(path)
+                if isinstance(before, runner.Verdict):
+                    raise InputError(f"{before.message}: move it away")
+                backup = self._keep(exercise.lesson.name, ".py", before)
+                with suppress(ValueError):  # no Python, or without the function: all of it anew
+                    text = source.reset(exercise, before.decode().replace("\r\n", "\n"))
+            write_whole(path, text.encode())
+            progress = self.progress()
+            progress.passed.pop(exercise.id, None)
+            self._write(progress)
         return backup
 
-    def _backup(self, lesson: Lesson, content: bytes) -> Path:
+    def _keep(self, name: str, suffix: str, content: bytes) -> Path:
+        """Write what is to be replaced to a file of its own; return that."""
         folder = self.folder / ".minae" / "backups"
-        stem = f"{lesson.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        names = (f"{stem}{number}.py" for number in ("", *(f"-{i}" for i in range(1, 1000))))
+        stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        names = (f"{stem}{number}{suffix}" for number in ("", *(f"-{i}" for i in range(1, 1000))))
         path = next(folder / name for name in names if not (folder / name).exists())
         write_whole(path, content)
         return path
+
+
+def _parse(content: bytes) -> tuple[Progress, bool]:
+    """Return what a diary says as far as it can be read, and whether it is damaged."""
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
+        return Progress(), True
+    if not isinstance(read, dict):
+        return Progress(), True
+    known, damaged = Progress(), False
+    for kind, type_ in (("passed", str), ("hints", int), ("given_up", str)):
+        entries = read.get(kind, {})
+        if isinstance(entries, dict):
+            kept = {id_: value for id_, value in entries.items() if type(value) is type_}
+            setattr(known, kind, kept)
+            damaged |= len(kept) < len(entries)
+        else:
+            damaged = True
+    return known, damaged
+
+
+def _check_file(path: Path) -> None:
+    """Raise InputError if there is something else than a file, which may be read for ever."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file: move it away")
 
 
 def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path], list[Path]]:

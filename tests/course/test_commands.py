@@ -1,7 +1,10 @@
 """The commands of the course, one by one; test_terminal.py has them in a row."""
 
+from io import BytesIO, TextIOWrapper
+
 import pytest
 
+from minae import cli
 from minae.course import source
 
 from .conftest import CHECKS, EXERCISES
@@ -82,6 +85,41 @@ def test_reset_says_where_the_backup_is(started, course, tmp_path):
     (backup,) = (tmp_path / "mine" / ".minae" / "backups").iterdir()
     assert backup.read_text() == EXERCISES
     assert path.read_text() == source.stub_of(course[0].exercises[0], EXERCISES)
+
+
+def test_a_verdict_stands_where_it_cannot_be_noted(started, tmp_path):
+    (tmp_path / "mine" / "01_numbers" / "exercises.py").write_text(EXERCISES)
+    (tmp_path / "mine" / ".minae" / "lock").mkdir()  # what a read-only folder is to root, too
+    for command, shown in (
+        (("check", "1.1"), "passed"),
+        (("hint", "1.1"), "hint 1 of 3"),
+        (("solution", "1.1", "--give-up"), "def double"),
+    ):
+        status, out, err = started(*command)
+        assert (status, shown in out) == (0, True)
+        assert err.startswith("minae: this is not noted in ")
+        assert err.count("\n") == 1
+    assert "0 of 4 exercises passed" in started("progress")[1]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_terminal_shows_what_it_can(started, monkeypatch, encoding):
+    started("hint", "1.1")
+    for command, shown in (
+        (("progress",), {"utf-8": "1.1 1  1.2 ·"}.get(encoding, "1.1 1  1.2 -")),
+        (("hint", "1.1"), "hint 2 of 3"),
+        (("lessons",), "Numbers"),
+        (("check", "1.2"), "not written yet"),
+        (("solution", "1.2", "--give-up"), "halved_so_far"),
+        (("data", "list"), "mnist5k"),
+    ):
+        out = TextIOWrapper(BytesIO(), encoding)
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.argv", ["minae", *command])
+        with pytest.raises(SystemExit):
+            cli.main()
+        out.flush()
+        assert shown in out.buffer.getvalue().decode(encoding)
 
 
 @pytest.mark.parametrize("mine", [True, False])

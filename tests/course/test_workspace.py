@@ -1,10 +1,13 @@
 """A student's folder: nothing of theirs is lost, and its diary is believed by nobody."""
 
 import json
+import os
+import threading
 
 import pytest
 
-from minae.course import source, workspace
+from minae.checkpoint import write_whole
+from minae.course import show, source, workspace
 from minae.course.workspace import Progress, Workspace
 from minae.errors import InputError
 
@@ -71,14 +74,66 @@ def test_a_file_is_no_place_for_a_workspace(course, tmp_path):
         (b'{"passed": {"1.1": 3, "1.2": "today"}, "hints": null, "more": 1}', {"1.2": "today"}),
         (b'{"passed": {"1.1"', {}),
         (b"\xff\xfe\x00", {}),
+        (b"[" * 100_000, {}),
     ],
 )
-def test_of_a_damaged_diary_the_rest_is_read_and_written(made, course, written, passed):
+def test_a_damaged_diary_is_kept_and_the_rest_read(made, course, capsys, written, passed):
     made.diary.write_bytes(written)
     assert made.progress() == Progress(passed=passed)
+    (kept,) = (made.folder / ".minae" / "backups").iterdir()
+    assert kept.read_bytes() == written
+    said = capsys.readouterr().err
+    assert f"{made.diary} was damaged and is kept as {kept}" in said
+    assert f"{len(passed)} passed exercises" in said
     made.note("hints", course[1].exercises[0], 2)
     assert made.progress() == Progress(passed=passed, hints={"2.1": 2})
     assert json.loads(made.diary.read_text())["passed"] == passed
+    assert capsys.readouterr().err == ""
+
+
+def test_of_two_commands_at_once_neither_loses_an_entry(made, course, monkeypatch):
+    first, second = course[0].exercises
+    other = threading.Thread(target=made.note, args=("passed", second))
+
+    def write(path, content):
+        monkeypatch.setattr(workspace, "write_whole", write_whole)
+        other.start()
+        other.join(0.1)  # it would be through long since if it had not to wait
+        write_whole(path, content)
+
+    monkeypatch.setattr(workspace, "write_whole", write)
+    made.note("passed", first)
+    other.join()
+    assert made.progress().passed.keys() == {"1.1", "1.2"}
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_workspace_that_cannot_be_written_to_is_read(made, exercise, capsys, damaged):
+    made.note("passed", exercise)
+    before = b"{" if damaged else made.diary.read_bytes()
+    made.diary.write_bytes(before)
+    (made.folder / ".minae" / "lock").unlink()
+    (made.folder / ".minae" / "lock").mkdir()
+    assert list(made.progress().passed) == ([] if damaged else ["1.1"])
+    assert ("is damaged" in capsys.readouterr().err) == damaged
+    made.note("hints", exercise, 1)
+    assert f"this is not noted in {made.diary}" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"\.minae cannot be written to: "):
+        made.reset(exercise)
+    assert made.diary.read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_no_file_is_not_waited_for(made, exercise):
+    made.file(exercise).unlink()
+    os.mkfifo(made.file(exercise))
+    with pytest.raises(InputError, match=r"exercises\.py is not a file: move it away"):
+        made.reset(exercise)
+    show.solution(exercise, made.file(exercise))
+    made.diary.unlink()
+    os.mkfifo(made.diary)
+    with pytest.raises(InputError, match=r"progress\.json is not a file: move it away"):
+        made.progress()
 
 
 def test_reset_keeps_the_other_exercises_and_a_backup(made, course):
@@ -98,11 +153,18 @@ def test_reset_keeps_the_other_exercises_and_a_backup(made, course):
     assert backup.read_text() == answers
 
 
-@pytest.mark.parametrize("written", [b"def double(:\n", b"x = 1\n", b"\xff\xfe"])
+@pytest.mark.parametrize("written", [b"def double(:\n", b"x = 1\n", b"\xff\xfe", b"-" * 10**6])
 def test_reset_of_what_cannot_be_read_gives_the_file_anew(made, exercise, written):
     made.file(exercise).write_bytes(written)
     assert made.reset(exercise).read_bytes() == written
     assert made.file(exercise).read_text() == source.stubs(exercise.lesson)
+
+
+def test_reset_of_a_large_file_leaves_it_alone(made, exercise):
+    made.file(exercise).write_bytes(b"#" * (2**20 + 1))
+    with pytest.raises(InputError, match="larger than 1 MiB: move it away"):
+        made.reset(exercise)
+    assert made.file(exercise).stat().st_size == 2**20 + 1
 
 
 def test_reset_of_a_lost_file(made, exercise):
