@@ -1,7 +1,9 @@
 """Notices that a student's code has changed what the checks rely on, and puts it back.
 
 A submission could say `numpy.allclose = lambda *a: True`, and any answer would pass. Once a
-student's file has been loaded, and after every check, what was there before is compared.
+student's file has been loaded, and after every check, what was there before is compared. Only
+modules that judge or check are looked at: packages may change others when they are imported, as
+typing_extensions changes typing.
 """
 
 import builtins
@@ -13,6 +15,10 @@ from types import FunctionType, ModuleType
 # builtins.isinstance does not reach them.
 __builtins__ = dict(vars(builtins))
 
+RELIED_ON = {
+    *("__main__", "minae", "lesson_checks", "numpy", "builtins"),
+    *("copy", "itertools", "json", "math", "random", "tracemalloc", "unittest"),
+}
 WRAPPERS = (property, classmethod, staticmethod, ModuleType)
 HEAP = 1 << 9  # of a class's __flags__: made by Python code, so open to change
 GONE = object()
@@ -21,14 +27,13 @@ GONE = object()
 def watched() -> Callable[[], str]:
     """Return a function that puts back what has been changed since, and names one such thing.
 
-    Looked at are the functions, classes and modules in all modules that are loaded now, and the
+    Looked at are the functions, classes and modules in modules that the checks rely on, and the
     methods of their classes. The name is "" where nothing was changed.
     """
-    modules = dict(sys.modules)
-    named = [(m.__name__, m) for m in modules.values() if isinstance(m, ModuleType)]
-    places = [(name, m, dict(vars(m))) for name, m in named]
-    classes = {v for _, _, kept in places for v in kept.values() if _is_open_class(v)}
-    places += [(f"{c.__module__}.{c.__qualname__}", c, dict(vars(c))) for c in classes]
+    modules = {n: m for n, m in list(sys.modules.items()) if _relied_on(n)}
+    places = [(n, m, dict(vars(m))) for n, m in modules.items() if m is not None]
+    found = [v for _, _, kept in places for v in kept.values() if _is_open_class(v)]
+    places += [(f"{c.__module__}.{c.__qualname__}", c, dict(vars(c))) for c in set(found)]
     functions = {f for _, _, kept in places for f in _functions(kept)}
     bodies = [(f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in functions]
     searched = [(found, list(found)) for found in (sys.path, sys.meta_path, sys.path_hooks)]
@@ -42,16 +47,18 @@ def watched() -> Callable[[], str]:
             ]
             scope.clear()
             scope.update(kept)
-        for f, code, defaults, kwdefaults in bodies:
-            if (
-                f.__code__ is not code
-                or f.__defaults__ is not defaults
-                or f.__kwdefaults__ is not kwdefaults
-            ):
-                f.__code__, f.__defaults__, f.__kwdefaults__ = code, defaults, kwdefaults
+        for f, *body in bodies:
+            if any(a is not b for a, b in zip(_body(f), body, strict=True)):
+                f.__code__, f.__defaults__, f.__kwdefaults__ = body
                 names.append(f"{f.__module__}.{f.__qualname__}")
         names += [_restored(*place) for place in places]
-        names += _restored_modules(modules)
+        for name in [n for n in sys.modules if _relied_on(n)]:
+            # One without a specification was not imported, but made up.
+            if name not in modules and getattr(sys.modules[name], "__spec__", None) is None:
+                del sys.modules[name]
+                names.append(name)
+        names += [name for name in modules if sys.modules.get(name) is not modules[name]]
+        sys.modules.update(modules)
         for now, before in searched:  # what is found first stays first
             now[:] = before + [entry for entry in now if entry not in before]
         return next(filter(None, names), "")
@@ -62,37 +69,21 @@ def watched() -> Callable[[], str]:
 def _restored(name: str, place: ModuleType | type, kept: dict) -> str:
     """Put back what was replaced in a module or a class; return its name, or ""."""
     now, found = vars(place), ""
-    set_, delete = (
-        (type.__setattr__, type.__delattr__)
-        if isinstance(place, type)
-        else (ModuleType.__setattr__, ModuleType.__delattr__)
-    )
+    kind = type if isinstance(place, type) else ModuleType
     for key, old in kept.items():
         if now.get(key, GONE) is not old and _matters(old):
-            set_(place, key, old)
+            kind.__setattr__(place, key, old)
             found = f"{name}.{key}"
-    if len(now) != len(kept):
-        for key in [k for k in now if k not in kept]:
-            # In a class a new method hides an inherited one, in a module a new len hides Python's.
-            if key in __builtins__ if isinstance(place, ModuleType) else _matters(now[key]):
-                delete(place, key)
-                found = f"{name}.{key}"
+    for key in [k for k in now if k not in kept] if len(now) != len(kept) else ():
+        # In a class a new method hides an inherited one, in a module a new len hides Python's.
+        if _matters(now[key]) if kind is type else key in __builtins__:
+            kind.__delattr__(place, key)
+            found = f"{name}.{key}"
     return found
 
 
-def _restored_modules(before: dict) -> list[str]:
-    """Put modules back that were replaced, or invented in a package that was there."""
-    names = []
-    for name, module in before.items():
-        if sys.modules.get(name) is not module:
-            sys.modules[name] = module
-            names.append(name)
-    for name in [n for n in sys.modules if n not in before]:
-        invented = getattr(sys.modules[name], "__spec__", None) is None
-        if invented and "." in name and name.partition(".")[0] in before:
-            del sys.modules[name]
-            names.append(name)
-    return names
+def _relied_on(module: str) -> bool:
+    return module.partition(".")[0] in RELIED_ON
 
 
 def _matters(value) -> bool:
@@ -100,7 +91,11 @@ def _matters(value) -> bool:
 
 
 def _is_open_class(value) -> bool:
-    return isinstance(value, type) and bool(value.__flags__ & HEAP)
+    return isinstance(value, type) and bool(value.__flags__ & HEAP) and _relied_on(value.__module__)
+
+
+def _body(f: FunctionType) -> tuple:
+    return f.__code__, f.__defaults__, f.__kwdefaults__
 
 
 def _functions(kept: dict) -> list[FunctionType]:
@@ -108,4 +103,4 @@ def _functions(kept: dict) -> list[FunctionType]:
         getattr(v, "fget", None) or getattr(v, "__func__", v) if isinstance(v, WRAPPERS) else v
         for v in kept.values()
     )
-    return [v for v in values if type(v) is FunctionType]
+    return [v for v in values if type(v) is FunctionType and _relied_on(str(v.__module__))]

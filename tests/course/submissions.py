@@ -153,6 +153,7 @@ HARMLESS = {
     "runaway": f"import subprocess\nsubprocess.Popen(['sleep', '{SLEEP}'], start_new_session=True)",
     "prints": "print('hello')",
     "warns": "import warnings, numpy\nwarnings.simplefilter('error')\nnumpy.seterr(all='raise')",
+    "patches": "import typing, inspect\ntyping._check_generic = inspect.getfile = print",
     "imports": (
         "import numpy.testing, unittest.mock, decimal\nfrom minae import Op\nclass Mine(Op): ..."
     ),

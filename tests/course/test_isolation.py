@@ -1,5 +1,6 @@
 """Tricks gain nothing, and what a student's code starts, prints or breaks stays with it."""
 
+import importlib.util
 import re
 
 import pytest
@@ -33,6 +34,27 @@ def test_what_spoils_nothing_passes_and_leaves_nothing(exercise, tmp_path):
     found = reasons_of(students, tmp_path / "in", exercise)
     assert found == dict.fromkeys(students, "")
     assert not sleepers()
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "torch",
+        "pydantic",
+        "hypothesis",
+        "jupytext",
+        "sklearn",
+        "scipy.stats",
+        "pandas",
+        "matplotlib.pyplot",
+    ],
+)
+def test_what_an_import_changes_in_python_is_no_deceit(exercise, tmp_path, package):
+    """All of them change typing, inspect or other modules of Python."""
+    if not importlib.util.find_spec(package.partition(".")[0]):
+        pytest.skip(f"{package} is not installed")
+    students = {"ada": f"import {package}\n{RIGHT}"}
+    assert reasons_of(students, tmp_path / "in", exercise) == {"ada": ""}
 
 
 FAKES = (
