@@ -6,12 +6,11 @@ minae, a conftest.py or a sitecustomize.py in a submission is never found. What 
 changes in other modules is put back, and refused: see `guard`. On stdin comes what to judge: a line
 of JSON, then the student's file. The verdict goes to a file, with a seal that only `runner` knows.
 
-What this is not: a sandbox. A student's code runs with the rights of whoever started it, so it can
-read and delete their files and reach the network; who distrusts it, judges in a container. It runs
-in one process with the checks, so code that is written against this very file gets through: it
-finds the seal or an expected result in the frames of its callers, replaces a function for the time
-of one call only, writes to memory through ctypes, or loads the solutions, which are a part of the
-package. That can be read in a submission, and is not found here.
+The student's code runs apart from other processes and from the solutions, as far as the system
+allows: see `confine`. It runs in one process with the checks, though, so code that is written
+against this very file gets through: it finds the seal or an expected result in the frames of its
+callers, replaces a function for the time of one call only, or writes to memory through ctypes. That
+can be read in a submission, and is not found here.
 """
 
 import builtins
@@ -26,6 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+from minae.course.confine import confine
 from minae.course.contract import Terms, under
 from minae.course.guard import watched
 
@@ -43,9 +43,11 @@ def main() -> None:
     wanted = json.loads(head)
     from minae.kernels import use_backend
 
-    terms = Terms(**wanted["terms"])
-    checks = checks_of(load(Path(wanted["checks"])), wanted["exercise"], terms)
-    _limit()
+    terms, place = Terms(**wanted["terms"]), Path(wanted["checks"])
+    checks = checks_of(load(place), wanted["exercise"], terms)
+    linecache.cache[str(place)] = 0, None, linecache.getlines(str(place)), str(place)
+    _limit(wanted["seconds"])
+    confine(wanted["hidden"])
     with use_backend("reference"):  # which needs no compiling
         path = Path(wanted["student"])
         verdict = judged(path, text, checks, wanted["exercise"], wanted["task"])
@@ -161,21 +163,29 @@ def _verdict(status: str, check: str = "", message: str = "", where: str = "", t
     }
 
 
-def _limit() -> None:
-    """Let the system refuse what is too much: memory and processes on Linux alone."""
+def _limit(seconds: float) -> None:
+    """Let the system refuse what is too much: memory and processes on Linux alone.
+
+    `runner` ends what takes too many seconds. The limit is for what has got out of its reach.
+    """
     if os.name != "posix":
         return
     import resource
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN, WRITTEN))
+    def at_most(kind: int, most: int) -> None:
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+    at_most(resource.RLIMIT_CORE, 0)
+    at_most(resource.RLIMIT_FSIZE, WRITTEN)
+    at_most(resource.RLIMIT_CPU, int(seconds + 2) * (os.cpu_count() or 1))
     if not sys.platform.startswith("linux"):
         return
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    most = len(list(Path("/proc").glob("[0-9]*/task/*"))) + PROCESSES  # root is not held to it
-    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    at_most(resource.RLIMIT_AS, pages * resource.getpagesize() + MEMORY)
+    tasks = len(list(Path("/proc").glob("[0-9]*/task/*")))
+    at_most(resource.RLIMIT_NPROC, tasks + PROCESSES)  # root is not held to it
 
 
 if __name__ == "__main__":

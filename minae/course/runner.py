@@ -51,7 +51,11 @@ def read(student: Path, name: str = "") -> bytes | Verdict:
 
 
 def judge(
-    exercise: Exercise, student: Path, seconds: float = SECONDS, text: bytes | Verdict | None = None
+    exercise: Exercise,
+    student: Path,
+    seconds: float = SECONDS,
+    text: bytes | Verdict | None = None,
+    hidden: tuple[Path, ...] = (),
 ) -> Verdict:
     """Run the checks of an exercise against a student's file, and nothing but that file.
 
@@ -60,6 +64,7 @@ def judge(
         student: the path of the file.
         seconds: after which it is ended, and has failed.
         text: what `read` has returned for it, if it was read before.
+        hidden: folders that the student's code shall not see; see `confine`.
     """
     text = read(student) if text is None else text
     if isinstance(text, Verdict):
@@ -74,6 +79,8 @@ def judge(
             "task": exercise.task,
             "verdict": str(place),
             "seal": seal,
+            "seconds": seconds,
+            "hidden": [os.path.abspath(p) for p in (exercise.lesson.folder.parent, *hidden)],
         }
         code, output = _run(json.dumps(wanted).encode() + b"\n" + text, Path(folder), seconds)
         if code is None:
@@ -149,7 +156,7 @@ def _marked(mark: str) -> list[int]:
 
 
 def _how(code: int) -> str:
-    if code < 0:
+    if code < 0 or code > 128:  # as `confine` and shells say it
         with suppress(ValueError):
-            return f"by {signal.Signals(-code).name}"
+            return f"by {signal.Signals(-code if code < 0 else code - 128).name}"
     return f"exit status {code}"
