@@ -262,24 +262,42 @@ def grade(
     """Grade a folder of submissions, with the reason for each lost point.
 
     A student's folder holds what their workspace holds; for one lesson, exercises.py alone will
-    do. Nothing in it is believed: all checks are run. Example: `minae grade handed_in --lesson 4`
+    do. Nothing in it is believed: all checks are run. Rows are written as they come, so that they
+    are kept if you stop. Example: `minae grade handed_in --lesson 4`
     """
-    from minae.checkpoint import write_whole
-    from minae.course import grading, show
+    from contextlib import closing
+
+    from minae.course import grading, handed_in, show
     from minae.course.lessons import all_lessons, find_lesson
+    from minae.course.table import Table, write_gradescope
 
     lessons = [find_lesson(name) for name in lesson] if lesson else list(all_lessons())
-    submissions, left_out = grading.read_submissions(folder, lessons)
-    for path in left_out:
-        print(f"left out, since it is no folder: {path}")
     exercises = [exercise for one in lessons for exercise in one.exercises]
-    with show.bar("grading", (1 + len(submissions)) * len(exercises)) as advance:
-        grades = grading.grade(submissions, exercises, seconds, advance)
-    write_whole(out, grading.table(grades, exercises).encode(errors="replace"))
-    if gradescope:
-        for one in grades:
-            grading.write_gradescope(one)
-    show.grades(grades, exercises)
+    submissions, left_out = handed_in.read_submissions(folder, lessons)
+    for path in left_out:
+        print(f"left out, since it is no folder: {handed_in.printable(str(path))}")
+    problems = []
+    try:
+        with (
+            grading.stopped_by_signals(),
+            Table(out, exercises) as table,
+            show.bar("grading", (1 + len(submissions)) * len(exercises)) as advance,
+            closing(grading.grade(submissions, exercises, seconds, advance)) as grades,
+        ):
+            for one in grades:
+                table.add(one)
+                try:
+                    if gradescope:
+                        write_gradescope(one)
+                except OSError as error:
+                    problems.append(f"{one.submission.student}: no results.json, {error.strerror}")
+    except SystemExit:
+        rows = f"{len(table.grades)} of {len(submissions)} students"
+        print(f"stopped: {out} has the rows of {rows}", file=sys.stderr)
+        raise
+    show.grades(table.grades, exercises)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     print(f"wrote {out}")
 
 

@@ -1,40 +1,30 @@
-"""Grades a folder of submissions: a folder a student, in it what a workspace holds.
+"""Grades a class: each exercise of each student, in a process of its own.
 
-Grades never come from what a student's progress file says, but from running the checks, each
-exercise in a process of its own. All files are read before the first of them runs, and are judged
-as they were then: code that writes into another's submission changes no grade.
+Grades never come from what a student's progress file says, but from running the checks. All files
+are read before the first of them runs, and are judged as they were then: code that writes into
+another's submission changes no grade. Whatever one submission does, the others get their rows.
 """
 
-import csv
-import io
-import json
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from minae.checkpoint import write_whole
 from minae.course import runner
-from minae.course.lessons import Exercise, Lesson
-from minae.course.runner import UNSOLVED, Verdict
+from minae.course.copies import copies
+from minae.course.handed_in import Submission, printable
+from minae.course.lessons import Exercise
+from minae.course.runner import FAILED, UNSOLVED, Verdict
 from minae.errors import InputError
 
 REASON = 300  # characters of why an exercise got no point
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What one student handed in."""
-
-    folder: Path
-    files: dict[str, bytes | Verdict]  # by the lesson's name, as runner.read returns them
-
-    @property
-    def student(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+OTHERS = 3  # students with the same answer who are named
 
 
 @dataclass(frozen=True)
@@ -43,6 +33,7 @@ class Grade:
 
     submission: Submission
     verdicts: dict[Exercise, Verdict]
+    same: dict[Exercise, list[str]]  # who else has the same answer
 
     @property
     def total(self) -> int:
@@ -52,39 +43,24 @@ class Grade:
     @property
     def reasons(self) -> str:
         """Why each point was lost, in one line."""
-        lost = [(e.id, reason(v)) for e, v in self.verdicts.items() if not v.passed]
-        groups = [(why, [id_ for id_, _ in same]) for why, same in groupby(lost, lambda x: x[1])]
-        return "; ".join(f"{', '.join(ids)}: {why}" for why, ids in groups)
+        return _grouped((e.id, reason(v)) for e, v in self.verdicts.items() if not v.passed)
+
+    @property
+    def look_at(self) -> str:
+        """What a teacher should look at, in one line: odd places, and answers that others have."""
+        places = [f"found in {place}" for place in dict.fromkeys(self.submission.found.values())]
+        shown = {
+            e: names[:OTHERS] + ["..."] * (len(names) > OTHERS) for e, names in self.same.items()
+        }
+        passed = [e for e in shown if self.verdicts[e].passed]
+        answers = _grouped((e.id, f"the same as {', '.join(shown[e])}") for e in passed)
+        return "; ".join([*places, *([answers] if answers else [])])
 
 
-def read_submissions(folder: Path, lessons: list[Lesson]) -> tuple[list[Submission], list[Path]]:
-    """Return what the students handed in, by name, and what lies there and is no folder.
-
-    A student's folder holds NN_name/exercises.py, or where one lesson is graded, exercises.py.
-
-    Raises:
-        InputError: there is no such folder, or no folder in it.
-    """
-    if not folder.exists():
-        raise InputError(f"there is no folder {folder}: name the one with all students' folders")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file: name the folder with all students' folders")
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    students = [path for path in entries if path.is_dir()]
-    if not students:
-        raise InputError(f"{folder} holds no folder: it should have one for each student")
-    submissions = []
-    for student in students:
-        files = {lesson.name: _file(student, lesson, len(lessons) == 1) for lesson in lessons}
-        submissions.append(Submission(student, files))
-    return submissions, [path for path in entries if not path.is_dir()]
-
-
-def _file(student: Path, lesson: Lesson, only: bool) -> bytes | Verdict:
-    path = student / lesson.name / "exercises.py"
-    if only and not path.exists():
-        path = student / "exercises.py"
-    return runner.read(path, str(path.relative_to(student)))
+def _grouped(said: Iterable[tuple[str, str]]) -> str:
+    """Return what is said of exercises, those with the same words in a row together."""
+    groups = [(words, [id_ for id_, _ in same]) for words, same in groupby(said, lambda x: x[1])]
+    return "; ".join(f"{', '.join(ids)}: {words}" for words, ids in groups)
 
 
 def grade(
@@ -92,39 +68,83 @@ def grade(
     exercises: list[Exercise],
     seconds: float = runner.SECONDS,
     done: Callable[[], None] = lambda: None,
-) -> list[Grade]:
-    """Judge all exercises of all students, as many side by side as there are cores.
+) -> Iterator[Grade]:
+    """Judge all exercises of all students, and yield what each gets as soon as it is known.
 
-    `done` is called after each. At first our own answers are judged in the same way.
+    As many are judged side by side as there are cores. `done` is called after each exercise. At
+    first our own answers are judged in the same way. Where the caller stops, whatever is still
+    being judged is ended: close the iterator.
 
     Raises:
         InputError: one of our own answers does not pass here, so that grades would be wrong.
     """
     lessons = {e.lesson.name: e.lesson for e in exercises}
     ours = {name: lesson.text("exercises.py").encode() for name, lesson in lessons.items()}
+    everybody = Path(os.path.commonpath([submission.folder.parent for submission in submissions]))
+    same = copies(submissions, exercises)
 
-    def verdict(job: tuple[Submission, Exercise]) -> Verdict:
-        submission, exercise = job
+    def verdict(submission: Submission, exercise: Exercise) -> Verdict:
         path = submission.folder / exercise.lesson.name / "exercises.py"
         text = submission.files[exercise.lesson.name]
         try:
-            return runner.judge(exercise, path, seconds, text)
+            return runner.judge(exercise, path, seconds, text, (everybody,))
+        except OSError as error:  # such as a full disk
+            message = f"the checks could not be run here, grade it again: {error.strerror}"
+            return Verdict(FAILED, message=message)
         finally:
             done()
 
-    def verdicts(some: list[Submission]) -> list[Grade]:
-        jobs = [(submission, exercise) for submission in some for exercise in exercises]
-        found = iter(pool.map(verdict, jobs))
-        return [Grade(s, {e: next(found) for e in exercises}) for s in some]
+    def grades(some: list[Submission]) -> Iterator[Grade]:
+        jobs = {pool.submit(verdict, s, e): (s, e) for s in some for e in exercises}
+        futures.extend(jobs)
+        verdicts = defaultdict(dict)
+        for future in as_completed(jobs):
+            submission, exercise = jobs[future]
+            known = verdicts[submission.folder]
+            known[exercise] = future.result()
+            if len(known) == len(exercises):
+                ordered = {e: known[e] for e in exercises}
+                copied = {
+                    e: same[submission.student, e]
+                    for e in exercises
+                    if (submission.student, e) in same
+                }
+                yield Grade(submission, ordered, copied)
 
-    pool = ThreadPoolExecutor(_cores())
+    pool, futures = ThreadPoolExecutor(_cores()), []
     try:
-        (control,) = verdicts([Submission(Path("minae"), ours)])
+        (control,) = grades([Submission(everybody / "minae", "minae", ours)])
         if control.reasons:
             raise InputError(f"nothing is graded, for our own answers fail here: {control.reasons}")
-        return verdicts(submissions)
+        yield from grades(submissions)
     finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C, too
+        pool.shutdown(wait=False, cancel_futures=True)
+        _end(futures)
+
+
+def _end(futures: list[Future]) -> None:
+    while not all(future.done() for future in futures):  # one may just be starting
+        runner.end_all()
+        wait(futures, timeout=0.1)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Make signals that ask to stop raise SystemExit, so that what is to be done at the end is."""
+
+    def stop(number: int, _) -> None:
+        sys.exit(128 + number)
+
+    kept = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks
+            kept[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def _cores() -> int:
@@ -137,33 +157,5 @@ def reason(verdict: Verdict) -> str:
     if verdict.status == UNSOLVED:
         return "not written"
     parts = [verdict.check, verdict.message, f"({verdict.where})" if verdict.where else ""]
-    line = " ".join(": ".join(filter(None, parts[:2])).split() + parts[2].split())
+    line = printable(" ".join(": ".join(filter(None, parts[:2])).split() + parts[2].split()))
     return line if len(line) <= REASON else f"{line[:REASON]}..."
-
-
-def table(grades: list[Grade], exercises: list[Exercise]) -> str:
-    """Return the grades as CSV: a row a student, a column an exercise."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["student", *(e.id for e in exercises), "total", "reasons"])
-    for grade in grades:
-        points = [int(verdict.passed) for verdict in grade.verdicts.values()]
-        rows.writerow([grade.submission.student, *points, grade.total, grade.reasons])
-    return text.getvalue()
-
-
-def write_gradescope(grade: Grade) -> Path:
-    """Write results.json, as Gradescope's autograder reads it, into the student's folder."""
-    tests = [
-        {
-            "name": f"{exercise.id} {exercise.title}",
-            "score": int(verdict.passed),
-            "max_score": 1,
-            "output": "passed" if verdict.passed else reason(verdict),
-        }
-        for exercise, verdict in grade.verdicts.items()
-    ]
-    path = grade.submission.folder / "results.json"
-    results = {"score": grade.total, "tests": tests}
-    write_whole(path, json.dumps(results, indent=2).encode())
-    return path

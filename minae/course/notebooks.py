@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from types import ModuleType
 
 from minae.course import source
@@ -69,6 +70,20 @@ def check(exercise: str, answers: dict) -> None:
 def cells_of(notebook: str) -> list[str]:
     """Return what the cells of a notebook hold."""
     return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
+
+
+def code_of(notebook: str) -> str:
+    """Return a notebook's code as a file of Python, without the cells that run checks.
+
+    Lines that only IPython understands, such as %matplotlib, are left out.
+
+    Raises ValueError, KeyError, TypeError or AttributeError if it is no notebook.
+    """
+    cells = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    kept = [text for text in texts if "minae.course.notebooks" not in text]
+    code = "\n\n".join(kept) + "\n"
+    return re.sub(r"(?m)^([ \t]*)(%%?[a-z]|!(?!=))", r"\1pass  # \2", code)
 
 
 def _without_docstring(text: str) -> str:

@@ -16,8 +16,12 @@ from minae.course.lessons import Exercise
 SECONDS = 20.0  # after which a check is ended
 OUTPUT = 2000  # characters of what a student's code prints that are shown
 LARGEST = 2**20  # bytes of a student's file
+VERDICT = 2**24  # bytes of what is said of it
 PASSED, FAILED, UNSOLVED = "passed", "failed", "unsolved"
 MARK = "MINAE_JUDGED"  # an environment variable, by which what a student has started is found
+
+
+_running: dict[subprocess.Popen, str] = {}  # the processes that judge now, and their marks
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,22 @@ class Verdict:
         return self.status == PASSED
 
 
-def read(student: Path, name: str = "") -> bytes | Verdict:
+def read(student: Path, name: str = "", largest: int = LARGEST) -> bytes | Verdict:
     """Return a student's file, or the verdict on one that cannot be read, under this name."""
     name = name or str(student)
     try:
         if not student.is_file():
             return Verdict(FAILED, message=f"there is no file {name}")
-        if student.stat().st_size > LARGEST:
-            return Verdict(FAILED, message=f"{name} is larger than {LARGEST // 2**20} MiB")
+        if student.stat().st_size > largest:
+            return too_large(name, largest)
         return student.read_bytes()
     except OSError as error:
         return Verdict(FAILED, message=f"{name} cannot be read: {error.strerror}")
+
+
+def too_large(name: str, largest: int = LARGEST) -> Verdict:
+    """Return the verdict on a file of more than these bytes."""
+    return Verdict(FAILED, message=f"{name} is larger than {largest // 2**20} MiB")
 
 
 def judge(
@@ -87,8 +96,9 @@ def judge(
             message = f"your code was still running after {seconds:g} seconds: a loop without end?"
             return Verdict(FAILED, message=message, output=output)
         try:
-            verdict = json.loads(place.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            # A student's code may have put anything there, which is why it is sealed.
+            verdict = json.loads(read(place, largest=VERDICT))
+        except (TypeError, ValueError, RecursionError):
             verdict = {}
         if not isinstance(verdict, dict) or verdict.pop("seal", None) != seal:
             message = f"your code ended Python before the checks were through ({_how(code)})"
@@ -113,6 +123,7 @@ def _run(given: bytes, folder: Path, seconds: float) -> tuple[int | None, str]:
             env=os.environ | few | {MARK: mark},
             start_new_session=os.name == "posix",  # so that all that it starts can be ended
         )
+        _running[process] = mark
         try:
             process.communicate(given, timeout=seconds)
             code = process.returncode
@@ -120,9 +131,16 @@ def _run(given: bytes, folder: Path, seconds: float) -> tuple[int | None, str]:
             code = None
         finally:
             _end(process, mark)
+            del _running[process]
         output.seek(0)
         printed = output.read(4 * OUTPUT).decode(errors="replace")
     return code, printed if len(printed) <= OUTPUT else f"{printed[:OUTPUT]}\n..."
+
+
+def end_all() -> None:
+    """End all that is being judged, in whatever thread."""
+    for process, mark in list(_running.items()):
+        _end(process, mark)
 
 
 def _end(process: subprocess.Popen, mark: str) -> None:

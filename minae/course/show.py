@@ -166,9 +166,9 @@ def proofs(all_: list["Proof"], gaps: list[str]) -> None:
 
 def grades(all_: list["Grade"], exercises: list[Exercise]) -> None:
     """Print a row a student."""
-    table = Table("student", "points", "not passed")
+    table = Table("student", "points", "not passed", "look at")
     for grade in all_:
         lost = ", ".join(e.id for e, verdict in grade.verdicts.items() if not verdict.passed)
-        name = escape(grade.submission.student)
-        table.add_row(name, f"{grade.total} of {len(exercises)}", lost)
+        name, look_at = escape(grade.submission.student), escape(grade.look_at)
+        table.add_row(name, f"{grade.total} of {len(exercises)}", lost, look_at)
     console.print(table)

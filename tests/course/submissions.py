@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minae.course import grading
+from minae.course import grading, handed_in
 
 SECONDS = 6
 RIGHT = "def double(x):\n    return x + x\n"
@@ -185,7 +185,7 @@ def sleepers() -> list[Path]:
 
 
 def reasons_of(students: dict[str, str], folder: Path, exercise) -> dict[str, str]:
-    submissions, _ = grading.read_submissions(hand_in(folder, students), [exercise.lesson])
+    submissions, _ = handed_in.read_submissions(hand_in(folder, students), [exercise.lesson])
     return {
         g.submission.student: g.reasons for g in grading.grade(submissions, [exercise], SECONDS)
     }

@@ -62,7 +62,7 @@ def test_a_class_is_graded_whatever_was_handed_in(course, minae, tmp_path):
     assert "no folder: " in out
     assert "zip.zip" in out
     rows = rows_of(tmp_path / "g" / "a.csv")
-    assert list(rows[0]) == ["student", "1.1", "1.2", "total", "reasons"]
+    assert list(rows[0]) == ["student", "1.1", "1.2", "total", "reasons", "look_at"]
     assert [row["student"] for row in rows] == sorted(students)
     for row in rows:
         double, halves, reason = expected[row["student"]]
