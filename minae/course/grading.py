@@ -156,6 +156,7 @@ def reason(verdict: Verdict) -> str:
     """Return why there is no point, in one line."""
     if verdict.status == UNSOLVED:
         return "not written"
-    parts = [verdict.check, verdict.message, f"({verdict.where})" if verdict.where else ""]
-    line = printable(" ".join(": ".join(filter(None, parts[:2])).split() + parts[2].split()))
+    said = ": ".join(filter(None, [verdict.check, verdict.message]))
+    words = f"{said} ({verdict.where})" if verdict.where else said
+    line = " ".join(filter(None, map(printable, words.split())))
     return line if len(line) <= REASON else f"{line[:REASON]}..."

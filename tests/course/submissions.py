@@ -1,12 +1,13 @@
 """What students hand in: answers, mishaps, and tricks."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from minae.course import grading, handed_in
+from minae.course import confine, grading, handed_in
 
 SECONDS = 6
 RIGHT = "def double(x):\n    return x + x\n"
@@ -14,6 +15,15 @@ WRONG = "def double(x):\n    return 3 * x\n"
 HALVES = "def halves(n):\n    return (n & -n).bit_length() - 1\n"
 SLEEP = f"9{os.getpid():07}.5"  # of children, by which those of this test run are recognised
 
+
+def _gives_namespaces() -> bool:
+    """Return whether a process may have namespaces of its own; containers often may not."""
+    flags = confine.CLONE_NEWUSER | confine.CLONE_NEWNS | confine.CLONE_NEWPID
+    code = f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({flags}) != 0)"
+    return sys.platform == "linux" and not subprocess.run([sys.executable, "-c", code]).returncode
+
+
+namespaces = pytest.mark.skipif(not _gives_namespaces(), reason="no namespaces here")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's limits")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's processes")
 
@@ -138,6 +148,63 @@ TRICKS = {
     ),
     "no_function": ("del double", "there is no function double"),
     "a_number": ("double = 6", "there is no function double"),
+}
+
+# What reaches for the teacher's process or for our answers, beside a right answer.
+REACHES = {
+    "parent": ("import os\nos.kill(os.getppid(), 9)", "^$|ended Python"),
+    "group": ("import os\nos.killpg(0, 9)", "ended Python"),
+    "parents_group": ("import os\nos.killpg(os.getpgid(os.getppid()), 9)", "ended Python"),
+    "pipe_for_the_verdict": (
+        "import os\nos.mkfifo('../verdict.json')\nos._exit(0)",
+        "ended Python",
+    ),
+    "deep_verdict": (
+        "import os\nopen('../verdict.json', 'w').write('[' * 10**6)\nos._exit(0)",
+        "ended Python",
+    ),
+    "solutions": ("import minae.lessons", "ModuleNotFoundError: .*minae.lessons"),
+    "a_solution": (
+        "import importlib\nimportlib.import_module('minae.lessons.01_autograd.exercises')",
+        "ModuleNotFoundError: .*minae.lessons",
+    ),
+    "solutions_by_our_own_code": (
+        "from minae.course.lessons import all_lessons\nall_lessons()",
+        "ModuleNotFoundError: .*minae.lessons",
+    ),
+}
+# Where the system gives namespaces; {here} is the folder of submissions, {ours} of the lessons.
+REACHES_FURTHER = {
+    "everybody": ("import os\nos.kill(-1, 9)", "ProcessLookupError"),
+    "everybody_by_a_shell": ("import os\nos.system('kill -9 -1')", "^$|ended Python"),
+    "teacher": ("import os\nos.kill({teacher}, 9)", "ProcessLookupError"),
+    "neighbour": ("open('{here}/bob/01_numbers/exercises.py')", "FileNotFoundError"),
+    "neighbour_from_here": (
+        "import os\nopen(os.path.dirname(__file__) + '/../../bob/01_numbers/exercises.py')",
+        "FileNotFoundError",
+    ),
+    "neighbour_by_cat": (
+        "import subprocess\n"
+        "subprocess.run(['cat', '{here}/bob/01_numbers/exercises.py'], check=True)",
+        "non-zero exit status",
+    ),
+    "neighbour_through_the_teacher": (
+        "open('/proc/{teacher}/root/{here}/bob/01_numbers/exercises.py')",
+        "PermissionError",
+    ),
+    "solution_by_path": ("open('{ours}/01_numbers/exercises.py')", "FileNotFoundError"),
+    "solution_after_unmounting": (
+        "import os\nos.system('umount {ours}')\n"
+        "import ctypes\nctypes.CDLL(None).umount2(b'{ours}', 2)\n"
+        "open('{ours}/01_numbers/exercises.py')",
+        "FileNotFoundError",
+    ),
+    "solution_in_namespaces_of_its_own": (
+        "import subprocess\n"
+        "run = 'umount {ours}; cat {ours}/01_numbers/exercises.py'\n"
+        "subprocess.run(['unshare', '-r', '-m', 'sh', '-c', run], check=True)",
+        "non-zero exit status",
+    ),
 }
 
 # What stands beside a right answer and spoils nothing.

@@ -2,14 +2,18 @@
 
 import csv
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
-from minae.course import source
+from minae.course import runner, source
+from minae.course.table import Table
 from minae.errors import InputError
 
+from .conftest import EXERCISES
 from .submissions import (
     HALVES,
     MISHAPS,
@@ -18,6 +22,7 @@ from .submissions import (
     WRONG,
     hand_in,
     linux,
+    posix,
     reasons_of,
     sleepers,
     tree,
@@ -91,6 +96,28 @@ def test_a_progress_file_is_not_believed(course, minae, tmp_path, monkeypatch):
     assert "FACTOR" not in out
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@posix
+def test_when_stopped_the_rows_so_far_are_kept(course, minae, tmp_path, monkeypatch, name):
+    """And nothing runs on."""
+    number, add = getattr(signal, name), Table.add
+    loop = "def double(x):\n    while True: pass\n"
+    hand_in(tmp_path / "in", {"ada": RIGHT + HALVES, "bob": loop, "eve": loop})
+
+    def then_stop(table, grade):
+        add(table, grade)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Table, "add", then_stop)
+    before = signal.getsignal(number)
+    status, _, err = minae("grade", "in", "--lesson", 1, "--seconds", 1000)
+    assert status == 128 + number
+    assert "stopped: grades.csv has the rows of 1 of 3 students" in err
+    assert [row["student"] for row in rows_of(tmp_path / "grades.csv")] == ["ada"]
+    assert signal.getsignal(number) == before
+    assert not runner._running
+
+
 def test_gradescope_and_a_single_file(course, minae, tmp_path):
     (tmp_path / "in" / "ada").mkdir(parents=True)
     (tmp_path / "in" / "ada" / "exercises.py").write_text(WRONG + HALVES)
@@ -104,6 +131,79 @@ def test_gradescope_and_a_single_file(course, minae, tmp_path):
     assert second == {"name": "2.2 how often", "score": 1, "max_score": 1, "output": "passed"}
     assert (first["name"], first["score"], first["max_score"]) == ("2.1 twice [as] much", 0, 1)
     assert "double(3) returned 9" in first["output"]
+
+
+@posix
+def test_results_that_cannot_be_written_stop_nobody(course, minae, tmp_path):
+    folder = hand_in(tmp_path / "in", {"ada": RIGHT, "bob": RIGHT, "eve": RIGHT})
+    (folder / "ada" / "results.json" / "mine").mkdir(parents=True)
+    (folder / "bobs").symlink_to("bob")
+    status, _, err = minae("grade", "in", "--lesson", 1, "--gradescope")
+    assert status == 0
+    assert "ada: no results.json, Is a directory" in err
+    assert "bobs: no results.json, the folder is a link" in err
+    assert [row["student"] for row in rows_of(tmp_path / "grades.csv")] == [
+        "ada",
+        "bob",
+        "bobs",
+        "eve",
+    ]
+    assert (folder / "eve" / "results.json").is_file()
+
+
+def test_what_a_teacher_should_look_at_is_in_the_row(course, minae, tmp_path):
+    text = EXERCISES.replace("halved_so_far", "n_so_far")
+    hand_in(tmp_path / "in", {"ada": EXERCISES, "bob": text, "eve": text, "tom": WRONG})
+    (tmp_path / "in" / "bob" / "01_numbers").rename(tmp_path / "in" / "bob" / "01_Numbers")
+    assert minae("grade", "in", "--lesson", 1)[0] == 0
+    looked = {row["student"]: row["look_at"] for row in rows_of(tmp_path / "grades.csv")}
+    assert looked == {
+        "ada": "1.2: the same as our solution",
+        "bob": "found in 01_Numbers/exercises.py; 1.2: the same as eve",
+        "eve": "1.2: the same as bob",
+        "tom": "",
+    }
+
+
+def test_a_check_that_cannot_be_started_stops_nobody(course, tmp_path, monkeypatch):
+    def judge(exercise, student, *_):
+        if "ada" in str(student):
+            raise OSError(28, "No space left on device")
+        return runner.Verdict(runner.PASSED)
+
+    monkeypatch.setattr(runner, "judge", judge)
+    found = reasons_of({"ada": RIGHT, "bob": RIGHT}, tmp_path / "in", course[0].exercises[0])
+    assert found["ada"].endswith("could not be run here, grade it again: No space left on device")
+    assert found["bob"] == ""
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+@linux
+def test_everybody_gets_a_row(course, minae, tmp_path, count):
+    """Though one kills, one loops, one is a link, and one has a folder that cannot be read."""
+    students = {f"student_{i:03}": RIGHT + HALVES for i in range(count)}
+    kills = "import os\nos.kill(os.getppid(), 9)\nos.killpg(0, 9)\n"
+    bad = {
+        "student_004": RIGHT + kills,
+        "student_008": "while True:\n    pass\n",
+        "student_012": None,
+    }
+    folder = hand_in(tmp_path / "in", students | bad)
+    (folder / "student_012" / "01_numbers").rmdir()
+    (folder / "student_012" / "01_numbers").symlink_to("01_numbers")
+    (folder / "student_016" / "01_numbers").chmod(0)
+    status, _, _ = minae("grade", "in", "--lesson", 1, "--seconds", 2)
+    (folder / "student_016" / "01_numbers").chmod(0o700)
+    assert status == 0
+    rows = rows_of(tmp_path / "grades.csv")
+    assert [row["student"] for row in rows] == sorted(students)
+    lost = {row["student"]: row["reasons"] for row in rows if row["total"] != "2"}
+    if os.geteuid() != 0:  # root reads it all the same
+        assert "01_numbers cannot be read" in lost.pop("student_016")
+    assert "ended Python" in lost.pop("student_004")
+    assert "still running after 2 seconds" in lost.pop("student_008")
+    assert "01_numbers (a link)" in lost.pop("student_012")
+    assert not lost
 
 
 def test_where_our_own_answers_fail_nothing_is_graded(exercise, tmp_path):

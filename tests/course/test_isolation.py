@@ -1,7 +1,11 @@
 """Tricks gain nothing, and what a student's code starts, prints or breaks stays with it."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
+import tempfile
 
 import pytest
 
@@ -9,11 +13,14 @@ from minae.course import runner
 
 from .submissions import (
     HARMLESS,
+    REACHES,
+    REACHES_FURTHER,
     RIGHT,
     TRICKS,
     WRONG,
     hand_in,
     linux,
+    namespaces,
     posix,
     reasons_of,
     sleepers,
@@ -34,6 +41,59 @@ def test_what_spoils_nothing_passes_and_leaves_nothing(exercise, tmp_path):
     found = reasons_of(students, tmp_path / "in", exercise)
     assert found == dict.fromkeys(students, "")
     assert not sleepers()
+
+
+def assert_out_of_reach(reaches: dict, place, exercise) -> None:
+    words = {
+        "{here}": str(place),
+        "{teacher}": str(os.getpid()),
+        "{ours}": str(exercise.lesson.folder.parent),
+    }
+    students = {"bob": RIGHT}
+    for name, (text, _) in reaches.items():
+        for word, value in words.items():
+            text = text.replace(word, value)
+        students[name] = f"{RIGHT}\n{text}\n"
+    found = reasons_of(students, place, exercise)
+    assert found.pop("bob") == ""
+    for name, reason in found.items():
+        assert re.search(reaches[name][1], reason), (name, reason)
+
+
+@linux
+def test_neither_the_teacher_nor_our_answers_are_in_reach(exercise, tmp_path):
+    assert_out_of_reach(REACHES, tmp_path / "in", exercise)
+
+
+@namespaces
+def test_neither_other_processes_nor_others_files_are_in_sight(exercise, tmp_path):
+    assert_out_of_reach(REACHES_FURTHER, tmp_path / "in", exercise)
+
+
+@linux
+def test_when_the_teachers_process_is_killed_no_code_runs_on(exercise, tmp_path):
+    """The student's code holds a pipe open, whose end is seen when it ends."""
+    with tempfile.TemporaryDirectory() as folder:  # one that a user without rights may enter
+        os.chmod(folder, 0o755)
+        os.mkfifo(f"{folder}/pipe")
+        os.chmod(f"{folder}/pipe", 0o666)
+        text = f"pipe = open({folder + '/pipe'!r}, 'w')\nprint('here', file=pipe, flush=True)\n"
+        judge = (
+            "import pathlib, sys\n"
+            "from minae.course import lessons, runner\n"
+            "(exercise, _) = lessons.read(pathlib.Path(sys.argv[1])).exercises\n"
+            "runner.judge(exercise, pathlib.Path('x.py'), 600, sys.stdin.buffer.read())"
+        )
+        teacher = subprocess.Popen(
+            [sys.executable, "-c", judge, exercise.lesson.folder], stdin=subprocess.PIPE
+        )
+        with teacher:
+            teacher.stdin.write(f"{text}while True:\n    pass".encode())
+            teacher.stdin.close()
+            with open(f"{folder}/pipe") as pipe:
+                assert pipe.readline() == "here\n"
+                teacher.kill()
+                assert pipe.read() == ""
 
 
 @pytest.mark.parametrize(
