@@ -8,6 +8,7 @@ another's submission changes no grade. Whatever one submission does, the others 
 import os
 import signal
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
@@ -76,11 +77,13 @@ def grade(
     being judged is ended: close the iterator.
 
     Raises:
-        InputError: one of our own answers does not pass here, so that grades would be wrong.
+        InputError: one of our own answers does not pass here, so that grades would be wrong; or
+            the folder of submissions, which students' code does not see, holds Python itself.
     """
     lessons = {e.lesson.name: e.lesson for e in exercises}
     ours = {name: lesson.text("exercises.py").encode() for name, lesson in lessons.items()}
     everybody = Path(os.path.commonpath([submission.folder.parent for submission in submissions]))
+    _need_nothing_from(everybody)
     same = copies(submissions, exercises)
 
     def verdict(submission: Submission, exercise: Exercise) -> Verdict:
@@ -120,6 +123,15 @@ def grade(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         _end(futures)
+
+
+def _need_nothing_from(folder: Path) -> None:
+    for place in (sys.prefix, sys.base_prefix, __file__, tempfile.gettempdir()):
+        if Path(place).resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"{folder} holds {place}, which is needed where students cannot see what it holds:"
+                " put the submissions into a folder of their own"
+            )
 
 
 def _end(futures: list[Future]) -> None:

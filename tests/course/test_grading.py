@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,9 @@ def test_where_our_own_answers_fail_nothing_is_graded(exercise, tmp_path):
         (("empty",), "empty holds no folder"),
         (("in", "--lesson", "9"), "there is no lesson '9'"),
         (("in", "--out", "empty"), "empty is a folder"),
+        (("in", "--out", "file.txt/grades.csv"), "file.txt/grades.csv cannot be written"),
+        (("in", "--out", "/dev/null"), "/dev/null is no ordinary file"),
+        ((sys.prefix,), "put the submissions into a folder of their own"),
     ],
 )
 def test_bad_input_is_one_sentence(course, minae, tmp_path, arguments, sentence):
