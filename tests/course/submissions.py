@@ -178,10 +178,13 @@ REACHES_FURTHER = {
     "everybody": ("import os\nos.kill(-1, 9)", "ProcessLookupError"),
     "everybody_by_a_shell": ("import os\nos.system('kill -9 -1')", "^$|ended Python"),
     "teacher": ("import os\nos.kill({teacher}, 9)", "ProcessLookupError"),
-    "neighbour": ("open('{here}/bob/01_numbers/exercises.py')", "FileNotFoundError"),
+    "neighbour": (
+        "open('{here}/bob/01_numbers/exercises.py')",
+        "FileNotFoundError|PermissionError",
+    ),
     "neighbour_from_here": (
         "import os\nopen(os.path.dirname(__file__) + '/../../bob/01_numbers/exercises.py')",
-        "FileNotFoundError",
+        "FileNotFoundError|PermissionError",
     ),
     "neighbour_by_cat": (
         "import subprocess\n"
@@ -192,12 +195,15 @@ REACHES_FURTHER = {
         "open('/proc/{teacher}/root/{here}/bob/01_numbers/exercises.py')",
         "PermissionError",
     ),
-    "solution_by_path": ("open('{ours}/01_numbers/exercises.py')", "FileNotFoundError"),
+    "solution_by_path": (
+        "open('{ours}/01_numbers/exercises.py')",
+        "FileNotFoundError|PermissionError",
+    ),
     "solution_after_unmounting": (
         "import os\nos.system('umount {ours}')\n"
         "import ctypes\nctypes.CDLL(None).umount2(b'{ours}', 2)\n"
         "open('{ours}/01_numbers/exercises.py')",
-        "FileNotFoundError",
+        "FileNotFoundError|PermissionError",
     ),
     "solution_in_namespaces_of_its_own": (
         "import subprocess\n"

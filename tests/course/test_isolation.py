@@ -155,8 +155,9 @@ def test_fakes_are_never_found(exercise, tmp_path, monkeypatch, place):
 def test_code_that_writes_into_other_submissions_changes_no_grade(course, tmp_path):
     (exercise, _) = course[0].exercises
     vandal = (
-        f"import pathlib\nfor place in pathlib.Path({str(tmp_path)!r}).rglob('*/exercises.py'):\n"
-        "    place.write_text('')\n"
+        f"import pathlib\ntry:\n"
+        f"    for place in pathlib.Path({str(tmp_path)!r}).rglob('*/exercises.py'):\n"
+        "        place.write_text('')\nexcept OSError:\n    pass\n"
     )
     students = {"a": RIGHT + vandal, "b": RIGHT, "c": RIGHT}
     assert reasons_of(students, tmp_path / "in", exercise) == dict.fromkeys("abc", "")
