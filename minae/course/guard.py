@@ -17,7 +17,8 @@ __builtins__ = dict(vars(builtins))
 
 RELIED_ON = {
     *("__main__", "minae", "lesson_checks", "numpy", "builtins"),
-    *("copy", "itertools", "json", "math", "random", "tracemalloc", "unittest"),
+    *("copy", "itertools", "math", "random", "tracemalloc", "unittest"),
+    *("contextlib", "io", "json", "linecache", "os", "pathlib", "posixpath", "traceback"),
 }
 WRAPPERS = (property, classmethod, staticmethod, ModuleType)
 HEAP = 1 << 9  # of a class's __flags__: made by Python code, so open to change

@@ -123,6 +123,16 @@ TRICKS = {
         "guard._restored.__code__ = (lambda name, place, kept: '').__code__",
         "changes minae.course.guard._restored",
     ),
+    "pathlib": (
+        "import pathlib\nwrite = pathlib.Path.write_text\n"
+        "pathlib.Path.write_text = lambda self, text, **options: write(\n"
+        "    self, text.replace('failed', 'passed'), **options)",
+        "changes pathlib.Path.write_text",
+    ),
+    "io": (
+        "import io\nopened = io.open\nio.open = lambda *a, **k: opened(*a, **k)",
+        "changes io.open",
+    ),
     "json": ("import json\njson._default_encoder.encode = lambda v: v", "returned 9"),
     "checks": ("import sys\nvars(sys.modules['lesson_checks']).clear()", "changes lesson_checks"),
     "atexit": ("import atexit, os\natexit.register(os._exit, 0)", "returned 9"),
