@@ -12,9 +12,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from minae.course import notebooks, runner
+from minae.course import notebooks, runner, source
 from minae.course.lessons import Lesson, all_lessons
 from minae.course.runner import FAILED, Verdict
 from minae.errors import InputError
@@ -70,14 +71,15 @@ def read_submissions(folder: Path, lessons: list[Lesson]) -> tuple[list[Submissi
 def _section(folder: Path) -> list[Path]:
     """Return the students' folders where this is no student's, but for instance a section's.
 
-    It holds two folders or more, none of them a lesson's, nothing else, and work in one of them.
+    It holds nothing but folders, none of them a lesson's, and work in two of them or more.
     """
     try:
         entries = [] if folder.is_symlink() else _entries(folder)
         names = {path.name.lower() for path in entries}
-        if len(entries) < 2 or names & _lesson_names() or not all(p.is_dir() for p in entries):
+        if names & _lesson_names() or not all(path.is_dir() for path in entries):
             return []
-        return entries if any(_is_meant(name) for name, _ in _contents(folder)) else []
+        with_work = [p for p in entries if any(_is_meant(name) for name, _ in _contents(p))]
+        return entries if len(with_work) > 1 else []
     except OSError:  # which is said when it is read
         return []
 
@@ -106,19 +108,33 @@ def _find(folder: Path, lesson: Lesson, only: bool) -> tuple[bytes | Verdict, st
     """Return what a student's file holds, and where it was found if that is another place."""
     if folder.is_symlink():
         return _link("the folder", folder), ""
-    for name in [f"{lesson.name}/exercises.py", *(["exercises.py"] if only else [])]:
-        if os.path.lexists(folder / name):
-            return _file(folder, name), ""
+    places = [f"{lesson.name}/exercises.py", *(["exercises.py"] if only else [])]
+    placed = next((_file(folder, p) for p in places if os.path.lexists(folder / p)), None)
+    if placed is not None and not _is_untouched(placed, lesson):
+        return placed, ""
     contents = dict(_contents(folder))
     texts = {name: read() for name, read in contents.items() if _is_for(lesson, name, only)}
+    texts = {name: text for name, text in texts.items() if not _is_untouched(text, lesson)}
     if len(set(texts.values())) == 1:
         where, text = next(iter(texts.items()))
         return text, where
     if texts:
         return _failed(f"which of these is to be graded? {', '.join(texts)}"), ""
+    if placed is not None:
+        return placed, ""
     instead = [*contents][:SHOWN] + ["..."] * (len(contents) > SHOWN)
     said = f", but {', '.join(instead)}" if instead else ""
     return _failed(f"there is no file exercises.py{said}"), ""
+
+
+def _is_untouched(text: bytes | Verdict, lesson: Lesson) -> bool:
+    """Return whether this is what students get, so that their work may lie elsewhere."""
+    return not isinstance(text, Verdict) and text.replace(b"\r\n", b"\n") == _stubs(lesson)
+
+
+@cache
+def _stubs(lesson: Lesson) -> bytes:
+    return source.stubs(lesson).encode()
 
 
 def _is_for(lesson: Lesson, name: str, only: bool) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minae.course import handed_in
+from minae.course import handed_in, source
 from minae.course.runner import Verdict
 
 from .submissions import RIGHT, posix
@@ -113,6 +113,20 @@ REFUSED = {
 }
 
 
+def test_work_beside_what_was_handed_out_is_found(course, tmp_path):
+    given = source.stubs(course[0])
+    written(tmp_path / "in" / "ada", {PLACE: given, "hw.zip": {PLACE: RIGHT}})
+    written(tmp_path / "in" / "bob", {PLACE: given.replace("\n", "\r\n"), "a/exercises.py": RIGHT})
+    written(tmp_path / "in" / "eve", {PLACE: given, f"copy/{PLACE}": given})
+    written(tmp_path / "in" / "tom", {PLACE: RIGHT, "exercises (1).py": "x"})
+    assert read(tmp_path / "in", course[:1]) == {
+        "ada": (RIGHT.encode(), f"hw.zip: {PLACE}"),
+        "bob": (RIGHT.encode(), "a/exercises.py"),
+        "eve": (given.encode(), ""),
+        "tom": (RIGHT.encode(), ""),
+    }
+
+
 @posix
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_graded_is_named_and_stops_nobody(course, tmp_path, name):
@@ -184,13 +198,15 @@ def test_what_cannot_be_read_is_named_and_stops_nobody(course, tmp_path, monkeyp
 
 def test_sections_and_clutter_are_no_students(course, tmp_path):
     folder = tmp_path / "in"
-    for name in (f"section_1/ada/{PLACE}", "section_2/bob/exercises.py", f"eve/{PLACE}"):
+    for name in (f"section_1/ada/{PLACE}", "section_1/bob/exercises.ipynb", f"eve/{PLACE}"):
         written(folder, {name: RIGHT})
-    written(folder, {"section_1/carol": None, "section_2/dan/.DS_Store": "", "nobody": None})
+    written(folder, {"section_1/carol": None, "section_1/dan/.DS_Store": "", "nobody": None})
+    written(folder, {"tom/work/exercises.py": RIGHT, "tom/data": None})
     written(folder, {"__MACOSX/._exercises.py": "", ".git/exercises.py": RIGHT, "a.txt": ""})
     submissions, left = handed_in.read_submissions(folder, course[:1])
-    students = ["eve", "nobody", "section_1/ada", "section_1/carol"]
-    assert [s.student for s in submissions] == [*students, "section_2/bob", "section_2/dan"]
+    section = [f"section_1/{student}" for student in ("ada", "bob", "carol", "dan")]
+    assert [s.student for s in submissions] == ["eve", "nobody", *section, "tom"]
+    assert submissions[-1].found == {NAME: "work/exercises.py"}
     assert left == [folder / "a.txt"]
 
 
