@@ -71,17 +71,24 @@ def read_submissions(folder: Path, lessons: list[Lesson]) -> tuple[list[Submissi
 def _section(folder: Path) -> list[Path]:
     """Return the students' folders where this is no student's, but for instance a section's.
 
-    It holds nothing but folders, none of them a lesson's, and work in two of them or more.
+    It holds no work itself, but two of the folders in it do, or more.
     """
     try:
         entries = [] if folder.is_symlink() else _entries(folder)
-        names = {path.name.lower() for path in entries}
-        if names & _lesson_names() or not all(path.is_dir() for path in entries):
-            return []
-        with_work = [p for p in entries if any(_is_meant(name) for name, _ in _contents(p))]
-        return entries if len(with_work) > 1 else []
     except OSError:  # which is said when it is read
         return []
+    names = {path.name.lower() for path in entries}
+    if names & _lesson_names() or any(map(_is_meant, names)):
+        return []
+    folders = [path for path in entries if path.is_dir()]
+    return folders if sum(map(_has_work, folders)) > 1 else []
+
+
+def _has_work(folder: Path) -> bool:
+    try:
+        return any(_is_meant(name) for name, _ in _contents(folder))
+    except OSError:
+        return False
 
 
 def _entries(folder: Path) -> list[Path]:

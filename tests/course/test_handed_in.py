@@ -200,11 +200,21 @@ def test_sections_and_clutter_are_no_students(course, tmp_path):
     folder = tmp_path / "in"
     for name in (f"section_1/ada/{PLACE}", "section_1/bob/exercises.ipynb", f"eve/{PLACE}"):
         written(folder, {name: RIGHT})
-    written(folder, {"section_1/carol": None, "section_1/dan/.DS_Store": "", "nobody": None})
-    written(folder, {"tom/work/exercises.py": RIGHT, "tom/data": None})
+    written(
+        folder,
+        {
+            "section_1/names.txt": "",
+            "section_1/carol": None,
+            "section_1/dan/.DS_Store": "",
+            "nobody": None,
+        },
+    )
+    written(
+        folder, {"section_1/eve": Path("../eve"), "tom/work/exercises.py": RIGHT, "tom/data": None}
+    )
     written(folder, {"__MACOSX/._exercises.py": "", ".git/exercises.py": RIGHT, "a.txt": ""})
     submissions, left = handed_in.read_submissions(folder, course[:1])
-    section = [f"section_1/{student}" for student in ("ada", "bob", "carol", "dan")]
+    section = [f"section_1/{student}" for student in ("ada", "bob", "carol", "dan", "eve")]
     assert [s.student for s in submissions] == ["eve", "nobody", *section, "tom"]
     assert submissions[-1].found == {NAME: "work/exercises.py"}
     assert left == [folder / "a.txt"]
