@@ -23,9 +23,14 @@ class _OfTwo(Op):
     Where one of them is nan, so is the result, and both get all of it.
     """
 
-    def _save_shares(self, x, y, x_loses, y_loses):
-        shares = [(1 - loses - 0.5 * (x == y)) for loses in (x_loses, y_loses)]  # 1, ½ or 0
-        self.save(x.shape, y.shape, *(share.astype(x.dtype) for share in shares))
+    choose: np.ufunc
+    loses: np.ufunc  # loses(x, y) says where x is not chosen, and y is
+
+    def forward(self, x, y):
+        losses = self.loses(x, y), self.loses(y, x)
+        shares = [(1 - lost - 0.5 * (x == y)).astype(x.dtype) for lost in losses]  # 1, ½ or 0
+        self.save(x.shape, y.shape, *shares)
+        return self.choose(x, y)
 
     def backward(self, dy):
         x_shape, y_shape, x_share, y_share = self.saved
@@ -37,9 +42,7 @@ class _OfTwo(Op):
 class Maximum(_OfTwo):
     """max(x, y)."""
 
-    def forward(self, x, y):
-        self._save_shares(x, y, x < y, y < x)
-        return np.maximum(x, y)
+    choose, loses = np.maximum, np.less
 
 
 @method()
@@ -51,9 +54,7 @@ def maximum(x, y) -> Tensor:
 class Minimum(_OfTwo):
     """min(x, y)."""
 
-    def forward(self, x, y):
-        self._save_shares(x, y, x > y, y > x)
-        return np.minimum(x, y)
+    choose, loses = np.minimum, np.greater
 
 
 @method()
@@ -142,21 +143,22 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def _of_all(function, x: Tensor, keepdim: bool) -> Tensor:
-    if keepdim:
-        raise TypeError("keepdim goes with a dim; for all dimensions at once, use amax or amin")
-    return function(x)
-
-
-def _along(x: Tensor, indices: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
+def _extreme(x: Tensor, dim, keepdim: bool, of_two, of_all, position):
+    """Return what `max` or `min` gives for this `dim`: another tensor, None or a dimension."""
+    if isinstance(dim, Tensor):
+        return of_two(x, dim)
+    if dim is None:
+        if keepdim:
+            raise TypeError("keepdim goes with a dim; for all dimensions at once, use amax or amin")
+        return of_all(x)
+    indices = position(x, dim)
     if not x.ndim:
         return ValuesAndIndices(clone(x), indices)
-    values = Gather.apply(x, unsqueeze(indices, dim), dim=check_dim(dim, x.ndim))
-    return (
-        ValuesAndIndices(values, unsqueeze(indices, dim))
-        if keepdim
-        else ValuesAndIndices(values.squeeze(dim), indices)
-    )
+    kept = unsqueeze(indices, dim)
+    values = Gather.apply(x, kept, dim=check_dim(dim, x.ndim))
+    if keepdim:
+        return ValuesAndIndices(values, kept)
+    return ValuesAndIndices(values.squeeze(dim), indices)
 
 
 @method()
@@ -167,19 +169,11 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
     With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
     max(x, y) with another tensor is `maximum`.
     """
-    if isinstance(dim, Tensor):
-        return maximum(x, dim)
-    if dim is None:
-        return _of_all(amax, x, keepdim)
-    return _along(x, argmax(x, dim), dim, keepdim)
+    return _extreme(x, dim, keepdim, maximum, amax, argmax)
 
 
 @method()
 @numpy_names
 def min(x: Tensor, dim: int | None = None, keepdim: bool = False):
     """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
-    if isinstance(dim, Tensor):
-        return minimum(x, dim)
-    if dim is None:
-        return _of_all(amin, x, keepdim)
-    return _along(x, argmin(x, dim), dim, keepdim)
+    return _extreme(x, dim, keepdim, minimum, amin, argmin)
