@@ -216,6 +216,11 @@ def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tenso
 class _Step(Op):
     """What is constant but for jumps: its derivative is 0 wherever there is one."""
 
+    rounded: np.ufunc  # what becomes of floats; integers and booleans are whole already
+
+    def forward(self, x):
+        return self.rounded(x) if x.dtype.kind == "f" else x.copy()
+
     def backward(self, dy):
         return np.zeros_like(dy)
 
@@ -240,8 +245,7 @@ def sign(x: Tensor) -> Tensor:
 class Round(_Step):
     """The nearest integer; of two that are equally near, the even one."""
 
-    def forward(self, x):
-        return np.rint(x) if x.dtype.kind == "f" else x.copy()
+    rounded = np.rint
 
 
 @method("round")
@@ -253,8 +257,7 @@ def round(x: Tensor) -> Tensor:
 class Floor(_Step):
     """The largest integer that is not above x."""
 
-    def forward(self, x):
-        return np.floor(x) if x.dtype.kind == "f" else x.copy()
+    rounded = np.floor
 
 
 @method()
@@ -266,8 +269,7 @@ def floor(x: Tensor) -> Tensor:
 class Ceil(_Step):
     """The smallest integer that is not below x."""
 
-    def forward(self, x):
-        return np.ceil(x) if x.dtype.kind == "f" else x.copy()
+    rounded = np.ceil
 
 
 @method()
