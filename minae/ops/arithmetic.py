@@ -276,13 +276,15 @@ def _reflected(operation):
     return lambda x, y: operation(y, x)
 
 
-for _operation, _name in [
-    (add, "add"),
-    (sub, "sub"),
-    (mul, "mul"),
-    (div, "truediv"),
-    (pow, "pow"),
-    (floor_divide, "floordiv"),
-    (remainder, "mod"),
-]:
+OPERATORS = [
+    (add, "add", "+"),
+    (sub, "sub", "-"),
+    (mul, "mul", "*"),
+    (div, "truediv", "/"),
+    (pow, "pow", "**"),
+    (floor_divide, "floordiv", "//"),
+    (remainder, "mod", "%"),
+]
+
+for _operation, _name, _ in OPERATORS:
     method(f"__r{_name}__")(_reflected(_operation))

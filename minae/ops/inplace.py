@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.grad_mode import is_grad_enabled
 from minae.kernels import arrays
-from minae.ops.arithmetic import add, beside, div, floor_divide, mul, pow, remainder, sub
+from minae.ops.arithmetic import OPERATORS, beside
 from minae.ops.checks import broadcasts
 from minae.ops.slicing import located
 from minae.tensor import Tensor, method
@@ -69,13 +69,5 @@ def _in_place(operation, symbol: str):
     return update
 
 
-for _operation, _name, _symbol in [
-    (add, "add", "+"),
-    (sub, "sub", "-"),
-    (mul, "mul", "*"),
-    (div, "truediv", "/"),
-    (pow, "pow", "**"),
-    (floor_divide, "floordiv", "//"),
-    (remainder, "mod", "%"),
-]:
+for _operation, _name, _symbol in OPERATORS:
     method(f"__i{_name}__")(_in_place(_operation, _symbol))
