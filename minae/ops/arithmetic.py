@@ -57,6 +57,11 @@ def cast(x: Tensor, dtype) -> Tensor:
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
+def in_floats(x: Tensor) -> Tensor:
+    """Return x itself, or integers and booleans as float32."""
+    return x if x.is_floating_point() else cast(x, np.float32)
+
+
 class Add(Op):
     """x + y."""
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 from minae.ops.activations import softplus, stable_sigmoid
-from minae.ops.losses import REDUCTIONS, _Loss, check_pair, check_tensors, in_floats, reduced
+from minae.ops.arithmetic import in_floats
+from minae.ops.checks import broadcasts
+from minae.ops.losses import REDUCTIONS, _Loss, check_pair, check_tensors, reduced
 from minae.tensor import Tensor
 
 LOG_FLOOR = -100.0  # PyTorch's: keeps the loss of a certain and wrong prediction finite
@@ -75,8 +77,7 @@ def _check_probabilities(name: str, **tensors: Tensor) -> None:
 def _check_broadcasts(name: str, x: Tensor, **weights: Tensor) -> None:
     check_tensors(name, **weights)
     for argument, weight in weights.items():
-        lengths = zip(reversed(weight.shape), reversed(x.shape), strict=False)
-        if weight.ndim > x.ndim or any(n not in (1, length) for n, length in lengths):
+        if not broadcasts(weight.shape, x.shape):
             raise ValueError(
                 f"{name}: {argument} {weight.shape} does not broadcast to the shape of x {x.shape}"
             )

@@ -11,10 +11,10 @@ import math
 import numpy as np
 
 from minae.op import Op
-from minae.ops.arithmetic import where
+from minae.ops.arithmetic import in_floats, where
 from minae.ops.checks import real
 from minae.ops.indexing import Gather
-from minae.ops.losses import REDUCTIONS, check_reduction, check_tensors, in_floats, reduced, scale
+from minae.ops.losses import REDUCTIONS, check_reduction, check_tensors, reduced, scale
 from minae.ops.softmax import log_softmax, log_softmax_array
 from minae.tensor import Tensor
 

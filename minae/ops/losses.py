@@ -11,7 +11,6 @@ import numpy as np
 
 from minae.kernels.arrays import device_of
 from minae.op import Op
-from minae.ops.arithmetic import cast
 from minae.ops.checks import real
 from minae.tensor import Tensor
 
@@ -42,11 +41,6 @@ def scale(reduction: str, x) -> float:
 def reduced(losses: Tensor, reduction: str) -> Tensor:
     """Return losses (N, ...) as they are, for "none", or what they add up to, scaled."""
     return losses if reduction == "none" else losses.sum() * scale(reduction, losses.data)
-
-
-def in_floats(x: Tensor) -> Tensor:
-    """Return x itself, or integers as float32."""
-    return x if x.is_floating_point() else cast(x, np.float32)
 
 
 def check_pair(name: str, x: Tensor, target: Tensor, reduction: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from minae import random
 from minae.op import Op
-from minae.ops.arithmetic import cast
+from minae.ops.arithmetic import in_floats
 from minae.ops.checks import real
 from minae.tensor import Tensor
 
@@ -37,7 +37,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         raise ValueError(f"dropout: p is a probability, and {p} is not")
     if not training or p == 0:
         return x
-    x = x if x.is_floating_point() else cast(x, np.float32)
+    x = in_floats(x)
     if p == 1:
         return x * 0
     keep = random.uniform(x.shape, device=x.device) >= p
