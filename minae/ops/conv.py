@@ -34,17 +34,13 @@ class Conv2d(Op):
 
     @staticmethod
     def examples(rng):
-        for x, weight, stride, padding, dilation, groups, activation in [
+        names = "stride", "padding", "dilation", "groups", "activation"
+        for x, weight, *options in [
             ((2, 3, 5, 4), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1, None),
             ((1, 2, 6, 5), (4, 1, 3, 2), (2, 1), (0, 1), (1, 2), 2, "relu"),
         ]:
-            window = {"stride": stride, "padding": padding, "dilation": dilation}
-            yield (
-                rng.normal(size=x),
-                rng.normal(size=weight),
-                rng.normal(size=weight[0]),
-                {**window, "groups": groups, "activation": activation},
-            )
+            arrays = [rng.normal(size=size) for size in (x, weight, weight[0])]
+            yield *arrays, dict(zip(names, options, strict=True))
 
 
 def conv2d(
@@ -79,9 +75,9 @@ def conv2d(
         TypeError: stride, padding, dilation or groups is not made of ints.
         ValueError: the shapes do not go together, or an argument is out of range; names it.
     """
-    if x.ndim == 3:
-        options = {"groups": groups, "activation": activation}
-        return conv2d(x.unsqueeze(0), weight, bias, stride, padding, dilation, **options).squeeze(0)
+    single = x.ndim == 3
+    if single:
+        x = x.unsqueeze(0)
     window = {
         "stride": pair(stride, "conv2d: stride"),
         "dilation": pair(dilation, "conv2d: dilation"),
@@ -90,7 +86,8 @@ def conv2d(
     if isinstance(padding, str):
         x, padding = _named_padding(x, weight, padding, window["stride"], window["dilation"])
     window["padding"] = pair(padding, "conv2d: padding")
-    return Conv2d.apply(x, weight, bias, activation=activation, **window)
+    y = Conv2d.apply(x, weight, bias, activation=activation, **window)
+    return y.squeeze(0) if single else y
 
 
 def _named_padding(x: Tensor, weight: Tensor, padding: str, stride, dilation):
@@ -130,23 +127,13 @@ class ConvTranspose2d(Op):
 
     @staticmethod
     def examples(rng):
-        for x, weight, output_size, stride, padding, dilation, groups, activation in [
-            ((2, 3, 3, 2), (3, 2, 4, 4), (6, 4), (2, 2), (1, 1), (1, 1), 1, "relu"),
-            ((1, 4, 2, 3), (4, 1, 3, 2), (6, 5), (3, 1), (0, 0), (1, 2), 2, None),
+        names = "output_size", "stride", "padding", "dilation", "groups", "activation"
+        for x, weight, bias, *options in [
+            ((2, 3, 3, 2), (3, 2, 4, 4), 2, (6, 4), (2, 2), (1, 1), (1, 1), 1, "relu"),
+            ((1, 4, 2, 3), (4, 1, 3, 2), 2, (6, 5), (3, 1), (0, 0), (1, 2), 2, None),
         ]:
-            yield (
-                rng.normal(size=x),
-                rng.normal(size=weight),
-                rng.normal(size=weight[1] * groups),
-                {
-                    "output_size": output_size,
-                    "stride": stride,
-                    "padding": padding,
-                    "dilation": dilation,
-                    "groups": groups,
-                    "activation": activation,
-                },
-            )
+            arrays = [rng.normal(size=size) for size in (x, weight, bias)]
+            yield *arrays, dict(zip(names, options, strict=True))
 
 
 def conv_transpose2d(
@@ -180,12 +167,9 @@ def conv_transpose2d(
         TypeError: stride, padding, output_padding, groups or dilation is not made of ints.
         ValueError: the shapes do not go together, or an argument is out of range; names it.
     """
-    if x.ndim == 3:
-        options = {"groups": groups, "dilation": dilation, "activation": activation}
-        y = conv_transpose2d(
-            x.unsqueeze(0), weight, bias, stride, padding, output_padding, **options
-        )
-        return y.squeeze(0)
+    single = x.ndim == 3
+    if single:
+        x = x.unsqueeze(0)
     window = {
         "stride": pair(stride, "conv_transpose2d: stride"),
         "padding": pair(padding, "conv_transpose2d: padding"),
@@ -196,9 +180,9 @@ def conv_transpose2d(
     output_size = shapes.check_conv_transpose2d(
         x, weight, bias, output_padding=output_padding, **window
     )
-    return ConvTranspose2d.apply(
-        x, weight, bias, output_size=output_size, activation=activation, **window
-    )
+    options = {"output_size": output_size, "activation": activation, **window}
+    y = ConvTranspose2d.apply(x, weight, bias, **options)
+    return y.squeeze(0) if single else y
 
 
 def conv1d(

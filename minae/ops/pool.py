@@ -113,19 +113,18 @@ def avg_pool2d(
         TypeError: an argument is not made of ints.
         ValueError: no window fits, or an argument is out of range; names it.
     """
-    if x.ndim == 3:
-        images = x.unsqueeze(0)
-        y = avg_pool2d(images, kernel_size, stride, padding, ceil_mode, count_include_pad)
-        return y.squeeze(0)
+    single = x.ndim == 3
+    if single:
+        x = x.unsqueeze(0)
     window = _window("avg_pool2d", kernel_size, stride, padding)
     room = _with_room("avg_pool2d", x, 0, **window) if ceil_mode else x
     y = AvgPool2d.apply(room, **window)
-    if room is x and (count_include_pad or window["padding"] == (0, 0)):
-        return y
-    axes = zip(x.shape[2:], y.shape[2:], *window.values(), strict=True)
-    counts = [_counts(*axis, count_include_pad) for axis in axes]
-    share = math.prod(window["kernel_size"]) / np.multiply.outer(*counts)  # (HO, WO)
-    return y * Tensor(beside(share.astype(y.dtype), y.data))
+    if room is not x or not (count_include_pad or window["padding"] == (0, 0)):
+        axes = zip(x.shape[2:], y.shape[2:], *window.values(), strict=True)
+        counts = [_counts(*axis, count_include_pad) for axis in axes]
+        share = math.prod(window["kernel_size"]) / np.multiply.outer(*counts)  # (HO, WO)
+        y = y * Tensor(beside(share.astype(y.dtype), y.data))
+    return y.squeeze(0) if single else y
 
 
 def _window(name: str, kernel_size, stride, padding) -> dict:
