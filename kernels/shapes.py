@@ -172,7 +172,10 @@ def check_conv2d(
     """
     _check_images("conv2d", "x", x)
     _check_weight("conv2d", weight, groups)
-    _check_channels("conv2d", "x", x, groups)
+    if x.shape[1] % groups:
+        raise ValueError(
+            f"conv2d: groups={groups} does not divide the {x.shape[1]} channels of x {x.shape}"
+        )
     if x.shape[1] != weight.shape[1] * groups:
         raise ValueError(
             f"conv2d: x {x.shape} has {x.shape[1]} channels, but weight {weight.shape} with "
@@ -306,14 +309,6 @@ def _check_weight(name: str, weight, groups: int, side: str = "output") -> None:
         raise ValueError(
             f"{name}: groups={groups} does not divide the {weight.shape[0]} {side} channels of "
             f"weight {weight.shape}"
-        )
-
-
-def _check_channels(name: str, what: str, images, groups: int) -> None:
-    if groups < 1 or images.shape[1] % groups:
-        raise ValueError(
-            f"{name}: groups={groups} does not divide the {images.shape[1]} channels of {what} "
-            f"{images.shape}"
         )
 
 
