@@ -19,16 +19,27 @@ from minae.tensor import Tensor
 
 def _listed(parameters, name: str) -> list[Tensor]:
     """Return the parameters as a list; TypeError unless they are tensors."""
-    found = [] if isinstance(parameters, Tensor) else list(parameters)
-    if isinstance(parameters, Tensor) or not all(isinstance(p, Tensor) for p in found):
+    listed = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor)
+    found = list(parameters) if listed else [None]
+    if not all(isinstance(p, Tensor) for p in found):
         raise TypeError(f"{name} takes a list of parameters, or model.parameters()")
     return found
 
 
+def _is_number(value) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _check_at_least_0(**numbers) -> None:
     for name, number in numbers.items():
-        if not isinstance(number, Real) or not number >= 0:
+        if not _is_number(number) or not number >= 0:
             raise ValueError(f"{name} is a number of at least 0, not {number!r}")
+
+
+def _check_steps(**numbers) -> None:
+    for name, number in numbers.items():
+        if not _is_number(number) or not number > 0:
+            raise ValueError(f"{name} is a number of steps above 0, not {number!r}")
 
 
 class Optimizer:
@@ -169,8 +180,9 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         _check_at_least_0(eps=eps, weight_decay=weight_decay)
-        if not all(isinstance(beta, Real) and 0 <= beta < 1 for beta in betas) or len(betas) != 2:
-            raise ValueError(f"betas are two numbers from 0 to below 1, not {betas}")
+        pair = isinstance(betas, tuple | list) and len(betas) == 2
+        if not pair or not all(_is_number(beta) and 0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas are two numbers from 0 to below 1, not {betas!r}")
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(parameters, lr)
 
@@ -239,8 +251,7 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         super().__init__(optimizer)
-        if not T_max > 0:
-            raise ValueError(f"T_max is a number of steps above 0, not {T_max}")
+        _check_steps(T_max=T_max)
         self.T_max, self.eta_min = T_max, eta_min
 
     def lr_at(self, count: int) -> float:
@@ -254,8 +265,7 @@ class StepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
         super().__init__(optimizer)
-        if not step_size > 0:
-            raise ValueError(f"step_size is a number of steps above 0, not {step_size}")
+        _check_steps(step_size=step_size)
         self.step_size, self.gamma = step_size, gamma
 
     def lr_at(self, count: int) -> float:

@@ -183,19 +183,6 @@ def test_a_state_of_something_else_is_refused_and_changes_nothing(other, shapes,
         np.testing.assert_array_equal(value, before[name])
 
 
-REFUSED = {
-    "given no parameters": lambda p: optim.SGD([]),
-    "at least 0, not -1": lambda p: optim.Adam([p], lr=-1),
-    "nesterov needs a momentum": lambda p: optim.SGD([p], nesterov=True),
-}
-
-
-@pytest.mark.parametrize("message", REFUSED)
-def test_refused(message):
-    with pytest.raises(ValueError, match=message):
-        REFUSED[message](Parameter(np.ones(1)))
-
-
 # --- schedules ----------------------------------------------------------------------------------
 
 SCHEDULES = {
@@ -298,25 +285,32 @@ def test_a_gradient_that_is_none_of_the_parameter_is_refused(grad):
     assert p.tolist() == [1, 2]
 
 
-BAD = {
-    "takes a list of parameters": lambda p: optim.Adam(p),
-    "takes a list of parameters, or": lambda p: optim.SGD([{"params": [p]}]),
-    "only leaves are learned": lambda p: optim.SGD([p * 2]),
-    "momentum is a number of at least 0, not -1": lambda p: optim.SGD([p], momentum=-1),
-    "weight_decay is a number": lambda p: optim.Adam([p], weight_decay=-0.1),
-    "lr is a number of at least 0, not 'fast'": lambda p: optim.SGD([p], lr="fast"),
-    "betas are two numbers": lambda p: optim.Adam([p], betas=(0.9, 1.0)),
-    "eps is a number": lambda p: optim.Adam([p], eps=-1),
-    "step_size is a number of steps above 0": lambda p: optim.StepLR(optim.SGD([p]), 0),
-    "T_max is a number of steps": lambda p: optim.CosineAnnealingLR(optim.SGD([p]), 0),
-    "max_norm is a number of at least 0": lambda p: optim.clip_grad_norm_([p], -1.0),
-}
+REFUSED = [
+    ("given no parameters", lambda p: optim.SGD([])),
+    ("takes a list of parameters", lambda p: optim.Adam(p)),
+    ("takes a list of parameters", lambda p: optim.SGD(None)),
+    ("takes a list of parameters, or", lambda p: optim.SGD([{"params": [p]}])),
+    ("only leaves are learned", lambda p: optim.SGD([p * 2])),
+    ("nesterov needs a momentum", lambda p: optim.SGD([p], nesterov=True)),
+    ("momentum is a number of at least 0, not -1", lambda p: optim.SGD([p], momentum=-1)),
+    ("weight_decay is a number", lambda p: optim.Adam([p], weight_decay=-0.1)),
+    ("lr is a number of at least 0, not -1", lambda p: optim.Adam([p], lr=-1)),
+    ("lr is a number of at least 0, not 'fast'", lambda p: optim.SGD([p], lr="fast")),
+    ("lr is a number of at least 0, not True", lambda p: optim.SGD([p], lr=True)),
+    ("betas are two numbers", lambda p: optim.Adam([p], betas=(0.9, 1.0))),
+    ("betas are two numbers from 0 to below 1, not 0.9", lambda p: optim.Adam([p], betas=0.9)),
+    ("eps is a number", lambda p: optim.Adam([p], eps=-1)),
+    ("step_size is a number of steps above 0", lambda p: optim.StepLR(optim.SGD([p]), 0)),
+    ("step_size is a number of steps above 0", lambda p: optim.StepLR(optim.SGD([p]), "a")),
+    ("T_max is a number of steps", lambda p: optim.CosineAnnealingLR(optim.SGD([p]), 0)),
+    ("max_norm is a number of at least 0", lambda p: optim.clip_grad_norm_([p], -1.0)),
+]
 
 
-@pytest.mark.parametrize("message", BAD)
-def test_bad_settings_are_refused(message):
+@pytest.mark.parametrize(("message", "call"), REFUSED)
+def test_refused(message, call):
     with pytest.raises((TypeError, ValueError), match=message):
-        BAD[message](parameter(1.0))
+        call(parameter(1.0))
 
 
 def test_the_gradient_of_one_tensor_is_clipped():
