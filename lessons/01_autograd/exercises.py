@@ -56,7 +56,8 @@ def topological_order(output):
 
     The lesson sorts nodes by the order in which they were made. Here they carry no numbers: find
     an order from `inputs` alone. Without recursion, for the graph may be a chain of 20,000 nodes,
-    and with a few looks at each node only, however many paths lead to it.
+    and with a few looks at each node only, however many paths lead to it. Leave the nodes as they
+    are.
 
     About 12 lines, 25 minutes. Matters because a node that is walked before one of its consumers
     hands on a gradient that is not complete, and nothing else looks wrong.
@@ -84,8 +85,8 @@ def backward(order):
     """Fill in `.grad` of all nodes in `order`: the derivative of order[0] by each of them.
 
     `order` is a list with the property of exercise 1.2: order[0] is the output, and each node comes
-    after all of its consumers. One node may be both inputs of another one, as in x * x. A leaf
-    alone, [x], is an order too.
+    after all of its consumers. A node has any number of inputs; one node may be several of them, as
+    in x * x. A leaf alone, [x], is an order too. Change nothing but `.grad`.
 
     Think of a second call, on the same graph or on another one with the same leaves. A leaf, a node
     without inputs, collects: each call adds its derivative to what `.grad` was. This is how a large
@@ -129,7 +130,8 @@ def unbroadcast(dx, shape):
 def numeric_gradient(f, x, dy):
     """Return the gradient of the sum of f(x) * dy by each entry of x, by central differences.
 
-    f takes an array of x's shape and returns one of dy's shape. For each entry, one at a time:
+    f takes an array of x's shape and returns one of dy's shape, or, where this fits, the very array
+    that it was given. For each entry, one at a time:
 
         (the sum of f(x + STEP there) * dy  -  the sum of f(x - STEP there) * dy)  /  (2 STEP)
 

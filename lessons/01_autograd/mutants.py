@@ -1,5 +1,7 @@
 """Wrong answers that people give, each of which the checks must reject."""
 
+import sys
+
 import numpy as np
 
 STEP = np.finfo(np.float64).eps ** (1 / 3)
@@ -39,6 +41,28 @@ def div_backward__writes_into_dq(dq, x, y):
     """Right numbers, computed in the place of the gradient that arrived."""
     dq /= y
     return dq, -dq * x / y
+
+
+def div_backward__divides_by_x(dq, x, y):
+    """Right unless x is zero: takes dy from q by the detour q / x."""
+    return dq / y, -dq * (x / y) ** 2 / x
+
+
+def div_backward__keeps_away_from_zero(dq, x, y):
+    """Adds a small number to y, which is not always small beside y."""
+    return dq / (y + 1e-9), -dq * x / (y + 1e-9) ** 2
+
+
+def div_backward__matrices_only(dq, x, y):
+    """Loops over the two dimensions that it expects."""
+    dx = np.array([[dq[i, j] / y[i, j] for j in range(y.shape[1])] for i in range(len(y))])
+    return dx, -dx * x / y
+
+
+def div_backward__float32(dq, x, y):
+    """Loses half of the digits on the way."""
+    dx = (dq / y).astype(np.float32)
+    return dx, -dx * x / y
 
 
 def topological_order__recursive(output):
@@ -121,6 +145,49 @@ def topological_order__consumer_twice_counted_once(output):
 def topological_order__no_leaves(output):
     """Lists only what was computed."""
     return [node for node in _ordered(output) if node.inputs]
+
+
+def topological_order__recursive_with_a_higher_limit(output):
+    """Recursion all the same: the limit is not the problem."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)
+    order = topological_order__recursive(output)
+    sys.setrecursionlimit(limit)
+    return order
+
+
+def topological_order__longest_way(output):
+    """Moves a node further back again and again, as longer ways to it are found."""
+    place, stack = {output: 0}, [output]
+    while stack:
+        node = stack.pop()
+        for x in node.inputs:
+            if place.get(x, -1) <= place[node]:
+                place[x] = place[node] + 1
+                stack.append(x)
+    return sorted(place, key=place.get)
+
+
+def topological_order__searches_a_list(output):
+    """Right, but looks through all nodes found so far for each node."""
+    found = [output]
+    for node in found:
+        found += [x for x in dict.fromkeys(node.inputs) if x not in found]
+    return _ordered(output)
+
+
+def topological_order__two_inputs_only(output):
+    """Knows sums and products alone."""
+    used = {id(x) for node in _ordered(output) for x in node.inputs[:2]}
+    return [node for node in _ordered(output) if node is output or id(node) in used]
+
+
+def topological_order__resets_gradients(output):
+    """Leaves other gradients in the nodes than there were."""
+    order = _ordered(output)
+    for node in order:
+        node.grad = 0.0
+    return order
 
 
 def _ordered(output):
@@ -231,6 +298,54 @@ def backward__inner_nodes_forgotten(order):
             node.grad += gradients[node]
 
 
+def backward__two_inputs_only(order):
+    """Knows sums and products alone."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    order[0].grad += 1.0
+    for node in order:
+        if len(node.inputs) == 2:
+            (x, y), (dx, dy) = node.inputs, node.local
+            x.grad += node.grad * dx
+            y.grad += node.grad * dy
+
+
+def backward__products_only(order):
+    """Works out again what `local` holds, as if every node with other numbers was a product."""
+    for node in order:
+        if node.inputs:
+            node.grad = 0.0
+    order[0].grad += 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * (1.0 if local == 1.0 else node.value / x.value)
+
+
+def backward__keeps_old_gradients_where_nothing_arrives(order):
+    """What an earlier call left in a node counts if this one brings 0."""
+    total = dict.fromkeys(order, 0.0)
+    total[order[0]] = 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            total[x] += total[node] * local
+    for node, grad in total.items():
+        if grad:
+            node.grad = grad if node.inputs else node.grad + grad
+
+
+def backward__leaves_begin_at_zero(order):
+    """What a leaf's grad held before the first call is lost."""
+    for node in order:
+        if node.inputs or not hasattr(node, "walked"):
+            node.grad = 0.0
+        node.walked = True
+    order[0].grad += 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * local
+
+
 def unbroadcast__new_dimensions_only(dx, shape):
     """Right for a bias, not for what was repeated."""
     return dx.sum(axis=tuple(range(dx.ndim - len(shape)))).reshape(shape)
@@ -276,6 +391,26 @@ def unbroadcast__as_in_the_lesson(dx, shape):
     count = int(np.prod(shape))
     places = np.broadcast_to(np.arange(count).reshape(shape), dx.shape)
     return np.bincount(places.ravel(), dx.ravel(), count).reshape(shape)
+
+
+def unbroadcast__as_in_the_lesson_and_back(dx, shape):
+    """An array of places as large as dx, and the dtype put right behind it."""
+    return unbroadcast__as_in_the_lesson(dx, shape).astype(dx.dtype)
+
+
+def unbroadcast__float32_always(dx, shape):
+    """Right for a float32 model only."""
+    places = tuple(i for i, n in enumerate(shape) if n == 1)
+    dx = dx.sum(axis=tuple(range(dx.ndim - len(shape))))
+    return dx.sum(axis=places, keepdims=True).astype(np.float32)
+
+
+def unbroadcast__python_float(dx, shape):
+    """A number without a dtype where the shape is ()."""
+    if shape == ():
+        return float(dx.sum())
+    places = tuple(i for i, n in enumerate(shape) if n == 1)
+    return dx.sum(axis=tuple(range(dx.ndim - len(shape)))).sum(axis=places, keepdims=True)
 
 
 def numeric_gradient__one_sided(f, x, dy):
@@ -362,4 +497,39 @@ def _central(f, x, dy, step=STEP):
         x[index] = value - step
         dx[index] = (above - (f(x) * dy).sum()) / (2 * step)
         x[index] = value
+    return dx
+
+
+def numeric_gradient__step_relative_to_x(f, x, dy):
+    """Moves large entries further, and zeros not at all."""
+    dx = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = STEP * abs(x[index])
+        if step[index]:
+            dx[index] = ((f(x + step) - f(x - step)) * dy).sum() / (2 * step[index])
+    return dx
+
+
+def numeric_gradient__both_results_in_one_array(f, x, dy):
+    """Sums up when f was called twice: of an f that returns its argument, both are one array."""
+    x, dx = x.copy(), np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        value = x[index]
+        x[index] = value + STEP
+        above = f(x)
+        x[index] = value - STEP
+        below = f(x)
+        x[index] = value
+        dx[index] = ((above - below) * dy).sum() / (2 * STEP)
+    return dx
+
+
+def numeric_gradient__complex_step(f, x, dy):
+    """Another method, which needs an f that takes complex numbers."""
+    dx = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        z = x.astype(complex)
+        z[index] += 1e-30j
+        dx[index] = (f(z).imag * dy).sum() / 1e-30
     return dx
