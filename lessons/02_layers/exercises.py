@@ -13,7 +13,8 @@ def linear_backward(dy, x, weight):
     dy (..., O), x (..., I), weight (O, I) -> dx (..., I), dweight (O, I), dbias (O,)
 
     The dots stand for any leading dimensions, the same in dy and x: none for a single vector, (N,)
-    for a batch, (N, T) for a batch of sequences. weight and bias are used once for each of them.
+    for a batch, (N, T) for a batch of sequences; N may be 0. weight and bias are used once for each
+    of them.
 
     About 4 lines, 10 minutes. Matters because every dense network, every attention layer and, in
     disguise, every convolution spends its time in these products.
@@ -57,9 +58,9 @@ def tied_backward(dy, x, weight, bias):
 def log_softmax(x, axis):
     """Return log(e^x / Σ e^x), where the sum runs along one axis of x.
 
-    x: an array of any shape -> an array of the same shape. No entry of the result may be inf or
-    nan, whatever finite numbers x holds: [0, -1000] gives [0, -1000], and [1000, 1000] gives
-    [-log 2, -log 2].
+    x: an array of floats of any shape, not empty -> an array of the same shape; axis: as NumPy
+    counts them, so -1 is the last. No entry of the result may be inf or nan, whatever numbers from
+    -1e300 to 1e300 x holds: [0, -1000] gives [0, -1000], and [1000, 1000] gives [-log 2, -log 2].
 
     About 3 lines, 10 minutes. Matters because cross-entropy, and every model that predicts a
     class or the next word, is computed from this.
@@ -73,7 +74,8 @@ def log_softmax(x, axis):
 def log_softmax_backward(dy, y, axis):
     """Return dx of y = log_softmax(x, axis), given y and not x.
 
-    dy and y: arrays of one shape -> dx of the same shape
+    dy and y: arrays of one shape -> dx of the same shape. Where y is -1000, e^y is 0, and dx is a
+    number all the same.
 
     Derive it: y_j = x_j - log Σ e^x. What is the derivative of y_j by x_i if i = j, and what if
     not? Then sum over j with dy_j, as the chain rule says.
@@ -122,7 +124,7 @@ def initial_std(shape, negative_slope):
     So a = 0 is ReLU, and a = 1 is no activation at all.
 
     The mean square behind the activation shall be what it was before the layer. Which part of the
-    mean square does a leaky ReLU let pass, if half of its inputs are negative?
+    mean square does a leaky ReLU let pass, if half of its inputs are negative? a may be any number.
 
     About 2 lines, 10 minutes. Matters because twenty layers raise a wrong factor to the power of
     twenty.

@@ -42,6 +42,18 @@ def linear_backward__dbias_over_first_dimension(dy, x, weight):
     return dy @ weight, rows.T @ inputs, dy.sum(axis=0)
 
 
+def linear_backward__no_empty_batch(dy, x, weight):
+    """Takes means and multiplies them again, which is nan for no row."""
+    rows, inputs = dy.reshape(-1, dy.shape[-1]), x.reshape(-1, x.shape[-1])
+    return dy @ weight, rows.T @ inputs, rows.mean(axis=0) * len(rows)
+
+
+def linear_backward__float32_on_the_way(dy, x, weight):
+    """Loses half of the digits."""
+    rows, inputs = dy.reshape(-1, dy.shape[-1]), x.reshape(-1, x.shape[-1])
+    return dy @ weight, rows.astype(np.float32).T @ inputs.astype(np.float32), rows.sum(axis=0)
+
+
 def tied_backward__encoder_only(dy, x, weight, bias):
     """Keeps the gradient of the weight's first use."""
     hidden = np.maximum(x @ weight.T + bias, 0)
@@ -99,6 +111,13 @@ def tied_backward__dbias_by_mask(dy, x, weight, bias):
     return dz @ weight, hidden.T @ dy + dz.T @ x, dhidden.sum(axis=0)
 
 
+def tied_backward__one_row_squeezed(dy, x, weight, bias):
+    """Loses a dimension of length 1."""
+    hidden = np.maximum(x @ weight.T + bias, 0)
+    dz = (dy @ weight.T) * (hidden > 0)
+    return dz @ weight, hidden.T @ dy + dz.T @ x, dz.sum(axis=0).squeeze()
+
+
 def log_softmax__log_of_softmax(x, axis):
     """Right until an entry of the softmax is rounded to 0."""
     e = np.exp(x - x.max(axis=axis, keepdims=True))
@@ -152,6 +171,17 @@ def log_softmax__small_number_added(x, axis):
     return np.log(e / e.sum(axis=axis, keepdims=True) + 1e-12)
 
 
+def log_softmax__sign_of_axis_ignored(x, axis):
+    """Takes axis -1 for axis 1."""
+    axis = min(abs(axis), x.ndim - 1)
+    return x - np.logaddexp.reduce(x, axis=axis, keepdims=True)
+
+
+def log_softmax__cut_off(x, axis):
+    """Keeps all entries above a number that seems low enough."""
+    return np.maximum(x - np.logaddexp.reduce(x, axis=axis, keepdims=True), -1e4)
+
+
 def log_softmax_backward__of_softmax(dy, y, axis):
     """The backward of softmax, with y taken as its result."""
     return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
@@ -185,6 +215,12 @@ def log_softmax_backward__always_the_last_axis(dy, y, axis):
 def log_softmax_backward__sign(dy, y, axis):
     """Adds where it should subtract."""
     return dy + np.exp(y) * dy.sum(axis=axis, keepdims=True)
+
+
+def log_softmax_backward__by_the_softmax(dy, y, axis):
+    """Divides by a probability, which may be zero."""
+    p = np.exp(y)
+    return p * (dy / p - dy.sum(axis=axis, keepdims=True))
 
 
 def _loss_and_gradient(x, target, ink):
@@ -260,6 +296,15 @@ def weighted_bce__weight_times_difference(x, target, ink):
     return loss, (1 + (ink - 1) * target) * (p - target) / x.size
 
 
+def weighted_bce__one_minus_p(x, target, ink):
+    """Right but for logits around 30, where p is nearly 1 and 1 - p has few digits."""
+    _, dx = _loss_and_gradient(x, target, ink)
+    e = np.exp(-np.abs(x))
+    p = np.where(x >= 0, 1, e) / (1 + e)
+    log_not_p = np.where(x > 32, -x, np.log1p(-np.minimum(p, 1 - 1e-16)))
+    return -np.mean(ink * target * (np.minimum(x, 0) - np.log1p(e)) + (1 - target) * log_not_p), dx
+
+
 def initial_std__variance(shape, negative_slope):
     """Forgets the root."""
     return 2 / ((1 + negative_slope**2) * np.prod(shape[1:]))
@@ -301,3 +346,15 @@ def initial_std__mean_of_both_fans(shape, negative_slope):
 def initial_std__bound_of_uniform(shape, negative_slope):
     """The bound of a uniform distribution with that deviation, √3 times as large."""
     return np.sqrt(6 / ((1 + negative_slope**2) * np.prod(shape[1:])))
+
+
+def initial_std__slope_between_0_and_1(shape, negative_slope):
+    """Cuts a slope off that is as good as any other."""
+    slope = min(max(negative_slope, 0), 1)
+    return np.sqrt(2 / ((1 + slope**2) * np.prod(shape[1:])))
+
+
+def initial_std__small_integers(shape, negative_slope):
+    """Overflows for a large layer."""
+    fan_in = np.prod(shape[1:], dtype=np.int32)
+    return np.sqrt(2 / ((1 + negative_slope**2) * max(fan_in, 1)))

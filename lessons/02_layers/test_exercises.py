@@ -1,8 +1,10 @@
-"""The checks of lesson 2. Results are compared with other formulas, gradients with differences."""
+"""The checks of lesson 2. Results are compared with other formulas, gradients with minae's own."""
 
 import numpy as np
 
-from minae.course.checking import gradients, same
+from minae import ops
+from minae.course.checking import same, same_gradient
+from minae.tensor import Tensor
 
 
 def normal(*shape, seed=0):
@@ -13,6 +15,21 @@ def normal(*shape, seed=0):
 def shapes(**arrays):
     """Return how arrays are described in a message: "x (5, 3), bias (4,)"."""
     return ", ".join(f"{name} {x.shape}" for name, x in arrays.items())
+
+
+def by_engine(forward, dy, *arrays):
+    """Return the gradients of a function of tensors by each of these arrays."""
+    leaves = [Tensor(array, requires_grad=True) for array in arrays]
+    forward(*leaves).backward(dy)
+    return [leaf.grad.data.copy() for leaf in leaves]
+
+
+def same_gradients(found, names, expected, call):
+    """Raise unless a student's gradients are the expected ones, in the order of their names."""
+    several = isinstance(found, tuple | list) and len(found) == len(expected)
+    assert several, f"{call} returned {found!r}, not {', '.join(names)}"
+    for got, name, gradient in zip(found, names, expected, strict=True):
+        same_gradient(got, gradient, f"{name} of {call}", 1e-9)
 
 
 def linear(x, weight, bias):
@@ -29,34 +46,40 @@ def test_linear_backward__of_a_small_batch(student):
     same(student.linear_backward(dy, x, weight), expected, call)
 
 
+LINEAR = [  # leading dimensions, outputs, inputs
+    ((5,), 4, 3), ((), 2, 3), ((2, 3), 4, 2), ((1, 1, 4), 3, 3), ((2, 3, 2, 2), 2, 3), ((1,), 3, 2),
+    ((3, 3), 3, 3), ((4, 2), 1, 1), ((), 1, 1), ((0,), 2, 3), ((2, 0), 3, 2),
+]  # fmt: skip
+
+
 def test_linear_backward__of_any_leading_dimensions(student):
-    """A batch, one vector, a batch of sequences, one row."""
-    for leading, outputs, inputs in [((5,), 4, 3), ((), 2, 3), ((2, 3), 4, 2), ((1, 1, 4), 3, 3)]:
-        x, weight = normal(*leading, inputs), normal(outputs, inputs, seed=1)
-        dy_shape = (*leading, outputs)
-        gradients(
-            f"linear_backward(dy, x, weight) with dy {dy_shape}, {shapes(x=x, weight=weight)}",
-            linear,
-            lambda dy, x, weight, bias: student.linear_backward(dy, x, weight),
-            x,
-            weight,
-            normal(outputs, seed=2),
-        )
+    """A batch, one vector, a batch of sequences, one row, no row."""
+    for leading, outputs, inputs in LINEAR:
+        dy, x = normal(*leading, outputs, seed=2), normal(*leading, inputs)
+        weight = normal(outputs, inputs, seed=1)
+        expected = by_engine(linear, dy, x, weight, np.zeros(outputs))
+        call = f"linear_backward(dy, x, weight) with {shapes(dy=dy, x=x, weight=weight)}"
+        found = student.linear_backward(dy, x, weight)
+        same_gradients(found, ["dx", "dweight", "dbias"], expected, call)
 
 
-def test_tied_backward__agrees_with_differences(student):
-    """Wide and narrow. These seeds make every hidden unit positive for some rows, not for all."""
-    for rows, hidden, inputs in [(8, 3, 4), (7, 4, 2), (6, 3, 3)]:
-        weight, bias = normal(hidden, inputs, seed=28), normal(hidden, seed=29)
-        x = normal(rows, inputs)
-        gradients(
-            f"tied_backward(dy, x, weight, bias) with {shapes(x=x, weight=weight, bias=bias)}",
-            lambda x, weight, bias: np.maximum(x @ weight.T + bias, 0) @ weight,
-            student.tied_backward,
-            x,
-            weight,
-            bias,
-        )
+TIED = [(8, 3, 4), (7, 4, 2), (6, 3, 3), (1, 4, 3), (1, 1, 1), (5, 1, 2), (2, 6, 2), (0, 2, 3)]
+
+
+def test_tied_backward__agrees_with_automatic_differentiation(student):
+    """Wide and narrow, one row, no row. Hidden units are positive for some rows, not for all."""
+    for rows, hidden, inputs in TIED:
+        for seed in (28, 1):
+            weight, bias = normal(hidden, inputs, seed=seed), normal(hidden, seed=seed + 1)
+            x, dy = normal(rows, inputs), normal(rows, inputs, seed=3)
+            expected = by_engine(
+                lambda x, weight, bias: ops.relu(x @ weight.T + bias) @ weight, dy, x, weight, bias
+            )
+            call = (
+                f"tied_backward(dy, x, weight, bias) with {shapes(x=x, weight=weight, bias=bias)}"
+            )
+            found = student.tied_backward(dy, x, weight, bias)
+            same_gradients(found, ["dx", "dweight", "dbias"], expected, call)
 
 
 def by_logaddexp(x, axis):
@@ -64,23 +87,44 @@ def by_logaddexp(x, axis):
     return x - np.logaddexp.reduce(x, axis=axis, keepdims=True)
 
 
+AXES = [
+    (shape, axis)
+    for shape in [(3,), (3, 4), (3, 3), (1, 2), (2, 1), (2, 3, 4), (2, 2, 2), (2, 1, 3, 2)]
+    for axis in range(-len(shape), len(shape))
+    if shape[axis] > 1
+]
+
+
 def test_log_softmax__along_every_axis(student):
-    """Of arrays with one, two and three dimensions."""
-    for shape, axis in [((3,), 0), ((3, 4), 1), ((3, 4), 0), ((3, 3), 0), ((2, 3, 4), 1)]:
+    """Counted from the first, and from the last."""
+    for shape, axis in AXES:
         x = 3 * normal(*shape)
-        before = x.copy()
+        expected = by_logaddexp(x, axis)
         call = f"log_softmax(x, axis={axis}) with x = {x.round(2).tolist()}"
-        same(student.log_softmax(x, axis), by_logaddexp(before, axis), call)
-        assert np.array_equal(x, before), f"{call} writes into x, which is not its own"
+        same(student.log_softmax(x, axis), expected, call, 1e-9)
+
+
+ROWS = [
+    [0.0, -1000], [1000.0, 1000], [-1000.0, -1001], [-800.0, -800, -800], [1e300, 0], [-1e300, 0],
+    [1e300, -1e300], [5.0, -800, 5.5], [709.0, 710, 711], [-745.0, 0, 0], [1e6, 1e6 + 1, -1e6],
+]  # fmt: skip
 
 
 def test_log_softmax__of_large_numbers(student):
     """No overflow, no log 0, and rows of very different size do not disturb each other."""
-    for row in [[0, -1000], [1000, 1000], [-1000, -1001], [1e300, 0], [5, -800, 5.5]]:
-        x = np.array([row, [0.1] * len(row)], dtype=float)
-        with np.errstate(all="ignore"):
-            y = student.log_softmax(x, 1)
-        same(y, by_logaddexp(x, 1), f"log_softmax({x.tolist()}, axis=1)", 1e-12)
+    for row in ROWS:
+        for x, axis in [
+            (np.array([row, [0.1] * len(row)]), 1),
+            (np.array([row, [0.1] * len(row)]).T, 0),
+            (np.array(row), 0),
+        ]:
+            call, expected = f"log_softmax({x.tolist()}, axis={axis})", by_logaddexp(x, axis)
+            with np.errstate(all="ignore"):
+                y = student.log_softmax(x, axis)
+            same(y, expected, call, 1e-10)
+            if x.ndim == 2:  # what is large in the first row must not hide the second
+                even = np.take(y, 1, axis=1 - axis)
+                same(even, np.full(len(row), -np.log(len(row))), f"the second row of {call}", 1e-9)
 
 
 def test_log_softmax_backward__of_a_small_row(student):
@@ -90,15 +134,24 @@ def test_log_softmax_backward__of_a_small_row(student):
     same(student.log_softmax_backward(dy, y, 0), np.array([2, -1, -1]), call)
 
 
-def test_log_softmax_backward__agrees_with_differences(student):
-    """Along every axis, of squares too."""
-    for shape, axis in [((4,), 0), ((3, 4), 1), ((3, 4), 0), ((3, 3), 0), ((2, 3, 2), 1)]:
-        gradients(
-            f"log_softmax_backward(dy, y, axis={axis}) with dy and y {shape}",
-            lambda x, axis=axis: by_logaddexp(x, axis),
-            lambda dy, x, axis=axis: student.log_softmax_backward(dy, by_logaddexp(x, axis), axis),
-            normal(*shape),
-        )
+def test_log_softmax_backward__agrees_with_automatic_differentiation(student):
+    """Along every axis, counted from the first and from the last."""
+    for shape, axis in AXES:
+        x, dy = normal(*shape), normal(*shape, seed=1)
+        (expected,) = by_engine(lambda x, axis=axis: ops.log_softmax(x, axis), dy, x)
+        call = f"log_softmax_backward(dy, y, axis={axis}) with dy and y {shape}"
+        found = student.log_softmax_backward(dy, by_logaddexp(x, axis), axis)
+        same_gradient(found, expected, call, 1e-9)
+
+
+def test_log_softmax_backward__where_a_probability_is_zero(student):
+    """An entry of y may be so low that e^y is 0."""
+    dy, y = np.array([[3.0, 5.0], [1.0, 2.0]]), np.array([[0.0, -1000.0], [-800.0, 0.0]])
+    expected = np.array([[-5.0, 5.0], [1.0, -1.0]])
+    call = f"log_softmax_backward({dy.tolist()}, {y.tolist()}, axis=1)"
+    with np.errstate(all="ignore"):
+        found = student.log_softmax_backward(dy, y, 1)
+    same_gradient(found, expected, call, 1e-9)
 
 
 def weighted(x, target, ink):
@@ -106,62 +159,78 @@ def weighted(x, target, ink):
     return ink * target * np.logaddexp(0, -x) + (1 - target) * np.logaddexp(0, x)
 
 
+def slope(x, target, ink):
+    """The derivative of `weighted`, entry by entry."""
+    p, not_p = np.exp(-np.logaddexp(0, -x)), np.exp(-np.logaddexp(0, x))
+    return (1 - target) * p - ink * target * not_p
+
+
 def loss_and_gradient(student, call, *arguments):
-    """Return what weighted_bce returns, once it is a pair."""
-    result = student.weighted_bce(*arguments)
-    assert isinstance(result, tuple) and len(result) == 2, (  # noqa: PT018
-        f"{call} returned {result!r}, not the loss and its gradient"
-    )
-    return result
+    """Return what weighted_bce returns, once it is a pair with the right gradient."""
+    x = arguments[0]
+    expected = slope(*arguments) / x.size
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            result = student.weighted_bce(*arguments)
+    except FloatingPointError as error:
+        raise AssertionError(f"{call}: {error}") from None
+    pair = isinstance(result, tuple | list) and len(result) == 2
+    assert pair, f"{call} returned {result!r}, not the loss and its gradient"
+    size = max(np.abs(expected).max(), 1e-12)
+    tolerance = max(1e-6, 1e-14 / size)  # what is left of 1 - p has few digits
+    same_gradient(result[1], expected, f"the gradient of {call}", tolerance)
+    return result[0]
+
+
+LOGITS = 0, 1, 3, 8, 15, 20, 25, 29, 33, 36, 37, 40, 50, 100, 700, 709, 710, 745, 1000, 1e6, 1e300
 
 
 def test_weighted_bce__is_right_for_any_logit(student):
     """One logit at a time, so that a tiny loss counts as much as a large one."""
-    for logit in (0, 1, -1, 20, -20, 50, -50, 1000, -1000):
-        for t in (0.0, 0.25, 1.0):
+    for logit in [sign * size for size in LOGITS for sign in (1, -1)]:
+        for t, ink in [(0.0, 3), (0.25, 0.5), (1.0, 3)]:
             x, target = np.array([float(logit)]), np.array([t])
-            call = f"weighted_bce([{logit}], [{t}], ink=3)"
-            try:
-                with np.errstate(over="raise", divide="raise", invalid="raise"):
-                    loss, dx = loss_and_gradient(student, call, x, target, 3)
-            except FloatingPointError as error:
-                raise AssertionError(f"{call}: {error}") from None
-            expected = weighted(x, target, 3)[0]
+            call = f"weighted_bce([{logit}], [{t}], ink={ink})"
+            expected = weighted(x, target, ink)[0]
+            loss = loss_and_gradient(student, call, x, target, ink)
             same(loss, expected, f"the loss of {call}")
             assert np.isclose(loss, expected, rtol=1e-6, atol=0), (
                 f"the loss of {call} is {loss:.7g}, expected {expected:.7g}:"
                 " where were its digits rounded away?"
             )
-            p, not_p = np.exp(-np.logaddexp(0, -x)), np.exp(-np.logaddexp(0, x))
-            same(dx, (1 - target) * p - 3 * target * not_p, f"the gradient of {call}", 1e-4)
 
 
 def test_weighted_bce__is_a_mean_and_has_its_gradient(student):
-    """Of arrays of one and two dimensions, with ink more and less than 1."""
-    for shape, ink in [((5,), 4.0), ((3, 2), 0.3), ((2, 3), 1.0)]:
+    """Of arrays of one to four dimensions, with ink more and less than 1."""
+    for shape, ink in [
+        ((5,), 4.0), ((3, 2), 0.3), ((2, 3), 1.0), ((1,), 2), ((1, 4), 7), ((4, 1), 0.01),
+        ((2, 3, 2), 100.0), ((2, 1, 3, 2), 2.5),
+    ]:  # fmt: skip
         x, target = 2 * normal(*shape), np.random.default_rng(1).random(shape)
+        target.flat[0] = np.round(target.flat[0])
         call = f"weighted_bce(x, target, ink={ink}) with x and target {shape}"
-        loss, _ = loss_and_gradient(student, call, x, target, ink)
-        same(loss, weighted(x, target, ink).mean(), f"the loss of {call}")
-        gradients(
-            f"the gradient of {call}",
-            lambda x, target=target, ink=ink: weighted(x, target, ink).mean(),
-            lambda dy, x, target=target, ink=ink: dy * student.weighted_bce(x, target, ink)[1],
-            x,
-        )
+        expected = weighted(x, target, ink).mean()
+        loss = loss_and_gradient(student, call, x, target, ink)
+        same(loss, expected, f"the loss of {call}", 1e-9)
 
 
 def test_initial_std__is_right(student):
-    """Of linear layers and convolutions, for slopes from 0 to 1."""
+    """Of linear layers and convolutions, small and large, for any slope."""
     cases = [
         ((64, 100), 0, np.sqrt(2 / 100)),
         ((10, 25), 1, 0.2),
         ((32, 16, 3, 5), 0, np.sqrt(2 / 240)),
         ((7, 50), 0.5, np.sqrt(2 / 1.25 / 50)),
+        ((1, 1), 0.01, np.sqrt(2 / 1.0001)),
+        ((5, 8), -1, np.sqrt(1 / 8)),
+        ((5, 8), 2.0, np.sqrt(2 / 5 / 8)),
+        ((8, 4000, 1, 1), 0.2, np.sqrt(2 / 1.04 / 4000)),
+        ((8, 1, 7, 2), -0.3, np.sqrt(2 / 1.09 / 14)),
+        ((3, 70_000, 200, 300), 0.0, np.sqrt(2 / 4.2e9)),
     ]
     for shape, slope, expected in cases:
         call = f"initial_std({shape}, negative_slope={slope})"
-        same(student.initial_std(shape, slope), expected, call)
+        same(student.initial_std(shape, slope), expected, call, 1e-9)
 
 
 def test_initial_std__keeps_the_signal(student):
