@@ -35,9 +35,9 @@ def nesterov(x, dx, velocity, lr, momentum, weight_decay):
 def adamw(parameters, state, lr, betas, eps, weight_decay):
     """Take one step of AdamW on a list of parameters.
 
-    parameters are tensors; `p.data` is the array to change, `p.grad` a tensor with its gradient,
-    or None. state is a dict, empty before the first step. It is yours: put into it what the next
-    step has to know, and it will be handed to you again.
+    parameters are tensors; `p.data` is the array to change, in place, `p.grad` a tensor with its
+    gradient, or None, which you only read. state is a dict, empty before the first step. It is
+    yours: put into it what the next step has to know, and it will be handed to you again.
 
     AdamW (Loshchilov & Hutter 2019) is Adam with one line before it, of which m and v know
     nothing: p.data is multiplied by 1 - lr · weight_decay. betas is (β₁, β₂). For the rest, take
@@ -65,8 +65,8 @@ def adamw(parameters, state, lr, betas, eps, weight_decay):
 def batches(arrays, batch_size, seed, epoch):
     """Return the batches of one epoch: a list of tuples, with some rows of each array.
 
-    arrays is a tuple of arrays with the same number of rows, say images and labels: row i of one
-    belongs to row i of the others. In the batches
+    arrays is a tuple of one or more arrays with the same number of rows, at least one, say images
+    and labels: row i of one belongs to row i of the others. In the batches
 
     - every row comes exactly once, in an order drawn at random, with its partners in other arrays;
     - each batch has batch_size rows, but the last has what is left, and none is empty;
@@ -91,10 +91,11 @@ def batches(arrays, batch_size, seed, epoch):
 def train_in_parts(model, optimizer, batches, part_size):
     """Take one step for each batch, but never run more than part_size rows at once.
 
-    batches is a list of tuples of arrays, as above. model.loss(*tensors) returns the mean loss of
-    the rows that it gets; optimizer has zero_grad() and step(). The steps shall be those of the
-    lesson's `train_epoch`, which runs each batch as a whole. So the gradient in step() is that of
-    the mean over the batch, although no more than part_size rows of it may be in memory at a time.
+    batches is a list of tuples of arrays, as above. model.loss(*tensors) takes a tensor for each of
+    them and returns the mean loss of the rows that it gets; optimizer has zero_grad() and step().
+    The steps shall be those of the lesson's `train_epoch`, which runs each batch as a whole. So the
+    gradient in step() is that of the mean over the batch, although no more than part_size rows of
+    it may be in memory at a time.
     Neither need batches be equally large, nor parts: 7 rows in parts of 3 are 3, 3 and 1.
 
     Return what `train_epoch` returns, the mean loss per row of the whole epoch, as a float.
@@ -123,9 +124,9 @@ def train_in_parts(model, optimizer, batches, part_size):
 def early_stopping(model, train_epoch, held_out_loss, epochs, patience):
     """Train until the held-out loss stops getting better, and go back to the best weights.
 
-    train_epoch() trains the model for one epoch, in place; held_out_loss() returns a number for the
-    model as it is. After each epoch, look at that number. Stop when `patience` epochs in a row have
-    brought nothing below the lowest number so far, or after `epochs` epochs in all.
+    train_epoch() trains the model for one epoch, in place; held_out_loss() returns a finite number
+    for the model as it is. After each epoch, call it once. Stop when `patience` epochs in a row
+    have brought nothing below the lowest number so far, or after `epochs` epochs in all.
 
     Return the list of all held-out losses. When you return, the model has the weights of the epoch
     with the lowest one; of several equally low ones, the first.

@@ -90,6 +90,31 @@ def nesterov__decay_grows(x, dx, velocity, lr, momentum, weight_decay):
     x -= lr * (g + momentum * velocity)
 
 
+def nesterov__no_memory_without_momentum(x, dx, velocity, lr, momentum, weight_decay):
+    """Leaves the velocity as it is where momentum is 0, though the next step may have another."""
+    g = dx + weight_decay * x
+    if momentum:
+        velocity[...] = momentum * velocity + g
+    x -= lr * (g + momentum * velocity)
+
+
+def nesterov__nothing_to_do_without_lr(x, dx, velocity, lr, momentum, weight_decay):
+    """Skips a step that does not move x, and with it the velocity."""
+    if lr:
+        g = dx + weight_decay * x
+        velocity[...] = momentum * velocity + g
+        x -= lr * (g + momentum * velocity)
+
+
+def nesterov__two_dimensions_at_most(x, dx, velocity, lr, momentum, weight_decay):
+    """Goes through rows and columns."""
+    for row in np.ndindex(x.shape[:2]):
+        if np.ndim(x[row]) == 0:
+            g = dx[row] + weight_decay * x[row]
+            velocity[row] = momentum * velocity[row] + g
+            x[row] -= lr * (g + momentum * velocity[row])
+
+
 def adamw__no_correction(parameters, state, lr, betas, eps, weight_decay):
     """Leaves out what makes up for the beginning at 0."""
     for i, p in enumerate(parameters):
@@ -171,6 +196,52 @@ def adamw__forgets(parameters, state, lr, betas, eps, weight_decay):
             p.data -= lr * corrected(*moments(state.get(i), p.grad.data, betas), betas, eps)
 
 
+def adamw__known_by_shape(parameters, state, lr, betas, eps, weight_decay):
+    """Two parameters of one shape share their means."""
+    for p in parameters:
+        if p.grad is not None:
+            m, v, t = state[p.shape] = moments(state.get(p.shape), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(m, v, t, betas, eps)
+
+
+def adamw__new_arrays(parameters, state, lr, betas, eps, weight_decay):
+    """Gives a parameter another array, and the model's own stays as it was."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data = p.data * (1 - lr * weight_decay) - lr * corrected(m, v, t, betas, eps)
+
+
+def adamw__writes_into_gradients(parameters, state, lr, betas, eps, weight_decay):
+    """Squares the gradient in its place."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.grad.data *= p.grad.data
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(m, v, t, betas, eps)
+
+
+def adamw__clears_gradients(parameters, state, lr, betas, eps, weight_decay):
+    """Does what zero_grad() is for."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None:
+            m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(m, v, t, betas, eps)
+            p.grad = None
+
+
+def adamw__zeros_are_no_gradient(parameters, state, lr, betas, eps, weight_decay):
+    """Leaves a parameter alone whose gradient is 0 everywhere."""
+    for i, p in enumerate(parameters):
+        if p.grad is not None and p.grad.data.any():
+            m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
+            p.data *= 1 - lr * weight_decay
+            p.data -= lr * corrected(m, v, t, betas, eps)
+
+
 def batches__drops_the_rest(arrays, batch_size, seed, epoch):
     """Leaves out the rows that fill no batch."""
     order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
@@ -229,6 +300,44 @@ def batches__blocks_of_neighbours(arrays, batch_size, seed, epoch):
     full = [batch for batch in whole if len(batch[0]) == batch_size]
     order = np.random.default_rng([seed, epoch]).permutation(len(full))
     return [full[i] for i in order] + whole[len(full) :]
+
+
+def batches__a_thousand_epochs_a_seed(arrays, batch_size, seed, epoch):
+    """Epoch 1000 of seed 0 is epoch 0 of seed 1."""
+    order = np.random.default_rng(1000 * seed + epoch).permutation(len(arrays[0]))
+    return cut(arrays, order, batch_size)
+
+
+def batches__digits_in_a_row(arrays, batch_size, seed, epoch):
+    """Epoch 11 of seed 1 is epoch 1 of seed 11."""
+    order = np.random.default_rng(int(f"{seed}{epoch}")).permutation(len(arrays[0]))
+    return cut(arrays, order, batch_size)
+
+
+def batches__sorted_within(arrays, batch_size, seed, epoch):
+    """Draws which rows a batch has, not their order."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
+    starts = range(0, len(order), batch_size)
+    rows = [np.sort(order[start : start + batch_size]) for start in starts]
+    return [tuple(a[i] for a in arrays) for i in rows]
+
+
+def batches__the_first_row_stays(arrays, batch_size, seed, epoch):
+    """An order of all rows but one."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]) - 1) + 1
+    return cut(arrays, np.array([0, *order]), batch_size)
+
+
+def batches__all_floats(arrays, batch_size, seed, epoch):
+    """Makes floats of labels."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
+    return cut([a.astype(float) for a in arrays], order, batch_size)
+
+
+def batches__images_and_labels_only(arrays, batch_size, seed, epoch):
+    """Takes the first two arrays."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
+    return cut(arrays[:2], order, batch_size)
 
 
 def train_in_parts__no_factor(model, optimizer, batches, part_size):
@@ -366,6 +475,49 @@ def train_in_parts__mean_over_batches(model, optimizer, batches, part_size):
     return sum(losses) / len(losses)
 
 
+def in_parts(model, optimizer, batches, part_size, tensors=parts_of):
+    """Return the loss of an epoch in parts, as it should be, but for how tensors are made."""
+    total, count = 0.0, 0
+    for batch in batches:
+        optimizer.zero_grad()
+        for part in tensors(batch, part_size):
+            loss = model.loss(*part) * (part[0].shape[0] / len(batch[0]))
+            loss.backward()
+            total += loss.item() * len(batch[0])
+        optimizer.step()
+        count += len(batch[0])
+    return total / count
+
+
+def train_in_parts__returns_a_tensor(model, optimizer, batches, part_size):
+    """A number was asked for."""
+    return Tensor(np.array(in_parts(model, optimizer, batches, part_size)))
+
+
+def train_in_parts__pairs_only(model, optimizer, batches, part_size):
+    """Expects images and labels."""
+    return in_parts(model, optimizer, [(x, y) for x, y, *_ in batches], part_size)
+
+
+def train_in_parts__all_floats(model, optimizer, batches, part_size):
+    """Makes floats of labels."""
+    floats = [tuple(a.astype(float) for a in batch) for batch in batches]
+    return in_parts(model, optimizer, floats, part_size)
+
+
+def train_in_parts__arrays_for_tensors(model, optimizer, batches, part_size):
+    """Hands on what it got, which works for a model that does not mind."""
+    return in_parts(
+        model,
+        optimizer,
+        batches,
+        part_size,
+        lambda batch, size: (
+            [a[i : i + size] for a in batch] for i in range(0, len(batch[0]), size)
+        ),
+    )
+
+
 def early_stopping__keeps_no_copy(model, train_epoch, held_out_loss, epochs, patience):
     """Keeps the arrays that training goes on writing to."""
     losses, best = [], None
@@ -473,4 +625,61 @@ def early_stopping__highest_is_best(model, train_epoch, held_out_loss, epochs, p
         elif len(losses) - 1 - best_epoch >= patience:
             break
     model.load_state_dict(best)
+    return losses
+
+
+def stopped(model, train_epoch, held_out_loss, epochs, patience, better=lambda a, b: a < b):
+    """Train and stop as asked, but for what counts as better."""
+    losses, best, bad, state = [], None, 0, None
+    while len(losses) < epochs and bad < patience:
+        train_epoch()
+        losses.append(held_out_loss())
+        bad += 1
+        if best is None or better(losses[-1], best):
+            best, bad, state = losses[-1], 0, copied(model)
+    model.load_state_dict(state)
+    return losses
+
+
+def early_stopping__not_if_a_little_better(model, train_epoch, held_out_loss, epochs, patience):
+    """Wants more than the text: a loss that is lower by 1e-4."""
+    return stopped(model, train_epoch, held_out_loss, epochs, patience, lambda a, b: a < b - 1e-4)
+
+
+def early_stopping__losses_are_positive(model, train_epoch, held_out_loss, epochs, patience):
+    """Compares sizes without signs."""
+    return stopped(
+        model, train_epoch, held_out_loss, epochs, patience, lambda a, b: abs(a) < abs(b)
+    )
+
+
+def early_stopping__begins_at_a_large_number(model, train_epoch, held_out_loss, epochs, patience):
+    """Takes 1e9 for larger than any loss."""
+    return stopped(
+        model, train_epoch, held_out_loss, epochs, patience, lambda a, b: a < min(b, 1e9)
+    )
+
+
+def early_stopping__asks_twice(model, train_epoch, held_out_loss, epochs, patience):
+    """Runs over the held-out images a second time."""
+
+    def twice():
+        held_out_loss()
+        return held_out_loss()
+
+    return stopped(model, train_epoch, twice, epochs, patience)
+
+
+def early_stopping__first_weight_only(model, train_epoch, held_out_loss, epochs, patience):
+    """Copies one array, and keeps the others themselves."""
+    losses, best, bad, state = [], np.inf, 0, None
+    while len(losses) < epochs and bad < patience:
+        train_epoch()
+        losses.append(held_out_loss())
+        bad += 1
+        if losses[-1] < best:
+            best, bad, state = losses[-1], 0, dict(model.state_dict())
+            first = next(iter(state))
+            state[first] = state[first].copy()
+    model.load_state_dict(state)
     return losses

@@ -1,6 +1,6 @@
 """The checks of lesson 3. `student` is the module with your answers."""
 
-from itertools import chain
+import itertools
 
 import numpy as np
 
@@ -21,23 +21,30 @@ def test_nesterov__one_step_by_hand(student):
     call = "nesterov([1, -2], dx=[2, 0.5], velocity=[3, 1], lr=0.1, momentum=0.5, weight_decay=1)"
     same(velocity, np.array([4.5, -1.0]), f"the velocity after {call}")
     same(x, np.array([0.475, -1.8]), f"x after {call}")
-    assert (dx == [2.0, 0.5]).all(), f"{call} has changed dx to {dx}: others may need it still"
+
+
+STEPS = [  # shape, lr, momentum, weight_decay
+    ((2, 3), 0.03, 0.8, 0.2), ((4,), 0.1, 0.9, 0.0), ((2, 1, 3), 0.1, 0.0, 0.1),
+    ((1,), 0.0, 0.5, 2.0), ((3, 2), 0.5, 1.0, 0.01), ((2, 2), 1e-3, 0.99, 1e-4),
+]  # fmt: skip
 
 
 def test_nesterov__many_steps(student):
     """Against the formulas, one number at a time, and with memory."""
-    lr, momentum, decay = 0.03, 0.8, 0.2
-    x, velocity, gradients = normal(2, 3), np.zeros((2, 3)), normal(5, 2, 3, seed=1)
-    expected = x.copy()
-    for i in np.ndindex(2, 3):
-        value, v = float(x[i]), 0.0
-        for dx in gradients[(slice(None), *i)]:
-            v = momentum * v + dx + decay * value
-            value -= lr * (dx + decay * value + momentum * v)
-        expected[i] = value
-    for dx in gradients:
-        student.nesterov(x, dx.copy(), velocity, lr, momentum, decay)
-    same(x, expected, "x after 5 steps of nesterov, lr=0.03, momentum=0.8, weight_decay=0.2")
+    for shape, lr, momentum, decay in STEPS:
+        x, velocity, gradients = normal(*shape), normal(*shape, seed=2), normal(4, *shape, seed=1)
+        numbers, speeds = x.copy(), velocity.copy()
+        for step, dx in enumerate(gradients, 1):
+            for i in np.ndindex(shape):
+                g = float(dx[i]) + decay * float(numbers[i])
+                speeds[i] = momentum * float(speeds[i]) + g
+                numbers[i] -= lr * (g + momentum * float(speeds[i]))
+            student.nesterov(x, dx, velocity, lr, momentum, decay)
+            call = (
+                f"step {step} of nesterov with x {shape}, {lr=}, {momentum=}, weight_decay={decay}"
+            )
+            same(velocity, speeds, f"the velocity after {call}", 1e-9)
+            same(x, numbers, f"x after {call}", 1e-9)
 
 
 def adamw_expected(x, gradients, lr, betas, eps, decay):
@@ -54,9 +61,11 @@ def adamw_expected(x, gradients, lr, betas, eps, decay):
 
 def check_adamw(student, used, scale=1.0, lr=0.05, betas=(0.8, 0.95), eps=1e-3, decay=0.3):
     """Take a step for each entry of `used`, which says what parameters get a gradient."""
-    arrays = [normal(2, 3), normal(4, seed=1)]
-    parameters = [nn.Parameter(a.copy()) for a in arrays]
-    seen, state = [[], []], {}
+    shapes = (2, 3), (4,), (2, 3), (1,), (3, 1, 2)
+    starts = [normal(*shape, seed=i) for i, shape in enumerate(shapes)]
+    parameters = [nn.Parameter(a.copy()) for a in starts]
+    arrays = [p.data for p in parameters]
+    seen, state = [[] for _ in shapes], {}
     how = f"lr={lr}, betas={betas}, eps={eps}, weight_decay={decay}"
     for step, numbers in enumerate(used, 1):
         for i, p in enumerate(parameters):
@@ -65,43 +74,70 @@ def check_adamw(student, used, scale=1.0, lr=0.05, betas=(0.8, 0.95), eps=1e-3, 
                 dx = scale * normal(*p.shape, seed=10 * step + i)
                 p.grad = Tensor(dx)
                 seen[i].append(dx.copy())
-        student.adamw(parameters, state, lr, betas, eps, decay)
+        given = [p.grad for p in parameters]
+        expected = [
+            adamw_expected(x, dx, lr, betas, eps, decay) for x, dx in zip(starts, seen, strict=True)
+        ]
+        student.adamw(list(parameters), state, lr, betas, eps, decay)
         for i, p in enumerate(parameters):
-            expected = adamw_expected(arrays[i], seen[i], lr, betas, eps, decay)
             has = "a" if i in numbers else "no"
-            call = f"parameter {i}, with {has} gradient in step {step} of adamw, {how}: its .data"
-            same(p.data, expected, call)
+            call = f"parameter {i}, with {has} gradient in step {step} of adamw, {how}"
+            assert p.data is arrays[i], (
+                f"{call}: its .data is another array now. Change the array itself: p.data -= ..."
+            )
+            assert p.grad is given[i], f"{call}: its .grad is not the one that it had"
+            if p.grad is not None:
+                same(p.grad.data, seen[i][-1], f"{call}: its .grad", 0)
+            same(p.data, expected[i], f"{call}: its .data", 1e-9)
+
+
+ALL = range(5)
 
 
 def test_adamw__first_step(student):
     """The corrections matter most here."""
-    check_adamw(student, [(0, 1)])
+    check_adamw(student, [ALL])
 
 
 def test_adamw__many_steps(student):
     """The state goes from one call to the next."""
-    check_adamw(student, [(0, 1)] * 5)
+    check_adamw(student, [ALL] * 5)
+    check_adamw(student, [ALL] * 3, lr=0.2, betas=(0.0, 0.5), eps=0.1, decay=2)
+    check_adamw(student, [ALL] * 3, lr=1e-3, betas=(0.9, 0.0), eps=1e-8, decay=1e-2)
 
 
 def test_adamw__without_decay_it_is_adam(student):
     """And large gradients are as good as small ones."""
-    check_adamw(student, [(0, 1)] * 3, scale=1000.0, decay=0.0)
+    check_adamw(student, [ALL] * 3, scale=1000.0, decay=0.0)
 
 
 def test_adamw__parameters_without_gradients(student):
     """They are left alone, and their steps are not counted."""
-    check_adamw(student, [(0,), (0, 1), (0,), (1,), (0, 1)])
+    check_adamw(student, [(0,), (0, 1), (0, 4), (1, 2, 3), ALL, (), (2,), ALL])
+
+
+def test_adamw__a_gradient_of_zeros_is_a_gradient(student):
+    """The step counts, the weights decay, and what m remembers goes on."""
+    check_adamw(student, [ALL], scale=0.0)
+    parameter, x, state = nn.Parameter(np.array([1.0, -2.0])), np.array([1.0, -2.0]), {}
+    gradients = [np.array([3.0, 0.5]), np.zeros(2), np.zeros(2)]
+    for step, dx in enumerate(gradients, 1):
+        parameter.grad = Tensor(dx.copy())
+        expected = adamw_expected(x, gradients[:step], 0.1, (0.8, 0.9), 1e-3, 0.5)
+        student.adamw([parameter], state, 0.1, (0.8, 0.9), 1e-3, 0.5)
+        call = f"adamw, lr=0.1, betas=(0.8, 0.9), eps=0.001, weight_decay=0.5, gradient {dx}"
+        same(parameter.data, expected, f"the .data of [1, -2] after step {step} of {call}", 1e-9)
 
 
 def test_adamw__small_gradients(student):
     """Where eps is as large as the root."""
-    check_adamw(student, [(0, 1)] * 3, scale=1e-3)
+    check_adamw(student, [ALL] * 3, scale=1e-3)
 
 
 def test_adamw__two_models(student):
     """A second model, with a state of its own, knows nothing of the first."""
-    check_adamw(student, [(0, 1)] * 2)
-    check_adamw(student, [(0, 1)] * 2)
+    check_adamw(student, [ALL] * 2)
+    check_adamw(student, [ALL] * 2)
 
 
 def rows_of(student, count, batch_size, seed=0, epoch=0):
@@ -111,16 +147,19 @@ def rows_of(student, count, batch_size, seed=0, epoch=0):
     labels = numbers * 10
     call = f"batches of {count} images and labels, batch_size={batch_size}, {seed=}, {epoch=}"
     found = student.batches((images, labels), batch_size, seed, epoch)
-    assert isinstance(found, list), f"{call}: a list was expected, not {found!r}"
-    same(images[:, 0, 0], numbers.astype(float), f"the images themselves, after {call}")
-    same(labels, numbers * 10, f"the labels themselves, after {call}")
+    assert isinstance(found, list | tuple), f"{call}: a list was expected, not {found!r}"
     rows = []
     for i, batch in enumerate(found):
-        assert isinstance(batch, tuple), f"{call}: batch {i} should be a tuple, but is {batch!r}"
+        right = isinstance(batch, tuple | list)
+        assert right, f"{call}: batch {i} should be a tuple, but is {batch!r}"
         assert len(batch) == 2, f"{call}: batch {i} has {len(batch)} arrays, not 2"
         x, y = batch
         assert x.shape == (len(y), 1, 3), (
             f"{call}: batch {i} has images {x.shape} and labels {y.shape}"
+        )
+        assert (x.dtype, y.dtype) == (images.dtype, labels.dtype), (
+            f"{call}: batch {i} has images of {x.dtype} and labels of {y.dtype}, not of"
+            f" {images.dtype} and {labels.dtype}"
         )
         rows.append([int(n) for n in x[:, 0, 0]])
         partners = [int(n) // 10 for n in y]
@@ -132,7 +171,17 @@ def rows_of(student, count, batch_size, seed=0, epoch=0):
 
 def test_batches__sizes(student):
     """All full but the last, and none empty."""
-    for count, batch_size in ((10, 4), (8, 4), (3, 5), (5, 1), (1, 1)):
+    for count, batch_size in (
+        (10, 4),
+        (8, 4),
+        (3, 5),
+        (5, 1),
+        (1, 1),
+        (5, 5),
+        (7, 6),
+        (1, 9),
+        (9, 2),
+    ):
         rows, call = rows_of(student, count, batch_size)
         full, rest = divmod(count, batch_size)
         sizes, expected = [len(r) for r in rows], [batch_size] * full + [rest] * (rest > 0)
@@ -143,33 +192,78 @@ def test_batches__every_row_once(student):
     """In some order."""
     for epoch in range(3):
         rows, call = rows_of(student, 23, 5, epoch=epoch)
-        found = sorted(chain(*rows))
+        found = sorted(itertools.chain(*rows))
         missing = sorted(set(range(23)) - set(found))
         twice = sorted({n for n in found if found.count(n) > 1})
         assert not missing, f"{call}: rows {missing} never come"
         assert not twice, f"{call}: rows {twice} come more than once"
 
 
+def test_batches__any_number_of_arrays(student):
+    """One alone, or five, with one and with more dimensions."""
+    numbers = np.arange(7)
+    for arrays in [
+        (numbers,),
+        (numbers * 0.5, numbers, numbers[:, None] + np.zeros((7, 2)), numbers == 3, numbers**2),
+    ]:
+        call = f"batches of {len(arrays)} arrays of 7 rows, batch_size=3, seed=4, epoch=5"
+        copies = [a.copy() for a in arrays]
+        found = student.batches(arrays, 3, 4, 5)
+        lengths = [len(batch) for batch in found]
+        assert lengths == [len(arrays)] * 3, f"{call}: the batches have {lengths} arrays"
+        where = 0 if len(arrays) == 1 else 1
+        rows = np.concatenate([batch[where] for batch in found]).astype(int)
+        for i, array in enumerate(copies):
+            got = np.concatenate([batch[i] for batch in found])
+            same(got, array[rows], f"array {i}, all batches together, of {call}", 0)
+            assert got.dtype == array.dtype, f"{call}: array {i}, {array.dtype}, became {got.dtype}"
+
+
 def test_batches__rows_are_mixed(student):
-    """It is rows that are drawn, not blocks of neighbours."""
+    """It is rows that are drawn, not blocks of neighbours, and a batch is not sorted."""
     rows, call = rows_of(student, 40, 5)
     blocks = [r for r in rows if max(r) - min(r) == 4]
     assert len(blocks) < 4, f"{call}: these batches are of neighbours only: {blocks}"
+    for count, batch_size in [(30, 10), (20, 20), (20, 30)]:
+        rows, call = rows_of(student, count, batch_size)
+        ordered = all(r == sorted(r) for r in rows)
+        assert not ordered, f"{call}: the rows of each batch come in their old order"
+
+
+NUMBERS = [
+    0, 1, 2, 3, 10, 11, 16, 32, 64, 100, 101, 111, 256, 1000, 1001, 1024, 10_000, 65_536, 100_000,
+    1_000_000,
+]  # fmt: skip
 
 
 def test_batches__order_by_seed_and_epoch(student):
-    """The same for the same pair, another one for any other."""
-    orders = {}
-    for seed in range(3):
-        for epoch in range(3):
-            rows, call = rows_of(student, 30, 7, seed, epoch)
-            again, _ = rows_of(student, 30, 7, seed, epoch)
-            assert rows == again, (
-                f"{call}: called twice, the rows are {rows[0]}... and {again[0]}..."
-            )
-            order = tuple(chain(*rows))
-            assert order not in orders, f"{call}: the same order as with {orders[order]}"
-            orders[order] = f"{seed=}, {epoch=}"
+    """The same for the same pair, another one for any other; and all orders are as likely."""
+    count, orders = 16, {}
+    array = np.arange(count)
+    places, followers = np.zeros((count, count), int), np.zeros((count, count), int)
+    for seed, epoch in itertools.product(NUMBERS, NUMBERS):
+        found = student.batches((array,), 7, seed, epoch)
+        order = tuple(int(n) for batch in found for n in batch[0])
+        call = f"batches of 16 rows, batch_size=7, {seed=}, {epoch=}"
+        assert order not in orders, f"{call}: the same order as with {orders[order]}"
+        orders[order] = f"{seed=}, {epoch=}"
+        places[order, array] += 1
+        followers[order[:-1], order[1:]] += 1
+    again = student.batches((array,), 7, 0, 1)
+    order = tuple(int(n) for batch in again for n in batch[0])
+    known = orders.get(order)
+    assert known == "seed=0, epoch=1", "batches, called again with seed=0, epoch=1: another order"
+    mean = len(NUMBERS) ** 2 / count
+    for table, what in [
+        (places, "row {} comes at place {}"),
+        (followers, "row {} comes before row {}"),
+    ]:
+        off = np.abs(table - mean) * (1 - np.eye(count) if table is followers else 1)
+        row, other = np.unravel_index(off.argmax(), off.shape)
+        assert off.max() < 8 * np.sqrt(mean), (
+            f"batches of 16 rows, batch_size=7, {len(NUMBERS) ** 2} pairs of seed and epoch:"
+            f" {what.format(row, other)} in {table[row, other]} of them, about {mean:.0f} expected"
+        )
 
 
 class Line(nn.Module):
@@ -179,10 +273,18 @@ class Line(nn.Module):
         self.weight = nn.Parameter(np.array([[0.5], [-1.0], [2.0]]))
         self.calls = []  # (rows, whether there was a gradient already)
 
-    def loss(self, x, y):
-        """Return the mean over rows: x (N, 3), y (N, 1)."""
-        self.calls.append((len(x), self.weight.grad is not None))
-        return ((x @ self.weight - y) ** 2).mean()
+    def loss(self, x, y=None, scale=None):
+        """Return the mean over rows: x (N, 3), y (N, 1) or 0, scale (N, 1), of integers, or 1."""
+        self.calls.append((x.shape[0], self.weight.grad is not None))
+        self.seen = [type(a).__name__ for a in (x, y, scale) if a is not None]
+        assert {*self.seen} == {"Tensor"}, (
+            f"model.loss takes tensors, but was given {', '.join(self.seen)}"
+        )
+        assert scale is None or scale.data.dtype == np.int64, (
+            f"model.loss was given labels of {scale.dtype}, which are int64 in the batch"
+        )
+        error = x @ self.weight if y is None else x @ self.weight - y
+        return ((error if scale is None else error * scale) ** 2).mean()
 
 
 class CountingSGD(optim.SGD):
@@ -196,21 +298,27 @@ class CountingSGD(optim.SGD):
         self.count += 1
 
 
-def in_parts(student, sizes, part_size, left_over=False):
+def in_parts(student, sizes, part_size, left_over=False, arrays=2):
     """Run train_in_parts and the same by hand; return what came of both, and the call."""
-    data = [(normal(n, 3, seed=n), normal(n, 1, seed=n + 50)) for n in sizes]
+    rng = np.random.default_rng(3)
+    data = [
+        (rng.normal(size=(n, 3)), rng.normal(size=(n, 1)), rng.integers(1, 4, (n, 1)))[:arrays]
+        for n in sizes
+    ]
     model = Line()
     optimizer = CountingSGD(model.parameters(), lr=0.1)
     weight, losses = model.weight.data.copy(), []
-    for x, y in data:
-        error = x @ weight - y
+    for x, *others in data:
+        y, scale = (*others, *(0.0, 1)[len(others) :])
+        error = (x @ weight - y) * scale
         losses.append(float((error**2).mean()))
-        weight -= 0.1 * 2 * x.T @ error / len(x)
+        weight -= 0.1 * 2 * x.T @ (error * scale) / len(x)
     expected = np.average(losses, weights=sizes)
     if left_over:
         model.weight.grad = Tensor(np.full((3, 1), 7.0))
     loss = student.train_in_parts(model, optimizer, data, part_size)
     call = f"train_in_parts with batches of {', '.join(map(str, sizes))} rows, {part_size=}"
+    assert not isinstance(loss, Tensor), f"{call} returned a tensor, not a float: take its .item()"
     return (loss, model, optimizer), (expected, weight), call
 
 
@@ -244,6 +352,14 @@ def test_train_in_parts__the_same_weights(student):
         same(model.weight.data, weight, f"the weight after {call}", 1e-9)
 
 
+def test_train_in_parts__batches_of_any_number_of_arrays(student):
+    """Images alone, or with labels and more."""
+    for arrays in (1, 2, 3):
+        (loss, model, _), (expected, weight), call = in_parts(student, (7, 4), 3, arrays=arrays)
+        same(model.weight.data, weight, f"the weight after {call}, {arrays} arrays", 1e-9)
+        same(loss, expected, f"{call}, {arrays} arrays", 1e-9)
+
+
 def test_train_in_parts__gradients_from_before(student):
     """They are no part of the first step."""
     (_, model, _), (_, weight), call = in_parts(student, (6, 4), 4, left_over=True)
@@ -252,33 +368,46 @@ def test_train_in_parts__gradients_from_before(student):
 
 def test_train_in_parts__mean_loss(student):
     """Per row, over the epoch: a small batch counts less."""
-    for sizes, part_size in (((6,), 2), ((6, 6), 3), ((7,), 3), ((7, 2), 3), ((5, 1), 4)):
+    for sizes, part_size in (
+        ((6,), 2),
+        ((6, 6), 3),
+        ((7,), 3),
+        ((7, 2), 3),
+        ((5, 1), 4),
+        ((1,), 1),
+        ((3,), 9),
+    ):
         (loss, _, _), (expected, _), call = in_parts(student, sizes, part_size)
         same(loss, expected, call, 1e-9)
 
 
 def check_stopping(student, losses, epochs, patience, used):
     """Train a model whose weights are the number of the epoch, with these held-out losses."""
-    model, done = nn.Module(), []
-    model.weight = nn.Parameter(np.zeros(2))
+    model, done, asked = nn.Module(), [], []
+    model.first, model.second = nn.Parameter(np.zeros(2)), nn.Linear(2, 3)
     call = f"early_stopping with held-out losses {losses}, {epochs=}, {patience=}"
 
     def train_epoch():
         assert len(done) < used, f"{call}: goes on after epoch {used}"
         done.append(len(done) + 1)
-        model.weight.data[...] = len(done)
+        for p in model.parameters():
+            p.data[...] = len(done)
 
     def held_out_loss():
         assert done, f"{call}: asked for the held-out loss before the first epoch"
+        asked.append(len(done))
         return losses[len(done) - 1]
 
     found = student.early_stopping(model, train_epoch, held_out_loss, epochs, patience)
     assert len(done) == used, f"{call}: stopped after epoch {len(done)}, not {used}"
-    same(found, losses[:used], call)
-    best, there = losses.index(min(losses[:used])) + 1, model.weight.data
-    assert (there == best).all(), (
-        f"{call}: the model has the weights of epoch {there[0]:g}, the best was epoch {best}"
-    )
+    assert asked == done, f"{call}: asked for the held-out loss after epochs {asked}, not {done}"
+    same(found, losses[:used], call, 0)
+    best = losses.index(min(losses[:used])) + 1
+    for name, there in model.state_dict().items():
+        assert (there == best).all(), (
+            f"{call}: the model has as {name} that of epoch {there.flat[0]:g}, the best was epoch"
+            f" {best}"
+        )
 
 
 def test_early_stopping__all_epochs(student):
@@ -303,3 +432,29 @@ def test_early_stopping__better_than_the_best(student):
     """Not only than the epoch before; and as good is not better."""
     check_stopping(student, [2.0, 5.0, 4.0, 3.0, 2.5], 9, 3, used=4)
     check_stopping(student, [5.0, 3.0, 3.0, 3.0, 1.0], 9, 2, used=4)
+
+
+def test_early_stopping__any_numbers(student):
+    """Large, negative, nearly the same: lower is lower."""
+    check_stopping(student, [5e12, 4e12, 4.5e12, 4.6e12, 1.0], 9, 2, used=4)
+    check_stopping(student, [-1.0, -3.0, -2.0, 2.0, -9.0], 9, 2, used=4)
+    check_stopping(student, [1.0, 1.0 - 1e-9, 1.0, 1.0 - 2e-9, 1.0, 1.0, 0.0], 9, 2, used=6)
+    check_stopping(student, [0.0, 0.0, 0.0, -1.0], 4, 3, used=4)
+    check_stopping(student, [1e-300, 0.0, 1e-300, 1.0], 4, 9, used=4)
+
+
+def test_early_stopping__any_course(student):
+    """Drawn at random, with ties."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        epochs, patience = (int(n) for n in rng.integers(1, [9, 5]))
+        losses = rng.integers(1, 7, epochs).astype(float).tolist()
+        used = next(
+            (
+                n
+                for n in range(patience + 1, epochs)
+                if min(losses[n - patience : n]) >= min(losses[: n - patience])
+            ),
+            epochs,
+        )
+        check_stopping(student, losses, epochs, patience, used)
