@@ -346,6 +346,17 @@ def backward__leaves_begin_at_zero(order):
             x.grad += node.grad * local
 
 
+def backward__leaves_come_last(order):
+    """Takes all nodes from the first leaf on for leaves."""
+    first = next(i for i, node in enumerate(order) if not node.inputs)
+    for node in order[:first]:
+        node.grad = 0.0
+    order[0].grad += 1.0
+    for node in order:
+        for x, local in zip(node.inputs, node.local, strict=True):
+            x.grad += node.grad * local
+
+
 def unbroadcast__new_dimensions_only(dx, shape):
     """Right for a bias, not for what was repeated."""
     return dx.sum(axis=tuple(range(dx.ndim - len(shape)))).reshape(shape)

@@ -53,14 +53,15 @@ def diamond(student, turned=False):
 
 
 def random_graph(student, size, seed):
-    """Return nodes of one value, with one to three earlier ones as inputs; all lead to the last."""
+    """Return nodes of one value, each with up to three earlier ones; all lead to the last one."""
     rng = np.random.default_rng(seed)
     nodes = [student.Node(1.5) for _ in range(3)]
     while len(nodes) < size or (unused := unused_among(nodes)):
         last = len(nodes) >= size
-        inputs = [nodes[-1], *unused] if last else rng.choice(nodes, rng.integers(1, 4)).tolist()
+        inputs = [nodes[-1], *unused] if last else rng.choice(nodes, rng.integers(4)).tolist()
         local = np.round(rng.uniform(-2, 2, len(inputs)), 3).tolist()
-        local[0] *= float(rng.random() > 0.2)  # now and then nothing comes through
+        if inputs and rng.random() < 0.2:
+            local[0] = 0.0  # nothing comes through
         nodes.append(student.Node(1.5, tuple(inputs), tuple(local)))
     for i, node in enumerate(nodes):
         node.name = f"n{i}"
