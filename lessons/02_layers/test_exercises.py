@@ -48,7 +48,7 @@ def test_linear_backward__of_a_small_batch(student):
 
 LINEAR = [  # leading dimensions, outputs, inputs
     ((5,), 4, 3), ((), 2, 3), ((2, 3), 4, 2), ((1, 1, 4), 3, 3), ((2, 3, 2, 2), 2, 3), ((1,), 3, 2),
-    ((3, 3), 3, 3), ((4, 2), 1, 1), ((), 1, 1), ((0,), 2, 3), ((2, 0), 3, 2),
+    ((3, 3), 3, 3), ((3,), 3, 3), ((4, 2), 1, 1), ((), 1, 1), ((0,), 2, 3), ((2, 0), 3, 2),
 ]  # fmt: skip
 
 
@@ -63,7 +63,17 @@ def test_linear_backward__of_any_leading_dimensions(student):
         same_gradients(found, ["dx", "dweight", "dbias"], expected, call)
 
 
-TIED = [(8, 3, 4), (7, 4, 2), (6, 3, 3), (1, 4, 3), (1, 1, 1), (5, 1, 2), (2, 6, 2), (0, 2, 3)]
+TIED = [
+    (8, 3, 4),
+    (7, 4, 2),
+    (3, 3, 3),
+    (4, 4, 2),
+    (1, 4, 3),
+    (1, 1, 1),
+    (5, 1, 2),
+    (2, 6, 2),
+    (0, 2, 3),
+]
 
 
 def test_tied_backward__agrees_with_automatic_differentiation(student):
