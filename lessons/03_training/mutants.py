@@ -340,6 +340,15 @@ def batches__images_and_labels_only(arrays, batch_size, seed, epoch):
     return cut(arrays[:2], order, batch_size)
 
 
+def batches__no_row_where_it_was(arrays, batch_size, seed, epoch):
+    """Swaps each row with a later one, never with itself: not all orders can come."""
+    rng, order = np.random.default_rng([seed, epoch]), np.arange(len(arrays[0]))
+    for i in range(len(order) - 1):
+        j = rng.integers(i + 1, len(order))
+        order[[i, j]] = order[[j, i]]
+    return cut(arrays, order, batch_size)
+
+
 def train_in_parts__no_factor(model, optimizer, batches, part_size):
     """Adds up the gradients of means: too long by the number of parts."""
     total, count = 0.0, 0
@@ -682,4 +691,18 @@ def early_stopping__first_weight_only(model, train_epoch, held_out_loss, epochs,
             first = next(iter(state))
             state[first] = state[first].copy()
     model.load_state_dict(state)
+    return losses
+
+
+def early_stopping__goes_back_at_once(model, train_epoch, held_out_loss, epochs, patience):
+    """Takes the best weights up again after each epoch that was not better."""
+    losses, best, bad, state = [], np.inf, 0, None
+    while len(losses) < epochs and bad < patience:
+        train_epoch()
+        losses.append(held_out_loss())
+        if losses[-1] < best:
+            best, bad, state = losses[-1], 0, copied(model)
+        else:
+            bad += 1
+            model.load_state_dict(state)
     return losses
