@@ -89,17 +89,23 @@ def gradients(call: str, forward, backward, *arrays) -> None:
         backward: returns the gradient of each array, in their order; of one, it alone.
         arrays: in float64.
     """
+
+    def listed(dy, *inputs):
+        found = backward(dy, *inputs)
+        several = isinstance(found, tuple) or (isinstance(found, list) and len(arrays) > 1)
+        found = tuple(found) if several else (found,)
+        shapes, expected = [shape_of(g, call) for g in found], [a.shape for a in arrays]
+        assert shapes == expected, (
+            f"{call} returned gradients of shapes {shapes}, expected {expected}"
+        )
+        return found
+
     dy = np.random.default_rng(9).normal(size=np.shape(forward(*arrays)))
     copies = [a.copy() for a in (dy, *arrays)]
-    found = backward(dy, *arrays)
+    listed(dy, *arrays)
     unchanged((dy, *arrays), copies, call)
-    found = tuple(found) if isinstance(found, list) and len(arrays) > 1 else found
-    found = found if isinstance(found, tuple) else (found,)
-    shapes, expected = [shape_of(g, call) for g in found], [a.shape for a in arrays]
-    assert shapes == expected, f"{call} returned gradients of shapes {shapes}, expected {expected}"
-
     try:
-        check_pair(forward, backward, *arrays)
+        check_pair(forward, listed, *arrays)
     except GradcheckError as error:
         raise AssertionError(f"{call}: {error}") from None
 

@@ -217,7 +217,7 @@ def _repeatable(function: Callable, signature, given, expected, terms: Terms, sh
         except Exception as error:
             raise AssertionError(f"{words}: {type(error).__name__}: {error}") from error
         found = result, [bound.arguments[name] for name in terms.writes]
-        assert _alike(found, expected, tolerance), (
+        assert _alike(found, expected, tolerance, _largest(given.values())), (
             f"{words}: it returned {_short(found[0])}, before that {_short(expected[0])}"
         )
 
@@ -231,27 +231,31 @@ def _fits_single(given: dict) -> bool:
     return fits and any(a.dtype == np.float64 for a in floats)
 
 
-def _alike(found, expected, tolerance: float) -> bool:
+def _alike(found, expected, tolerance: float, given: float) -> bool:
     """Return whether two results are the same but for rounding.
 
-    An error is relative to the largest entry of an array, or to a thousandth of the largest of all.
-    Where float32 is compared with float64, numbers that are counted or chosen may come out
-    otherwise, and only their shape counts.
+    An error is relative to the largest entry of an array, or to a thousandth of the largest of all,
+    results and `given`: what should be 0 is seldom exactly that. Where float32 is compared with
+    float64, numbers that are counted or chosen may come out otherwise, and only their shape counts.
     """
     found, expected = list(_leaves(found)), list(_leaves(expected))
     if [a.shape for a in found] != [b.shape for b in expected]:
         return False
-    sizes = [
-        np.abs(b[np.isfinite(b)]).max(initial=0) if b.dtype.kind == "f" else 0 for b in expected
-    ]
-    for a, b, size in zip(found, expected, sizes, strict=True):
+    least = 1e-3 * max(given, _largest(expected)) + np.finfo(float).tiny
+    for a, b in zip(found, expected, strict=True):
         if a.dtype.kind == b.dtype.kind == "f":
-            most = tolerance * max(size, 1e-3 * max(sizes)) + np.finfo(float).tiny
+            most = tolerance * max(_largest([b]), least)
             if not np.isclose(a, b, rtol=0, atol=most, equal_nan=True).all():
                 return False
         elif tolerance != SINGLE and not np.array_equal(a, b):
             return False
     return True
+
+
+def _largest(values) -> float:
+    """Return the size of the largest finite float among arrays and numbers; 0 if there is none."""
+    floats = [a for value in values for a in _leaves(value) if a.dtype.kind == "f"]
+    return max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in floats), default=0.0)
 
 
 def _leaves(value):

@@ -96,11 +96,13 @@ ROW = np.array([2.0, 3.0])
     ("backward", "said"),
     [
         (lambda dy, x, factor: (dy * factor, (dy * x).sum(axis=0)), None),
+        (lambda dy, x, factor: [dy * factor, (dy * x).sum(axis=0)], None),
+        (lambda dy, x, factor: [[[1, 2], [3]], 4], "no array of numbers"),
         (lambda dy, x, factor: (dy * factor, dy * x), r"shapes \[\(4, 2\), \(4, 2\)\], expected"),
         (lambda dy, x, factor: (dy / factor, (dy * x).sum(axis=0)), r"f\(\): .*x"),
         (lambda dy, x, factor: (np.multiply(dy, factor, out=dy), (dy * x).sum(axis=0)), "changed"),
     ],
-    ids=["right", "a shape", "a value", "writes"],
+    ids=["right", "a list", "ragged", "a shape", "a value", "writes"],
 )
 def test_gradients(backward, said):
     x = np.random.default_rng(0).normal(size=(4, 2))

@@ -107,6 +107,7 @@ def test_an_error_is_told_the_call():
         (assumes_float64, (ROWS,), Terms(float64=True)),
         (remembers, (ROWS,), Terms(kernel=True)),
         (lambda x: 1e-9 * x, (1e-9 * ROWS,), Terms()),
+        (lambda x: (x / 3 + x) - x * 4 / 3, (ROWS,), Terms()),
         (lambda x: x.sum(), (np.array(2.0),), Terms()),
         (lambda x: x.sum(), (np.zeros((0, 3)),), Terms()),
         (lambda f, x: f(x), (np.sin, ROWS), Terms()),
