@@ -18,11 +18,18 @@ def check_place(path: Path) -> None:
     if path.exists() and not path.is_file():
         what = "folder" if path.is_dir() else "pipe or a device"
         raise InputError(f"{path} is a {what}: name a file to write to")
-    folder = next(place for place in path.absolute().parents if place.exists())
-    if not folder.is_dir():
-        raise InputError(f"{path} cannot be written, since {folder} is a file: name another place")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{path} cannot be written, since {folder} is read-only: name another")
+    check_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """Raise InputError unless `path` is a folder that can be written to, or one can be made."""
+    found = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not found.is_dir():
+        raise InputError(
+            f"{found} is {'a file' if found.is_file() else 'no folder'}: name a folder"
+        )
+    if not os.access(found, os.W_OK):
+        raise InputError(f"{found} is read-only: name a folder that can be written to")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from minae import cli_course, cli_data, cli_kernels, cli_runs, cli_tools, cli_values
 from minae.cli_runs import command_line
-from minae.errors import InputError
+from minae.errors import InputError, complain
 
 machine = typer.Typer(rich_markup_mode="markdown")
 
@@ -121,11 +121,12 @@ def main() -> None:
         _check_arguments(sys.argv[1:])
         app()
     except (InputError, FloatingPointError) as error:
-        sys.exit(_complain(str(error)))
+        complain(error)
     except MemoryError as error:
-        sys.exit(_complain(f"out of memory ({error}): take a smaller --batch-size or model"))
+        complain(f"out of memory ({error}): take a smaller --batch-size or model")
     except OSError as error:
-        sys.exit(_complain(f"{error.filename or 'file'}: {error.strerror or error}"))
+        complain(f"{error.filename or 'file'}: {error.strerror or error}")
+    sys.exit(2)
 
 
 def _check_environment() -> None:
@@ -143,13 +144,3 @@ def _check_arguments(arguments: list[str]) -> None:
         name, equals, value = argument.partition("=")
         if not argument or (name.startswith("--") and equals and not value):
             raise InputError(f"argument {argument!r} is empty: give a value, or leave it out")
-
-
-def _complain(sentence: str) -> int:
-    # a file's name may hold line breaks, and what a terminal takes for commands
-    sentence = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in sentence
-    )
-    print(f"minae: {sentence}", file=sys.stderr)
-    return 2

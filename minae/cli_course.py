@@ -29,9 +29,10 @@ Seconds = Annotated[
 
 @app.command()
 def start(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to make.")] = Path(
-        "minae-course"
-    ),
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="[DIR]", help="Folder to make.", callback=cli_values.folder),
+    ] = Path("minae-course"),
     notebooks: Annotated[
         bool, typer.Option("--notebooks", help="Also make notebooks of the lessons.")
     ] = False,
@@ -303,7 +304,10 @@ def grade(
 
 @app.command()
 def release(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A new or empty folder.", callback=cli_values.folder),
+    ],
 ) -> None:
     """Write what is handed out to students, and notebooks from which nbgrader makes the same.
 

@@ -72,7 +72,10 @@ def train(
     data: Annotated[str, typer.Option(help=DataOption.__metadata__[0].help)] = "mnist5k",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 10,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run.", show_default="runs/MODEL-DATA")
+        Path | None,
+        typer.Option(
+            help="Folder of the run.", show_default="runs/MODEL-DATA", callback=cli_values.folder
+        ),
     ] = None,
     sizes: Annotated[
         list[int] | None,

@@ -1,11 +1,14 @@
 """The commands that put a trained model to use on a user's own images."""
 
+import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from minae import cli_values
+from minae.errors import complain
 
 app = typer.Typer()
 
@@ -20,7 +23,10 @@ def enhance(
         typer.Argument(metavar="IMAGE", help="Pictures of the model's size, or folders of them."),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to.", show_default="RUN/enhanced")
+        Path | None,
+        typer.Option(
+            help="Folder to write to.", show_default="RUN/enhanced", callback=cli_values.folder
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what was written before.")
@@ -44,10 +50,9 @@ def enhance(
         print(f"{run} was trained to undo {corruption}")
     else:
         data = shlex.quote(metadata["settings"]["data"])
-        print(
-            f"minae: {run} was trained without --corrupt, so it only reconstructs; to train one "
-            f"that cleans: minae train {metadata['model']} --data {data} --corrupt noise:0.3",
-            file=sys.stderr,
+        complain(
+            f"{run} was trained without --corrupt, so it only reconstructs; to train one "
+            f"that cleans: minae train {metadata['model']} --data {data} --corrupt noise:0.3"
         )
     print(f"{len(pictures):,} of {len(files):,} files done")
     print("wrote", f"{out}: {len(pictures):,} pictures", comparison, sep="\n  ")
@@ -70,7 +75,12 @@ def anomalies(
         float, typer.Option(help="Share of the run's own images that may be above the threshold.")
     ] = 0.01,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to.", show_default="RUN/anomalies-DATA")
+        Path | None,
+        typer.Option(
+            help="Folder to write to.",
+            show_default="RUN/anomalies-DATA",
+            callback=cli_values.folder,
+        ),
     ] = None,
 ) -> None:
     """Find the images that are unlike those of a run: the model rebuilds them badly.
@@ -85,7 +95,7 @@ def anomalies(
     from minae.report import print_rows
 
     model, metadata = open_run(run)
-    out = out or run / f"anomalies-{Path(data).resolve().stem}"
+    out = out or run / f"anomalies-{Path(os.path.realpath(data)).stem}"
     threshold = tool.find_threshold(model, metadata, false_alarms)
     candidates = tool.read_candidates(data, tuple(metadata["image_shape"]), out)
     scores, outputs = tool.errors(model, candidates.images)

@@ -5,8 +5,6 @@ Each takes the path that was given, or None, and returns it; InputError says wha
 
 from pathlib import Path
 
-from minae.errors import InputError
-
 
 def file(path: Path | None) -> Path | None:
     """Let a path pass at which a file can be written."""
@@ -25,7 +23,9 @@ def picture(path: Path | None) -> Path | None:
 
 
 def folder(path: Path | None) -> Path | None:
-    """Let a folder pass, or a path at which there is nothing yet."""
-    if path is not None and path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file: name a folder")
+    """Let a folder pass, or a path at which one can be made."""
+    from minae.checkpoint import check_folder
+
+    if path is not None:
+        check_folder(path)
     return path

@@ -1,6 +1,6 @@
 """Pictures through a trained model, each into a file of its own: what `minae enhance` does."""
 
-import sys
+import os
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from minae import plots, runs
 from minae.checkpoint import write_whole
 from minae.data.folder import Outcome, read_pictures
-from minae.errors import InputError
+from minae.errors import InputError, complain
 from minae.grad_mode import no_grad
 from minae.models import Autoencoder
 from minae.tensor import Tensor
@@ -50,7 +50,7 @@ def read_usable(files: list[Path], image_shape: tuple[int, int, int]) -> list[Ou
     usable = []
     for outcome in read_pictures(files, image_shape):
         if outcome.remark:
-            print(f"minae: {outcome.remark}", file=sys.stderr)
+            complain(outcome.remark)
         if outcome.image is not None:
             usable.append(outcome)
     if not usable:
@@ -67,8 +67,9 @@ def check_folder(out: Path, originals: list[Path]) -> None:
     """Raise InputError if `out` is no folder, or if one of the originals lies in it."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
+    real = os.path.realpath  # unlike Path.resolve, never raises
     for path in originals:
-        if out.resolve() in (path.parent.resolve(), path.resolve().parent):
+        if real(out) in (real(path.parent), os.path.dirname(real(path))):
             raise InputError(
                 f"{out} holds {path.name}, which is to be read: name another folder with --out"
             )
@@ -108,7 +109,7 @@ def _names(pictures: list[Outcome]) -> list[str]:
             number += 1
             name = f"{path.stem}-{number}.png"
         if number > 1:
-            print(f"minae: {path} becomes {name}, as {path.stem}.png is taken", file=sys.stderr)
+            complain(f"{path} becomes {name}, as {path.stem}.png is taken")
         taken.add(name.casefold())
         names.append(name)
     return names

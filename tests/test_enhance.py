@@ -302,7 +302,7 @@ def test_out_is_a_folder(minae, run, tmp_path, command):
     save(tmp_path / "photos", DIGITS, ["a.png"])
     (tmp_path / "file").write_text("mine")
     status, _, err = minae(command, "run", "photos", "--out", "file")
-    assert (status, err) == (2, "minae: file is a file; name a folder with --out\n")
+    assert (status, err) == (2, "minae: file is a file: name a folder\n")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -313,10 +313,10 @@ def test_a_file_that_cannot_be_written_leaves_no_piece(minae, run, tmp_path, mon
 
     def full(source, target):
         if target.name == "a.png":
-            raise OSError(28, "No space left on device", "a.png")
+            raise OSError(28, "No space left on device", source)
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", full)
     status, _, err = minae("enhance", "run", "photos", "--out", "out")
-    assert (status, err) == (2, "minae: a.png: No space left on device\n")
+    assert (status, err) == (2, "minae: out/a.png: No space left on device\n")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["comparison.png"]

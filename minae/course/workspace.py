@@ -10,7 +10,6 @@ The progress file is a diary and no proof: whether an answer is right is found o
 """
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from minae.checkpoint import write_whole
 from minae.course import notebooks as books
 from minae.course import runner, source
 from minae.course.lessons import Exercise, all_exercises, all_lessons
-from minae.errors import InputError
+from minae.errors import InputError, complain
 
 README = """\
 # Your minae workspace
@@ -92,7 +91,7 @@ class Workspace:
             try:
                 return self._repair()
             except (OSError, InputError) as error:
-                print(f"minae: {self.diary} is damaged ({error})", file=sys.stderr)
+                complain(f"{self.diary} is damaged ({error})")
         return known
 
     def _repair(self) -> Progress:
@@ -103,10 +102,9 @@ class Workspace:
             if damaged:  # another command may have been faster
                 kept = self._keep("progress", ".json", content)
                 self._write(known)
-                print(
-                    f"minae: {self.diary} was damaged and is kept as {kept}; what can be read of "
-                    f"it, {len(known.passed)} passed exercises, is in its place",
-                    file=sys.stderr,
+                complain(
+                    f"{self.diary} was damaged and is kept as {kept}; what can be read of "
+                    f"it, {len(known.passed)} passed exercises, is in its place"
                 )
         return known
 
@@ -121,7 +119,7 @@ class Workspace:
                 getattr(progress, kind)[exercise.id] = value or time.strftime("%Y-%m-%d %H:%M")
                 self._write(progress)
         except (OSError, InputError) as error:
-            print(f"minae: this is not noted in {self.diary} ({error})", file=sys.stderr)
+            complain(f"this is not noted in {self.diary} ({error})")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
