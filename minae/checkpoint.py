@@ -23,7 +23,8 @@ def check_place(path: Path) -> None:
 
 def check_folder(path: Path) -> None:
     """Raise InputError unless `path` is a folder that can be written to, or one can be made."""
-    found = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    places = (path, *path.absolute().parents)
+    found = next(place for place in places if place.exists() or place.is_symlink())
     if not found.is_dir():
         raise InputError(
             f"{found} is {'a file' if found.is_file() else 'no folder'}: name a folder"
