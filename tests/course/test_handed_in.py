@@ -99,6 +99,10 @@ REFUSED = {
         {"hw.zip": {"exercises.py": "#" * 2**24}},
         "hw.zip: exercises.py is larger than 1 MiB",
     ),
+    "many_in_a_zip": (
+        {"hw.zip": {f"exercises{i}.py": f"# {i}\n" for i in range(3000)}},
+        "which of these .* hw.zip: exercises0.py, .* hw.zip: exercises19.py$",
+    ),
     "leaves_the_zip": ({"hw.zip": {"../../exercises.py": RIGHT}}, "but hw.zip"),
     "no_notebook": ({"exercises.ipynb": "{}"}, "exercises.ipynb is no notebook"),
     "deep_notebook": ({"exercises.ipynb": "[" * 10**5}, "exercises.ipynb is no notebook"),
