@@ -290,8 +290,9 @@ def grade(
                 try:
                     if gradescope:
                         write_gradescope(one)
-                except OSError as error:
-                    problems.append(f"{one.submission.student}: no results.json, {error.strerror}")
+                except (InputError, OSError) as error:
+                    why = handed_in.printable(str(error))
+                    problems.append(f"no results.json for {one.submission.student}: {why}")
     except SystemExit:
         rows = f"{len(table.grades)} of {len(submissions)} students"
         print(f"stopped: {out} has the rows of {rows}", file=sys.stderr)

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from minae.checkpoint import write_whole
+from minae.checkpoint import check_place, write_whole
 from minae.course.grading import Grade, reason
 from minae.course.handed_in import printable
 from minae.course.lessons import Exercise
@@ -24,17 +24,12 @@ class Table:
 
     def __init__(self, path: Path, exercises: list[Exercise]):
         """Raises InputError if the file cannot be written."""
-        if path.is_dir():
-            raise InputError(f"{path} is a folder: give --out a file such as grades.csv")
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no ordinary file: give --out a file such as grades.csv")
+        check_place(path)
         self.path = Path(os.path.realpath(path))
         self.exercises, self.grades, self.is_new = exercises, [], not path.exists()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.file = self.path.open("ab")
-            if not os.access(self.path.parent, os.W_OK):
-                raise PermissionError(0, "its folder is read-only")
         except OSError as error:
             raise InputError(
                 f"{path} cannot be written ({error.strerror}): give --out another file"
@@ -84,7 +79,7 @@ def _line(cells: list) -> bytes:
 def write_gradescope(grade: Grade) -> Path:
     """Write results.json, as Gradescope's autograder reads it, into the student's folder.
 
-    Raises OSError where that cannot be written.
+    Raises InputError or OSError where that cannot be written.
     """
     tests = [
         {
@@ -97,7 +92,7 @@ def write_gradescope(grade: Grade) -> Path:
     ]
     folder = grade.submission.folder
     if folder.is_symlink():
-        raise OSError(0, "the folder is a link")
+        raise InputError(f"{folder} is a link: nothing is written through it")
     results = {"score": grade.total, "tests": tests}
     write_whole(folder / "results.json", json.dumps(results, indent=2).encode())
     return folder / "results.json"

@@ -141,8 +141,8 @@ def test_results_that_cannot_be_written_stop_nobody(course, minae, tmp_path):
     (folder / "bobs").symlink_to("bob")
     status, _, err = minae("grade", "in", "--lesson", 1, "--gradescope")
     assert status == 0
-    assert "ada: no results.json, Is a directory" in err
-    assert "bobs: no results.json, the folder is a link" in err
+    assert re.search("no results.json for ada: .*results.json is a folder", err)
+    assert re.search("no results.json for bobs: .*bobs is a link", err)
     assert [row["student"] for row in rows_of(tmp_path / "grades.csv")] == [
         "ada",
         "bob",
@@ -223,7 +223,7 @@ def test_where_our_own_answers_fail_nothing_is_graded(exercise, tmp_path):
         (("in", "--lesson", "9"), "there is no lesson '9'"),
         (("in", "--out", "empty"), "empty is a folder"),
         (("in", "--out", "file.txt/grades.csv"), "file.txt/grades.csv cannot be written"),
-        (("in", "--out", "/dev/null"), "/dev/null is no ordinary file"),
+        (("in", "--out", "/dev/null"), "/dev/null is a pipe or a device"),
         ((sys.prefix,), "put the submissions into a folder of their own"),
     ],
 )

@@ -11,6 +11,8 @@ from minae.course.runner import FAILED, PASSED, Verdict
 from minae.course.table import Table, write_gradescope
 from minae.errors import InputError
 
+from .submissions import posix
+
 
 def graded(folder, student: str, exercises, message: str = "wrong", **about) -> Grade:
     verdicts = {e: Verdict(PASSED) for e in exercises} | {
@@ -74,13 +76,15 @@ def test_after_an_error_the_rows_are_kept(tmp_path, exercises, before, rows):
         assert (path.read_text() if path.exists() else None) == before
 
 
+@posix
 def test_a_file_that_cannot_be_written_is_found_at_once(tmp_path, exercises):
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file" / "a.csv", "/dev/null", "/proc/a.csv"):
-        with pytest.raises(InputError, match=r"give --out (a file such|another file)"):
+        with pytest.raises(InputError, match=r"is a|cannot be written"):
             Table(tmp_path / path, exercises)
 
 
+@posix
 def test_results_for_gradescope_go_into_no_other_folder(tmp_path, exercises):
     (tmp_path / "ada").mkdir()
     (tmp_path / "other.json").write_text("kept")
@@ -89,5 +93,5 @@ def test_results_for_gradescope_go_into_no_other_folder(tmp_path, exercises):
     assert json.loads(path.read_text())["score"] == 1
     assert (tmp_path / "other.json").read_text() == "kept"
     (tmp_path / "bob").symlink_to("ada")
-    with pytest.raises(OSError, match="the folder is a link"):
+    with pytest.raises(InputError, match="bob is a link"):
         write_gradescope(graded(tmp_path / "bob", "bob", exercises))
