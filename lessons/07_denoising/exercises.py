@@ -1,6 +1,6 @@
 """Exercises of lesson 7: to spoil images, to measure them, and to undo what was done.
 
-Images are float arrays (N, H, W) with values in [0, 1]. Random numbers come from `rng`, a
+Images are float arrays (N, H, W), N >= 1, with values in [0, 1]. Random numbers come from `rng`, a
 `np.random.Generator`. None of the exercises needs another one of them.
 """
 
@@ -54,7 +54,8 @@ def psnr(output, clean):
     """Return the peak signal-to-noise ratio of each image, in decibels.
 
     output and clean (N, H, W), the peak is 1; the result is (N,). For one image of P pixels it is
-    10 log10(1 / (mean squared error of its P pixels)). No image equals its clean one in the checks.
+    10 log10(1 / (mean squared error of its P pixels)). Pixels of output may lie outside of [0, 1].
+    No image equals its clean one in the checks.
 
     About 2 lines, 5 minutes. Matters because the mean of decibels is not the decibels of the mean:
     one ruined image must count as one image.
@@ -72,7 +73,8 @@ def denoising_step(model, optimizer, clean, corrupt, rng):
     once. model(Tensor) returns the reconstructions (N, P) as a tensor. The loss is the squared
     error, summed over an image, averaged over the batch. Tensors have `.sum()`, `** 2`, `.item()`
     and `.backward()`, and the optimizer `.zero_grad()` and `.step()`, as in lesson 3. The function
-    is called many times with the same model, optimizer and rng.
+    is called many times with the same model, optimizer and rng; gradients that the parameters have
+    from before do not count.
 
     About 6 lines, 15 minutes. Matters because this is all that makes an autoencoder a denoiser:
     with the wrong target it learns to copy noise, with old noise it learns this noise by heart.
@@ -90,9 +92,9 @@ def denoising_step(model, optimizer, clean, corrupt, rng):
 def pca_denoise(clean, noisy, k):
     """Return noisy rows, projected on the first k principal components of the clean rows.
 
-    clean (N, P) are images to learn from, noisy (M, P) are others; k <= P, and N > P in the checks.
-    Subtract the mean of the clean rows, keep the k directions in which the clean rows vary most,
-    and add the mean again. The result is (M, P); it is not clipped.
+    clean (N, P) are images to learn from, noisy (M, P) are others; 0 <= k <= P, and N > P in the
+    checks. Subtract the mean of the clean rows, keep the k directions in which the clean rows vary
+    most, and add the mean again. The result is (M, P); it is not clipped.
 
     About 5 lines, 15 minutes. Matters because it is the denoiser that a linear autoencoder with a
     code of k numbers can be, without any training, and the one to beat.

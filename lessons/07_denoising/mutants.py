@@ -83,6 +83,23 @@ def mask_block__own_generator(images, size, rng):
     return _block(images, size, top, rng.integers(0, W - size + 1, (N, 1)))
 
 
+def mask_block__black_is_hidden(images, size, rng):
+    """Takes all that is black afterwards for the block."""
+    N, H, W = images.shape
+    top = rng.integers(0, H - size + 1, (N, 1))
+    result, _ = _block(images, size, top, rng.integers(0, W - size + 1, (N, 1)))
+    return result, result == 0
+
+
+def mask_block__no_place_twice(images, size, rng):
+    """Gives the images of a batch places of which none comes again before all were there."""
+    N, H, W = images.shape
+    wide = W - size + 1
+    places = (H - size + 1) * wide
+    place = np.concatenate([rng.permutation(places) for _ in range(N // places + 1)])[:N, None]
+    return _block(images, size, place // wide, place % wide)
+
+
 def noise_of_any_level__one_level(images, low, high, rng):
     """Draws one level for the whole batch."""
     sigma = np.full(len(images), rng.uniform(low, high))
@@ -152,6 +169,27 @@ def noise_of_any_level__changes_input(images, low, high, rng):
     return np.clip(images, 0, 1), sigma
 
 
+def noise_of_any_level__strokes_only(images, low, high, rng):
+    """Leaves black pixels black."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise * (images > 0), 0, 1), sigma
+
+
+def noise_of_any_level__exact(images, low, high, rng):
+    """Makes the mean of each image's noise exactly 0: its pixels no longer draw on their own."""
+    sigma = rng.uniform(low, high, len(images))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise - noise.mean(axis=(1, 2), keepdims=True), 0, 1), sigma
+
+
+def noise_of_any_level__evenly_spaced(images, low, high, rng):
+    """Spaces the levels evenly and shuffles them, in place of drawing each."""
+    sigma = rng.permutation(np.linspace(low, high, len(images)))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise, 0, 1), sigma
+
+
 def psnr__pooled(output, clean):
     """Takes one mean over all images, and repeats it."""
     return np.full(len(clean), 10 * np.log10(1 / ((output - clean) ** 2).mean()))
@@ -191,6 +229,21 @@ def psnr__peak_of_image(output, clean):
 def psnr__mean_of_rows(output, clean):
     """Averages the decibels of rows."""
     return (10 * np.log10(1 / ((output - clean) ** 2).mean(axis=2))).mean(axis=1)
+
+
+def psnr__clips(output, clean):
+    """Clips the output first."""
+    return 10 * np.log10(1 / ((np.clip(output, 0, 1) - clean) ** 2).mean(axis=(1, 2)))
+
+
+def psnr__never_negative(output, clean):
+    """Calls it 0 where the error is larger than the peak."""
+    return np.maximum(10 * np.log10(1 / ((output - clean) ** 2).mean(axis=(1, 2))), 0)
+
+
+def psnr__at_most_100(output, clean):
+    """Ends at 100 decibels."""
+    return np.minimum(10 * np.log10(1 / ((output - clean) ** 2).mean(axis=(1, 2))), 100)
 
 
 def _step(model, optimizer, x, target):
@@ -264,6 +317,13 @@ def denoising_step__sum_over_batch(model, optimizer, clean, corrupt, rng):
     return loss.item()
 
 
+def denoising_step__clears_afterwards(model, optimizer, clean, corrupt, rng):
+    """Clears the gradients for the next step only: those from before are in the first one."""
+    loss = _step(model, optimizer, corrupt(clean, rng), clean)
+    optimizer.zero_grad()
+    return loss
+
+
 def _directions(rows):
     centred = rows - rows.mean(axis=0)
     return np.linalg.eigh(centred.T @ centred)[1]
@@ -323,6 +383,12 @@ def pca_denoise__drops_the_largest(clean, noisy, k):
     return mean + (noisy - mean) @ v @ v.T
 
 
+def pca_denoise__none_is_all(clean, noisy, k):
+    """Takes the last k columns as [-k:], which for k = 0 are all of them."""
+    mean, v = clean.mean(axis=0), _directions(clean)[:, -k:]
+    return mean + (noisy - mean) @ v @ v.T
+
+
 def _similarity(mx, my, vx, vy, cov, c1=0.01**2, c2=0.03**2):
     return (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
 
@@ -378,3 +444,10 @@ def ssim__product_below(x, y):
     c1, c2, mx, my = 0.01**2, 0.03**2, x.mean(), y.mean()
     top = (2 * mx * my + c1) * (2 * _covariance(x, y) + c2)
     return top / ((mx**2 + my**2 + c1) * (2 * x.var() * y.var() + c2))
+
+
+def ssim__flat_is_alike(x, y):
+    """Calls two flat images alike, whatever their brightness."""
+    if np.ptp(x) == np.ptp(y) == 0:
+        return 1.0
+    return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y))
