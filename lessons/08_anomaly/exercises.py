@@ -12,10 +12,11 @@ from minae.tensor import Tensor
 def reconstruction_errors(model, x, batch_size=100):
     """Return the squared error of each input's reconstruction, summed over the input: (N,).
 
-    x is an array (N, ...) of any number of axes, such as images (N, 1, 28, 28) or windows (N, 96).
+    x is an array (N, ...) of any number of axes, such as images (N, 1, 28, 28) or windows (N, 96),
+    N >= 1.
     model(Tensor(rows)) is a tensor in the shape of the rows. Give it at most `batch_size` rows at a
     time, for a million inputs do not fit into memory at once, and no row twice. Nothing is to be
-    trained: no gradient is needed.
+    trained: no gradient is needed, and the model stays as it is, also its mode.
 
     About 7 lines, 10 minutes. Matters because a score is one number an input: a mean over a batch,
     which is what a loss is, hides the one input in it that is strange.
@@ -38,7 +39,8 @@ def threshold(scores, rate):
     score is above the threshold, not if it is equal to it. Scores may be equal to each other, and
     then fewer may be above than the rate would allow.
 
-    For 10 different scores and a rate of 0.2 it is the third from the top: 2 are above it.
+    For 10 different scores and a rate of 0.2 it is the third from the top: 2 are above it. For 100
+    and a rate of 0.29 there are 29, though 0.29 * 100 is 28.999999999999996 in Python.
 
     About 3 lines, 10 minutes. Matters because it is the whole of a detector that is known before
     the first anomaly comes, and being off by one doubles the false alarms where few are allowed.
@@ -95,9 +97,9 @@ def windows(series, length, stride):
 def reading_scores(scores, length, stride, T):
     """Return the score of each of T readings: the mean score of the windows that it lies in.
 
-    scores (N,): window i holds the readings i * stride to i * stride + length - 1, all of them
-    among the T. A reading that lies in no window has the score nan: it is not known. The first and
-    the last readings lie in fewer windows than those in the middle.
+    scores (N,), N >= 1: window i holds the readings i * stride to i * stride + length - 1, all of
+    them among the T. A reading that lies in no window has the score nan: it is not known. The first
+    and the last readings lie in fewer windows than those in the middle.
 
     About 6 lines, 15 minutes. Matters because people ask when it happened, not in which window.
     """
@@ -113,8 +115,8 @@ def reading_scores(scores, length, stride, T):
 def count_events(reported, faults, gap):
     """Count events, not readings: return (found, missed, false alarms), three whole numbers.
 
-    reported (T,), True where a reading is reported; faults, a list of (start, stop): the readings
-    start to stop - 1 are faulty. Faults do not overlap.
+    reported (T,), True where a reading is reported; faults, a list of (start, stop), in any
+    order: the readings start to stop - 1 are faulty. Faults do not overlap. gap >= 1.
 
     - A fault is found if at least one of its readings is reported, else it is missed.
     - Reported readings with fewer than `gap` quiet ones between them are one alarm.

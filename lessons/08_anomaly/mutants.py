@@ -61,6 +61,24 @@ def reconstruction_errors__keeps_the_graph(model, x, batch_size=100):
     return (d**2).reshape(len(x), -1).sum(axis=1)
 
 
+def reconstruction_errors__flat_rows(model, x, batch_size=100):
+    """Lays each input out as a row before the model sees it."""
+    x = x.reshape(len(x), -1)
+    with no_grad():
+        parts = [x[i : i + batch_size] for i in range(0, len(x), batch_size)]
+        d = np.concatenate([model(Tensor(rows)).numpy() - rows for rows in parts])
+    return (d**2).sum(axis=1)
+
+
+def reconstruction_errors__stays_in_eval(model, x, batch_size=100):
+    """Leaves the model in eval mode: who trains on, trains without dropout."""
+    model.eval()
+    with no_grad():
+        parts = [x[i : i + batch_size] for i in range(0, len(x), batch_size)]
+        d = np.concatenate([model(Tensor(rows)).numpy() - rows for rows in parts])
+    return (d**2).reshape(len(x), -1).sum(axis=1)
+
+
 def threshold__other_tail(scores, rate):
     """Takes the quantile from below: reports nearly all."""
     return np.sort(scores)[int(rate * len(scores))]
@@ -100,6 +118,26 @@ def threshold__counts_distinct(scores, rate):
     """Counts equal scores once."""
     distinct = np.unique(scores)[::-1]
     return distinct[int(rate * len(distinct))]
+
+
+def threshold__rounding(scores, rate):
+    """Takes 0.29 * 100 for what Python makes of it, a little less than 29."""
+    return np.sort(scores)[::-1][int(rate * len(scores))]
+
+
+def threshold__a_hundredth_more(scores, rate):
+    """Makes up for rounding with far too much."""
+    return np.sort(scores)[::-1][min(int(rate * len(scores) + 0.01), len(scores) - 1)]
+
+
+def threshold__single(scores, rate):
+    """Returns a number near a score, not a score."""
+    return np.sort(scores.astype(np.float32))[::-1][int(rate * len(scores) + 1e-9)]
+
+
+def threshold__positive(scores, rate):
+    """Sorts by size, whatever the sign."""
+    return scores[np.argsort(-np.abs(scores))][int(rate * len(scores) + 1e-9)]
 
 
 def _curve(scores, anomaly, order):
@@ -173,6 +211,19 @@ def roc__equal_are_lost(scores, anomaly):
     return false, found, (scores[anomaly][:, None] > scores[~anomaly]).mean()
 
 
+def roc__all_pairs(scores, anomaly):
+    """Compares each anomaly to each normal input."""
+    false, found = (np.append(0, x) for x in _distinct(scores, anomaly))
+    more = scores[anomaly][:, None] - scores[~anomaly]
+    return false, found, ((more > 0) + (more == 0) / 2).mean()
+
+
+def roc__nearly_equal(scores, anomaly):
+    """Takes scores for equal that differ by little."""
+    false, found = (np.append(0, x) for x in _distinct(scores.round(8), anomaly))
+    return false, found, _area(false, found)
+
+
 def windows__no_last(series, length, stride):
     """Stops before the last window that fits."""
     return np.lib.stride_tricks.sliding_window_view(series, length)[:-1][::stride]
@@ -224,6 +275,12 @@ def _spread(scores, length, stride, T):
         total[i * stride : i * stride + length] += score
         count[i * stride : i * stride + length] += 1
     return total, count
+
+
+def windows__gaps_copied(series, length, stride):
+    """Copies a series that has gaps in memory."""
+    series = np.ascontiguousarray(series)
+    return np.lib.stride_tricks.sliding_window_view(series, length)[::stride]
 
 
 def reading_scores__sum(scores, length, stride, T):
@@ -297,6 +354,25 @@ def _right(reported, faults, gap):
     return _events(reported, faults, lambda step: step > gap)
 
 
+def reading_scores__zero_is_unknown(scores, length, stride, T):
+    """Takes a sum of 0 for a reading that no window has."""
+    total, count = np.zeros(T), np.zeros(T)
+    for i, score in enumerate(scores):
+        total[i * stride : i * stride + length] += score
+        count[i * stride : i * stride + length] += 1
+    return np.where(total != 0, total / np.maximum(count, 1), np.nan)
+
+
+def reading_scores__whole_numbers(scores, length, stride, T):
+    """Sums in the type of the scores, and divides so that whole numbers stay whole."""
+    total, count = np.zeros(T, scores.dtype), np.zeros(T)
+    for i, score in enumerate(scores):
+        total[i * stride : i * stride + length] += score
+        count[i * stride : i * stride + length] += 1
+    mean = (total / np.maximum(count, 1)).astype(scores.dtype)
+    return np.where(count > 0, mean, np.nan)
+
+
 def count_events__readings(reported, faults, gap):
     """Counts each false reading as an alarm."""
     return _events(reported, faults, lambda step: step > 0)
@@ -349,3 +425,16 @@ def count_events__alarms_found(reported, faults, gap):
     _, _, false = _right(reported, faults, gap)
     _, _, alarms = _right(reported, [], gap)
     return alarms - false, len(faults) - (alarms - false), false
+
+
+def count_events__faults_in_order(reported, faults, gap):
+    """Walks through the faults once, and misses those that come before the one before."""
+    faulty, found, end = np.zeros(len(reported), bool), 0, 0
+    for start, stop in faults:
+        faulty[start:stop] = True
+        found += bool(start >= end and reported[start:stop].any())
+        end = stop
+    places = np.flatnonzero(reported)
+    alarms = np.split(places, np.flatnonzero(np.diff(places) > gap) + 1)
+    false = sum(len(alarm) > 0 and not faulty[alarm].any() for alarm in alarms)
+    return found, len(faults) - found, false
