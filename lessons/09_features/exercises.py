@@ -1,7 +1,6 @@
 """Exercises of lesson 9: few labels, used well and compared fairly.
 
-Each stands for itself. Arrays are float64 when they are checked. No function may write into what
-it is given.
+Each stands for itself. No function may write into what it is given.
 """
 
 from copy import deepcopy
@@ -47,10 +46,11 @@ def few_labels(labels, k, seed):
 
     - The same labels, k and seed give the same rows, whatever was drawn before, and nobody else's
       random numbers are disturbed: a generator of its own.
-    - Another seed gives other rows; every row of a class has the same chance.
+    - Another seed gives other rows; any k rows of a class have the same chance as any others.
     - With one seed, the rows for a smaller k are among those for a larger one, as if you had gone
       on labelling.
-    - A class with fewer than k rows: raise ValueError with its name in the message.
+    - A class with fewer than k rows: raise ValueError with its name, and no other class's, in the
+      message.
 
     About 8 lines, 15 minutes. Matters because with few labels the draw decides more than the
     method, so that a comparison needs the same draws for all.
@@ -96,9 +96,10 @@ def fine_tune(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
     only, with rate lr; then `steps` more move both at once, the head with lr and the encoder with
     encoder_lr.
 
-    Encoder and head that were given stay as they are: others start from them too. deepcopy makes
-    copies. While it is frozen, the encoder needs no gradients, and what it says of x stays the
-    same.
+    Encoder and head that were given stay as they are, with their gradients and mode: others start
+    from them too. Gradients from before do not count. deepcopy makes copies, which can be trained
+    on afterwards. While it is frozen, the encoder needs no gradients, and what it says of x stays
+    the same.
 
     About 12 lines, 20 minutes. Matters because a new head's first gradients are noise, and an
     encoder that follows them forgets what it was trained for.

@@ -21,6 +21,39 @@ def _parts(weight, bias, x, y):
     return -log_p[np.arange(len(x)), y].mean(), np.exp(log_p) - np.eye(len(bias))[y]
 
 
+def probe_loss__largest_or_zero(weight, bias, x, y, lam):
+    """Subtracts the largest logit only where it is above 0: exp of large negative ones is 0."""
+    n = len(x)
+    z = x @ weight.T + bias
+    z = z - np.maximum(z.max(axis=1, keepdims=True), 0)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    d = np.exp(log_p) - np.eye(len(bias))[y]
+    loss = -log_p[np.arange(n), y].mean() + lam / 2 * (weight**2).sum()
+    return loss, d.T @ x / n + lam * weight, d.sum(axis=0) / n
+
+
+def probe_loss__clips(weight, bias, x, y, lam):
+    """Clips the logits to 500 in size."""
+    n = len(x)
+    z = np.clip(x @ weight.T + bias, -500, 500)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    d = np.exp(log_p) - np.eye(len(bias))[y]
+    loss = -log_p[np.arange(n), y].mean() + lam / 2 * (weight**2).sum()
+    return loss, d.T @ x / n + lam * weight, d.sum(axis=0) / n
+
+
+def probe_loss__classes_seen(weight, bias, x, y, lam):
+    """Takes no notice of classes above the highest one that a row has."""
+    n, K = len(x), y.max() + 1
+    z = x @ weight[:K].T + bias[:K]
+    z = z - z.max(axis=1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    d = np.zeros((n, len(bias)))
+    d[:, :K] = np.exp(log_p) - np.eye(K)[y]
+    loss = -log_p[np.arange(n), y].mean() + lam / 2 * (weight**2).sum()
+    return loss, d.T @ x / n + lam * weight, d.sum(axis=0) / n
+
+
 def probe_loss__no_mean_in_gradient(weight, bias, x, y, lam):
     """Forgets 1/n in the gradients."""
     loss, d = _parts(weight, bias, x, y)
@@ -94,6 +127,37 @@ def _by_class(labels, k, pick):
             raise ValueError(f"class {name} has {len(rows)} rows, not {k}")
         chosen.append(pick(rows))
     return np.concatenate(chosen)
+
+
+def few_labels__side_by_side(labels, k, seed):
+    """Draws where to begin, and takes the k rows of the class from there on."""
+    rng, chosen = np.random.default_rng(seed), []
+    for name in np.unique(labels):
+        rows = np.flatnonzero(labels == name)
+        if len(rows) < k:
+            raise ValueError(f"class {name} has {len(rows)} rows, not {k}")
+        chosen.append(np.roll(rows, rng.integers(len(rows)))[:k])
+    return np.concatenate(chosen)
+
+
+def few_labels__names_all(labels, k, seed):
+    """Says all labels, not which class has too few rows."""
+    rng, chosen = np.random.default_rng(seed), []
+    for name in np.unique(labels):
+        rows = np.flatnonzero(labels == name)
+        if len(rows) < k:
+            raise ValueError(f"too few rows in one of {labels.tolist()}")
+        chosen.append(rng.permutation(rows)[:k])
+    return np.concatenate(chosen)
+
+
+def few_labels__counts_all(labels, k, seed):
+    """Refuses only where there are too few rows in all."""
+    names = np.unique(labels)
+    if len(labels) < k * len(names):
+        raise ValueError(f"class {names[0]} has too few rows")
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.permutation(np.flatnonzero(labels == n))[:k] for n in names])
 
 
 def few_labels__with_replacement(labels, k, seed):
@@ -175,6 +239,32 @@ def _spread(train):
     return train.mean(axis=0), np.where(constant, 0, train.std(axis=0))
 
 
+def _scaled(train, test, constant):
+    std = np.where(constant | (train.std(axis=0) == 0), 1, train.std(axis=0))
+    return tuple(np.where(constant, 0, (x - train.mean(axis=0)) / std) for x in (train, test))
+
+
+def standardised__first_and_last(train, test):
+    """Takes a feature for constant if it is the same in the first and the last row."""
+    return _scaled(train, test, train[0] == train[-1])
+
+
+def standardised__nearly_the_same(train, test):
+    """Takes a feature for constant that varies by little."""
+    return _scaled(train, test, np.isclose(train, train[0]).all(axis=0))
+
+
+def standardised__small_deviation(train, test):
+    """Takes a feature for constant whose deviation is below a hundred-millionth."""
+    return _scaled(train, test, train.std(axis=0) < 1e-8)
+
+
+def standardised__clips(train, test):
+    """Clips test rows that are far from all training rows."""
+    train, test = _scaled(train, test, (train == train[0]).all(axis=0))
+    return train, np.clip(test, -10, 10)
+
+
 def standardised__each_its_own(train, test):
     """Takes the test set's own mean and deviation for the test set."""
     return _scaled(train, *_spread(train)), _scaled(test, *_spread(test))
@@ -252,6 +342,36 @@ def _descend(encoder, head, x, y, rates, reduction="mean", zero=True):
     return encoder, head
 
 
+def fine_tune__clears_afterwards(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
+    """Clears gradients after each step only: those from before are in the first one."""
+    encoder, head = deepcopy(encoder), deepcopy(head)
+    both = SGD(head.parameters(), lr=lr), SGD(encoder.parameters(), lr=encoder_lr)
+    for step in range(frozen_steps + steps):
+        ops.cross_entropy(head(encoder(x)), y).backward()
+        for optimizer in both if step >= frozen_steps else both[:1]:
+            optimizer.step()
+        for optimizer in both:
+            optimizer.zero_grad()
+    return encoder, head
+
+
+def fine_tune__stays_frozen(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
+    """Freezes the encoder that was given, and leaves it so."""
+    for parameter in encoder.parameters():
+        parameter.requires_grad = False
+    encoder, head = deepcopy(encoder), deepcopy(head)
+    for parameter in encoder.parameters():
+        parameter.requires_grad = True
+    both = SGD(head.parameters(), lr=lr), SGD(encoder.parameters(), lr=encoder_lr)
+    for step in range(frozen_steps + steps):
+        for optimizer in both:
+            optimizer.zero_grad()
+        ops.cross_entropy(head(encoder(x)), y).backward()
+        for optimizer in both if step >= frozen_steps else both[:1]:
+            optimizer.step()
+    return encoder, head
+
+
 def fine_tune__in_place(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
     """Trains the modules that it was given: the next one starts from there."""
     return _descend(encoder, head, x, y, [(lr, 0)] * frozen_steps + [(lr, encoder_lr)] * steps)
@@ -317,6 +437,20 @@ def _errors(a, b, ddof=1):
     S, d = len(a), a - b
     unpaired = np.sqrt((a.var(ddof=ddof) + b.var(ddof=ddof)) / S)
     return d.mean(), np.sqrt(d.var(ddof=ddof) / S), unpaired
+
+
+def compare__how_far_apart(a, b):
+    """Returns a positive difference even where a is worse."""
+    d, S = a - b, len(a)
+    unpaired = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / S)
+    return abs(d.mean()), np.sqrt(d.var(ddof=1) / S), unpaired
+
+
+def compare__never_sure(a, b):
+    """Adds a millionth to the variance."""
+    d, S = a - b, len(a)
+    unpaired = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / S)
+    return d.mean(), np.sqrt(d.var(ddof=1) / S + 1e-6), unpaired
 
 
 def compare__population(a, b):
