@@ -183,6 +183,13 @@ def noise_of_any_level__exact(images, low, high, rng):
     return np.clip(images + noise - noise.mean(axis=(1, 2), keepdims=True), 0, 1), sigma
 
 
+def noise_of_any_level__rising(images, low, high, rng):
+    """Sorts the levels: later images are always noisier."""
+    sigma = np.sort(rng.uniform(low, high, len(images)))
+    noise = sigma[:, None, None] * rng.standard_normal(images.shape)
+    return np.clip(images + noise, 0, 1), sigma
+
+
 def noise_of_any_level__evenly_spaced(images, low, high, rng):
     """Spaces the levels evenly and shuffles them, in place of drawing each."""
     sigma = rng.permutation(np.linspace(low, high, len(images)))

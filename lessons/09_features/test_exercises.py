@@ -253,6 +253,7 @@ def check_fine_tune(
     ops.cross_entropy(head(encoder(Tensor(x))), Tensor(y)).backward()  # gradients from before
     before = states(given)
     encoder.train(training)
+    head.train(training)
     result = student.fine_tune(
         encoder, head, Tensor(x), Tensor(y), frozen_steps, steps, lr, encoder_lr
     )
@@ -269,7 +270,8 @@ def check_fine_tune(
         assert new.requires_grad, f"{call} returned {name} with requires_grad=False"
     own = not any(np.shares_memory(p.data, q.data) for p in given for q in trained)
     assert own, f"{call} returned what it was given, not copies"
-    assert encoder.training == training, f"{call} changed the mode of the encoder it was given"
+    modes = [encoder.training, head.training]
+    assert modes == [training] * 2, f"{call} changed the mode of what it was given"
 
 
 def states(parameters):
