@@ -59,6 +59,8 @@ def kl_by_draws(mean, log_var, noise):
     is the mean of the terms. The error is their standard deviation (with K - 1 in place of K, since
     their mean was estimated too), divided by the square root of K.
 
+    Stay with logarithms: the densities themselves may be so small that they are 0 in float64.
+
     About 6 lines, 15 minutes. Matters because it needs no derivation at all, so it can judge one:
     a closed form that is several standard errors away is wrong.
     """
