@@ -37,7 +37,8 @@ def active_units(mean, threshold=0.01):
     """Return which latents say something about the image, as booleans (Z,).
 
     mean (N, Z): the mean of q(z|x) for each of N images. A latent is active if its mean varies
-    from image to image: if its variance over the images is above the threshold (Burda et al. 2016).
+    from image to image: if its variance over the images, with N in the denominator, is above the
+    threshold (Burda et al. 2016).
 
     About 1 line, 5 minutes. Matters because a VAE with 50 latents may use 19 of them, and
     nothing in its loss tells you.
@@ -125,7 +126,8 @@ def vector_quantise(z, codebook, commitment):
 def codebook_use(index, codes):
     """Return the perplexity of a codebook, and how many of its codes are dead.
 
-    index: integers from 0 to codes - 1, an array of any shape: the codes that images were given
+    index: integers from 0 to codes - 1, an array of any shape, not empty: the codes that images
+        were given
     -> perplexity, a number from 1 to codes; dead, the number of codes that were never used
 
     With p the share of each code, the perplexity is e^H, H = -Σ p log p, where 0 log 0 is 0.

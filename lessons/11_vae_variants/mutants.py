@@ -69,6 +69,13 @@ def rate_distortion__through_the_sigmoid(x, logits, mean, log_var, beta):
     return distortion, rate, distortion + beta * rate
 
 
+def rate_distortion__clipped(x, logits, mean, log_var, beta):
+    """Keeps log variances between -10 and 10."""
+    distortion, rate = _pieces(x, logits, mean, np.clip(log_var, -10, 10))
+    distortion, rate = distortion.sum(axis=1).mean(), rate.sum(axis=1).mean()
+    return distortion, rate, distortion + beta * rate
+
+
 def active_units__deviation(mean, threshold=0.01):
     """Compares the standard deviation."""
     return mean.std(axis=0) > threshold
@@ -102,6 +109,26 @@ def active_units__count(mean, threshold=0.01):
 def active_units__fixed_threshold(mean, threshold=0.01):
     """Ignores the threshold."""
     return mean.var(axis=0) > 0.01
+
+
+def active_units__at_least(mean, threshold=0.01):
+    """Counts a variance that equals the threshold."""
+    return mean.var(axis=0) >= threshold
+
+
+def active_units__zero_is_no_threshold(mean, threshold=0.01):
+    """Takes the default for a threshold of 0."""
+    return mean.var(axis=0) > (threshold or 0.01)
+
+
+def active_units__numbers(mean, threshold=0.01):
+    """Returns zeros and ones, which cannot choose columns."""
+    return (mean.var(axis=0) > threshold).astype(float)
+
+
+def active_units__one_less(mean, threshold=0.01):
+    """Divides by N - 1."""
+    return ((mean - mean.mean(axis=0)) ** 2).sum(axis=0) / max(len(mean) - 1, 1) > threshold
 
 
 def conditional_pass__encoder_only(encoder, decoder, x, labels, classes, noise):
@@ -166,6 +193,14 @@ def conditional_pass__mean_decoded(encoder, decoder, x, labels, classes, noise):
     return decoder(np.hstack([mean, onehot])), mean, log_var
 
 
+def conditional_pass__clipped(encoder, decoder, x, labels, classes, noise):
+    """Keeps log variances between -6 and 2."""
+    onehot = np.eye(classes)[labels]
+    mean, log_var = np.split(encoder(np.hstack([x, onehot])), 2, axis=1)
+    log_var = np.clip(log_var, -6, 2)
+    return decoder(np.hstack([mean + np.exp(log_var / 2) * noise, onehot])), mean, log_var
+
+
 def _softmax(log_weights, axis=0):
     weights = np.exp(log_weights - log_weights.max(axis=axis, keepdims=True))
     return weights / weights.sum(axis=axis, keepdims=True)
@@ -215,6 +250,14 @@ def importance_weighted_bound__divided_twice(log_weights):
     """Divides the derivative by k: its k numbers no longer add up to 1."""
     bound = np.logaddexp.reduce(log_weights, axis=0) - np.log(len(log_weights))
     return bound, _softmax(log_weights) / len(log_weights)
+
+
+def importance_weighted_bound__largest_size(log_weights):
+    """Shifts by the log weight that is farthest from 0."""
+    _, N = log_weights.shape
+    largest = log_weights[np.abs(log_weights).argmax(axis=0), np.arange(N)]
+    weights = np.exp(log_weights - largest)
+    return largest + np.log(weights.mean(axis=0)), weights / weights.sum(axis=0)
 
 
 def _nearest(z, codebook):
@@ -281,6 +324,12 @@ def vector_quantise__no_codebook_term(z, codebook, commitment):
     return z + (e - z).detach(), index, loss
 
 
+def vector_quantise__float_index(z, codebook, commitment):
+    """Returns an index that cannot pick rows."""
+    index, e = _nearest(z, codebook)
+    return z + (e - z).detach(), index.astype(float), _loss(z, e, commitment)
+
+
 def _shares(index, codes):
     counts = np.bincount(index.ravel(), minlength=codes)
     return counts / counts.sum(), int((counts == 0).sum())
@@ -328,3 +377,16 @@ def codebook_use__counts(index, codes):
     counts = np.bincount(index.ravel(), minlength=codes)
     used = counts[counts > 0]
     return np.exp(-(used * np.log(used)).sum()), int((counts == 0).sum())
+
+
+def codebook_use__small_counters(index, codes):
+    """Counts in 8 bits, up to 255."""
+    counts = np.array([(index == code).sum(dtype=np.uint8) for code in range(codes)])
+    p = counts[counts > 0] / counts.sum()
+    return np.exp(-(p * np.log(p)).sum()), int((counts == 0).sum())
+
+
+def codebook_use__bias(index, codes):
+    """Adds 1e-8 to each share before the logarithm."""
+    p = np.bincount(index.ravel(), minlength=codes) / index.size
+    return np.exp(-(p * np.log(p + 1e-8)).sum()), int((p == 0).sum())

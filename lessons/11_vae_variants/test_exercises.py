@@ -4,245 +4,262 @@ import math
 
 import numpy as np
 
-from minae.autograd import Op
-from minae.course.checking import same
-from minae.gradcheck import GradcheckError, gradcheck
+from minae.course.checking import same, same_gradient, shape_of
+from minae.course.contract import described
 from minae.tensor import Tensor
 
 
-def normal(*shape, seed=0):
+def normal(*shape, seed=0, scale=1.0):
     """Return random numbers, in float64."""
-    return np.random.default_rng(seed).normal(size=shape)
+    return scale * np.random.default_rng(seed).normal(size=shape)
 
 
-def unchanged(arrays, copies, call):
-    """Fail if an input was written into."""
-    for array, copy in zip(arrays, copies, strict=True):
-        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
+def answered(student, name, **arguments):
+    """Return what the student's function returns, and the call; NumPy may warn."""
+    call = described(name, arguments)
+    with np.errstate(all="ignore"):
+        return getattr(student, name)(*arguments.values()), call
+
+
+def of_kind(value, kinds, what, call):
+    """Fail unless a result is an array, or a list, of one kind of numbers."""
+    shape_of(value, call)
+    kind = np.asarray(value.data if isinstance(value, Tensor) else value).dtype.kind
+    assert kind in kinds, f"{call} returned {value!r}, not {what}"
 
 
 def loop_rate_distortion(x, logits, mean, log_var, beta):
-    """Return the three, image by image and number by number."""
+    """Return the three, number by number."""
     distortion = rate = 0.0
-    for row, logit_row in zip(x, logits, strict=True):
-        for t, logit in zip(row, logit_row, strict=True):
-            p = 1 / (1 + math.exp(-logit))
-            distortion -= t * math.log(p) + (1 - t) * math.log(1 - p)
+    for t, logit in zip(x.ravel(), logits.ravel(), strict=True):
+        distortion += max(logit, 0) - t * logit + math.log1p(math.exp(-abs(logit)))
     for mu, log_square in zip(mean.ravel(), log_var.ravel(), strict=True):
         rate += (mu**2 + math.exp(log_square) - log_square - 1) / 2
     distortion, rate = distortion / len(x), rate / len(x)
     return distortion, rate, distortion + beta * rate
 
 
-def test_rate_distortion__agrees_with_a_loop(student):
-    """Several sizes, β below and above 1, and 0."""
-    for N, P, Z, beta in [(3, 5, 2, 4.0), (2, 7, 3, 0.3), (6, 2, 4, 0.0), (1, 4, 1, 1.0)]:
-        x = np.random.default_rng(1).random((N, P))
-        arrays = x, 2 * normal(N, P), normal(N, Z, seed=2), normal(N, Z, seed=3) - 1
-        call = f"rate_distortion(x ({N}, {P}), logits, mean ({N}, {Z}), log_var, beta={beta:g})"
-        copies = [a.copy() for a in arrays]
-        expected = loop_rate_distortion(*copies, beta)
-        same(student.rate_distortion(*arrays, beta), expected, call)
-        unchanged(arrays, copies, call)
-
-
 def test_rate_distortion__by_hand(student):
     """Logit 0 costs log 2 a pixel; a mean of 2 with variance 1 costs 2 nats."""
-    zero, one = np.zeros((1, 3)), np.ones((1, 3))
-    expected = 3 * math.log(2), 2.0, 3 * math.log(2) + 10
-    call = "rate_distortion([[1, 1, 1]], [[0, 0, 0]], mean [[2, 0]], log_var [[0, 0]], beta=5)"
-    answer = student.rate_distortion(one, zero, np.array([[2.0, 0]]), np.zeros((1, 2)), 5)
-    same(answer, expected, call)
+    x, logits, mean = np.ones((1, 3)), np.zeros((1, 3)), np.array([[2.0, 0]])
+    answer, call = answered(
+        student, "rate_distortion", x=x, logits=logits, mean=mean, log_var=np.zeros((1, 2)), beta=5
+    )
+    same(answer, (3 * math.log(2), 2.0, 3 * math.log(2) + 10), call)
 
 
-def test_rate_distortion__of_large_logits(student):
+def test_rate_distortion__agrees_with_a_loop(student):
+    """Several sizes, β below and above 1, and 0; codes narrow and wide; large logits."""
+    for N, P, Z, beta in [(3, 5, 2, 4.0), (2, 7, 3, 0.3), (6, 2, 4, 0.0), (1, 4, 1, 1.0)]:
+        for logit, centre in [(2, -1), (0.1, -30), (300, 12)]:
+            arrays = {
+                "x": np.random.default_rng(1).random((N, P)),
+                "logits": normal(N, P, scale=logit),
+                "mean": normal(N, Z, seed=2, scale=math.exp(centre / 2)),
+                "log_var": centre + normal(N, Z, seed=3),
+            }
+            expected = loop_rate_distortion(*arrays.values(), beta)
+            answer, call = answered(student, "rate_distortion", **arrays, beta=beta)
+            same(answer, expected, call)
+
+
+def test_rate_distortion__of_the_largest_logits(student):
     """A sigmoid of these is 0 or 1, and log 0 is no number."""
-    x, logits = np.array([[1.0, 0.0, 0.0]]), np.array([[-800.0, 900.0, -50.0]])
     zero = np.zeros((1, 1))
-    call = "rate_distortion([[1, 0, 0]], [[-800, 900, -50]], mean [[0]], log_var [[0]], beta=1)"
-    with np.errstate(all="ignore"):
-        answer = student.rate_distortion(x, logits, zero, zero, 1)
-    same(answer, (1700.0, 0.0, 1700.0), call, 1e-12)
+    for x, logits, distortion in [
+        ([[1.0, 0.0, 0.0]], [[-800.0, 900.0, -50.0]], 1700.0),
+        ([[1.0]], [[1e300]], 0.0),
+        ([[0.0]], [[-1e300]], 0.0),
+        ([[0.0]], [[1e300]], 1e300),
+        ([[0.5]], [[-1e5]], 5e4),
+    ]:
+        arguments = {"x": np.array(x), "logits": np.array(logits)}
+        answer, call = answered(
+            student, "rate_distortion", **arguments, mean=zero, log_var=zero, beta=1
+        )
+        same(answer, (distortion, 0.0, distortion), call, 1e-12)
 
 
 def test_active_units__agrees_with_a_loop(student):
     """Latents that vary, that hardly vary, and that are constant but far from zero."""
-    spread = np.array([1.0, 0.05, 0.2, 0.0, 0.5, 0.09])
-    for N, seed in [(40, 0), (6, 1), (300, 2)]:
-        x = normal(N, 6, seed=seed)
+    spread = np.array([1.0, 0.05, 0.2, 0.0, 0.5, 0.09, 0.105])
+    for N, seed in [(40, 0), (7, 1), (300, 2)]:
+        x = normal(N, 7, seed=seed)
         x = (x - x.mean(axis=0)) / np.sqrt(((x - x.mean(axis=0)) ** 2).mean(axis=0))
-        mean = x * spread + np.array([0.0, 3.0, -2.0, 5.0, 0.0, 1.0])
-        call = f"active_units(mean ({N}, 6)) with standard deviations {spread.tolist()}"
-        copy = mean.copy()
-        same(student.active_units(mean), spread**2 > 0.01, call)
-        unchanged((mean,), (copy,), call)
+        mean = x * spread + np.array([0.0, 3.0, -2.0, 5.0, 0.0, 1.0, 0.0])
+        answer, call = answered(student, "active_units", mean=mean)
+        same(answer, spread**2 > 0.01, f"{call} with standard deviations {spread.tolist()}")
 
 
-def test_active_units__takes_a_threshold(student):
-    """Variances of 4 and 9 around a threshold of 6."""
-    mean = np.array([[-2.0, 7.0], [2.0, 13.0], [2.0, 7.0], [-2.0, 13.0]])
-    call = "active_units([[-2, 7], [2, 13], [2, 7], [-2, 13]], threshold=6)"
-    same(student.active_units(mean, threshold=6), np.array([False, True]), call)
-    call = call.replace("6)", "3)")
-    same(student.active_units(mean, threshold=3), np.array([True, True]), call)
+def test_active_units__are_above_the_threshold(student):
+    """Variances of 4, 9 and 0, which are not above themselves; one image has no variance."""
+    mean = np.array([[-2.0, 7.0, 5.0], [2.0, 13.0, 5.0]])
+    for threshold, expected in [
+        (6, [False, True, False]),
+        (3, [True, True, False]),
+        (4, [False, True, False]),
+        (9.0, [False, False, False]),
+        (0, [True, True, False]),
+        (0.0, [True, True, False]),
+    ]:
+        answer, call = answered(student, "active_units", mean=mean, threshold=threshold)
+        same(answer, np.array(expected), call)
+        of_kind(answer, "b", "booleans", call)
+    answer, call = answered(student, "active_units", mean=1e-3 * mean, threshold=0)
+    same(answer, np.array([True, True, False]), call)
+    answer, call = answered(student, "active_units", mean=mean[1:])
+    same(answer, np.array([False] * 3), call)
 
 
-def conditional_networks(P, Z, classes):
-    """Return an encoder and a decoder of one layer each that say what they were given."""
-    given = {}
-    weights = normal(P + classes, 2 * Z, seed=5), normal(Z + classes, P, seed=6)
+def conditional_networks(into, out_of):
+    """Return an encoder and a decoder of one layer each, and lists of what they are given."""
+    given = {"encoder": [], "decoder": []}
 
     def network(name, weight):
         def run(rows):
-            rows = np.asarray(rows)
-            given[name] = rows.copy()
-            want = (given["rows"], len(weight))
-            assert rows.shape == want, f"the {name} was given rows {rows.shape}, expected {want}"
-            return np.tanh(rows @ weight)
+            shape, want = shape_of(rows, f"what the {name} is given"), len(weight)
+            assert len(shape) == 2, f"the {name} was given rows of shape {shape}, not (N, {want})"
+            assert shape[1] == want, f"the {name} was given rows of shape {shape}, not (N, {want})"
+            given[name].append(np.array(rows))
+            return given[name][-1] @ weight
 
         return run
 
-    return network("encoder", weights[0]), network("decoder", weights[1]), given, weights
+    return network("encoder", into), network("decoder", out_of), given
 
 
 def test_conditional_pass__agrees_with_a_loop(student):
-    """Batches that lack classes, with more and with fewer rows than classes, and a square one."""
-    for N, P, Z, classes, seed in [
-        (5, 4, 2, 3, 0),
-        (2, 3, 2, 6, 1),
-        (3, 3, 3, 3, 2),
-        (1, 2, 1, 4, 3),
+    """Batches that lack classes, one row, a square one; deviations far from 1; few bits."""
+    for labels, P, Z, classes, scale in [
+        ([2, 0, 1, 2, 0], 4, 2, 3, 1),
+        ([1, 3], 3, 2, 6, 1),
+        ([1, 0, 0], 3, 3, 3, 1),
+        ([2], 2, 1, 4, 1),
+        ([0, 0], 1, 3, 1, 1),
+        ([4, 11, 0], 5, 2, 12, 8),
     ]:
-        rng = np.random.default_rng(seed)
-        x, noise, labels = rng.random((N, P)), normal(N, Z, seed=4), rng.integers(0, classes, N)
-        encoder, decoder, given, (into, out_of) = conditional_networks(P, Z, classes)
-        given["rows"] = N
+        labels, N = np.array(labels, np.uint8 if classes == 12 else int), len(labels)
+        into = normal(P + classes, 2 * Z, seed=5, scale=scale)
+        out_of = normal(Z + classes, P, seed=6)
+        x, noise = np.random.default_rng(N).random((N, P)), normal(N, Z, seed=4)
+        columns = np.array([[float(c == label) for c in range(classes)] for label in labels])
+        rows = np.concatenate([x, columns], 1)
+        mean, log_var = (rows @ into)[:, :Z], (rows @ into)[:, Z:]
+        codes = np.concatenate([mean + np.sqrt(np.exp(log_var)) * noise, columns], 1)
+
+        encoder, decoder, given = conditional_networks(into, out_of)
+        for array in (x, labels, noise):
+            array.flags.writeable = False
+        answer = student.conditional_pass(encoder, decoder, x, labels, classes, noise)
         call = (
             f"conditional_pass(encoder, decoder, x ({N}, {P}), labels {labels.tolist()},"
             f" classes={classes}, noise ({N}, {Z}))"
         )
-        arrays = x, labels, noise
-        copies = [a.copy() for a in arrays]
-        answer = student.conditional_pass(encoder, decoder, x, labels, classes, noise)
-        unchanged(arrays, copies, call)
-        columns = np.array([[float(c == label) for c in range(classes)] for label in labels])
-        same(given["encoder"], np.concatenate([x, columns], 1), f"{call}: the encoder's input")
-        both = np.tanh(np.concatenate([x, columns], 1) @ into)
-        mean, log_var = both[:, :Z], both[:, Z:]
-        z = mean + np.sqrt(np.exp(log_var)) * noise
-        decoder_input = np.concatenate([z, columns], 1)
-        same(given["decoder"], decoder_input, f"{call}: the decoder's input")
-        same(answer, (np.tanh(decoder_input @ out_of), mean, log_var), call)
+        for name, expected in [("encoder", rows), ("decoder", codes)]:
+            assert given[name], f"{call} never called the {name}"
+            same(np.concatenate(given[name]), expected, f"{call}: the {name}'s input")
+        same(answer, (codes @ out_of, mean, log_var), call)
 
 
 def test_importance_weighted_bound__agrees_with_a_loop(student):
     """One draw and many, one image and many."""
-    for k, N in [(1, 3), (4, 3), (3, 3), (7, 1), (2, 5)]:
-        log_weights = 2 * normal(k, N) - 3
-        call = f"importance_weighted_bound(log_weights) with {log_weights.round(2).tolist()}"
-        copy = log_weights.copy()
-        weights = np.exp(copy)
+    for k, N in [(1, 3), (4, 3), (3, 3), (7, 1), (2, 5), (1, 1), (500, 2)]:
+        log_weights = normal(k, N, scale=2) - 3
+        weights = np.exp(log_weights)
         total = weights.sum(axis=0)
-        same(
-            student.importance_weighted_bound(log_weights),
-            (np.log(total / k), weights / total),
-            call,
-        )
-        unchanged((log_weights,), (copy,), call)
+        answer, call = answered(student, "importance_weighted_bound", log_weights=log_weights)
+        same(shape_of(answer[0], call), (N,), f"the shape of result 0 of {call}")
+        same(answer[0], np.log(total / k), f"result 0 of {call}")
+        same_gradient(answer[1], weights / total, f"result 1 of {call}")
 
 
 def test_importance_weighted_bound__of_large_numbers(student):
-    """Images whose weights are far below and above what float64 holds, side by side."""
-    log_weights = np.array([[-5000.0, 3.0, 900.0], [-5000.0, 3.0, -900.0], [-5001.0, 3.0, 900.0]])
-    share = 1 / (2 + math.exp(-1))
-    dlog_weights = np.array(
-        [[share, 1 / 3, 0.5], [share, 1 / 3, 0.0], [share * math.exp(-1), 1 / 3, 0.5]]
+    """Weights far below and above what float64 holds, side by side, and apart from each other."""
+    a, b = math.exp(-1), math.exp(-2)
+    log_weights = [
+        [-5000.0, 3.0, 900.0, -900.0, -5000.0, -100.0, 2000.0],
+        [-5000.0, 3.0, -900.0, 899.0, -1000.0, -101.0, 1998.0],
+        [-5001.0, 3.0, 900.0, 900.0, -1000.0, -102.0, -3000.0],
+    ]
+    shares = [
+        [1, 1, a],
+        [1, 1, 1],
+        [1, 0, 1],
+        [0, a, 1],
+        [0, 1, 1],
+        [1, a, b],
+        [1, b, 0],
+    ]
+    total = np.sum(shares, axis=1)
+    bound = np.max(log_weights, axis=0) + np.log(total / 3)
+    answer, call = answered(student, "importance_weighted_bound", log_weights=np.array(log_weights))
+    same(answer, (bound, (np.array(shares) / total[:, None]).T), call, 1e-9)
+
+
+def quantised(student, z, codebook, commitment):
+    """Return the student's answer as three values, the two tensors, and the call."""
+    z, codebook = Tensor(z, requires_grad=True), Tensor(codebook, requires_grad=True)
+    arguments = {"z": z, "codebook": codebook, "commitment": commitment}
+    answer, call = answered(student, "vector_quantise", **arguments)
+    assert isinstance(answer, tuple | list) and len(answer) == 3, (  # noqa: PT018
+        f"{call} returned {answer!r}, not output, index and loss"
     )
-    bound = np.array([-5000 + math.log((2 + math.exp(-1)) / 3), 3, 900 + math.log(2 / 3)])
-    call = f"importance_weighted_bound({log_weights.tolist()})"
-    with np.errstate(all="ignore"):
-        answer = student.importance_weighted_bound(log_weights)
-    same(answer, (bound, dlog_weights), call, 1e-9)
+    for name, value in (("output", answer[0]), ("loss", answer[2])):
+        assert isinstance(value, Tensor), f"{call}: its {name} is {value!r}, not a tensor"
+    return answer, (z, codebook), call
 
 
-def test_importance_weighted_bound__is_differentiated(student):
-    """The second result against finite differences of the first."""
+def nearest_of(z, codebook):
+    """Return the number of each row's nearest code."""
+    distances = [[((row - code) ** 2).sum() for code in codebook] for row in z]
+    return np.array([row.index(min(row)) for row in distances])
 
-    class _Bound(Op):
-        def forward(self, log_weights):
-            bound, dlog_weights = student.importance_weighted_bound(log_weights)
-            self.save(dlog_weights)
-            return np.array(bound)
 
-        def backward(self, dy):
-            return dy * self.saved[0]
-
-    def f(log_weights):
-        return _Bound.apply(log_weights)
-
-    for k, N in [(1, 2), (5, 3), (3, 4)]:
-        call = f"importance_weighted_bound(log_weights ({k}, {N})): its second result"
-        try:
-            gradcheck(f, normal(k, N, seed=7) - 2)
-        except GradcheckError as error:
-            raise AssertionError(f"{call}: {error}") from None
+SIZES = [(5, 3, 2, 0.25), (3, 8, 4, 2.0), (4, 4, 4, 0.0), (1, 2, 1, 1), (6, 2, 3, 3.0)]
 
 
 def test_vector_quantise__gives_the_nearest_code(student):
-    """Values: the rows of the codebook, their numbers, and the loss."""
-    for N, K, D, commitment in [(5, 3, 2, 0.25), (3, 8, 4, 2.0), (4, 4, 4, 0.0), (1, 2, 1, 1.0)]:
-        z, codebook = 1.5 * normal(N, D), normal(K, D, seed=1)
+    """Values: the rows of the codebook, their numbers, and the loss; also in float32."""
+    for (N, K, D, commitment), dtype in zip(SIZES * 2, ["f8"] * 5 + ["f4"] * 5, strict=True):
+        z = normal(N, D, scale=1.5).astype(dtype)
+        codebook = normal(K, D, seed=1).astype(dtype)
         codebook[-1] *= 6  # far out: large, and seldom the nearest
-        call = f"vector_quantise(z ({N}, {D}), codebook ({K}, {D}), commitment={commitment:g})"
-        index = np.array(
-            [min(range(K), key=lambda j: ((row - codebook[j]) ** 2).sum()) for row in z]
-        )
-        nearest = np.array([codebook[j] for j in index])
-        loss = (1 + commitment) * ((nearest - z) ** 2).sum()
-        answer = student.vector_quantise(
-            Tensor(z, requires_grad=True), Tensor(codebook, requires_grad=True), commitment
-        )
-        same(answer, (nearest, index, loss), call)
+        index = nearest_of(z, codebook)
+        loss = (1 + commitment) * ((codebook[index] - z) ** 2).sum()
+        answer, _, call = quantised(student, z.copy(), codebook.copy(), commitment)
+        same(answer, (codebook[index], index, loss), call, 1e-6 if dtype == "f8" else 1e-4)
+        of_kind(answer[1], "iu", "integers", f"result 1 of {call}")
 
 
-def gradients(student, z, codebook, commitment, through):
-    """Return dz and dcodebook of Σ output · dy, or of the loss if dy is None; 0 where none came."""
-    z, codebook = Tensor(z, requires_grad=True), Tensor(codebook, requires_grad=True)
-    output, _, loss = student.vector_quantise(z, codebook, commitment)
-    result = loss if through is None else (output * Tensor(through)).sum()
-    assert result.requires_grad, (
-        f"no gradient flows from the {'loss' if through is None else 'output'} to z or codebook"
-    )
+def follow(result, tensors, what):
+    """Return what a backward pass from here leaves in the tensors; 0 where nothing came."""
+    assert result.requires_grad, f"no gradient flows from {what} to z or codebook"
     result.backward()
-    return tuple(np.zeros(x.shape) if x.grad is None else x.grad.numpy() for x in (z, codebook))
+    return [np.zeros(x.shape) if x.grad is None else x.grad.numpy() for x in tensors]
 
 
 def test_vector_quantise__passes_gradients_straight_through(student):
     """Dz is dy, and the codebook gets nothing from the output."""
-    for N, K, D in [(5, 3, 2), (3, 6, 4)]:
+    for N, K, D, commitment in SIZES:
         z, codebook, dy = normal(N, D), normal(K, D, seed=1), normal(N, D, seed=2)
-        call = (
-            f"vector_quantise(z ({N}, {D}), codebook ({K}, {D}), 0.25), dy given to its output:"
-            " dz and dcodebook"
-        )
-        same(gradients(student, z, codebook, 0.25, dy), (dy, np.zeros((K, D))), call)
+        (output, _, _), tensors, call = quantised(student, z, codebook, commitment)
+        what = f"the output of {call}"
+        dz, dcodebook = follow((output * Tensor(dy)).sum(), tensors, what)
+        same_gradient(dz, dy, f"dz, for a gradient dy of {what},")
+        same_gradient(dcodebook, np.zeros((K, D)), f"dcodebook, for a gradient dy of {what},")
 
 
 def test_vector_quantise__moves_codes_and_rows_apart(student):
     """Of the loss: the first term moves codes, towards their rows; the second one moves rows."""
-    for N, K, D, commitment in [(5, 3, 2, 0.25), (6, 2, 3, 3.0), (2, 9, 2, 0.5)]:
+    for N, K, D, commitment in SIZES:
         z, codebook = normal(N, D), normal(K, D, seed=1)
-        nearest = np.array([codebook[((row - codebook) ** 2).sum(axis=1).argmin()] for row in z])
-        dz = commitment * 2 * (z - nearest)
-        dcodebook = np.zeros((K, D))
-        for row in z:
-            j = ((row - codebook) ** 2).sum(axis=1).argmin()
-            dcodebook[j] += 2 * (codebook[j] - row)
-        call = (
-            f"vector_quantise(z ({N}, {D}), codebook ({K}, {D}), {commitment:g}),"
-            " backward from its loss: dz and dcodebook"
-        )
-        same(gradients(student, z, codebook, commitment, None), (dz, dcodebook), call)
+        index, dcodebook = nearest_of(z, codebook), np.zeros((K, D))
+        dz = commitment * 2 * (z - codebook[index])
+        np.add.at(dcodebook, index, 2 * (codebook[index] - z))
+        (_, _, loss), tensors, call = quantised(student, z, codebook, commitment)
+        found = follow(loss, tensors, f"the loss of {call}")
+        same_gradient(found[0], dz, f"dz of the loss of {call}")
+        same_gradient(found[1], dcodebook, f"dcodebook of the loss of {call}")
 
 
 def test_codebook_use__by_hand(student):
@@ -252,23 +269,28 @@ def test_codebook_use__by_hand(student):
         ([[2, 5], [5, 2], [2, 5]], 8, (2, 6)),
         ([1, 1, 1], 3, (1, 2)),
         ([0, 0, 0, 1], 2, (4 / 3**0.75, 0)),
+        ([[[3]]], 100, (1, 99)),
+        ([0], 1, (1, 0)),
     ]:
-        call = f"codebook_use({index}, codes={codes})"
-        with np.errstate(all="ignore"):
-            answer = student.codebook_use(np.array(index), codes)
-        same(answer, tuple(map(float, expected)), call)
+        answer, call = answered(student, "codebook_use", index=np.array(index), codes=codes)
+        same(answer, tuple(map(float, expected)), f"{call}, index={index}")
 
 
 def test_codebook_use__agrees_with_a_loop(student):
-    """Codes used unevenly, in arrays of one to three dimensions."""
-    for shape, codes, seed in [((50,), 6, 0), ((7, 9), 20, 1), ((4, 3, 3), 5, 2)]:
-        rng = np.random.default_rng(seed)
-        index = rng.choice(codes, size=shape, p=rng.dirichlet(np.full(codes, 0.4)))
-        shares = [float(np.mean(index == code)) for code in range(codes)]
-        entropy = -sum(p * math.log(p) for p in shares if p)
-        call = f"codebook_use(index {shape}, codes={codes}), shares {np.round(shares, 2).tolist()}"
-        copy = index.copy()
-        with np.errstate(all="ignore"):
-            answer = student.codebook_use(index, codes)
-        same(answer, (math.exp(entropy), float(shares.count(0.0))), call)
-        unchanged((index,), (copy,), call)
+    """Codes used unevenly, some very often; arrays of one to four dimensions, and of few bits."""
+    for shape, codes, dtype in [
+        ((50,), 6, int),
+        ((7, 9), 20, np.uint8),
+        ((4, 3, 3), 5, np.int32),
+        ((2, 3, 2, 2), 7, int),
+        ((1, 200, 400), 300, np.int16),
+    ]:
+        rng = np.random.default_rng(codes)
+        shares = rng.dirichlet(np.full(codes, 0.2))
+        index = rng.choice(codes, size=shape, p=shares).astype(dtype)
+        counts = [0] * codes
+        for code in index.ravel().tolist():
+            counts[code] += 1
+        entropy = -sum(n / index.size * math.log(n / index.size) for n in counts if n)
+        answer, call = answered(student, "codebook_use", index=index, codes=codes)
+        same(answer, (math.exp(entropy), float(counts.count(0))), call, 1e-9)
