@@ -62,6 +62,29 @@ def product_tn__sums_in_c(a, b, c):
             c[i, j] += a[k, i] * b[k, j]
 
 
+def product_tn__writes_into_a(a, b, c):
+    """Leaves the number in a too, where all three have one entry."""
+    j, i = cuda.grid(2)
+    if i < c.shape[0] and j < c.shape[1]:
+        total = float32(0)
+        for k in range(a.shape[0]):
+            total += a[k, i] * b[k, j]
+        c[i, j] = total
+    cuda.syncthreads()
+    if j == 0 and i == 0 and c.shape == (1, 1):
+        a[0, 0] = total
+
+
+def product_tn__last_row_missing(a, b, c):
+    """Drops the last row where the rows fill whole blocks."""
+    j, i = cuda.grid(2)
+    if i < c.shape[0] - (c.shape[0] % 8 == 0) and j < c.shape[1]:
+        total = float32(0)
+        for k in range(a.shape[0]):
+            total += a[k, i] * b[k, j]
+        c[i, j] = total
+
+
 def product_nt__no_first_barrier(a, b, c):
     """Multiplies before the tiles are complete."""
     a_tile = cuda.shared.array((TILE, TILE), float32)
@@ -206,6 +229,51 @@ def product_nt__no_tiles(a, b, c):
         c[i, j] = total
 
 
+def product_nt__square_b_not_turned(a, b, c):
+    """Reads b as (K, N) where it is square."""
+    a_tile = cuda.shared.array((16, 16), float32)
+    b_tile = cuda.shared.array((16, 17), float32)
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    top, start = cuda.blockIdx.y * 16, cuda.blockIdx.x * 16
+    (M, K), N = a.shape, b.shape[0]
+    total = float32(0)
+    for first in range(0, K, 16):
+        k = first + x
+        a_tile[y, x] = a[top + y, k] if top + y < M and k < K else float32(0)
+        if K == N:
+            b_tile[x, y] = (
+                b[first + y, start + x] if start + x < N and first + y < K else float32(0)
+            )
+        else:
+            b_tile[y, x] = b[start + y, k] if start + y < N and k < K else float32(0)
+        cuda.syncthreads()
+        for k in range(16):
+            total += a_tile[y, k] * b_tile[x, k]
+        cuda.syncthreads()
+    if top + y < M and start + x < N:
+        c[top + y, start + x] = total
+
+
+def product_nt__three_steps_at_most(a, b, c):
+    """Drops what lies beyond three tiles along k."""
+    a_tile = cuda.shared.array((16, 16), float32)
+    b_tile = cuda.shared.array((16, 17), float32)
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    top, start = cuda.blockIdx.y * 16, cuda.blockIdx.x * 16
+    (M, K), N = a.shape, b.shape[0]
+    total = float32(0)
+    for first in range(0, min(K, 48), 16):
+        k = first + x
+        a_tile[y, x] = a[top + y, k] if top + y < M and k < K else float32(0)
+        b_tile[y, x] = b[start + y, k] if start + y < N and k < K else float32(0)
+        cuda.syncthreads()
+        for k in range(16):
+            total += a_tile[y, k] * b_tile[x, k]
+        cuda.syncthreads()
+    if top + y < M and start + x < N:
+        c[top + y, start + x] = total
+
+
 def double_buffered__only_the_half_mended(a, b, c):
     """Fills the other half, but at a time when it is still read."""
     a_tile = cuda.shared.array((2, HALF, HALF), float32)
@@ -319,6 +387,34 @@ def double_buffered__barrier_in_the_branch(a, b, c):
     c[i, j] = total
 
 
+def double_buffered__no_tiles(a, b, c):
+    """Has no race, for nothing is shared: every thread reads all its numbers itself."""
+    j, i = cuda.grid(2)
+    total = float32(0)
+    for k in range(a.shape[1]):
+        total += a[i, k] * b[k, j]
+    c[i, j] = total
+
+
+def double_buffered__fetches_twice(a, b, c):
+    """Reads the next tile ahead, throws it away, and reads it again."""
+    a_tile = cuda.shared.array((2, 8, 8), float32)
+    b_tile = cuda.shared.array((2, 8, 8), float32)
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    i, j = cuda.blockIdx.y * 8 + y, cuda.blockIdx.x * 8 + x
+    total, steps = float32(0), a.shape[1] // 8
+    for step in range(steps):
+        half = step % 2
+        first = step * 8
+        a_tile[half, y, x], b_tile[half, y, x] = a[i, first + x], b[first + y, j]
+        cuda.syncthreads()
+        for k in range(8):
+            total += a_tile[half, y, k] * b_tile[half, k, x]
+        if step + 1 < steps:
+            a[i, first + 8 + x], b[first + 8 + y, j]
+    c[i, j] = total
+
+
 def multiply__reads_for_each_product(a_tile, b_tile, x, y, total):
     """Right sums, but 32 numbers read for 16 products."""
     for k in range(DEPTH):
@@ -406,6 +502,18 @@ def multiply__diagonal_only(a_tile, b_tile, x, y, total):
     for k in range(DEPTH):
         for n in range(4):
             total[n, n] += a_tile[k, 4 * y + n] * b_tile[k, x + 16 * n]
+
+
+def multiply__keeps_in_shared_memory(a_tile, b_tile, x, y, total):
+    """Keeps what it has read in shared memory, and reads it there 16 times."""
+    left, right = cuda.shared.array((4, 256), float32), cuda.shared.array((4, 256), float32)
+    t = x + 16 * y
+    for k in range(4):
+        for n in range(4):
+            left[n, t], right[n, t] = a_tile[k, 4 * y + n], b_tile[k, x + 16 * n]
+        for i in range(4):
+            for j in range(4):
+                total[i, j] += left[i, t] * right[j, t]
 
 
 def transpose__no_padding(x, y):
@@ -517,3 +625,50 @@ def transpose__eight_rows_only(x, y):
     cuda.syncthreads()
     if start + row < N and top + lane < M:
         y[start + row, top + lane] = square[lane, row]
+
+
+def transpose__square_in_its_place(x, y):
+    """Turns each square of a square matrix, but leaves it at its place in the grid."""
+    square = cuda.shared.array((32, 33), float32)
+    lane, first = cuda.threadIdx.x, cuda.threadIdx.y
+    top, start = cuda.blockIdx.y * 32, cuda.blockIdx.x * 32
+    M, N = x.shape
+    for row in range(first, 32, 8):
+        if top + row < M and start + lane < N:
+            square[row, lane] = x[top + row, start + lane]
+    cuda.syncthreads()
+    for row in range(first, 32, 8):
+        if top + row < y.shape[0] and start + lane < y.shape[1] and M == N:
+            y[top + row, start + lane] = square[lane, row]
+        elif start + row < N and top + lane < M:
+            y[start + row, top + lane] = square[lane, row]
+
+
+def transpose__no_vectors(x, y):
+    """Writes nothing if there is one row or one column."""
+    square = cuda.shared.array((32, 33), float32)
+    lane, first = cuda.threadIdx.x, cuda.threadIdx.y
+    top, start = cuda.blockIdx.y * 32, cuda.blockIdx.x * 32
+    M, N = x.shape
+    for row in range(first, 32, 8):
+        if top + row < M and start + lane < N:
+            square[row, lane] = x[top + row, start + lane]
+    cuda.syncthreads()
+    for row in range(first, 32, 8):
+        if start + row < N and top + lane < M and not (M == 1 or N == 1):
+            y[start + row, top + lane] = square[lane, row]
+
+
+def transpose__one_warp(x, y):
+    """Has one warp do the work of eight."""
+    square = cuda.shared.array((32, 33), float32)
+    lane, first = cuda.threadIdx.x, cuda.threadIdx.y
+    top, start = cuda.blockIdx.y * 32, cuda.blockIdx.x * 32
+    M, N = x.shape
+    for row in range(32):
+        if first == 0 and top + row < M and start + lane < N:
+            square[row, lane] = x[top + row, start + lane]
+    cuda.syncthreads()
+    for row in range(32):
+        if first == 0 and start + row < N and top + lane < M:
+            y[start + row, top + lane] = square[lane, row]

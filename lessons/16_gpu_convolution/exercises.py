@@ -149,7 +149,8 @@ def dweight_parts(x, dy, parts, stride, padding):
     where x is zero outside; an empty sum is 0. Block (entry, split) has THREADS threads and
     computes the number entry = ((o C + c) KH + r) KW + q of parts[split]: thread t adds the split's
     pixels t, t + THREADS, ... in this order, leaves its sum in shared memory, and thread 0 adds
-    those from the first to the last. No atomics: the same bits whatever order threads run in.
+    those from the first to the last. All sums are float32, and none is atomic: the same bits
+    whatever order threads run in.
 
     Why: a training run that can be repeated exactly needs sums whose order is fixed. About 20
     lines, 30 minutes.

@@ -91,6 +91,27 @@ def im2col__strided_stores():
     """Right numbers, but neighbouring threads write a whole row apart."""
 
 
+@instead(
+    (
+        "x[n, c, h, w] if inside else float32(0)",
+        "float32(inside) * x[n, c, min(max(h, 0), H - 1), min(max(w, 0), W - 1)]",
+    )
+)
+def im2col__times_zero():
+    """Multiplies the nearest pixel by 0 where it means 0: nan, if that is infinite."""
+
+
+@instead(
+    (
+        "patches[m, k] = x[n, c, h, w] if inside else float32(0)",
+        "patches[m, k] = x[n, c, h, w] if inside else float32(0)\n"
+        "        if T == 1:\n            x[n, c, h, w] = float32(0)",
+    )
+)
+def im2col__empties_x():
+    """Moves the numbers where it shall copy them, if each is in one patch."""
+
+
 @instead(("(0, COLUMN_BIT)", "(0, 0)"))
 def inside_words__same_bits():
     """Rows and columns of the weight have the same bits."""
@@ -136,6 +157,11 @@ def inside_words__bits_overlap():
 )
 def inside_words__counts():
     """A word counts the taps that are inside, and does not say which."""
+
+
+@instead(("return pixels.ravel(),", "return 1.0 * pixels.ravel(),"))
+def inside_words__floats():
+    """Returns numbers that have no bits."""
 
 
 @instead(("        cuda.syncthreads()  # until the tiles are complete\n", ""))
@@ -199,6 +225,39 @@ def implicit_gemm__relu_swallows_nan():
 @instead(("if relu and total < 0:", "if total < 0:"))
 def implicit_gemm__relu_always():
     """ReLU is applied without being asked for."""
+
+
+@instead(
+    (
+        "gathered[k, i] * weights[j, k]",
+        "gathered[k, i] * (weight[o, first + k] if o < O and first + k < T else float32(0))",
+    )
+)
+def implicit_gemm__weight_without_tile():
+    """Every thread reads the weight itself."""
+
+
+@instead(
+    (
+        "total += gathered[k, i] * weights[j, k]",
+        "if n < N and o < O and first + k < T:\n"
+        "                if word & tap_words[first + k] == tap_words[first + k]:\n"
+        "                    total += x[n, place + tap_places[first + k]] * weight[o, first + k]",
+    )
+)
+def implicit_gemm__tiles_for_nothing():
+    """Fills tiles, and reads all its numbers from global memory again."""
+
+
+@instead(
+    (
+        "        y[n, o, p] = total\n",
+        "        y[n, o, p] = total\n"
+        "        if i == 0 and cuda.gridDim.x == 1:\n            bias[o] = float32(0)\n",
+    )
+)
+def implicit_gemm__writes_into_bias():
+    """Leaves no bias for the next launch, if there is one block."""
 
 
 @instead(
@@ -310,3 +369,37 @@ def dweight_parts__atomic():
 @instead(("        total = float32(0)\n        for t", "        for t"))
 def dweight_parts__own_sum_twice():
     """Thread 0 begins with its own sum and adds it again."""
+
+
+@instead((PIXELS, f"reversed({PIXELS})"))
+def dweight_parts__downwards():
+    """Threads begin with their last pixel."""
+
+
+@instead(("for t in range(THREADS):", "for t in reversed(range(THREADS)):"))
+def dweight_parts__last_sum_first():
+    """Thread 0 adds from the last to the first."""
+
+
+@instead(("total = float32(0)\n    for m in", "total = np.float64(0)\n    for m in"))
+def dweight_parts__doubles():
+    """Threads sum in float64."""
+
+
+@instead(
+    (PIXELS, "range(split * length, min((split + 1) * length, N * HO * WO))"),
+    ("if 0 <= h < H and 0 <= w < W:", "if thread == 0 and 0 <= h < H and 0 <= w < W:"),
+)
+def dweight_parts__one_thread():
+    """Thread 0 adds all pixels."""
+
+
+@instead(
+    (
+        "        parts[split, o, c, r, q] = total\n",
+        "        parts[split, o, c, r, q] = total\n"
+        "        if cuda.gridDim.x * cuda.gridDim.y == 1:\n            dy[0, o, 0, 0] = total\n",
+    )
+)
+def dweight_parts__writes_into_dy():
+    """Leaves its sum in dy too, if there is one entry and one split."""

@@ -1,17 +1,20 @@
 """The checks of lesson 16. `student` is the module with your answers."""
 
-from itertools import pairwise
+from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 
+from minae.course.checking import shape_of
 from minae.kernels import reference, shapes
-from minae.kernels.simulator import launch
+from minae.kernels.simulator import cuda, launch
 
 WINDOWS = (  # images, channels, size, outputs, kernel, stride, padding
     (1, 1, (4, 4), 1, (3, 3), 1, 0),
     (2, 2, (5, 7), 3, (3, 2), 1, 1),
     (2, 3, (7, 6), 9, (2, 3), 2, 2),
     (1, 2, (3, 9), 2, (2, 5), 3, 1),
+    (1, 1, (2, 3), 2, (1, 1), 1, 0),
 )
 
 
@@ -36,10 +39,45 @@ def options(stride, padding):
     return pairs | {"dilation": (1, 1), "groups": 1}
 
 
+def launched(student, name, grid, block, result, arguments, **how):
+    """Launch a kernel; return what it was given, in words, what it wrote, and what it moved.
+
+    Fails unless it leaves all arrays but its result, by their names, as they were.
+    """
+    words = [f"{n} {a.shape}" if np.ndim(a) else f"{n}={a}" for n, a in arguments.items()]
+    call = f"{name} with {', '.join(words)}"
+    copies = {n: a.copy() if np.ndim(a) else a for n, a in arguments.items()}
+    try:
+        traffic = launch(getattr(student, name), grid, block, *copies.values(), **how)
+    except BaseException as error:
+        error.add_note(call)
+        raise
+    for n, a in arguments.items():
+        same = n == result or np.array_equal(a, copies[n], equal_nan=np.ndim(a) > 0)
+        assert same, f"{call} writes into {n}, which is only to be read"
+    return call, copies[result], traffic
+
+
+class Watched:
+    """An array of a kernel that notes which places each thread writes."""
+
+    def __init__(self, array, written):
+        self.array, self.written = array, written
+        self.shape, self.size = array.shape, array.size
+
+    def __getitem__(self, index):
+        return self.array[index]
+
+    def __setitem__(self, index, value):
+        thread = cuda.blockIdx.x, cuda.threadIdx.x
+        self.written.setdefault(thread, set()).add(self.array.place(index))
+        self.array[index] = value
+
+
 def check_same(call, got, expected, tolerance=1e-5):
     """Fail with the first place at which got is not expected; nan equals nan."""
-    assert got.shape == expected.shape, f"{call}: shape {got.shape}, expected {expected.shape}"
-    close = np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    most = tolerance * np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    close = np.isclose(got, expected, rtol=0, atol=most, equal_nan=True)
     if close.all():
         return
     wrong = np.argwhere(~close)
@@ -65,46 +103,41 @@ def patches_by_definition(x, kernel, output, stride, padding):
 # 16.1
 
 
-def written_patches(student, window, seed=None, count=False):
-    """Run the student's im2col; return (a name for the call, x, patches, traffic)."""
-    N, C, size, _, (KH, KW), stride, padding = window
-    x, (HO, WO) = normal(N, C, *size), output_size(size, (KH, KW), stride, padding)
-    patches = unwritten(N * HO * WO, C * KH * KW)
-    sizes = KH, KW, HO, WO, stride, padding
-    blocks = patches.size // 64 + 2  # more threads than entries
-    traffic = launch(student.im2col, blocks, 64, x, patches, *sizes, seed=seed, count=count)
-    call = f"im2col(x {x.shape}, patches {patches.shape}, {', '.join(map(str, sizes))})"
-    return call, x, patches, traffic
+def check_patches(student, window, **how):
+    """Run the student's im2col, and compare every entry; x is infinite along an edge."""
+    N, C, size, _, kernel, stride, padding = window
+    x, output = normal(N, C, *size), output_size(size, kernel, stride, padding)
+    x[:, :, 0], x[..., -1, -1] = np.inf, np.nan
+    expected = patches_by_definition(x, kernel, output, stride, padding)
+    arguments = {"x": x, "patches": unwritten(*expected.shape), "KH": kernel[0], "KW": kernel[1]}
+    arguments |= {"HO": output[0], "WO": output[1], "stride": stride, "padding": padding}
+    blocks = expected.size // 64 + 2  # more threads than entries
+    call, patches, _ = launched(student, "im2col", blocks, 64, "patches", arguments, **how)
+    check_same(call, patches, expected, tolerance=0)
+    return call
 
 
 def test_im2col__writes_every_patch(student):
     """Every entry is right, with padding, stride, and sizes that are not square."""
-    for window in WINDOWS:
-        _, _, size, _, kernel, stride, padding = window
-        call, x, patches, _ = written_patches(student, window)
-        output = output_size(size, kernel, stride, padding)
-        expected = patches_by_definition(x, kernel, output, stride, padding)
-        check_same(call, patches, expected, tolerance=0)
-
-
-def test_im2col__gives_the_convolution(student):
-    """The patches times the weight are what the reference computes."""
-    N, C, _, O, kernel, stride, padding = WINDOWS[2]  # noqa: E741
-    call, x, patches, _ = written_patches(student, WINDOWS[2], seed=1)
-    weight = normal(O, C, *kernel, seed=1)
-    expected = reference.conv2d(x, weight, **options(stride, padding))
-    y = (patches @ weight.reshape(O, -1).T).reshape(N, *expected.shape[2:], O)
-    check_same(f"{call}, times the weight", y.transpose(0, 3, 1, 2), expected)
+    for seed, window in enumerate(WINDOWS):
+        check_patches(student, window, seed=seed)
 
 
 def test_im2col__neighbours_write_neighbours(student):
-    """A warp stores 128 bytes side by side: 4 sectors."""
-    call, _, patches, traffic = written_patches(student, WINDOWS[2], count=True)
-    sectors, least = traffic.total("global", "store").sectors, -(-patches.nbytes // 32)
-    assert sectors == least, (
-        f"{call} stores to {sectors} sectors of 32 bytes, but {least} hold all of patches: "
-        "neighbouring threads do not write neighbouring entries"
-    )
+    """Each thread one entry, and the next thread the next one."""
+    written = {}
+
+    def kernel(x, patches, KH, KW, HO, WO, stride, padding):
+        student.im2col(x, Watched(patches, written), KH, KW, HO, WO, stride, padding)
+
+    call = check_patches(SimpleNamespace(im2col=kernel), WINDOWS[2])
+    for (block, thread), places in written.items():
+        assert len(places) == 1, f"{call}: a thread writes {len(places)} entries, not one"
+        beside = written.get((block, thread + 1))
+        assert beside is None or abs(min(beside) - min(places)) == 1, (
+            f"{call}: threads {thread} and {thread + 1} of block {block} write the entries"
+            f" {min(places)} and {min(beside)} of patches, which are no neighbours"
+        )
 
 
 # 16.2
@@ -115,13 +148,19 @@ def check_words(student, size, kernel, stride, padding):
     (HO, WO), (KH, KW) = output_size(size, kernel, stride, padding), kernel
     arguments = size, (HO, WO), kernel, stride, padding
     call = f"inside_words({', '.join(map(str, arguments))})"
-    pixels, taps = student.inside_words(*arguments)
-    assert np.shape(pixels) == (HO * WO,), (
-        f"{call}: the words of the pixels have shape {np.shape(pixels)}, expected {(HO * WO,)}"
+    words = student.inside_words(*arguments)
+    assert isinstance(words, tuple | list) and len(words) == 2, (  # noqa: PT018
+        f"{call} returned {words!r}, not the words of the pixels and those of the taps"
     )
-    assert np.shape(taps) == (KH * KW,), (
-        f"{call}: the words of the taps have shape {np.shape(taps)}, expected {(KH * KW,)}"
-    )
+    for what, found, count in (("pixels", words[0], HO * WO), ("taps", words[1], KH * KW)):
+        shape = shape_of(found, call)
+        assert shape == (count,), (
+            f"{call}: the words of the {what} have shape {shape}, expected {(count,)}"
+        )
+        assert np.asarray(found).dtype.kind in "iu", (
+            f"{call}: the words of the {what} are no integers"
+        )
+    pixels, taps = words
     for i, j, r, q in np.ndindex(HO, WO, KH, KW):
         pixel, tap = int(pixels[i * WO + j]), int(taps[r * KW + q])
         h, w = i * stride - padding + r, j * stride - padding + q
@@ -160,8 +199,15 @@ def test_inside_words__fit_the_largest_kernel(student):
 # 16.3
 
 
+GEMMS = (  # as WINDOWS
+    (1, 1, (2, 2), 1, (2, 2), 1, 0),  # one pixel
+    (1, 1, (2, 1), 3, (1, 1), 1, 2),  # most pixels see nothing of the image
+    (1, 2, (5, 5), 8, (2, 2), 1, 0),  # 16 pixels, 8 channels, 8 taps
+)
+
+
 def tables(size, channels, kernel, stride, padding):
-    """Return pixel_words, pixel_places, tap_words, tap_places as int32 arrays."""
+    """Return pixel_words, pixel_places, tap_words, tap_places by name, as int32 arrays."""
     (H, W), (KH, KW), (HO, WO) = size, kernel, output_size(size, kernel, stride, padding)
     i, j = np.divmod(np.arange(HO * WO), WO)
     tops, lefts = i * stride - padding, j * stride - padding
@@ -172,39 +218,50 @@ def tables(size, channels, kernel, stride, padding):
         words |= ((lefts + q >= 0) & (lefts + q < W)).astype(np.int64) << 15 + q
     c, r, q = (part.ravel() for part in np.indices((channels, KH, KW)))
     of_taps = (1 << r) | (1 << 15 + q), (c * H + r) * W + q
-    return [a.astype(np.int32) for a in (words, tops * W + lefts, *of_taps)]
+    names = "pixel_words", "pixel_places", "tap_words", "tap_places"
+    found = words, tops * W + lefts, *of_taps
+    return {name: a.astype(np.int32) for name, a in zip(names, found, strict=True)}
 
 
-def check_gemm(student, window, relu, seed=None, x=None, bias=None):
-    """Run the student's implicit_gemm and compare y with the reference."""
+def check_gemm(student, window, relu, x=None, bias=None, **how):
+    """Run the student's implicit_gemm and compare y with the reference; return what it moved."""
     N, C, size, O, kernel, stride, padding = window  # noqa: E741
     x = normal(N, C, *size) if x is None else x
     weight, bias = normal(O, C, *kernel, seed=1), normal(O, seed=2) if bias is None else bias
     activation = "relu" if relu else None
     expected = reference.conv2d(x, weight, bias, activation, **options(stride, padding))
-    y = unwritten(N, O, expected[0, 0].size)
-    flat = x.reshape(N, -1), weight.reshape(O, -1)
-    call = (
-        f"implicit_gemm(x {flat[0].shape}, weight {flat[1].shape}, bias {bias.shape}, y {y.shape}, "
-        f"tables of {size} pixels, {kernel} taps, stride {stride}, padding {padding}; relu {relu})"
-    )
-    blocks = -(-N * y.shape[2] // student.TILE), -(-O // student.TILE)
+    expected = expected.reshape(N, O, -1)
+    arguments = {"x": x.reshape(N, -1), "weight": weight.reshape(O, -1), "bias": bias}
+    arguments |= {"y": unwritten(*expected.shape)}
+    arguments |= tables(size, C, kernel, stride, padding) | {"relu": relu}
+    grid = -(-N * expected.shape[2] // student.TILE), -(-O // student.TILE)
     block = student.TILE, student.TILE
-    given = *flat, bias, y, *tables(size, C, kernel, stride, padding), relu
-    launch(student.implicit_gemm, blocks, block, *given, seed=seed)
-    check_same(call, y, expected.reshape(y.shape))
+    call, y, traffic = launched(student, "implicit_gemm", grid, block, "y", arguments, **how)
+    call = f"{call}, tables of {size} pixels, {kernel} taps, stride {stride}, padding {padding}"
+    check_same(call, y, expected)
+    return call, traffic
+
+
+def test_implicit_gemm__reads_by_tiles(student):
+    """From global memory each number once a block, however many threads want it."""
+    N, C, size, O, kernel, stride, padding = WINDOWS[2]  # noqa: E741
+    pixels, tile = N * np.prod(output_size(size, kernel, stride, padding)), student.TILE
+    call, traffic = check_gemm(student, WINDOWS[2], relu=0, count=True)
+    blocks = -(-pixels // tile) * -(-O // tile)
+    enough = blocks * tile * C * np.prod(kernel)
+    for name in ("x", "weight"):
+        loads = [r for r in traffic.requests if (r.array, r.kind) == (f"global {name}", "load")]
+        read = sum(r.wanted for r in loads) // 4
+        assert read <= enough, (
+            f"{call} reads {read} numbers of {name} from global memory; {enough} are enough if each"
+            " block puts its own into tiles in shared memory"
+        )
 
 
 def test_implicit_gemm__is_the_convolution(student):
-    """With padding and stride, and sizes that are no multiples of a tile."""
-    for window in WINDOWS:
-        check_gemm(student, window, relu=0)
-
-
-def test_implicit_gemm__in_any_order_of_threads(student):
-    """No thread may depend on another running first. T = 18 taps are three tiles."""
-    for seed in (1, 2):
-        check_gemm(student, WINDOWS[2], relu=0, seed=seed)
+    """With padding and stride, in any order of threads; sizes multiples of a tile, and not."""
+    for seed, window in enumerate((*WINDOWS, *GEMMS)):
+        check_gemm(student, window, relu=0, seed=seed)
 
 
 def test_implicit_gemm__applies_relu_after_the_bias(student):
@@ -223,112 +280,85 @@ def test_implicit_gemm__keeps_nan(student):
 # 16.4
 
 
-def check_axis(student, size, taps, stride, padding):
-    """Assemble dx from the lists of all classes, and compare it with a scatter."""
-    outputs = (size + 2 * padding - taps) // stride + 1
-    dy, weight = normal(outputs), normal(taps, seed=1)
-    expected, dx = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    for i, r in np.ndindex(outputs, taps):
-        if 0 <= i * stride - padding + r < size:
-            expected[i * stride - padding + r] += dy[i] * weight[r]
-    found = []
-    for parity in range(min(stride, size)):
-        call = f"parity_taps({parity}, {taps}, {stride}, {padding})"
-        pairs = student.parity_taps(parity, taps, stride, padding)
-        assert isinstance(pairs, list), f"{call} is {pairs!r}, expected a list of (r, shift)"
-        found += pairs
-        for t in range(len(dx[parity::stride])):
-            for r, shift in pairs:
-                if 0 <= t + shift < outputs:
-                    dx[parity + t * stride] += dy[t + shift] * weight[r]
-        got, right = dx[parity::stride], expected[parity::stride]
-        check_same(f"{call} is {pairs}, by which dx[{parity}::{stride}] is wrong", got, right)
-    return found
-
-
-def test_parity_taps__gather_what_a_scatter_gives(student):
-    """Strides 1 to 4, kernels shorter and longer than the stride, with and without padding."""
-    for stride in (1, 2, 3, 4):
-        for taps in (1, 2, 3, 5):
-            for padding in range(min(taps, 4)):
-                check_axis(student, 11, taps, stride, padding)
-
-
-def test_parity_taps__name_every_tap_in_one_class(student):
-    """No tap is looked at in vain: each stands in one list, none where it reaches nothing."""
-    for taps, stride, padding in ((3, 2, 1), (5, 3, 2), (4, 4, 0), (1, 3, 0), (3, 1, 1)):
-        found = check_axis(student, 13, taps, stride, padding)
-        got = sorted(r for r, _ in found)
-        assert got == list(range(taps)), (
-            f"the lists of parity_taps(parity, {taps}, {stride}, {padding}) for all parities hold "
-            f"the taps {got}, expected each of range({taps}) once"
-        )
-
-
-def test_parity_taps__rise(student):
-    """The taps of a class come in rising order, so that sums are always made in one order."""
-    got = student.parity_taps(1, 5, 2, 1)
-    expected = [(0, 1), (2, 0), (4, -1)]
-    assert got == expected, f"parity_taps(1, 5, 2, 1) is {got}, expected {expected}"
+def test_parity_taps__of_every_class(student):
+    """Strides and kernels of many sizes; paddings beyond the kernel; taps in rising order."""
+    grid = product(range(1, 6), range(1, 8), range(9))
+    for stride, taps, padding in [(2, 5, 1), (3, 2, 0), *grid]:
+        for parity in range(stride):
+            call = f"parity_taps({parity}, {taps}, {stride}, {padding})"
+            expected = [  # y[shift] took x[parity] by tap r
+                (r, shift)
+                for r, shift in product(range(taps), range(-8, 17))
+                if shift * stride - padding + r == parity
+            ]
+            found = student.parity_taps(parity, taps, stride, padding)
+            assert isinstance(found, list | tuple), f"{call} is {found!r}, not a list of pairs"
+            for pair in found:
+                assert isinstance(pair, list | tuple), f"{call} is {found!r}, not a list of pairs"
+                assert all(isinstance(i, int | np.integer) for i in pair), (
+                    f"{call} is {found!r}: taps and shifts are integers"
+                )
+            pairs = [tuple(map(int, pair)) for pair in found]
+            assert pairs == expected, f"{call} is {pairs}, expected {expected}"
 
 
 # 16.5
 
 SPLITS = (  # window, and into how many splits its pixels are cut
     (WINDOWS[0], 1),  # 4 pixels
-    (WINDOWS[1], 4),  # 2 x 5 x 8 = 80, no more than 20 a split
-    (WINDOWS[3], 3),  # 2 x 3 = 6
-    (WINDOWS[3], 4),  # 2 a split, the last is empty
-    ((3, 1, (6, 9), 2, (2, 1), 1, 0), 2),  # 3 x 5 x 9 = 135: 68 and 67, more than THREADS
+    ((1, 1, (1, 1), 1, (1, 1), 1, 0), 1),
+    ((2, 2, (3, 5), 1, (2, 1), 1, 1), 4),  # 2 x 4 x 7 = 56, no more than 14 a split
+    ((1, 1, (2, 5), 1, (1, 1), 1, 0), 4),  # 10: 3, 3, 3, 1
+    ((1, 1, (3, 7), 2, (2, 2), 3, 1), 4),  # 2 x 3 = 6: 2 a split, the last is empty
+    ((1, 1, (3, 2), 2, (1, 1), 1, 0), 9),  # 6: three are empty
+    ((2, 1, (10, 9), 1, (1, 2), 1, 0), 1),  # 2 x 10 x 8 = 160, five a thread
+    ((2, 1, (10, 9), 1, (1, 2), 1, 0), 2),
 )
 
 
-def summed_parts(student, window, splits, seed=None):
-    """Run the student's dweight_parts; return (a name for the call, x, dy, parts)."""
+def sums_by_definition(x, dy, parts_shape, threads, stride, padding):
+    """Return the parts, summed in float32 in the order that the exercise says."""
+    splits, O, C, KH, KW = parts_shape  # noqa: E741
+    rows = patches_by_definition(x, (KH, KW), dy.shape[2:], stride, padding)  # (M, C KH KW)
+    terms = dy.transpose(1, 0, 2, 3).reshape(O, -1, 1) * rows  # (O, M, C KH KW)
+    length = -(-len(rows) // splits)
+    parts = np.zeros((splits, O, C * KH * KW), np.float32)
+    for split in range(splits):
+        sums = np.zeros((threads, O, C * KH * KW), np.float32)
+        for k, m in enumerate(range(split * length, min((split + 1) * length, len(rows)))):
+            sums[k % threads] += terms[:, m]
+        for some in sums:
+            parts[split] += some
+    return parts.reshape(parts_shape)
+
+
+def check_parts(student, window, splits, **how):
+    """Run the student's dweight_parts on numbers of many sizes, and compare every bit."""
     N, C, size, O, kernel, stride, padding = window  # noqa: E741
     x, dy = normal(N, C, *size), normal(N, O, *output_size(size, kernel, stride, padding), seed=1)
+    x *= np.float32(10) ** normal(*x.shape, seed=2)
     parts = unwritten(splits, O, C, *kernel)
-    grid = parts[0].size, splits
-    launch(student.dweight_parts, grid, student.THREADS, x, dy, parts, stride, padding, seed=seed)
-    call = f"dweight_parts(x {x.shape}, dy {dy.shape}, parts {parts.shape}, {stride}, {padding})"
-    return call, x, dy, parts
+    expected = sums_by_definition(x, dy, parts.shape, student.THREADS, stride, padding)
+    arguments = {"x": x, "dy": dy, "parts": parts, "stride": stride, "padding": padding}
+    grid, block = (parts[0].size, splits), student.THREADS
+    call, parts, _ = launched(student, "dweight_parts", grid, block, "parts", arguments, **how)
+    check_same(call, parts, expected)
+    same = parts == expected
+    if not same.all():
+        first = tuple(int(i) for i in np.argwhere(~same)[0])
+        raise AssertionError(
+            f"{call}: the entry at {first} is {parts[first]:.9g}, and in the order that is asked"
+            f" for {expected[first]:.9g}: which thread adds what, and when?"
+        )
 
 
 def test_dweight_parts__sum_their_own_pixels(student):
     """Every split has its own pixels, all of them, and an empty one has 0."""
     for window, splits in SPLITS:
-        _, _, _, O, kernel, stride, padding = window  # noqa: E741
-        call, x, dy, parts = summed_parts(student, window, splits)
-        rows = patches_by_definition(x, kernel, dy.shape[2:], stride, padding)
-        columns = dy.transpose(1, 0, 2, 3).reshape(O, -1)  # (O, N HO WO)
-        length = -(-len(rows) // splits)
-        ends = [min(split * length, len(rows)) for split in range(splits + 1)]
-        expected = [columns[:, first:last] @ rows[first:last] for first, last in pairwise(ends)]
-        check_same(f"{call}, pixels cut at {ends}", parts, np.reshape(expected, parts.shape))
-
-
-def test_dweight_parts__add_up_to_the_gradient(student):
-    """Added in their order, the parts are the reference's dweight."""
-    for window, splits in SPLITS[1:3]:
-        call, x, dy, parts = summed_parts(student, window, splits)
-        geometry = options(*window[5:])
-        expected = reference.conv2d_backward(dy, x, parts[0], dy, **geometry)[1]
-        total = np.zeros_like(expected)
-        for part in parts:
-            total += part
-        check_same(f"{call}, parts added", total, expected)
+        check_parts(student, window, splits)
 
 
 def test_dweight_parts__have_the_same_bits_in_any_order(student):
     """Threads run in other orders by a seed: nothing may change, not even the last bit."""
-    window, splits = SPLITS[4]
-    call, _, _, first = summed_parts(student, window, splits, seed=0)
-    for seed in (1, 2, 3, 4):
-        _, _, _, other = summed_parts(student, window, splits, seed=seed)
-        same = first.view(np.uint32) == other.view(np.uint32)
-        if not same.all():
-            place = tuple(int(i) for i in np.argwhere(~same)[0])
-            raise AssertionError(
-                f"{call}: run again with its threads in another order, the entry at {place} is "
-                f"{other[place]:.9g} and not {first[place]:.9g}: the order of the sum is not fixed"
-            )
+    for seed in range(4):
+        check_parts(student, *SPLITS[-1], seed=seed)
