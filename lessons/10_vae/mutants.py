@@ -413,3 +413,9 @@ def new_images__clipped(model, n, rng):
 def new_images__clipped_codes(model, n, rng):
     """Leaves out the rare codes."""
     return _sigmoid(model.decoder(np.clip(rng.normal(size=(n, model.latent)), -3, 3)))
+
+
+def new_images__mirrored_codes(model, n, rng):
+    """Draws half of the codes, and mirrors them: each latent has the right distribution."""
+    z = rng.normal(size=((n + 1) // 2, model.latent))
+    return _sigmoid(model.decoder(np.concatenate([z, -z])[:n]))

@@ -158,7 +158,7 @@ def test_bound_terms__of_large_logits(student):
 
 MEAN = np.array([[0.0, 1.5, -0.5], [0.4, -2.0, 0.0]])
 LOG_VAR = np.array([[-1.0, 0.5, 0.0], [1.2, -0.3, -2.5]])
-BANK = 4000  # draws of noise that are made at a time
+BANK = 200_000  # numbers of noise that are made at a time, at most, for as many draws as that is
 
 
 def judge(student, what, expected, how, mean=MEAN, log_var=LOG_VAR, seed=0):
@@ -170,7 +170,8 @@ def judge(student, what, expected, how, mean=MEAN, log_var=LOG_VAR, seed=0):
 
     def sampler(mean, log_var):
         if not bank:
-            bank.extend(rng.normal(size=(BANK, *np.shape(mean))))
+            count = min(4000, max(1, BANK // np.size(mean)))
+            bank.extend(rng.normal(size=(count, *np.shape(mean))))
         return how(mean, log_var, bank.pop())
 
     result = student.samples_as_promised(sampler, mean.copy(), log_var.copy())
@@ -188,9 +189,9 @@ def right(mean, log_var, noise):
 
 def test_samples_as_promised__accepts_the_right_sampler(student):
     """With several seeds, one code and many: of 780 pairs some are 3 standard errors off."""
-    for seed in range(4):
+    for seed in range(3):
         judge(student, f"the right sampler (seed {seed})", True, right, seed=seed)
-    for N, Z in [(1, 1), (4, 1), (1, 4), (5, 8)]:
+    for N, Z in [(1, 1), (4, 1), (5, 8)]:
         mean, log_var = normal(N, Z, seed=3, scale=2), normal(N, Z, seed=4, scale=3)
         judge(student, "the right sampler", True, right, mean, log_var)
 
@@ -206,8 +207,6 @@ def test_samples_as_promised__rejects_the_wrong_ones(student):
         "a sampler with deviation 1": lambda m, v, e: m + e,
         "a sampler that leaves out the mean": lambda m, v, e: right(0, v, e),
         "a sampler that always returns the mean": lambda m, v, e: m + 0 * e,
-        "a sampler whose images share their noise": lambda m, v, e: right(m, v, e[:1]),
-        "a sampler whose latents share their noise": lambda m, v, e: right(m, v, e[:, :1]),
         "a sampler that returns the same draw each time": fixed,
     }.items():
         judge(student, what, False, how)
@@ -256,6 +255,12 @@ def test_samples_as_promised__rejects_what_is_a_little_off(student):
         return scaled((1, 1), 0.7)(mean, log_var, noise)
 
     judge(student, "a sampler too wide here, too narrow there", False, one_wide_one_narrow)
+    mean, log_var = normal(5, 8, seed=3), normal(5, 8, seed=4)
+    for what, how in [
+        ("whose last entry has the mean -0.2 where standardised", shifted((4, 7), -0.2)),
+        ("whose first and last entry have the correlation 0.2", correlated((4, 7), (0, 0), 0.2)),
+    ]:
+        judge(student, f"a sampler {what}", False, how, mean, log_var)
 
 
 def vae(Z, P, scale=1.0):
@@ -320,10 +325,19 @@ def test_new_images__draw_codes_from_the_prior(student):
             f"of {what} a share of {share:.4f} is below {edge}, expected about {normal_share:.4f}:"
             " is it the prior that they come from?"
         )
-    follow = (z[1:] * z[:-1]).mean(axis=0)
-    assert np.abs(follow).max() < 5.5 * error, f"{what} depend on each other: draw each anew"
-    distinct = len(np.unique(z[:, 0]))
-    assert distinct > n - 10, f"of {what} only {distinct} differ: draw each anew"
+
+
+def test_new_images__have_codes_of_their_own(student):
+    """Over 300 latents, the codes of no two of 40 images have anything to do with each other."""
+    n, Z = 40, 300
+    _, z, call = decoded(student, n, Z, 5)
+    moments = z @ z.T / Z
+    np.fill_diagonal(moments, 0)
+    i, j = (int(k) for k in np.unravel_index(np.abs(moments).argmax(), moments.shape))
+    assert abs(moments[i, j]) < 5.5 * Z**-0.5, (
+        f"{call}: the codes of images {i} and {j} have the mean product {moments[i, j]:.2f},"
+        " expected about 0: draw each code anew"
+    )
 
 
 def test_new_images__depend_on_the_generator(student):
