@@ -672,3 +672,21 @@ def transpose__one_warp(x, y):
     for row in range(32):
         if first == 0 and start + row < N and top + lane < M:
             y[start + row, top + lane] = square[lane, row]
+
+
+def transpose__squares_cut_off_scattered(x, y):
+    """Turns whole squares in shared memory, and writes the others by columns of y."""
+    square = cuda.shared.array((32, 33), float32)
+    lane, first = cuda.threadIdx.x, cuda.threadIdx.y
+    top, start = cuda.blockIdx.y * 32, cuda.blockIdx.x * 32
+    M, N = x.shape
+    if top + 32 > M or start + 32 > N:
+        for row in range(first, 32, 8):
+            if top + row < M and start + lane < N:
+                y[start + lane, top + row] = x[top + row, start + lane]
+        return
+    for row in range(first, 32, 8):
+        square[row, lane] = x[top + row, start + lane]
+    cuda.syncthreads()
+    for row in range(first, 32, 8):
+        y[start + row, top + lane] = square[lane, row]
