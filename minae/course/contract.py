@@ -12,6 +12,7 @@ An exercise that owes less says so in exercises.toml, in the words of `Terms`.
 import copy
 import inspect
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -107,13 +108,14 @@ def _size(value) -> int:
 
 def _called(function: Callable, bound: inspect.BoundArguments, shown: str):
     """Call the student's function. What it raises is told the call, for the message."""
-    drawn = _global_draws()
+    drawn, loaded = _global_draws(), len(sys.modules)
     try:
         result = function(*bound.args, **bound.kwargs)
     except BaseException as error:  # also exit()
         error.add_note(shown)
         raise
-    assert _global_draws() == drawn, (
+    imports = len(sys.modules) > loaded  # which may draw: scikit-learn's does
+    assert imports or _global_draws() == drawn, (
         f"{shown} draws from np.random or random, which everybody shares: use the generator that"
         " was given, or make one of your own with np.random.default_rng"
     )

@@ -20,6 +20,7 @@ ROWS = np.arange(6.0).reshape(2, 3)
         (tensor(ROWS, requires_grad=True), ROWS),
         ((ROWS, 3), (ROWS, 3.0)),
         (np.array([np.nan, np.inf]), np.array([np.nan, np.inf])),
+        (np.array([1e-16, 0.0]), np.zeros(2)),
         (np.array([1e6, 1e-3]), np.array([1e6, 0.0])),
         (np.zeros((0, 3)), np.zeros((0, 3))),
         (True, True),

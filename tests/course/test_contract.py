@@ -1,5 +1,7 @@
 """What every exercise owes is seen in whatever function a check calls."""
 
+import random
+import sys
 from types import ModuleType
 
 import numpy as np
@@ -57,6 +59,12 @@ def draws_for_itself(x, rng):
     return x + np.random.default_rng().normal()
 
 
+def imports_what_draws(x):
+    sys.modules[f"new_{len(sys.modules)}"] = ModuleType("new")
+    random.random()
+    return x + 0
+
+
 def calls_what_is_not_there(x):
     return x.append(3)
 
@@ -111,6 +119,7 @@ def test_an_error_is_told_the_call():
         (lambda x: x.sum(), (np.array(2.0),), Terms()),
         (lambda x: x.sum(), (np.zeros((0, 3)),), Terms()),
         (lambda f, x: f(x), (np.sin, ROWS), Terms()),
+        (imports_what_draws, (ROWS,), Terms()),
     ],
 )
 def test_what_is_not_owed(function, args, terms):
