@@ -1,7 +1,7 @@
 """Exercises of lesson 4: the parts of an autoencoder, and how to measure it.
 
 All of them are plain NumPy: arrays in, arrays out. An image is a row of P pixels where nothing else
-is said, N is the number of images, Z the length of a code.
+is said, N >= 1 is the number of images, Z the length of a code.
 """
 
 import numpy as np
@@ -35,13 +35,14 @@ def autoencode(x, encoder, decoder):
 def pca(x, k):
     """Return the mean (P,), the first k components (k, P) and the variances along them (k,).
 
-    x (N, P), with N > k and P >= k. One component a row, of length 1, the one with the largest
-    variance first; its sign is yours. A variance is a mean over the N images. x stays as it is.
+    x (N, P), float64, with N > k and P >= k. One component a row, of length 1, the one with the
+    largest variance first; its sign is yours. A variance is a mean over the N images. x stays as it
+    is.
 
     The lesson takes the eigenvectors of the covariance (P, P), which is large where images are:
-    for a colour photo of 100 x 100 pixels, 900 million numbers. Do without it. The singular value
-    decomposition of the centred images, `np.linalg.svd(..., full_matrices=False)`, has all that you
-    need: X = U S Vᵀ, so the covariance is XᵀX / N = V (S² / N) Vᵀ.
+    for a colour photo of 100 x 100 pixels, 900 million numbers. Do without an array (P, P). The
+    singular value decomposition of the centred images, `np.linalg.svd(..., full_matrices=False)`,
+    has all that you need: X = U S Vᵀ, so the covariance is XᵀX / N = V (S² / N) Vᵀ.
 
     About 4 lines, 10 minutes. Matters because this is the baseline of every autoencoder: one that
     does not beat it is not worth its training.
@@ -63,6 +64,7 @@ def principal_angles(a, b):
     the sine tells angles apart. With orthonormal bases Q and R of the two spans, the sines are the
     singular values of what is left of R after its projection onto Q is taken away, R - Q QᵀR, where
     R is that of the smaller span. `np.arctan2(sine, cosine)` is accurate for all angles.
+    `scipy.linalg.subspace_angles` is not: beside an angle of 1 it may take 1e-9 for 0.
 
     About 7 lines, 20 minutes. Matters because "the angles are 0" is a claim that you can only make
     with a formula that would show 1e-9.

@@ -61,6 +61,28 @@ def autoencode__output_in_rows(x, encoder, decoder):
     return z, _sigmoid(_through(z, decoder))
 
 
+def autoencode__squeezed_codes(x, encoder, decoder):
+    """Drops a dimension of 1: of one image, or of codes that are one number."""
+    z = _through(x.reshape(len(x), -1), encoder)
+    return z.squeeze(), _sigmoid(_through(z, decoder)).reshape(x.shape)
+
+
+def autoencode__clips_codes(x, encoder, decoder):
+    """Keeps codes between -10 and 10."""
+    z = np.clip(_through(x.reshape(len(x), -1), encoder), -10, 10)
+    return z, _sigmoid(_through(z, decoder)).reshape(x.shape)
+
+
+def autoencode__transposes_unless_square(x, encoder, decoder):
+    """Transposes a weight only where the shapes ask for it."""
+    layers = [
+        [(w.T if w.shape[0] == w.shape[1] else w, b) for w, b in half]
+        for half in (encoder, decoder)
+    ]
+    z = _through(x.reshape(len(x), -1), layers[0])
+    return z, _sigmoid(_through(z, layers[1])).reshape(x.shape)
+
+
 def pca__not_centred(x, k):
     """Decomposes the images without subtracting the mean."""
     _, s, vt = np.linalg.svd(x, full_matrices=False)
@@ -115,6 +137,29 @@ def pca__in_place(x, k):
     x -= mean
     _, s, vt = np.linalg.svd(x, full_matrices=False)
     return mean, vt[:k], s[:k] ** 2 / len(x)
+
+
+def pca__covariance(x, k):
+    """Takes the eigenvectors of the covariance, P x P numbers."""
+    mean = x.mean(axis=0)
+    variances, components = np.linalg.eigh(np.cov(x.T, bias=True))
+    return mean, components.T[::-1][:k], variances[::-1][:k]
+
+
+def pca__products_of_images(x, k):
+    """Divides by singular values, also where one of them is 0."""
+    mean = x.mean(axis=0)
+    squares, u = np.linalg.eigh((x - mean) @ (x - mean).T)
+    squares, u = np.maximum(squares[::-1][:k], 1e-30), u[:, ::-1][:, :k]
+    return mean, u.T @ (x - mean) / np.sqrt(squares)[:, None], squares / len(x)
+
+
+def pca__square_of_mean(x, k):
+    """Takes a variance for the mean square less the squared mean: lost to rounding far from 0."""
+    mean = x.mean(axis=0)
+    components = np.linalg.svd(x - mean, full_matrices=False)[2][:k]
+    along = x @ components.T
+    return mean, components, (along**2).mean(axis=0) - along.mean(axis=0) ** 2
 
 
 def _parts(a, b):
@@ -173,6 +218,21 @@ def principal_angles__degrees(a, b):
     return np.degrees(np.arctan2(sines, cosines))
 
 
+def principal_angles__tiny_is_zero(a, b):
+    """Takes angles below 1e-10 for rounding."""
+    _, _, cosines, sines = _parts(a, b)
+    angles = np.arctan2(sines, cosines)
+    return np.where(angles < 1e-10, 0, angles)
+
+
+def principal_angles__squares_of_columns(a, b):
+    """Makes bases orthonormal by their Gram matrices: loses twice the digits."""
+    a, b = (m @ np.linalg.inv(np.linalg.cholesky(m.T @ m)).T for m in (a, b))
+    a, b = (b, a) if a.shape[1] < b.shape[1] else (a, b)
+    cosines = np.linalg.svd(a.T @ b, compute_uv=False)
+    return np.arctan2(np.linalg.svd(b - a @ (a.T @ b), compute_uv=False)[::-1], cosines)
+
+
 def _differences(x, reconstruct, batch_size):
     for start in range(0, len(x), batch_size):
         batch = x[start : start + batch_size]
@@ -220,6 +280,17 @@ def reconstruction_error__broadcasts(x, reconstruct, batch_size):
         output = reconstruct(batch)
         output = output if batch.shape[2] == 1 else output.reshape(batch.shape)
         total += ((output - batch) ** 2).sum()
+    return total / len(x)
+
+
+def reconstruction_error__subtracts_in_place(x, reconstruct, batch_size):
+    """Subtracts from the array that reconstruct returned, which may be the images themselves."""
+    total = 0.0
+    for start in range(0, len(x), batch_size):
+        batch = x[start : start + batch_size]
+        output = reconstruct(batch)
+        output -= batch.reshape(len(batch), -1)
+        total += (output**2).sum()
     return total / len(x)
 
 
@@ -298,3 +369,34 @@ def quantise__levels_as_floats(codes, low, high, bits):
     """Leaves the levels as floats, of 8 bytes each."""
     levels, restored, size = _quantised(codes, low, high, bits)
     return levels.astype(float), restored, size
+
+
+def quantise__distance_for_level(codes, low, high, bits):
+    """Divides by 1 where low = high, and takes what comes out for a level."""
+    step = (high - low) / (2**bits - 1)
+    levels = np.round((codes - low) / np.where(step > 0, step, 1))
+    levels = np.clip(levels, 0, 2**bits - 1).astype(int)
+    return levels, low + levels * step, -(-codes.shape[1] * bits // 8)
+
+
+def quantise__levels_in_bytes(codes, low, high, bits):
+    """Keeps a level in a byte, whatever the bits."""
+    levels, restored, size = _quantised(codes, low, high, bits)
+    return levels.astype(np.uint8), restored, size
+
+
+def quantise__always_one_byte_more(codes, low, high, bits):
+    """Adds a byte for the rest, also where there is none."""
+    levels, restored, _ = _quantised(codes, low, high, bits)
+    return levels, restored, codes.shape[1] * bits // 8 + 1
+
+
+def quantise__bytes_as_float(codes, low, high, bits):
+    """Returns 2.0 bytes."""
+    levels, restored, _ = _quantised(codes, low, high, bits)
+    return levels, restored, np.ceil(codes.shape[1] * bits / 8)
+
+
+def quantise__small_ranges_are_none(codes, low, high, bits):
+    """Takes a range below 1e-8 for none."""
+    return _quantised(codes, low, np.where(high - low < 1e-8, low, high), bits)

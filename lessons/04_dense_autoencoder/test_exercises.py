@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from minae.course.checking import same
+from minae.course.checking import peak_megabytes, same, shape_of
 
 
 def normal(*shape, seed=0):
@@ -37,66 +37,107 @@ def by_hand(x, encoder, decoder):
     return np.array(code), np.array(pixels).reshape(x.shape)
 
 
-def autoencoded(student, shape, widths):
+# images, widths of the encoder's layers, widths between those of the decoder
+NETWORKS = (
+    ((3, 1, 2, 3), (2,), ()),
+    ((4, 1, 2, 2), (5, 3), (5,)),
+    ((2, 3, 2, 1), (7, 4, 3), (4, 7)),
+    ((1, 1, 2, 3), (4, 1), ()),
+    ((3, 2, 1, 4), (8,), (8, 8)),  # weights that are square
+    ((1, 1, 5, 1), (3, 3, 3, 1), (6, 2)),
+)
+
+
+def test_autoencode__agrees_with_a_loop(student):
+    """One layer and several, halves of different depth, images in colour, a single image."""
+    for shape, widths, between in NETWORKS:
+        autoencoded(student, shape, widths, between)
+
+
+def test_autoencode__with_large_numbers(student):
+    """Any number may stand in a code, and a pixel may be black or white."""
+    autoencoded(student, (3, 1, 2, 2), (3, 2), (3,), scale=30)
+
+
+def autoencoded(student, shape, widths, between, scale=1):
     """Call autoencode, and compare with what comes out image by image."""
     pixels = int(np.prod(shape[1:]))
-    sizes = (pixels, *widths)
-    encoder, decoder = network(*sizes, seed=1), network(*sizes[::-1], seed=10)
-    x = np.random.default_rng(3).random(shape)
-    codes, images = zip(*(by_hand(image, encoder, decoder) for image in x), strict=True)
-    up_and_down = "-".join(map(str, sizes)), "-".join(map(str, sizes[::-1]))
-    call = "autoencode(x {}, layers {}, layers {})".format(shape, *up_and_down)
-    expected = np.array(codes), np.array(images)
-    same(student.autoencode(x, encoder, decoder), expected, call)
+    up, down = (pixels, *widths), (widths[-1], *between, pixels)
+    encoder, decoder = network(*up, seed=1), network(*down, seed=10)
+    x = scale * np.random.default_rng(3).random(shape)
+    with np.errstate(over="ignore"):
+        codes, images = zip(*(by_hand(image, encoder, decoder) for image in x), strict=True)
+        call = "autoencode(x {}, layers {}, layers {})".format(
+            shape, *("-".join(map(str, sizes)) for sizes in (up, down))
+        )
+        same(student.autoencode(x, encoder, decoder), (np.array(codes), np.array(images)), call)
 
 
-def test_autoencode__with_one_layer_each(student):
-    """No ReLU anywhere."""
-    autoencoded(student, (3, 1, 2, 3), (2,))
+def images(N, P):
+    """Return images whose mean is not 0."""
+    return normal(N, P) @ normal(P, P, seed=1) + 10 * normal(P, seed=2)
 
 
-def test_autoencode__with_hidden_layers(student):
-    """A ReLU between layers only, and images in colour."""
-    autoencoded(student, (4, 1, 2, 2), (5, 3))
-    autoencoded(student, (2, 3, 2, 1), (7, 4, 3))
+def with_a_constant_pixel():
+    """Return images (8, 5) along one direction of which nothing varies."""
+    x = np.random.default_rng(0).integers(0, 9, (8, 5)) / 8
+    x[:, 1] = 0.5
+    return x
 
 
-def with_pca(student, N, P, k):
-    """Call pca, and return images, the words for the call, and what came out."""
-    x = normal(N, P) @ normal(P, P, seed=1) + 10 * normal(P, seed=2)  # far from mean 0
-    call = f"pca(x ({N}, {P}), k={k})"
-    before = x.copy()
-    result = student.pca(x, k)
-    same(x, before, f"x after {call}")
-    assert isinstance(result, tuple), f"{call} returned no tuple: (mean, components, variances)"
-    assert len(result) == 3, f"{call} returned {len(result)} values: mean, components, variances"
-    return x, call, result
+# also fewer images than pixels, as many components as there can be, a variance of 0
+PCA = (
+    (images(30, 5), 3),
+    (images(6, 11), 4),
+    (images(20, 7), 1),
+    (images(9, 4), 4),
+    (images(5, 9), 4),
+    (with_a_constant_pixel(), 5),
+    (1e6 + images(12, 4), 2),
+)
 
 
-SHAPES = ((30, 5, 3), (6, 11, 4), (20, 7, 1), (9, 4, 4))  # also fewer images than pixels
+def with_pca(student, x, k):
+    """Return the words for the call, the covariance and its eigenvalues, and what came out."""
+    call = f"pca(x {x.shape}, k={k})"
+    covariance = np.cov(x.T, bias=True)
+    eigenvalues = np.linalg.eigvalsh(covariance)[::-1][:k]
+    result = student.pca(x.copy(), k)
+    values = len(result) if isinstance(result, tuple | list) else 1
+    assert values == 3, f"{call} returned {values} values, not 3: mean, components, variances"
+    return call, covariance, eigenvalues, result
 
 
 def test_pca__mean_and_variances(student):
     """Variances are the covariance's largest eigenvalues."""
-    for shape in SHAPES:
-        x, call, (mean, _, variances) = with_pca(student, *shape)
+    for x, k in PCA:
+        call, _, eigenvalues, (mean, _, variances) = with_pca(student, x, k)
         same(mean, x.mean(axis=0), f"the mean of {call}")
-        expected = np.linalg.eigvalsh(np.cov(x.T, bias=True))[::-1][: shape[2]]
-        same(variances, expected, f"the variances of {call}")
+        same(variances, eigenvalues, f"the variances of {call}")
 
 
 def test_pca__components(student):
     """Rows of length 1 at right angles, each with its own variance."""
-    for N, P, k in SHAPES:
-        x, call, (_, components, _) = with_pca(student, N, P, k)
-        components = np.asarray(components)
-        assert components.shape == (k, P), (
-            f"{call} returned components of shape {components.shape}, expected {(k, P)}"
+    for x, k in PCA:
+        call, covariance, eigenvalues, (_, components, _) = with_pca(student, x, k)
+        shape = shape_of(components, f"the components of {call}")
+        assert shape == (k, x.shape[1]), (
+            f"{call} returned components of shape {shape}, expected {(k, x.shape[1])}"
         )
+        components = np.array(components)
         same(components @ components.T, np.eye(k), f"components @ components.T of {call}")
-        along = components @ np.cov(x.T, bias=True) @ components.T
-        expected = np.diag(np.linalg.eigvalsh(np.cov(x.T, bias=True))[::-1][:k])
-        same(along, expected, f"components @ covariance @ components.T of {call}")
+        along = components @ covariance @ components.T
+        same(along, np.diag(eigenvalues), f"components @ covariance @ components.T of {call}")
+
+
+def test_pca__takes_little_memory(student):
+    """No array of P x P numbers."""
+    x = normal(4, 600)
+    took = peak_megabytes(lambda: student.pca(x, 2))
+    assert took < 1, (
+        f"pca(x (4, 600), k=2) took {took:.0f} MB at most, where x has 0.02 MB: is there an array"
+        " of P x P numbers?"
+    )
 
 
 def turned(P, angles, extra=0):
@@ -109,115 +150,157 @@ def turned(P, angles, extra=0):
     return a @ normal(k, k, seed=5), mixed @ normal(k + extra, k + extra, seed=6)
 
 
-def compare_angles(student, expected, extra=0, exchanged=False, tolerance=1e-6):
-    """Call principal_angles on two spans that have the expected angles."""
-    a, b = turned(10, np.array(expected), extra)
-    a, b = (b, a) if exchanged else (a, b)
-    call = f"principal_angles(a {a.shape}, b {b.shape})"
-    same(student.principal_angles(a, b), np.array(expected), call, tolerance)
+# the largest of each is not small: rounding is seen in proportion to it
+ANGLES = (
+    [0.2, 0.9, 1.4],
+    [0.7],
+    [np.pi / 4, np.pi / 4],
+    [1e-9, 3e-9, 1],
+    [0, 1e-11, 1e-6, np.pi / 2],
+    [1e-4, 0.01, np.pi / 2 - 1e-9],
+    [np.pi / 2 - 3e-9, np.pi / 2 - 1e-9],
+)
 
 
-def test_principal_angles__of_equal_dimensions(student):
-    """From nearly 0 to nearly a right angle."""
-    compare_angles(student, [0.2, 0.9, 1.4])
-    compare_angles(student, [0.7])
+def test_principal_angles__are_right_everywhere(student):
+    """From 0 to a right angle: 1e-9 is not 0, and π/2 - 1e-9 is not π/2."""
+    for expected in ANGLES:
+        compare_angles(student, expected)
 
 
 def test_principal_angles__of_unequal_dimensions(student):
     """As many as the smaller span has dimensions, in either order."""
-    for exchanged in (False, True):
-        compare_angles(student, [0.3, 1.1], extra=2, exchanged=exchanged)
+    for expected, extra in (([0.3, 1.1], 2), ([1.2], 3), ([1e-9, 0.8], 1)):
+        for exchanged in (False, True):
+            compare_angles(student, expected, extra, exchanged)
 
 
-def test_principal_angles__are_right_near_zero(student):
-    """1e-9 is not 0."""
-    compare_angles(student, [1e-9, 3e-9], tolerance=1e-3)
+def test_principal_angles__of_columns_that_are_nearly_parallel(student):
+    """They need not be orthogonal."""
+    for expected in ANGLES:
+        compare_angles(student, expected, nearly_parallel=50)
 
 
-def test_principal_angles__are_right_near_a_right_angle(student):
-    """π/2 - 1e-9 is not π/2."""
-    below = np.array([3e-9, 1e-9])
-    a, b = turned(10, np.pi / 2 - below)
+def test_principal_angles__of_spans_that_fill_the_space(student):
+    """Two planes in space share a line."""
+    compare_angles(student, [0, 0.4], P=3)
+    compare_angles(student, [0, 1.3], P=3, exchanged=True)
+
+
+def compare_angles(student, expected, extra=0, exchanged=False, P=10, nearly_parallel=0):
+    """Call principal_angles on two spans that have the expected angles."""
+    a, b = turned(P, np.array(expected), extra)
+    a[:, 1:] += nearly_parallel * a[:, :1]
+    b[:, 1:] += nearly_parallel * b[:, :1]
+    a, b = (b, a) if exchanged else (a, b)
     call = f"principal_angles(a {a.shape}, b {b.shape})"
-    angles = student.principal_angles(a, b)
-    same(angles, np.pi / 2 - below, call)
-    same(np.pi / 2 - angles, below, f"π/2 - {call}", tolerance=1e-3)
+    off = 1e-12 / max(expected)
+    same(student.principal_angles(a, b), np.array(expected), call, off)
 
 
-def batches_of(student, shape, batch_size):
-    """Call reconstruction_error; return the call, its result, what is right, and batch sizes."""
-    x = np.random.default_rng(0).random(shape)
-    pixels = int(np.prod(shape[1:]))
-    weight, seen = normal(pixels, pixels, seed=1) / pixels, []
+# images, batch_size: one image and more, that fill the batches or do not
+BATCHES = (
+    ((6, 1, 2, 3), 2),
+    ((4, 3, 2, 2), 4),
+    ((7, 1, 2, 3), 3),
+    ((2, 1, 3, 2), 5),
+    ((5, 2, 3, 2), 1),
+    ((1, 1, 2, 2), 1),
+    ((5, 1, 1, 4), 3),  # here (n, 1, 1, W) and (n, W) broadcast to (n, 1, n, W)
+)
+
+
+def test_reconstruction_error__agrees_with_a_loop(student):
+    """Summed over the pixels, mean over the images: every image counts alike."""
+    for shape, batch_size in BATCHES:
+        batches_of(student, np.random.default_rng(0).random(shape), batch_size)
+
+
+def test_reconstruction_error__of_other_arrays(student):
+    """In float32, and with gaps in memory."""
+    x = np.random.default_rng(0).random((5, 2, 6, 3))
+    batches_of(student, x[:, :, ::2], 2)
+    batches_of(student, x.astype(np.float32), 3)
+
+
+def test_reconstruction_error__of_nothing_lost(student):
+    """What comes back are the pixels themselves, in the memory of x."""
+    x = np.random.default_rng(0).random((5, 1, 2, 2))
+    call = "reconstruction_error(x (5, 1, 2, 2), lambda batch: batch.reshape(-1, 4), batch_size=2)"
+    result = student.reconstruction_error(x, lambda batch: batch.reshape(-1, 4), 2)
+    same(result, 0, call)
+
+
+def batches_of(student, x, batch_size):
+    """Call reconstruction_error; compare with what is right, batch by batch."""
+    shape, rows = x.shape, x.reshape(len(x), -1).astype(float)
+    weight = normal(rows.shape[1], rows.shape[1], seed=1) / rows.shape[1]
+    expected = sum(d * d for row in (rows @ weight - rows).tolist() for d in row) / len(x)
+    call = f"reconstruction_error(x {shape}, reconstruct, batch_size={batch_size})"
+    seen = []
 
     def reconstruct(batch):
-        seen.append(batch.copy())
-        return batch.reshape(len(batch), -1) @ weight
+        seen.append(np.array(batch))
+        assert seen[-1].shape[1:] == shape[1:], (
+            f"{call} called reconstruct with an array of shape {seen[-1].shape}"
+        )
+        return seen[-1].reshape(len(batch), -1) @ weight.astype(x.dtype)
 
-    call = f"reconstruction_error(x {shape}, reconstruct, batch_size={batch_size})"
     result = student.reconstruction_error(x, reconstruct, batch_size)
-    differences = (x.reshape(len(x), -1) @ weight - x.reshape(len(x), -1)).tolist()
-    expected = sum(d * d for row in differences for d in row) / len(x)
     sizes = [len(batch) for batch in seen]
     assert sizes == [min(batch_size, len(x) - i) for i in range(0, len(x), batch_size)], (
         f"{call} called reconstruct with {sizes} images, batch by batch"
     )
     assert np.array_equal(np.concatenate(seen), x), f"{call} did not take the images in order"
-    same(result, expected, call)
-
-
-def test_reconstruction_error__with_whole_batches(student):
-    """Summed over the pixels, mean over the images."""
-    batches_of(student, (6, 1, 2, 3), 2)
-    batches_of(student, (4, 3, 2, 2), 4)
-
-
-def test_reconstruction_error__with_a_smaller_last_batch(student):
-    """Every image counts alike."""
-    batches_of(student, (7, 1, 2, 3), 3)
-    batches_of(student, (2, 1, 3, 2), 5)
-
-
-def test_reconstruction_error__of_images_one_pixel_high(student):
-    """Here (n, 1, 1, W) and (n, W) broadcast to (n, 1, n, W)."""
-    batches_of(student, (5, 1, 1, 4), 3)
+    same(result, expected, call, 1e-6 if x.dtype == float else 1e-4)
 
 
 def with_levels(student, codes, low, high, bits):
     """Call quantise, and compare with what comes out number by number."""
+    low, high = np.array(low, float), np.array(high, float)
     levels = np.zeros(codes.shape, int)
     restored = np.zeros(codes.shape)
-    for (n, j), value in np.ndenumerate(codes):
-        places = [low[j] + i * (high[j] - low[j]) / (2**bits - 1) for i in range(2**bits)]
-        levels[n, j] = np.argmin([abs(value - place) for place in places])  # the first of equals
+    for (n, j), value in np.ndenumerate(np.clip(codes, low, high)):
+        places = low[j] + np.arange(2**bits) * (high[j] - low[j]) / (2**bits - 1)
+        levels[n, j] = np.abs(value - places).argmin()  # the first of equals
         restored[n, j] = places[levels[n, j]]
-    call = f"quantise(codes {codes.shape}, low {low.round(3)}, high {high.round(3)}, bits={bits})"
+    words = (np.array2string(v, precision=3, separator=", ") for v in (low, high))
+    call = "quantise(codes {}, low {}, high {}, bits={})".format(codes.shape, *words, bits)
     with np.errstate(all="ignore"):  # what a division by zero leaves is in the result
         result = student.quantise(codes, low, high, bits)
-    bits_of_all = codes.shape[1] * bits
-    same(result, (levels, restored, len(range(0, bits_of_all, 8))), call)
-    kind = np.asarray(result[0]).dtype.kind
-    assert kind in "iu", f"{call} returned levels that are no integers: {result[0].dtype}"
+    same(result, (levels, restored, len(range(0, codes.shape[1] * bits, 8))), call)
+    for name, value in zip(("levels", "bytes"), (result[0], result[2]), strict=True):
+        kind = np.asarray(value).dtype
+        assert kind.kind in "iu", f"{call} returned {name} that are no integers: {kind}"
 
 
 def test_quantise__takes_the_nearest_level(student):
     """A range for each number, as of the training codes, and codes that lie within."""
-    for bits in (1, 2, 4, 5):
-        codes = normal(20, 3, seed=bits) * np.array([1, 5, 0.2]) + np.array([0, 30, -1])
+    for bits, N, Z in ((1, 20, 3), (2, 20, 1), (4, 12, 2), (5, 9, 3), (10, 5, 4), (16, 3, 2)):
+        codes = normal(N, Z, seed=bits) * [1, 5, 0.2, 3][:Z] + np.array([0, 30, -1, 0])[:Z]
         with_levels(student, codes, codes.min(axis=0), codes.max(axis=0), bits)
 
 
 def test_quantise__keeps_codes_within_the_range(student):
-    """Unseen codes may lie beyond what training has seen."""
+    """Unseen codes may lie beyond what training has seen, also far beyond."""
     codes = 3 * normal(12, 4)
     with_levels(student, codes, np.full(4, -1.0), np.full(4, 2.0), 3)
+    with_levels(student, np.array([[1e12, -1e12, 0.4]]), [0, 0, 0], [1, 2, 3], 8)
+
+
+def test_quantise__of_small_and_large_ranges(student):
+    """A range is not small or large by itself."""
+    for size in (1e-10, 1e6):
+        codes = size * normal(6, 2)
+        with_levels(student, codes, codes.min(axis=0), codes.max(axis=0), 4)
 
 
 def test_quantise__of_a_number_that_never_changes(student):
-    """Its low is its high."""
+    """Its low is its high, and whatever comes has level 0."""
     codes = normal(6, 3)
     codes[:, 1] = 0.7
     low, high = codes.min(axis=0), codes.max(axis=0)
     unseen = codes.copy()
-    unseen[0, 1] = 0.9
+    unseen[:3, 1] = 0.9, 7.3, -5
     with_levels(student, unseen, low, high, 4)
+    with_levels(student, np.array([[8.0]]), [2], [2], 1)

@@ -1,5 +1,8 @@
 """What a check says of a wrong answer: the call, what came of it, and what was expected."""
 
+import tracemalloc
+from collections.abc import Callable
+
 import numpy as np
 
 from minae.diagnosis import diagnose
@@ -78,6 +81,16 @@ def unchanged(arrays, copies, call: str) -> None:
     """Raise AssertionError if the call has written into one of its arrays, given their copies."""
     for array, copy in zip(arrays, copies, strict=True):
         assert np.array_equal(array, copy), f"{call} changed one of its inputs"
+
+
+def peak_megabytes(f: Callable) -> float:
+    """Return how much memory a call took at most, beyond what there was before."""
+    tracemalloc.start()
+    try:
+        f()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
 
 
 def gradients(call: str, forward, backward, *arrays) -> None:
