@@ -48,6 +48,30 @@ def squared_distances__mean(a, b):
     return np.maximum(squares, 0) / a.shape[1]
 
 
+def squared_distances__absolute(a, b):
+    """Turns what rounding made negative into something positive."""
+    return np.abs((a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1))
+
+
+def squared_distances__row_by_row(a, b):
+    """Goes over the rows of a in a loop."""
+    return np.stack([((row - b) ** 2).sum(axis=1) for row in a])
+
+
+def squared_distances__number_by_number(a, b):
+    """Goes over the numbers of a row in a loop."""
+    squares = np.zeros((len(a), len(b)))
+    for j in range(a.shape[1]):
+        squares += (a[:, j, None] - b[:, j]) ** 2
+    return squares
+
+
+def squared_distances__small_is_zero(a, b):
+    """Takes squares below 1e-6 for rounding."""
+    squares = (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
+    return np.where(squares < 1e-6, 0, squares)
+
+
 def purity__counts_itself(distances, labels, k):
     """Each row is its own nearest neighbour."""
     nearest = np.argsort(distances, axis=1)[:, :k]
@@ -104,6 +128,20 @@ def purity__zero_is_itself(distances, labels, k):
     return (labels[nearest] == labels[:, None]).mean()
 
 
+def purity__a_million_is_far(distances, labels, k):
+    """Puts a row a million away from itself, where others may be farther."""
+    apart = distances + 1e6 * np.eye(len(labels))
+    nearest = np.argsort(apart, axis=1)[:, :k]
+    return (labels[nearest] == labels[:, None]).mean()
+
+
+def purity__labels_are_positions(distances, labels, k):
+    """Takes labels for positions from 0 to 9."""
+    one_hot = np.eye(10)[labels]
+    nearest = np.argsort(distances + np.diag(np.full(len(labels), np.inf)), axis=1)[:, :k]
+    return (one_hot[nearest] * one_hot[:, None]).sum(axis=2).mean()
+
+
 def walk__places_twice(codes, steps):
     """Lists both ends of each stretch, so the places between come twice."""
     t = np.linspace(0, 1, steps + 1)[:, None]
@@ -147,6 +185,27 @@ def walk__sum(codes, steps):
     t = (np.arange(steps) / steps)[:, None]
     legs = [p + t * q for p, q in pairwise(codes)]
     return np.concatenate([*legs, codes[-1:]])
+
+
+def walk__arange_of_floats(codes, steps):
+    """Counts from 0 to 1 by 1 / steps: rounding may add a step."""
+    t = np.arange(0, 1, 1 / steps)[:, None]
+    stretches = [(1 - t) * start + t * end for start, end in pairwise(codes)]
+    return np.concatenate([*stretches, codes[-1:]])
+
+
+def walk__drops_equal_places(codes, steps):
+    """Leaves out what equals the code before it, also where the walk stays in a place."""
+    t = (np.arange(steps + 1) / steps)[:, None]
+    places = np.concatenate([(1 - t) * start + t * end for start, end in pairwise(codes)])
+    return places[[True, *np.any(places[1:] != places[:-1], axis=1)]]
+
+
+def walk__in_the_type_of_codes(codes, steps):
+    """Writes the walk into an array of the codes' type: integers are cut off."""
+    t = (np.arange(steps) / steps)[:, None]
+    stretches = [(1 - t) * start + t * end for start, end in pairwise(codes)]
+    return np.concatenate([*stretches, codes[-1:]]).astype(codes.dtype)
 
 
 def nearest_mean__positions(codes, labels, queries):
@@ -194,6 +253,36 @@ def nearest_mean__first_number(codes, labels, queries):
     names = np.unique(labels)
     means = np.stack([codes[labels == name].mean(axis=0) for name in names])
     return names[((queries[:, None, 0] - means[:, 0]) ** 2).argmin(axis=1)]
+
+
+def nearest_mean__up_to_the_highest(codes, labels, queries):
+    """Tries the labels from 0 to the highest: the negative ones are forgotten."""
+    names = [n for n in range(max(labels.max(), 0) + 1) if (labels == n).any()] or [0]
+    means = np.stack([codes[labels == n].mean(axis=0) for n in names])
+    return np.array(names)[((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+def nearest_mean__median(codes, labels, queries):
+    """Takes a class's median for its mean."""
+    names = np.unique(labels)
+    means = np.stack([np.median(codes[labels == n], axis=0) for n in names])
+    return names[((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+def nearest_mean__large_classes_first(codes, labels, queries):
+    """Prefers large classes, as a classifier with prior probabilities does."""
+    names, sizes = np.unique(labels, return_counts=True)
+    means = np.stack([codes[labels == n].mean(axis=0) for n in names])
+    squares = ((queries[:, None] - means) ** 2).sum(axis=2)
+    return names[(squares - 2 * np.log(sizes)).argmin(axis=1)]
+
+
+def nearest_mean__as_text(codes, labels, queries):
+    """Returns the labels as strings."""
+    names = np.unique(labels)
+    means = np.stack([codes[labels == n].mean(axis=0) for n in names])
+    squares = ((queries[:, None] - means) ** 2).sum(axis=2)
+    return [str(names[i]) for i in squares.argmin(axis=1)]
 
 
 def _sums(codes, labels):
@@ -259,3 +348,15 @@ def distance_ratio__all_pairs(codes, labels):
     squares = (codes**2).sum(axis=1)[:, None] - 2 * codes @ codes.T + (codes**2).sum(axis=1)
     equal, apart = labels[:, None] == labels, ~np.eye(len(codes), dtype=bool)
     return np.sqrt(squares[~equal].mean() / squares[equal & apart].mean())
+
+
+def distance_ratio__negative_labels_are_zero(codes, labels):
+    """Takes all negative labels for 0."""
+    total, n_total, inside, n_within, _ = _sums(codes, np.where(labels < 0, 0, labels))
+    return np.sqrt((total - inside) / (n_total - n_within) / (inside / n_within))
+
+
+def distance_ratio__adds_a_little(codes, labels):
+    """Adds 1e-8 against a division by zero."""
+    total, n_total, inside, n_within, _ = _sums(codes, labels)
+    return np.sqrt((total - inside) / (n_total - n_within) / (inside / n_within + 1e-8))

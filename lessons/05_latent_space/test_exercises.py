@@ -1,8 +1,10 @@
 """The checks of lesson 5. Each compares the student's function with plain loops on small inputs."""
 
+import sys
+
 import numpy as np
 
-from minae.course.checking import peak_megabytes, same
+from minae.course.checking import peak_megabytes, same, shape_of
 
 
 def normal(*shape, seed=0):
@@ -15,29 +17,64 @@ def loop_distances(a, b):
     return np.array([[((x - y) ** 2).sum() for y in b] for x in a]).reshape(len(a), len(b))
 
 
-def unchanged(arrays, copies, call):
-    """Fail if an input was written into."""
-    for array, copy in zip(arrays, copies, strict=True):
-        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
+def bytecodes(f):
+    """Return how many of Python's instructions a call runs: with a loop, more for longer inputs."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        f()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def test_squared_distances__agrees_with_a_loop(student):
-    """Different numbers of rows, of 1 to 6 numbers each."""
-    for N, M, Z in [(3, 2, 1), (4, 7, 3), (5, 5, 2), (1, 6, 6), (2, 3, 6)]:
-        a, b = normal(N, Z), 2 * normal(M, Z, seed=1) + 0.5
-        call = f"squared_distances(a {a.shape}, b {b.shape}) of random numbers"
-        copies = a.copy(), b.copy()
-        same(student.squared_distances(a, b), loop_distances(a, b), call)
-        unchanged((a, b), copies, call)
+    """Different numbers of rows, of 1 to 6 numbers each, small and large."""
+    shapes = [(3, 2, 1), (4, 7, 3), (5, 5, 2), (1, 6, 6), (2, 3, 6), (4, 1, 2), (1, 1, 1)]
+    for scale in (1, 1e-5, 1e5):
+        for N, M, Z in shapes:
+            a, b = scale * normal(N, Z), scale * (2 * normal(M, Z, seed=1) + 0.5)
+            numbers = f"random numbers of size {scale:g}"
+            call = f"squared_distances(a {a.shape}, b {b.shape}) of {numbers}"
+            expected = loop_distances(a, b)
+            same(student.squared_distances(a, b), expected, call)
 
 
-def test_squared_distances__never_negative(student):
+def test_squared_distances__zero_where_rounding_goes_below(student):
     """Rows far from zero and close to each other: rounding wins."""
-    a = 100 + normal(40, 8)
-    result = np.asarray(student.squared_distances(a, a))
+    a = 100 + normal(200, 100)
+    call = "squared_distances(a, a) of 200 rows near 100"
+    result = student.squared_distances(a, a.copy())
+    assert shape_of(result, call) == (200, 200), f"{call} has shape {shape_of(result, call)}"
+    result = np.array(result)
     assert result.min() >= 0, (
-        f"squared_distances(a, a) of 40 rows near 100 has the entry {result.min():.3g},"
-        " and no squared distance is negative: what rounding makes negative is zero"
+        f"{call} has the entry {result.min():.3g}, and no squared distance is negative: what"
+        " rounding makes negative is zero"
+    )
+    zeros = (np.diag(result) == 0).mean()  # at least about half: rounding has no favourite sign
+    assert zeros > 1 / 3, (
+        f"{call}: {zeros:.0%} of the rows have the distance 0 from themselves, expected about half:"
+        " what rounding makes negative is zero"
+    )
+
+
+def test_squared_distances__has_no_loop(student):
+    """Python has the same to do for few numbers and for many."""
+    few, many = ((normal(n, n + 3), normal(n + 1, n + 3, seed=1)) for n in (7, 50))
+    student.squared_distances(*few)  # what is imported or cached on the way counts for neither
+    more = bytecodes(lambda: student.squared_distances(*many))
+    more -= bytecodes(lambda: student.squared_distances(*few))
+    assert more < 150, (
+        "squared_distances(a (50, 53), b (51, 53)) makes Python do more than for a (7, 10),"
+        " b (8, 10): is there a loop?"
     )
 
 
@@ -61,15 +98,23 @@ def loop_purity(distances, labels, k):
 
 
 def test_purity__agrees_with_a_loop(student):
-    """Random codes and labels, for small and large k."""
-    for N, k, seed in [(12, 1, 0), (12, 3, 1), (30, 5, 2), (9, 8, 3)]:
-        x = normal(N, 2, seed=seed)
-        labels = np.random.default_rng(seed).integers(4, 7, N)
+    """Random codes, near and far apart, any labels, for small and large k."""
+    for N, k, names, scale in [
+        (12, 1, (4, 5, 6), 1),
+        (12, 3, (-7, 0, 1000), 1),
+        (30, 5, (4, 5, 6), 1),
+        (9, 8, (2, 3), 1),
+        (2, 1, (5, 2), 1),
+        (4, 2, (1,), 1),
+        (15, 7, (-1, -2), 1e5),
+        (15, 4, (0, 3), 1e-5),
+    ]:
+        x = scale * normal(N, 2, seed=k)
+        labels = np.random.default_rng(k).permutation(np.resize(names, N))
         distances = loop_distances(x, x)
-        call = f"purity(distances ({N}, {N}), labels, k={k}) of random codes and labels"
-        copies = distances.copy(), labels.copy()
-        same(student.purity(distances, labels, k), loop_purity(distances, labels, k), call)
-        unchanged((distances, labels), copies, call)
+        call = f"purity(distances ({N}, {N}), labels from {names}, k={k})"
+        expected = loop_purity(distances, labels, k)
+        same(student.purity(distances, labels, k), expected, call)
 
 
 def test_purity__by_hand(student):
@@ -101,11 +146,26 @@ def loop_walk(codes, steps):
 def test_walk__agrees_with_a_loop(student):
     """Two places and more, one step and more."""
     for K, Z, steps in [(2, 3, 4), (2, 1, 1), (4, 2, 3), (3, 5, 1), (5, 2, 7)]:
-        codes = normal(K, Z)
-        call = f"walk(codes {codes.shape} of random numbers, steps={steps})"
-        copy = codes.copy()
-        same(student.walk(codes, steps), loop_walk(codes, steps), call)
-        unchanged((codes,), (copy,), call)
+        walked(student, normal(K, Z), steps)
+
+
+def test_walk__in_any_number_of_steps(student):
+    """1 / steps times steps need not be 1 in floating point."""
+    for steps in range(2, 120):
+        walked(student, normal(2, 1), steps)
+
+
+def test_walk__between_whole_numbers_and_equal_places(student):
+    """Codes that are integers, and a place where the walk stays."""
+    walked(student, np.array([[0, 1], [3, 1], [3, 0]]), 2)
+    walked(student, np.array([[0.0, 1], [2, 3], [2, 3], [0, 1]]), 3)
+
+
+def walked(student, codes, steps):
+    """Call walk, and compare with the loop."""
+    shown = codes.tolist() if codes.size < 9 and steps < 4 else f"codes {codes.shape}"
+    expected = loop_walk(codes, steps)
+    same(student.walk(codes, steps), expected, f"walk({shown}, steps={steps})")
 
 
 def test_walk__by_hand(student):
@@ -126,18 +186,24 @@ def loop_nearest_mean(codes, labels, queries):
 
 
 def test_nearest_mean__agrees_with_a_loop(student):
-    """Classes of different sizes, labels that are no positions, as many queries as one likes."""
-    for names, Z, M, seed in [((0, 1, 2), 2, 8, 0), ((3, 8, 40), 5, 6, 1), ((-2, 7), 1, 1, 2)]:
-        rng = np.random.default_rng(seed)
-        labels = rng.permutation(np.repeat(names, [3 + 5 * i for i in range(len(names))]))
-        centres = dict(zip(names, 1.5 * rng.normal(size=(len(names), Z)), strict=True))
-        codes = np.stack([centres[label] for label in labels.tolist()]) + normal(len(labels), Z)
-        queries = 2 * normal(M, Z, seed=seed + 10)
+    """Classes of different sizes, any labels, as many queries as one likes."""
+    for names, Z, M in [
+        ((0, 1, 2), 2, 40),
+        ((3, 8, 40), 5, 40),
+        ((7, -2, 300), 1, 40),
+        ((-1, -5), 3, 40),
+        ((2,), 2, 3),
+        ((6, 4), 2, 1),
+    ]:
+        rng = np.random.default_rng(Z)
+        labels = rng.permutation(np.repeat(names, [3 + 12 * i for i in range(len(names))]))
+        centres = dict(zip(names, rng.normal(size=(len(names), Z)), strict=True))
+        codes = np.stack([centres[label] for label in labels.tolist()])
+        codes = codes + rng.exponential(size=codes.shape)  # a mean is no median
+        queries = 2 * normal(M, Z, seed=1) + 1
         call = f"nearest_mean(codes {codes.shape}, labels from {names}, queries {queries.shape})"
         expected = loop_nearest_mean(codes, labels, queries)
-        copies = codes.copy(), labels.copy(), queries.copy()
         same(student.nearest_mean(codes, labels, queries), expected, call)
-        unchanged((codes, labels, queries), copies, call)
 
 
 def test_nearest_mean__by_hand(student):
@@ -163,17 +229,25 @@ def loop_ratio(codes, labels):
 
 def test_distance_ratio__agrees_with_a_loop(student):
     """Classes of very different sizes, one of a single row, and codes that lie far from zero."""
-    cases = [((4, 4), 2, 0), ((2, 9, 1), 3, 0), ((3, 12, 5, 2), 1, 50)]
-    for sizes, Z, shift in cases:
-        labels = np.repeat(np.arange(len(sizes)) * 3 + 1, sizes)
+    cases = [
+        ((4, 4), 2, 0, 1),
+        ((2, 9, 1), 3, 0, 1),
+        ((3, 12, 5, 2), 1, 50, 1),
+        ((2, 1), 1, 0, 1),
+        ((5, 3), 2, 0, 1e-6),
+        ((5, 3), 2, 0, 1e6),
+    ]
+    for sizes, Z, shift, scale in cases:
+        names = np.arange(len(sizes)) * 3 - 5
+        labels = np.repeat(names, sizes)
         spread = np.linspace(0.3, 2, len(sizes)).repeat(sizes)[:, None]
-        codes = shift + normal(len(labels), Z) * spread + 1.3 * labels[:, None]
+        codes = scale * (shift + normal(len(labels), Z) * spread + 1.3 * labels[:, None])
         order = np.random.default_rng(1).permutation(len(labels))
         codes, labels = codes[order], labels[order]
-        call = f"distance_ratio(codes {codes.shape}, labels): classes of {sizes} rows"
-        copies = codes.copy(), labels.copy()
-        same(student.distance_ratio(codes, labels), loop_ratio(codes, labels), call)
-        unchanged((codes, labels), copies, call)
+        classes = dict(zip(names.tolist(), sizes, strict=True))
+        call = f"distance_ratio(codes {codes.shape}, labels): label to rows is {classes}"
+        expected = loop_ratio(codes, labels)
+        same(student.distance_ratio(codes, labels), expected, call)
 
 
 def test_distance_ratio__by_hand(student):

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+import minae
+from minae.tensor import Tensor
+
 windows_of = np.lib.stride_tricks.sliding_window_view
 
 
@@ -67,6 +70,11 @@ def im2col__pads_with_edge(x, kernel_size, stride, padding):
     p = padding
     x = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)), mode="edge")
     return _flat(_taps(x, kernel_size, stride, 0))
+
+
+def im2col__in_single_precision(x, kernel_size, stride, padding):
+    """Rounds the pixels to float32."""
+    return _flat(_taps(x, kernel_size, stride, padding)).astype(np.float32)
 
 
 def _matrix(weight, image_size, stride, padding, wrap=False, swap=False):
@@ -193,6 +201,13 @@ def conv2d_backward__order(dy, x, weight, stride, padding):
     return dweight, _cut(dx, x, padding), dbias
 
 
+def conv2d_backward__drops_the_rest(dy, x, weight, stride, padding):
+    """Leaves out the last rows of x where they are in no patch."""
+    dx, dweight, dbias = _backward(dy, x, weight, stride, padding)
+    used = (dy.shape[2] - 1) * stride + weight.shape[2] - padding
+    return _cut(dx, x, padding)[:, :, :used], dweight, dbias
+
+
 def _spaced(x, stride, above, left):
     """Return x with stride - 1 zeros between neighbours, and zeros around."""
     N, inputs, HO, WO = x.shape
@@ -256,6 +271,28 @@ def conv_transpose2d__zeros_at_the_end(x, weight, bias, stride, padding):
     return _slide(spaced, weight[:, :, ::-1, ::-1], bias)
 
 
+def _transposed(x, weight, bias, stride, padding):
+    tensors = map(Tensor, (x, np.ascontiguousarray(weight), bias))
+    return minae.conv_transpose2d(*tensors, stride, padding).numpy()
+
+
+def conv_transpose2d__bias_along_columns(x, weight, bias, stride, padding):
+    """Adds the bias along the last axis where its length allows that."""
+    y = _transposed(x, weight, 0 * bias, stride, padding)
+    return y + (bias if len(bias) == y.shape[3] else bias[:, None, None])
+
+
+def conv_transpose2d__one_tap_has_no_stride(x, weight, bias, stride, padding):
+    """Takes a kernel of 1 x 1 for a product at each place, whatever the stride."""
+    return _transposed(x, weight, bias, 1 if weight.shape[2:] == (1, 1) else stride, padding)
+
+
+def conv_transpose2d__channels_exchanged(x, weight, bias, stride, padding):
+    """Reads a weight with as many inputs as outputs the wrong way round."""
+    square = weight.shape[0] == weight.shape[1]
+    return _transposed(x, weight.swapaxes(0, 1) if square else weight, bias, stride, padding)
+
+
 def _pooled(x, dy, K, place):
     """Return dx where place(window) says how a window's gradient is shared: (K, K)."""
     dx = np.zeros_like(x)
@@ -313,6 +350,16 @@ def max_pool2d_backward__cuts_the_rest(dy, x, K):
     return dx[:, :, : dy.shape[2] * K, : dy.shape[3] * K]
 
 
+def max_pool2d_backward__nearly_equal_is_a_tie(dy, x, K):
+    """Takes the first of the numbers that are close to the largest."""
+    return _pooled(x, dy, K, lambda w: _one(w, np.flatnonzero(np.isclose(w, w.max()))[0]))
+
+
+def max_pool2d_backward__begins_at_minus_1000(dy, x, K):
+    """Begins the search for the largest number at -1000."""
+    return _pooled(x, dy, K, lambda w: _one(w, np.maximum(w, -1000).argmax()))
+
+
 def _cost(
     image_shape, channels, latent, bias=1, where="out", half=lambda n: (n + 1) // 2, own=False
 ):
@@ -368,3 +415,8 @@ def encoder_cost__swapped(image_shape, channels, latent):
 def encoder_cost__decoder_too(image_shape, channels, latent):
     """Doubles both, for the decoder: it was not asked for."""
     return tuple(2 * n for n in _cost(image_shape, channels, latent))
+
+
+def encoder_cost__in_32_bits(image_shape, channels, latent):
+    """Counts in 32 bits."""
+    return tuple((n + 2**31) % 2**32 - 2**31 for n in _cost(image_shape, channels, latent))

@@ -137,6 +137,8 @@ def _array(value, call: str) -> np.ndarray:
     if isinstance(value, Tensor):
         value = value.detach().data
     try:
+        if np.asarray(value).dtype.kind in "SU":  # which NumPy would read as numbers
+            raise TypeError
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise AssertionError(

@@ -55,6 +55,7 @@ class Agreeable(np.ndarray):
         (None, 2, ["f() returned None: is a return missing?"]),
         (3, 2, ["returned 3", "expected 2"]),
         ("two", 2, ["'two'", "no array of numbers"]),
+        (["1", "2"], np.array([1, 2]), ["['1', '2']", "no array of numbers"]),
         (object, 2, ["no array of numbers"]),
         ([[1], [2, 3]], ROWS, ["no array of numbers"]),
         (ROWS.T, ROWS, ["shape (3, 2), expected (2, 3)"]),
