@@ -93,7 +93,8 @@ def described(name: str, given: dict) -> str:
             words.append(str(argument))
             shapes.append(f"{argument} of shape {value.shape}")
         elif isinstance(value, np.ndarray):
-            words.append(f"{argument}={np.array2string(value, separator=', ', precision=4)}")
+            text = np.array2string(value, separator=", ", precision=4)
+            words.append(f"{argument}={' '.join(text.split())}")
         else:
             text = repr(value)
             plain = isinstance(value, int | float | str | tuple | list) and len(text) <= 40

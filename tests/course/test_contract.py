@@ -144,8 +144,8 @@ def test_the_module_of_the_student_is_left_alone():
 
 
 def test_a_call_in_words():
-    given = {"x": ROWS, "axis": 1, "rng": np.random.default_rng(0), "dy": np.array([1.0, 2.5])}
-    expected = "f(x, axis=1, rng, dy=[1. , 2.5]) with x of shape (2, 4)"
+    given = {"x": ROWS, "axis": 1, "rng": np.random.default_rng(0), "dy": np.array([[1.0], [2.5]])}
+    expected = "f(x, axis=1, rng, dy=[[1. ], [2.5]]) with x of shape (2, 4)"
     assert described("f", given) == expected
 
 
