@@ -19,7 +19,9 @@ def finds(student, name, arguments, expected, grads=()):
     """Fail unless the student's function finds what was expected, of which some are gradients."""
     call, copies = described(name, arguments), [np.copy(x) for x in arguments.values()]
     found = getattr(student, name)(*copies)
-    assert isinstance(found, tuple | list), f"{call} returned {found!r}, not {len(expected)} values"
+    assert isinstance(found, tuple | list), (
+        f"{call} returned one {type(found).__name__}, not {len(expected)} values"
+    )
     assert len(found) == len(expected), f"{call} returned {len(found)} values, not {len(expected)}"
     for i, (actual, value) in enumerate(zip(found, expected, strict=True)):
         if i in grads:
