@@ -19,6 +19,7 @@ def finds(student, name, arguments, expected, grads=()):
     """Fail unless the student's function finds what was expected, of which some are gradients."""
     call, copies = described(name, arguments), [np.copy(x) for x in arguments.values()]
     found = getattr(student, name)(*copies)
+    found = list(found) if isinstance(found, np.ndarray) and found.ndim else found
     assert isinstance(found, tuple | list), (
         f"{call} returned one {type(found).__name__}, not {len(expected)} values"
     )
