@@ -1,6 +1,7 @@
 """What all autoencoders share: a code, a decoder's output, and what counts as close."""
 
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 
@@ -77,7 +78,7 @@ MOST = 10**8  # units, channels or codes of a layer: NumPy has no arrays for muc
 
 def check_count(name: str, value: int, low: int = 1, high: int = MOST) -> None:
     """Raise InputError unless `value` is a whole number from `low` to `high`."""
-    if not isinstance(value, int) or not low <= value <= high:
+    if not isinstance(value, Integral) or not low <= value <= high:
         raise InputError(f"{name} is a whole number from {low} to {high:,}, not {value}")
 
 
