@@ -111,7 +111,8 @@ def _run(given: bytes, folder: Path, seconds: float) -> tuple[int | None, str]:
     # One thread each: what a check computes is small, and many are judged side by side.
     few = {"MINAE_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     mark = secrets.token_hex()
-    command = [sys.executable, "-I", "-B", "-m", "minae.course.judge"]
+    # In UTF-8 whatever the terminal has: what a student prints is no reason to fail.
+    command = [sys.executable, "-I", "-B", "-X", "utf8", "-m", "minae.course.judge"]
     (folder / "work").mkdir()  # a student's code may delete what is in its folder
     with (folder / "output.txt").open("w+b") as output:
         process = subprocess.Popen(
