@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots, runs
-from minae.checkpoint import write_whole
+from minae.checkpoint import write_together
 from minae.data import DATASETS, load
 from minae.data.folder import list_files
 from minae.data.readers import read_images
@@ -92,7 +92,7 @@ def errors(model: Autoencoder, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     A variational autoencoder rebuilds from the mean code, so the errors are always the same.
     """
     outputs = reconstruct(model, images)
-    return np.square(outputs - images).sum(axis=(1, 2, 3), dtype=np.float64), outputs
+    return np.square(outputs - images, dtype=np.float64).sum(axis=(1, 2, 3)), outputs
 
 
 def find_threshold(model: Autoencoder, metadata: dict, false_alarms: float) -> Threshold:
@@ -152,13 +152,20 @@ def write(
     outputs: np.ndarray,
     threshold: Threshold,
 ) -> list[Path]:
-    """Write scores.csv, worst.png and scores.png to `out`; return the files."""
-    files = [out / name for name in ("scores.csv", "worst.png", "scores.png")]
+    """Write scores.csv, worst.png and scores.png to `out`, or none of them; return the files.
+
+    Raises:
+        OSError: one cannot be written.
+    """
     worst = worst_first(scores)[:10]
-    write_whole(files[0], table(candidates, scores, threshold).encode())
-    plots.save(plots.reconstructions(candidates.images[worst], outputs[worst]), files[1])
-    plots.save(histogram(scores, threshold), files[2])
-    return files
+    rebuilt = plots.reconstructions(candidates.images[worst], outputs[worst])
+    contents = {
+        out / "scores.csv": table(candidates, scores, threshold).encode(),
+        out / "worst.png": plots.as_png(rebuilt),
+        out / "scores.png": plots.as_png(histogram(scores, threshold)),
+    }
+    write_together(contents)
+    return [*contents]
 
 
 def worst_first(scores: np.ndarray) -> np.ndarray:

@@ -168,7 +168,8 @@ def train(
             settings, out, command=command_line(), resume=resume, overwrite=overwrite
         )
     except KeyboardInterrupt:
-        print(f"\nminae: stopped; the same command with --resume goes on from {out}")
+        how = "--resume instead of --overwrite" if overwrite else "--resume"
+        print(f"\nminae: stopped; the same command with {how} goes on from what {out} holds")
         raise typer.Exit(130) from None
     report.print_figures(metrics)
     print(

@@ -44,12 +44,12 @@ def enhance(
     model, metadata = tool.open_run(run)
     out, files = out or run / "enhanced", list_files(images)
     tool.check_folder(out, files)
-    pictures = tool.read_usable(files, tuple(metadata["image_shape"]))
+    pictures = tool.read_usable(files, metadata["image_shape"])
     comparison = tool.enhance(model, pictures, out, overwrite)
-    if corruption := metadata["settings"]["corrupt"]:
+    if corruption := metadata["settings"].corrupt:
         print(f"{run} was trained to undo {corruption}")
     else:
-        data = shlex.quote(metadata["settings"]["data"])
+        data = shlex.quote(metadata["settings"].data)
         complain(
             f"{run} was trained without --corrupt, so it only reconstructs; to train one "
             f"that cleans: minae train {metadata['model']} --data {data} --corrupt noise:0.3"
@@ -97,7 +97,7 @@ def anomalies(
     model, metadata = open_run(run)
     out = out or run / f"anomalies-{Path(os.path.realpath(data)).stem}"
     threshold = tool.find_threshold(model, metadata, false_alarms)
-    candidates = tool.read_candidates(data, tuple(metadata["image_shape"]), out)
+    candidates = tool.read_candidates(data, metadata["image_shape"], out)
     scores, outputs = tool.errors(model, candidates.images)
     written = tool.write(out, candidates, scores, outputs, threshold)
 

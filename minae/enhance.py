@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minae import plots, runs
-from minae.checkpoint import write_whole
+from minae.checkpoint import write_together
 from minae.data.folder import Outcome, read_pictures
 from minae.errors import InputError, complain
 from minae.grad_mode import no_grad
@@ -36,9 +36,15 @@ def open_run(run: Path) -> tuple[Autoencoder, dict]:
 
 @no_grad()
 def reconstruct(model: Autoencoder, images: np.ndarray) -> np.ndarray:
-    """Return what the model makes of images (N, C, H, W), a batch at a time."""
+    """Return what the model makes of images (N, C, H, W), a batch at a time.
+
+    Raises:
+        FloatingPointError: that is nan or infinite.
+    """
     starts = range(0, len(images), BATCH)
-    return np.concatenate([model(Tensor(images[i : i + BATCH])).numpy() for i in starts])
+    with np.errstate(all="ignore"):  # said below, once
+        outputs = [model(Tensor(images[i : i + BATCH])).numpy() for i in starts]
+    return runs.finite(np.concatenate(outputs))
 
 
 def read_usable(files: list[Path], image_shape: tuple[int, int, int]) -> list[Outcome]:
@@ -78,8 +84,12 @@ def check_folder(out: Path, originals: list[Path]) -> None:
 def enhance(model: Autoencoder, pictures: list[Outcome], out: Path, overwrite: bool) -> Path:
     """Write what the model makes of each picture to `out`, and a comparison; return the latter.
 
+    All files are written or, if one cannot be, none.
+
     Raises:
-        InputError: one of the files is there and is not to be overwritten. Then none is written.
+        InputError: one of the files is there and is not to be overwritten.
+        FloatingPointError: the model makes nan or infinite numbers of the pictures.
+        OSError: a file cannot be written.
     """
     files = [out / name for name in _names(pictures)]
     comparison = out / COMPARISON
@@ -88,15 +98,16 @@ def enhance(model: Autoencoder, pictures: list[Outcome], out: Path, overwrite: b
         raise InputError(
             f"{there[0]} is there already: add --overwrite, or name another folder with --out"
         )
+    contents = {}
     for start in range(0, len(files), BATCH):
         rows = slice(start, start + BATCH)
         before = as_batch(picture.image for picture in pictures[rows])
         after = reconstruct(model, before)
         if start == 0:
             shown = {"before": before[:SHOWN], "after": after[:SHOWN]}
-            plots.save(plots.strips(shown), comparison)
-        for file, image in zip(files[rows], after, strict=True):
-            write_whole(file, _png(image))
+            contents[comparison] = plots.as_png(plots.strips(shown))
+        contents |= zip(files[rows], map(_png, after), strict=True)
+    write_together(contents)
     return comparison
 
 

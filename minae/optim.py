@@ -106,7 +106,8 @@ class Optimizer:
         """Take over what state_dict returned.
 
         Raises:
-            ValueError: it comes from another optimiser or other parameters.
+            ValueError: it comes from another optimiser or other parameters, or is none: a rate or
+                a number of steps below 0.
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"the state is not that of {type(self).__name__} on these parameters")
@@ -114,6 +115,8 @@ class Optimizer:
         for name, value in own.items():
             if (shape := np.shape(state[name])) != value.shape:
                 raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
+        if not (np.asarray(state["lr"]) >= 0 and (np.asarray(state["steps"]) >= 0).all()):
+            raise ValueError("the state's lr and steps are numbers of at least 0")
         self.lr = float(state["lr"])
         self.steps = np.asarray(state["steps"]).tolist()
         for name, value in self.state.items():
@@ -242,7 +245,12 @@ class Schedule:
         return {"count": self.count, "base_lr": self.base_lr}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
-        """Take over what state_dict returned."""
+        """Take over what state_dict returned.
+
+        Raises:
+            ValueError: one of its numbers is below 0.
+        """
+        _check_at_least_0(**state)
         self.count, self.base_lr = state["count"], state["base_lr"]
 
 

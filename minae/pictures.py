@@ -46,16 +46,18 @@ def draw_reconstructions(
     """Draw test images above their reconstructions; with a corruption, that between them."""
     test = runs.load_data_for(metadata, data).test
     images, *labels = (array[:count] for array in runs.inputs(model, test))
-    corruption, corrupted = metadata["settings"]["corrupt"], None
+    corruption, corrupted = metadata["settings"].corrupt, None
     if corruption:
         corrupted = parse_corruption(corruption)(images, np.random.default_rng(0))
     given = images if corrupted is None else corrupted
-    outputs = model(Tensor(given), *map(Tensor, labels)).numpy()
+    with np.errstate(all="ignore"):  # said below, once
+        outputs = runs.finite(model(Tensor(given), *map(Tensor, labels)).numpy())
     out = out or folder / "reconstructions.png"
     plots.save(plots.reconstructions(images, outputs, corrupted=corrupted), out)
     return out
 
 
+@np.errstate(all="ignore")  # what is nan or infinite is said once
 def draw_samples(
     folder: Path,
     model: Autoencoder,
@@ -81,13 +83,13 @@ def draw_samples(
             raise InputError(
                 f"--label is for a cvae; this {metadata['model']} knows nothing of classes"
             )
-        figure = plots.image_grid(model.sample(count).numpy().reshape(shape))
+        figure = plots.image_grid(runs.finite(model.sample(count).numpy()).reshape(shape))
     elif label is None:
         labels = np.repeat(np.arange(model.classes), 10)
-        images = model.sample(Tensor(labels)).numpy().reshape(shape)
+        images = runs.finite(model.sample(Tensor(labels)).numpy()).reshape(shape)
         figure = plots.strips({str(c): images[labels == c] for c in range(model.classes)})
     elif 0 <= label < model.classes:
-        images = model.sample(Tensor(np.full(count, label))).numpy()
+        images = runs.finite(model.sample(Tensor(np.full(count, label))).numpy())
         figure = plots.image_grid(images.reshape(shape))
     else:
         raise InputError(f"--label {label} is none of the classes 0 to {model.classes - 1}")
@@ -111,7 +113,7 @@ def denoised(model: Autoencoder, metadata: dict, dataset: Dataset) -> Figure:
     that fits them best: a mean of clipped noise would leave the background grey.
     """
     images = dataset.test.images[:FEW]
-    corruption = metadata["settings"]["corrupt"]
+    corruption = metadata["settings"].corrupt
     spoilt = parse_corruption(corruption)(images, np.random.default_rng(0))
     gaussian = [ndimage.gaussian_filter(spoilt, s, axes=(2, 3)) for s in np.arange(0.4, 3, 0.2)]
     median = [ndimage.median_filter(spoilt, size=s, axes=(2, 3)) for s in (3, 5, 7)]

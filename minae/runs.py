@@ -11,7 +11,7 @@ import json
 import math
 import platform
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 
 import minae
 from minae import checkpoint, models, optim, train
+from minae.contents import Settings
 from minae.data import Dataset, Split, load, parse_corruption
 from minae.errors import InputError
 from minae.kernels import use_backend
@@ -38,57 +39,21 @@ SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
 
-@dataclass
-class Settings:
-    """All that decides how a run ends: runs with equal settings end bit for bit alike."""
-
-    model: str
-    data: str = "mnist5k"
-    model_options: dict = field(default_factory=dict)
-    epochs: int = 10
-    batch_size: int = 128
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    clip: float | None = None
-    corrupt: str | None = None
-    validation: int | None = None
-    patience: int | None = None
-    seed: int = 0
-    device: str = "cpu"
-    kernels: str = "own"
-    cuda_graph: bool = False
-
-    def __post_init__(self):
-        if self.corrupt is None and self.model in MODELS:
-            self.corrupt = MODELS[self.model].corruption
-
-    def check(self) -> None:
-        """Raise InputError for the first setting that cannot be."""
-        check_choice("model", self.model, MODELS)
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("kernels", self.kernels, KERNELS)
-        if self.corrupt and MODELS[self.model].conditional:
-            raise InputError(f"--corrupt is no option of model {self.model!r}: leave it out")
-        if problem := device_problem(self.device):
-            raise InputError(problem)
-        if self.device == "cpu" and (self.kernels != "own" or self.cuda_graph):
-            flag = "--cuda-graph" if self.cuda_graph else f"--kernels {self.kernels}"
-            raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
-        if self.kernels == "tf32" and capability() < (8, 0):
-            raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
-        for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} is a whole number from 1, not {value}")
-        for name in ("lr", "weight_decay", "clip"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise InputError(f"{name} is a number from 0, not {value}")
-        if self.seed < 0:
-            raise InputError(f"seed is a whole number from 0, not {self.seed}")
+def check_settings(settings: Settings) -> None:
+    """Raise InputError for the first setting that cannot be, here and now."""
+    check_choice("model", settings.model, MODELS)
+    check_choice("optimizer", settings.optimizer, OPTIMIZERS)
+    check_choice("schedule", settings.schedule, SCHEDULES)
+    check_choice("kernels", settings.kernels, KERNELS)
+    if settings.corrupt is not None and MODELS[settings.model].conditional:
+        raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
+    if problem := device_problem(settings.device):
+        raise InputError(problem)
+    if settings.device == "cpu" and (settings.kernels != "own" or settings.cuda_graph):
+        flag = "--cuda-graph" if settings.cuda_graph else f"--kernels {settings.kernels}"
+        raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
+    if settings.kernels == "tf32" and capability() < (8, 0):
+        raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
 
 
 def build_model(name: str, options: dict, dataset: Dataset) -> Autoencoder:
@@ -162,9 +127,15 @@ def train_run(
     """Train as the settings say, fill the folder `out`, and return what metrics.json then holds.
 
     Raises:
-        InputError: a setting or the data cannot be used, or `out` holds another run.
+        InputError: a setting or the data cannot be used, `out` holds another run, or another
+            training is under way in it.
+        FloatingPointError: the loss became nan or infinite.
     """
-    settings.check()
+    check_settings(settings)
+    if settings.corrupt is None:
+        settings = replace(settings, corrupt=MODELS[settings.model].corruption)
+    if resume and overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
     _check_folder(out, settings, resume, overwrite)
     dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
     manual_seed(settings.seed)
@@ -174,31 +145,33 @@ def train_run(
     corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
     if corrupt:  # an unfitting mask is refused here, before anything is written
         corrupt(dataset.test.images[:1], np.random.default_rng(0))
-    if overwrite:
-        for file in ("last.safetensors", "best.safetensors", "metrics.json"):
-            (out / file).unlink(missing_ok=True)
-    with KERNELS[settings.kernels]():
-        history = _fit(settings, model, dataset, corrupt, out, resume, show_progress)
-    model, _ = load_run(out)
-    model.to(settings.device)
-    metrics = {
-        "command": command,
-        "seed": settings.seed,
-        "data": settings.data,
-        "settings": asdict(settings),
-        **models.describe(model),
-        "seconds": sum(record["seconds"] for record in history),
-        "epochs": len(history),
-        **final_figures(model, dataset, corrupt),
-        "history": history,
-        "versions": {
-            "minae": minae.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }
-    write_json(out / "metrics.json", metrics)
+    with checkpoint.locked(out):
+        _check_folder(out, settings, resume, overwrite)  # a run may have come meanwhile
+        with KERNELS[settings.kernels]():
+            history = _fit(settings, model, dataset, corrupt, out, resume, show_progress)
+        model = load_run(out)[0].to(settings.device)
+        metrics = {
+            "command": command,
+            "seed": settings.seed,
+            "data": settings.data,
+            "settings": asdict(settings),
+            **models.describe(model),
+            "seconds": sum(record["seconds"] for record in history),
+            "epochs": len(history),
+            **final_figures(model, dataset, corrupt),
+            "history": history,
+            "versions": _versions(),
+        }
+        write_json(out / train.METRICS, metrics)
     return metrics
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "minae": minae.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def _fit(settings, model, dataset, corrupt, out, resume, show_progress) -> list[dict]:
@@ -228,24 +201,45 @@ def _fit(settings, model, dataset, corrupt, out, resume, show_progress) -> list[
 
 
 def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[str, float]:
-    """Return the model's figures on each part of the data that has images, as `part_figure`."""
-    return {
+    """Return the model's figures on each part of the data that has images, as `part_figure`.
+
+    Raises:
+        FloatingPointError: one is nan or infinite.
+    """
+    figures = {
         f"{part}_{name}": value
         for part in ("train", "validation", "test")
         if len(split := getattr(dataset, part))
         for name, value in train.evaluate(model, inputs(model, split), corrupt=corrupt).items()
     }
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value}: train again, with a lower learning rate")
+    return figures
 
 
 def load_run(folder: Path) -> tuple[Autoencoder, dict]:
-    """Return the best model of a run and its metadata.
+    """Return the best model of a run and its metadata, of which `settings` are Settings.
 
     Raises:
-        InputError: the folder holds no run.
+        InputError: the folder holds no run, or its file cannot be used: see `models.load`.
     """
-    if not (folder / "best.safetensors").is_file():
+    best = folder / train.BEST
+    if not best.is_file():
         raise InputError(f"{folder} holds no trained model; make one with `minae train`")
-    return models.load(folder / "best.safetensors")
+    model, metadata = models.load(best, "settings", "image_shape")
+    shape, corrupt = metadata["image_shape"], metadata["settings"].corrupt
+    takes = model.config.get("image_shape", model.config.get("sizes"))
+    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
+        raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
+    if corrupt is not None:
+        if model.conditional:
+            raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
+        try:
+            parse_corruption(corrupt)
+        except InputError as error:
+            raise InputError(f"{best}: settings.corrupt: {error}") from error
+    return model, metadata
 
 
 def load_data_for(metadata: dict, data: str | None) -> Dataset:
@@ -254,11 +248,9 @@ def load_data_for(metadata: dict, data: str | None) -> Dataset:
     Raises:
         InputError: the images have another shape than those that the model was trained on.
     """
-    settings = metadata["settings"]
-    dataset = load(
-        data or settings["data"], seed=settings["seed"], validation=settings["validation"]
-    )
-    expected = tuple(metadata["image_shape"])
+    settings: Settings = metadata["settings"]
+    dataset = load(data or settings.data, seed=settings.seed, validation=settings.validation)
+    expected = metadata["image_shape"]
     if dataset.image_shape != expected:
         raise InputError(
             f"{dataset.name} has images of shape {dataset.image_shape}, but the model was trained"
@@ -269,9 +261,16 @@ def load_data_for(metadata: dict, data: str | None) -> Dataset:
 
 def figures_of_run(model: Autoencoder, metadata: dict, data: str | None) -> dict[str, float]:
     """Return the figures of a trained model on its own data, or on another dataset."""
-    corrupt = metadata["settings"]["corrupt"]
+    corrupt = metadata["settings"].corrupt
     dataset = load_data_for(metadata, data)
     return final_figures(model, dataset, corrupt and parse_corruption(corrupt))
+
+
+def finite(images: np.ndarray) -> np.ndarray:
+    """Return what a model made. Raises FloatingPointError if some of it is nan or infinite."""
+    if not np.isfinite(images).all():
+        raise FloatingPointError("the model makes nan or infinite numbers: train again")
+    return images
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -282,22 +281,26 @@ def write_json(path: Path, content: dict) -> None:
 def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; a run needs a folder")
-    last = out / "last.safetensors"
+    files = [out / name for name in (train.LAST, train.BEST, train.METRICS)]
     if resume:
-        _, metadata = checkpoint.load(last)
-        before, now = asdict(Settings("")) | metadata["settings"], asdict(settings)
-        ignored = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
-        for name in now.keys() - ignored:
-            if before[name] != now[name]:
-                raise InputError(
-                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
-                    " the same settings, or train into another folder"
-                )
-    elif last.exists() and not overwrite:
+        _check_same(out, checkpoint.load(files[0], "settings", "training")[1]["settings"], settings)
+    elif not overwrite and any(path.exists() for path in files):
         raise InputError(
             f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
             " or name another folder with --out"
         )
+
+
+def _check_same(out: Path, before: Settings, now: Settings) -> None:
+    """Raise InputError if a setting is another one than in the run that is to go on."""
+    ignored = {"epochs", "patience"} if now.schedule == "constant" else {"patience"}
+    was, now = asdict(before), json.loads(json.dumps(asdict(now)))  # tuples as lists in both
+    for name in now.keys() - ignored:
+        if was[name] != now[name]:
+            raise InputError(
+                f"{out} was trained with {name} {was[name]}, not {now[name]}: resume with the same"
+                " settings, or train into another folder"
+            )
 
 
 def _optimizer(settings: Settings, model: Autoencoder) -> optim.Optimizer:

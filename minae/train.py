@@ -5,7 +5,10 @@ figures per sample with "loss" among them. A batch is some rows of each training
 `corrupt`, the corrupted first array followed by the clean one.
 """
 
+import hashlib
+import math
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import numpy as np
 
 from minae import checkpoint, progress, random
 from minae.capture import CapturedStep, train_step
+from minae.contents import Batches, Training
 from minae.data.loader import Loader
 from minae.errors import InputError
 from minae.grad_mode import no_grad
@@ -22,6 +26,7 @@ from minae.optim import Adam, Optimizer, Schedule
 from minae.tensor import Tensor
 
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
+LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.json"  # a run's files
 SAVE_SECONDS = 10.0  # between checkpoints: forcing one to the disk can take as long as an epoch
 
 
@@ -59,32 +64,35 @@ def fit(
         patience: stop after so many epochs without a better validation loss.
         seed: of the batches' order and of all random numbers drawn in training.
         out: folder for last.safetensors (all that it takes to go on) and best.safetensors (the
-            weights with the lowest validation loss, or training loss without validation data).
+            weights with the lowest validation loss, or training loss without validation data). Of
+            a run that is there already, both files, and metrics.json, stay until this one has
+            weights to put in their place.
         resume: go on from last.safetensors in `out`, to the very weights of an unbroken run.
         metadata: kept in both files.
         show_progress: print.
         cuda_graph: record a step once and replay it; see capture. The model must be on a GPU.
 
     Raises:
-        InputError: nothing to resume from, or it belongs to another model or other settings.
-        FloatingPointError: the loss became nan or infinite.
+        InputError: nothing to resume from, or it is damaged, or belongs to another model, other
+            settings or other data.
+        FloatingPointError: the loss became nan or infinite, in training or in validation.
     """
     train = train if isinstance(train, tuple) else (train,)
+    data_hash = None if out is None else _hash(train, validation)
     if corrupt is None:  # which works on the CPU
         train, validation = _moved(train, model.device), _moved(validation, model.device)
     loader = Loader(*train, batch_size=batch_size, seed=seed)
     optimizer = optimizer or Adam(model.parameters())
-    settings = {"seed": seed, "batch_size": batch_size, "samples": loader.num_rows}
+    batches = Batches(seed, batch_size, loader.num_rows, data_hash)
     step = _step(model, optimizer, max_grad_norm, cuda_graph)
-    run = _Run(model, optimizer, schedule, out, settings, metadata or {})
+    run = _Run(model, optimizer, schedule, out, batches, metadata or {})
     random.manual_seed(seed)
     if resume:
         run.restore()
-    else:
+    elif not run.replaced:
         run.save()  # so that a run killed in its first epoch can be resumed too
-    batches = len(loader)
-    done = len(run.history) * batches
-    with progress.reporter(epochs * batches, done, show_progress) as report:
+    done = len(run.history) * len(loader)
+    with progress.reporter(epochs * len(loader), done, show_progress) as report:
         while len(run.history) < epochs and not run.out_of_patience(patience):
             start, epoch = time.perf_counter(), len(run.history)
             loss = _train_epoch(model, loader, epoch, step, corrupt, report)
@@ -94,6 +102,10 @@ def fit(
                 record |= {f"validation_{name}": value for name, value in figures.items()}
             if schedule:
                 schedule.step()
+            if not math.isfinite(score := _score(record)):
+                raise FloatingPointError(
+                    f"the validation loss became {score}: lower the learning rate"
+                )
             record["seconds"] = time.perf_counter() - start
             run.record(record)
             report.epoch(record)
@@ -128,6 +140,17 @@ def _train_epoch(model, loader, epoch, step, corrupt, report) -> float:
     return total / loader.num_rows
 
 
+def _hash(*data) -> str:
+    """Return a hash of the entries of arrays, or tuples of arrays; None is no data."""
+    found = hashlib.blake2b(digest_size=16)
+    for part in data:
+        for array in part if isinstance(part, tuple) else (part,):
+            found.update(f"{np.shape(array)}".encode())
+            if array is not None:
+                found.update(np.ascontiguousarray(to_device(array, "cpu")))
+    return found.hexdigest()
+
+
 def _moved(data, device: str):
     """Return an array, or all of a tuple, on the device; None is no data."""
     if isinstance(data, tuple):
@@ -143,6 +166,7 @@ def _batch(arrays, corrupt, generator, device: str) -> list:
 
 
 @no_grad()
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def evaluate(model: Module, data, *, batch_size: int = 128, corrupt=None) -> dict[str, float]:
     """Return the model's figures on an array or a tuple of arrays, as means per sample.
 
@@ -173,25 +197,29 @@ def _metrics(model, batch) -> dict[str, float]:
     return {"loss": model.loss(*batch).item()}
 
 
+def _score(record: dict) -> float:
+    return record.get("validation_loss", record["train_loss"])
+
+
 class _Run:
     """The state of a training, in memory and in the two files."""
 
-    def __init__(self, model, optimizer, schedule, out, settings, metadata):
+    def __init__(self, model, optimizer, schedule, out, batches, metadata):
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
-        self.last = None if out is None else Path(out) / "last.safetensors"
-        self.best = None if out is None else Path(out) / "best.safetensors"
-        self.settings, self.metadata = settings, metadata
+        self.last = None if out is None else Path(out) / LAST
+        self.best = None if out is None else Path(out) / BEST
+        self.batches, self.metadata = batches, metadata
         self.history: list[dict] = []
         self.best_weights: dict[str, np.ndarray] | None = None  # not yet on the disk
         self.saved_at = time.monotonic()
-
-    @staticmethod
-    def _score(record: dict) -> float:
-        return record.get("validation_loss", record["train_loss"])
+        # of another run: they go when there are others, but metrics.json and last.safetensors
+        # before best.safetensors is replaced, so that a crash leaves no mixture of two runs
+        files = [] if out is None else [Path(out) / METRICS, self.last]
+        self.replaced = [path for path in files if path.exists()]
 
     def _best_epoch(self) -> int:
         """Return the index of the first epoch with the lowest score."""
-        return int(np.argmin([self._score(record) for record in self.history]))
+        return int(np.argmin([_score(record) for record in self.history]))
 
     def out_of_patience(self, patience: int | None) -> bool:
         """Return whether the last `patience` epochs brought nothing better."""
@@ -215,38 +243,55 @@ class _Run:
         """
         if self.last is None:
             return
+        files = {}
         if self.best_weights is not None:
-            checkpoint.save(self.best, self.best_weights, self.metadata)
-            self.best_weights = None
-        arrays = checkpoint.prefixed(self.model.state_dict(), "model.")
-        arrays |= checkpoint.prefixed(self.optimizer.state_dict(), "optimizer.")
-        state = {
-            "history": self.history,
-            "settings": self.settings,
-            "random": random.get_state(),
-            "schedule": None if self.schedule is None else self.schedule.state_dict(),
-        }
-        checkpoint.save(self.last, arrays, {**self.metadata, "training": state})
+            files[self.best] = checkpoint.to_bytes(self.best_weights, self.metadata)
+        schedule = None if self.schedule is None else self.schedule.state_dict()
+        training = Training(self.history, self.batches, random.get_state(), schedule)
+        metadata = {**self.metadata, "training": asdict(training)}
+        files[self.last] = checkpoint.to_bytes(self._state(), metadata)
+        checkpoint.write_together(files, instead_of=self.replaced)
+        self.best_weights, self.replaced = None, []
         self.saved_at = time.monotonic()
+
+    def _state(self) -> dict[str, np.ndarray]:
+        """Return the arrays of last.safetensors."""
+        arrays = checkpoint.prefixed(self.model.state_dict(), "model.")
+        return arrays | checkpoint.prefixed(self.optimizer.state_dict(), "optimizer.")
 
     def restore(self) -> None:
         """Go back to where last.safetensors was written."""
         if self.last is None:
             raise InputError("resume needs the folder of the run to go on with")
-        arrays, metadata = checkpoint.load(self.last)
-        state = metadata["training"]
-        for name, value in self.settings.items():
-            if state["settings"][name] != value:
-                raise InputError(
-                    f"{self.last} was trained with {name} {state['settings'][name]}, not {value}:"
-                    " resume with the same settings"
-                )
+        arrays, metadata = checkpoint.load(self.last, "training")
+        training: Training = metadata["training"]
+        if training.history:
+            checkpoint.load(self.best)  # nothing better may come
+        self._check_batches(training.settings)
         try:
+            checkpoint.check_state(arrays, self._state())
             self.model.load_state_dict(checkpoint.subset(arrays, "model."))
             self.optimizer.load_state_dict(checkpoint.subset(arrays, "optimizer."))
-        except ValueError as error:
+            if self.schedule is not None:
+                self.schedule.load_state_dict(training.schedule or {})
+            random.set_state(training.random)
+        except KeyError as error:
+            raise InputError(f"{self.last}: in training, {error} is missing") from error
+        except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"{self.last}: {error}") from error
-        if self.schedule is not None:
-            self.schedule.load_state_dict(state["schedule"])
-        random.set_state(state["random"])
-        self.history = state["history"]
+        self.history, self.replaced = training.history, []
+
+    def _check_batches(self, before: Batches) -> None:
+        """Raise InputError unless the batches are those from before."""
+        if before.data not in (None, self.batches.data):
+            raise InputError(
+                f"{self.last} was trained on other data than these: resume with the same, or train"
+                " into another folder"
+            )
+        for name in ("seed", "batch_size", "samples"):
+            was, now = getattr(before, name), getattr(self.batches, name)
+            if was != now:
+                raise InputError(
+                    f"{self.last} was trained with {name} {was}, not {now}: resume with the same"
+                    " settings"
+                )

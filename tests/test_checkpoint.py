@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from minae import checkpoint
+from minae import checkpoint, contents
 from minae.errors import InputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes and devices are POSIX")
@@ -20,7 +20,7 @@ ARRAYS = {
 def test_round_trip(tmp_path):
     checkpoint.save(tmp_path / "a" / "x.safetensors", ARRAYS, {"epoch": 3, "lr": 0.1})
     arrays, metadata = checkpoint.load(tmp_path / "a" / "x.safetensors")
-    assert metadata == {"epoch": 3, "lr": 0.1}
+    assert metadata == {"epoch": 3, "lr": 0.1, "version": contents.VERSION}
     assert arrays.keys() == ARRAYS.keys()
     for name, expected in ARRAYS.items():
         assert arrays[name].dtype == expected.dtype
@@ -63,10 +63,31 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 
 def test_errors_name_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):
-    path = tmp_path / ("x" * 250)  # with what the temporary file adds, no name for a file
+    path = tmp_path / ("x" * 300)
     with pytest.raises(OSError, match="too long") as raised:
         checkpoint.write_whole(path, b"")
     assert raised.value.filename == str(path)
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    checkpoint.write_whole(tmp_path / ("x" * 255), b"new")
+
+
+@pytest.mark.parametrize("failing", ["a", "b"])
+def test_files_are_written_together_or_not_at_all(tmp_path, monkeypatch, failing):
+    replace = os.replace
+
+    def full(source, target):
+        if target.name == failing:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    out = tmp_path / "new" / "folder"
+    with pytest.raises(OSError, match="No space") as raised:
+        checkpoint.write_together({out / "a": b"", out / "b": b""})
+    assert raised.value.filename == str(out / failing)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

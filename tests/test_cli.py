@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minae import checkpoint, report, tour
+from minae import report, tour
 from minae.data import load
 from minae.models import MODELS
 
@@ -242,15 +242,6 @@ def test_a_run_that_does_not_fit_into_memory_is_told(minae, monkeypatch):
     monkeypatch.setattr("minae.train._train_epoch", full)
     status, _, err = minae("train", "vae", "--data", "digits")
     assert (status, "out of memory (16 GiB were asked for): take a" in err) == (2, True)
-
-
-def test_a_run_from_before_there_were_devices_is_resumed(minae, run_folder):
-    arrays, metadata = checkpoint.load(run_folder / "last.safetensors")
-    for name in ("device", "kernels", "cuda_graph"):
-        del metadata["settings"][name]
-    checkpoint.save(run_folder / "last.safetensors", arrays, metadata)
-    command = json.loads((run_folder / "metrics.json").read_text())["command"].split()[1:]
-    assert minae(*command, "--epochs", 2, "--resume")[0] == 0
 
 
 def test_a_run_on_images_of_another_shape_is_refused(minae, run_folder):

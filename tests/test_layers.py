@@ -12,7 +12,7 @@ LAYERS = [
     {"tensor", "op", "autograd"},
     {"ops"},
     {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
-    {"train", "capture", "plots", "models", "data", "checkpoint", "progress"},
+    {"train", "capture", "plots", "models", "data", "checkpoint", "contents", "progress"},
     {
         "cli",
         "cli_course",
@@ -20,6 +20,7 @@ LAYERS = [
         "cli_kernels",
         "cli_runs",
         "cli_tools",
+        "cli_values",
         "enhance",
         "anomalies",
         "course",

@@ -177,8 +177,9 @@ def unbroken(tmp_path_factory):
         ("step", 2, 0),  # in the first epoch
         ("step", 11, 0),  # in the middle of the third, of 4 steps each
         ("step", 11, 1000),  # the same, with nothing saved but the start
-        ("fsync", 8, 0),  # in the middle of writing a checkpoint
+        ("fsync", 7, 0),  # in the middle of writing a checkpoint
         ("replace", 4, 0),  # written, but not yet in its place
+        ("replace", 5, 0),  # best in its place, last not yet
     ],
 )
 def test_killed_and_resumed_ends_with_the_same_bits(

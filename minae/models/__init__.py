@@ -1,14 +1,16 @@
 """Autoencoders, dense, convolutional and variational, by the name that `minae train` calls them."""
 
+import inspect
 from pathlib import Path
 
-from minae import checkpoint
+from minae import checkpoint, contents
 from minae.errors import InputError
 from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
-from minae.models.base import Autoencoder
+from minae.models.base import Autoencoder, check_choice
 from minae.models.vae import VAE, ConvVAE, VariationalAutoencoder
 from minae.models.vae_variants import IWAE, BetaVAE, ConditionalVAE
 from minae.models.vq_vae import VQVAE
+from minae.nn import init
 
 MODELS: dict[str, type[Autoencoder]] = {
     "dense": DenseAutoencoder,
@@ -53,20 +55,43 @@ def save(model: Autoencoder, path: str | Path, **metadata) -> None:
     checkpoint.save(path, arrays, {**metadata, **describe(model)})
 
 
-def load(path: str | Path) -> tuple[Autoencoder, dict]:
+def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
+    Args:
+        path: of the file.
+        needed: other keys of `contents.KEYS` that the metadata must have.
+
     Raises:
-        InputError: the file is missing or damaged, or its model is not one of MODELS.
+        InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
+            are another model's or are no numbers.
     """
-    arrays, metadata = checkpoint.load(path)
-    if metadata.get("model") not in MODELS:
-        raise InputError(
-            f"{path}: model {metadata.get('model')!r} is not one of {', '.join(MODELS)}"
-        )
-    model = MODELS[metadata["model"]](**metadata["config"])
+    path = Path(path)
+    arrays, metadata = checkpoint.load(path, "model", "config", *needed)
+    weights = checkpoint.subset(arrays, "model.")
     try:
-        model.load_state_dict(checkpoint.subset(arrays, "model."))
-    except ValueError as error:
+        check_choice("model", metadata["model"], MODELS)
+        with init.skipped():
+            model = _build(MODELS[metadata["model"]], metadata["config"], len(weights))
+        checkpoint.check_state(weights, model.state_dict())
+        model.load_state_dict(weights)
+    except (ValueError, ArithmeticError, MemoryError) as error:
         raise InputError(f"{path}: {error}") from error
     return model.eval(), metadata
+
+
+def _build(cls: type[Autoencoder], config: dict, most: int) -> Autoencoder:
+    """Build a model from a file's config, which has to hold what its constructor takes.
+
+    Args:
+        cls: one of MODELS.
+        config: the arguments.
+        most: how many layers the model can have, as the file has no weights for more.
+    """
+    parameters = inspect.signature(cls).parameters
+    kinds = {name: parameter.annotation for name, parameter in parameters.items()}
+    config = contents.parse_all(kinds, config, "config")
+    lengths = [len(value) for value in config.values() if isinstance(value, (list, tuple))]
+    if max(*lengths, config.get("convs_per_stage", 0)) > most:
+        raise InputError(f"config has more layers than the file has weights, {most}")
+    return cls(**config)

@@ -7,7 +7,7 @@ image pixel is drawn as a whole number of figure pixels, so that it stays sharp.
 from minae.plots.curves import bars, learning_curves, lines
 from minae.plots.gpu import requests, roofline
 from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions, strips
-from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, save
+from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, as_png, save
 
 __all__ = [
     "BLUE",
@@ -16,6 +16,7 @@ __all__ = [
     "INK",
     "MUTED",
     "RED",
+    "as_png",
     "bars",
     "image_grid",
     "latent_grid",

@@ -35,15 +35,20 @@ styled = style.context(  # a decorator: matplotlib's defaults and these, only wi
 )
 
 
-@styled
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure to a .png file, whole or not at all; its folder is made if need be.
 
     Raises InputError if the name does not end in .png.
     """
     path = check_png(Path(path))
+    write_whole(path, as_png(figure))
+
+
+@styled
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as the content of a .png file."""
     figure.savefig(content := BytesIO(), format="png", dpi=DPI)
-    write_whole(path, content.getvalue())
+    return content.getvalue()
 
 
 def check_png(path: Path) -> Path:
