@@ -219,7 +219,7 @@ REACHES_FURTHER = {
         "import subprocess\n"
         "run = 'umount {ours}; cat {ours}/01_numbers/exercises.py'\n"
         "subprocess.run(['unshare', '-r', '-m', 'sh', '-c', run], check=True)",
-        "non-zero exit status",
+        "CalledProcessError",
     ),
 }
 

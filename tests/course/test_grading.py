@@ -222,7 +222,7 @@ def test_where_our_own_answers_fail_nothing_is_graded(exercise, tmp_path):
         (("empty",), "empty holds no folder"),
         (("in", "--lesson", "9"), "there is no lesson '9'"),
         (("in", "--out", "empty"), "empty is a folder"),
-        (("in", "--out", "file.txt/grades.csv"), "file.txt/grades.csv cannot be written"),
+        (("in", "--out", "file.txt/grades.csv"), "file.txt is a file: name a folder"),
         (("in", "--out", "/dev/null"), "/dev/null is a pipe or a device"),
         ((sys.prefix,), "put the submissions into a folder of their own"),
     ],
