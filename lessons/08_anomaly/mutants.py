@@ -79,6 +79,15 @@ def reconstruction_errors__stays_in_eval(model, x, batch_size=100):
     return (d**2).reshape(len(x), -1).sum(axis=1)
 
 
+def reconstruction_errors__clears_gradients(model, x, batch_size=100):
+    """Tidies up behind itself, and behind whoever was about to take a step."""
+    with no_grad():
+        starts = range(0, len(x), batch_size)
+        outputs = [model(Tensor(x[i : i + batch_size])).numpy() for i in starts]
+    model.zero_grad()
+    return ((np.concatenate(outputs) - x) ** 2).reshape(len(x), -1).sum(axis=1)
+
+
 def threshold__other_tail(scores, rate):
     """Takes the quantile from below: reports nearly all."""
     return np.sort(scores)[int(rate * len(scores))]

@@ -9,6 +9,7 @@ from minae import nn
 from minae.autograd import enable_grad, is_grad_enabled
 from minae.course.checking import same
 from minae.course.contract import REPEATED
+from minae.tensor import Tensor
 
 
 def normal(*shape, seed=0):
@@ -75,6 +76,7 @@ def test_reconstruction_errors__leaves_all_as_it_was(student):
     call = "reconstruction_errors(model, x (4, 3), batch_size=2)"
     for training in (True, False):
         model = Half().train(training)
+        model.weight.grad = kept = Tensor(np.full(model.weight.shape, 7.0))
         with enable_grad():
             student.reconstruction_errors(model, normal(4, 3), 2)
             after = is_grad_enabled()
@@ -86,7 +88,8 @@ def test_reconstruction_errors__leaves_all_as_it_was(student):
         assert model.training == training, (
             f"{call} left the model with training={model.training}; it was {training} before"
         )
-        assert model.weight.grad is None, f"{call} left a gradient"
+        assert model.weight.grad is kept, f"{call} replaced the gradient that the model had"
+        same(kept, np.full(model.weight.shape, 7.0), f"the model's gradient after {call}")
 
 
 def test_threshold__allows_as_many_as_the_rate(student):
