@@ -10,11 +10,13 @@ from skimage.metrics import peak_signal_noise_ratio
 
 import minae
 from minae import models, no_grad, ops, pictures, plots
+from minae.contents import Settings
 from minae.data import GaussianNoise, load
 from minae.tensor import Tensor
 
 DIGITS = load("digits")
-METADATA = {"image_shape": (1, 8, 8), "model": "denoising", "settings": {"corrupt": "noise:0.3"}}
+SETTINGS = Settings("denoising", corrupt="noise:0.3")
+METADATA = {"image_shape": (1, 8, 8), "model": "denoising", "settings": SETTINGS}
 
 
 def numbers(figure):

@@ -59,6 +59,15 @@ def test_autoencode__with_large_numbers(student):
     autoencoded(student, (3, 1, 2, 2), (3, 2), (3,), scale=30)
 
 
+def test_autoencode__with_a_layer_that_comes_twice(student):
+    """Whether a layer is the last one is a matter of its place."""
+    x = np.random.default_rng(3).random((2, 1, 1, 3))
+    encoder, decoder = network(3, 3, seed=1) * 2, network(3, 3, seed=10) * 3
+    codes, images = zip(*(by_hand(image, encoder, decoder) for image in x), strict=True)
+    call = "autoencode(x (2, 1, 1, 3), [layer, layer], [other, other, other])"
+    same(student.autoencode(x, encoder, decoder), (np.array(codes), np.array(images)), call)
+
+
 def autoencoded(student, shape, widths, between, scale=1):
     """Call autoencode, and compare with what comes out image by image."""
     pixels = int(np.prod(shape[1:]))

@@ -208,6 +208,13 @@ def walk__in_the_type_of_codes(codes, steps):
     return np.concatenate([*stretches, codes[-1:]]).astype(codes.dtype)
 
 
+def walk__differences_wrap_round(codes, steps):
+    """The way from 5 to 3 in unsigned bytes is 254."""
+    t = (np.arange(steps) / steps)[:, None]
+    stretches = [start + t * (end - start) for start, end in pairwise(codes)]
+    return np.concatenate([*stretches, codes[-1:]])
+
+
 def nearest_mean__positions(codes, labels, queries):
     """Returns positions in the list of classes, not labels: right for 0, 1, 2."""
     means = np.stack([codes[labels == name].mean(axis=0) for name in np.unique(labels)])

@@ -131,6 +131,11 @@ def active_units__one_less(mean, threshold=0.01):
     return ((mean - mean.mean(axis=0)) ** 2).sum(axis=0) / max(len(mean) - 1, 1) > threshold
 
 
+def active_units__mean_of_squares(mean, threshold=0.01):
+    """The variance as E m² - E[m]²: far from zero nothing is left of it."""
+    return (mean**2).mean(axis=0) - mean.mean(axis=0) ** 2 > threshold
+
+
 def conditional_pass__encoder_only(encoder, decoder, x, labels, classes, noise):
     """Tells the decoder no label, but as many zeros."""
     onehot = np.eye(classes)[labels]

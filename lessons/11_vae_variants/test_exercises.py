@@ -116,6 +116,8 @@ def test_active_units__are_above_the_threshold(student):
         answer, call = answered(student, "active_units", mean=mean, threshold=threshold)
         same(answer, np.array(expected), call)
         of_kind(answer, "b", "booleans", call)
+    answer, call = answered(student, "active_units", mean=1e9 + mean, threshold=6)
+    same(answer, np.array([False, True, False]), call)
     answer, call = answered(student, "active_units", mean=1e-3 * mean, threshold=0)
     same(answer, np.array([True, True, False]), call)
     answer, call = answered(student, "active_units", mean=mean[1:])
