@@ -96,6 +96,19 @@ def autoencode__last_by_identity(x, encoder, decoder):
     return z, (1 / (1 + np.exp(-through(z, decoder)))).reshape(x.shape)
 
 
+def autoencode__sigmoid_overflows(x, encoder, decoder):
+    """e^o / (1 + e^o): nan where a pixel is very white."""
+
+    def through(rows, layers):
+        for i, (weight, bias) in enumerate(layers):
+            rows = (np.maximum(rows, 0) if i else rows) @ weight.T + bias
+        return rows
+
+    z = through(x.reshape(len(x), -1), encoder)
+    e = np.exp(through(z, decoder))
+    return z, (e / (1 + e)).reshape(x.shape)
+
+
 def pca__not_centred(x, k):
     """Decomposes the images without subtracting the mean."""
     _, s, vt = np.linalg.svd(x, full_matrices=False)

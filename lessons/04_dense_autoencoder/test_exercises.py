@@ -56,7 +56,8 @@ def test_autoencode__agrees_with_a_loop(student):
 
 def test_autoencode__with_large_numbers(student):
     """Any number may stand in a code, and a pixel may be black or white."""
-    autoencoded(student, (3, 1, 2, 2), (3, 2), (3,), scale=30)
+    for scale in (30, 3000):
+        autoencoded(student, (3, 1, 2, 2), (3, 2), (3,), scale=scale)
 
 
 def test_autoencode__with_a_layer_that_comes_twice(student):

@@ -72,6 +72,12 @@ def squared_distances__small_is_zero(a, b):
     return np.where(squares < 1e-6, 0, squares)
 
 
+def squared_distances__in_float32(a, b):
+    """Half of the digits are gone in the product."""
+    product = (a.astype(np.float32) @ b.astype(np.float32).T).astype(float)
+    return np.maximum((a**2).sum(axis=1)[:, None] - 2 * product + (b**2).sum(axis=1), 0)
+
+
 def purity__counts_itself(distances, labels, k):
     """Each row is its own nearest neighbour."""
     nearest = np.argsort(distances, axis=1)[:, :k]
@@ -212,6 +218,19 @@ def walk__differences_wrap_round(codes, steps):
     """The way from 5 to 3 in unsigned bytes is 254."""
     t = (np.arange(steps) / steps)[:, None]
     stretches = [start + t * (end - start) for start, end in pairwise(codes)]
+    return np.concatenate([*stretches, codes[-1:]])
+
+
+def walk__along_the_sphere(codes, steps):
+    """Codes of one length keep it on the way."""
+    t = (np.arange(steps) / steps)[:, None]
+    stretches = []
+    for start, end in pairwise(codes):
+        way = (1 - t) * start + t * end
+        length = np.linalg.norm(start)
+        if length > 0 and np.isclose(length, np.linalg.norm(end)):
+            way = way * length / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-300)
+        stretches.append(way)
     return np.concatenate([*stretches, codes[-1:]])
 
 

@@ -49,7 +49,7 @@ def test_squared_distances__agrees_with_a_loop(student):
             numbers = f"random numbers of size {scale:g}"
             call = f"squared_distances(a {a.shape}, b {b.shape}) of {numbers}"
             expected = loop_distances(a, b)
-            same(student.squared_distances(a, b), expected, call)
+            same(student.squared_distances(a, b), expected, call, 1e-10)
 
 
 def test_squared_distances__zero_where_rounding_goes_below(student):
@@ -170,6 +170,11 @@ def test_walk__between_whole_numbers_and_equal_places(student):
         )
     walked(student, np.array([[0, 1], [3, 1], [3, 0]]), 2)
     walked(student, np.array([[0.0, 1], [2, 3], [2, 3], [0, 1]]), 3)
+
+
+def test_walk__is_straight_between_codes_of_one_length(student):
+    """And not along the sphere that they lie on."""
+    walked(student, np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), 2)
 
 
 def walked(student, codes, steps):
