@@ -1,12 +1,10 @@
 """The graph and the walk back: shapes of graphs, accumulation, what is kept and freed."""
 
-import threading
-
 import numpy as np
 import pytest
 
 import minae
-from minae import Tensor, is_grad_enabled, no_grad
+from minae import Tensor
 from minae.autograd import unbroadcast
 
 
@@ -169,6 +167,13 @@ def test_unbroadcast_sums_what_was_repeated(dx, shape):
     np.testing.assert_allclose(out, expected)
 
 
+def test_a_loss_that_is_infinite_still_has_a_gradient():
+    """backward() starts with 1, whatever the loss is."""
+    x = Tensor(np.array([np.inf, 2.0]), requires_grad=True)
+    (x * 3).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [3, 3])
+
+
 # --- walking twice ------------------------------------------------------------------------------
 
 
@@ -189,50 +194,6 @@ def test_retain_graph_allows_a_second_walk():
     y.backward(retain_graph=True)
     y.backward()
     assert x.grad.item() == 8
-
-
-# --- no_grad ------------------------------------------------------------------------------------
-
-
-def test_no_grad_nests_and_ends_with_an_exception():
-    x = leaf(1.0)
-    with no_grad():
-        with no_grad():
-            assert not is_grad_enabled()
-        assert not is_grad_enabled()
-        assert not (x * 2).requires_grad
-    assert (x * 2).requires_grad
-    with pytest.raises(KeyError), no_grad():
-        raise KeyError
-    assert is_grad_enabled()
-
-
-def test_no_grad_decorates():
-    @no_grad()
-    def double(x):
-        """Say something."""
-        return x * 2
-
-    assert double.__doc__ == "Say something."
-    for _ in range(2):  # a context manager that works only once would show here
-        assert not double(leaf(1.0)).requires_grad
-    assert is_grad_enabled()
-
-
-def test_no_grad_holds_in_its_own_thread_only():
-    seen = []
-    with no_grad():
-        thread = threading.Thread(target=lambda: seen.append(is_grad_enabled()))
-        thread.start()
-        thread.join()
-    assert seen == [True]
-
-
-def test_a_loss_that_is_infinite_still_has_a_gradient():
-    """backward() starts with 1, whatever the loss is."""
-    x = Tensor(np.array([np.inf, 2.0]), requires_grad=True)
-    (x * 3).sum().backward()
-    np.testing.assert_array_equal(x.grad.data, [3, 3])
 
 
 # --- grad: gradients as values ------------------------------------------------------------------
@@ -283,55 +244,3 @@ def test_grad_frees_the_graph_unless_it_is_retained():
     minae.autograd.grad(y, x)
     with pytest.raises(RuntimeError, match="walked before"):
         minae.autograd.grad(y, x)
-
-
-# --- modes --------------------------------------------------------------------------------------
-
-
-def test_modes_nest_and_decorate_with_and_without_brackets():
-    x = leaf(1.0)
-
-    @no_grad
-    def plain(x):
-        with minae.enable_grad():
-            assert (x * 2).requires_grad
-        return x * 2
-
-    @minae.enable_grad
-    def recorded(x):
-        return x * 2
-
-    assert not plain(x).requires_grad
-    with no_grad():
-        assert recorded(x).requires_grad
-        assert no_grad()(recorded)(x).grad_fn is not None
-        assert not (x * 2).requires_grad
-
-
-def test_a_decorated_function_may_run_in_several_threads():
-    x, seen = leaf(1.0), []
-
-    @no_grad
-    def stay(entered, leave):
-        entered.set()
-        assert leave.wait(10)
-        seen.append((x * 2).requires_grad)
-
-    calls = [(threading.Event(), threading.Event()) for _ in range(2)]
-    threads = [threading.Thread(target=stay, args=call) for call in calls]
-    for thread, (entered, _) in zip(threads, calls, strict=True):
-        thread.start()
-        assert entered.wait(10)
-    for thread, (_, leave) in zip(threads, calls, strict=True):  # first in, first out
-        leave.set()
-        thread.join()
-    assert seen == [False, False]
-    assert is_grad_enabled()
-
-
-def test_a_generator_is_not_decorated():
-    with pytest.raises(TypeError, match="on a generator"):
-
-        @no_grad
-        def generator():
-            yield 1
