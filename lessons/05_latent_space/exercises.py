@@ -49,7 +49,7 @@ def purity(distances, labels, k):
 def walk(codes, steps):
     """Return the codes on a walk from the first code to the second, the third, and so on.
 
-    codes (K, Z), K >= 2, of floats or integers, are the places to be visited. Each stretch between
+    codes (K, Z), K >= 2, of floats or int64, are the places to be visited. Each stretch between
     two of them takes `steps` steps of equal length, along a straight line. The first place and the
     last one belong to the walk, and none is listed once as an end and once more as a beginning: the
     result is ((K - 1) * steps + 1, Z), of floats.

@@ -214,13 +214,6 @@ def walk__in_the_type_of_codes(codes, steps):
     return np.concatenate([*stretches, codes[-1:]]).astype(codes.dtype)
 
 
-def walk__differences_wrap_round(codes, steps):
-    """The way from 5 to 3 in unsigned bytes is 254."""
-    t = (np.arange(steps) / steps)[:, None]
-    stretches = [start + t * (end - start) for start, end in pairwise(codes)]
-    return np.concatenate([*stretches, codes[-1:]])
-
-
 def walk__along_the_sphere(codes, steps):
     """Codes of one length keep it on the way."""
     t = (np.arange(steps) / steps)[:, None]
