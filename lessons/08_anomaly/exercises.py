@@ -97,9 +97,10 @@ def windows(series, length, stride):
 def reading_scores(scores, length, stride, T):
     """Return the score of each of T readings: the mean score of the windows that it lies in.
 
-    scores (N,), N >= 1: window i holds the readings i * stride to i * stride + length - 1, all of
-    them among the T. A reading that lies in no window has the score nan: it is not known. The first
-    and the last readings lie in fewer windows than those in the middle.
+    scores (N,), N >= 1, of a size of up to 1e6: window i holds the readings i * stride to
+    i * stride + length - 1, all of them among the T. A reading that lies in no window has the score
+    nan: it is not known. The first and the last readings lie in fewer windows than those in the
+    middle.
 
     About 6 lines, 15 minutes. Matters because people ask when it happened, not in which window.
     """
