@@ -3,7 +3,7 @@
 import numpy as np
 
 from minae import ops
-from minae.course.checking import same, same_gradient
+from minae.course.checking import same, same_gradient, values_of
 from minae.tensor import Tensor
 
 
@@ -26,8 +26,7 @@ def by_engine(forward, dy, *arrays):
 
 def same_gradients(found, names, expected, call):
     """Raise unless a student's gradients are the expected ones, in the order of their names."""
-    several = isinstance(found, tuple | list) and len(found) == len(expected)
-    assert several, f"{call} returned {found!r}, not {', '.join(names)}"
+    found = values_of(found, len(expected), call)
     for got, name, gradient in zip(found, names, expected, strict=True):
         same_gradient(got, gradient, f"{name} of {call}", 1e-9)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minae.course.checking import same, same_gradient, shape_of
+from minae.course.checking import same, same_gradient, shape_of, values_of
 from minae.course.contract import described
 
 
@@ -18,12 +18,7 @@ def normal(*shape, seed=0, scale=1.0):
 def finds(student, name, arguments, expected, grads=()):
     """Fail unless the student's function finds what was expected, of which some are gradients."""
     call, copies = described(name, arguments), [np.copy(x) for x in arguments.values()]
-    found = getattr(student, name)(*copies)
-    found = list(found) if isinstance(found, np.ndarray) and found.ndim else found
-    assert isinstance(found, tuple | list), (
-        f"{call} returned one {type(found).__name__}, not {len(expected)} values"
-    )
-    assert len(found) == len(expected), f"{call} returned {len(found)} values, not {len(expected)}"
+    found = values_of(getattr(student, name)(*copies), len(expected), call)
     for i, (actual, value) in enumerate(zip(found, expected, strict=True)):
         if i in grads:
             same_gradient(actual, value, f"result {i} of {call}")

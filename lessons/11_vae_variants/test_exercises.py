@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minae.course.checking import same, same_gradient, shape_of
+from minae.course.checking import same, same_gradient, shape_of, values_of
 from minae.course.contract import described
 from minae.tensor import Tensor
 
@@ -28,17 +28,6 @@ def of_kind(value, kinds, what, call):
     assert kind in kinds, f"{call} returned {value!r}, not {what}"
 
 
-def same_numbers(answer, expected, call, tolerance=1e-6):
-    """Fail unless an answer holds these numbers, each compared by itself."""
-    count = len(expected)
-    answer = list(answer) if isinstance(answer, np.ndarray) and answer.ndim else answer
-    assert isinstance(answer, tuple | list) and len(answer) == count, (  # noqa: PT018
-        f"{call} returned {answer!r}, not {count} numbers"
-    )
-    for i, (found, number) in enumerate(zip(answer, expected, strict=True)):
-        same(found, number, f"result {i} of {call}", tolerance)
-
-
 def loop_rate_distortion(x, logits, mean, log_var, beta):
     """Return the three, number by number."""
     distortion = rate = 0.0
@@ -56,7 +45,7 @@ def test_rate_distortion__by_hand(student):
     answer, call = answered(
         student, "rate_distortion", x=x, logits=logits, mean=mean, log_var=np.zeros((1, 2)), beta=5
     )
-    same_numbers(answer, (3 * math.log(2), 2.0, 3 * math.log(2) + 10), call)
+    same(answer, (3 * math.log(2), 2.0, 3 * math.log(2) + 10), call)
 
 
 def test_rate_distortion__agrees_with_a_loop(student):
@@ -71,7 +60,7 @@ def test_rate_distortion__agrees_with_a_loop(student):
             }
             expected = loop_rate_distortion(*arrays.values(), beta)
             answer, call = answered(student, "rate_distortion", **arrays, beta=beta)
-            same_numbers(answer, expected, call)
+            same(answer, expected, call)
 
 
 def test_rate_distortion__of_the_largest_logits(student):
@@ -88,7 +77,7 @@ def test_rate_distortion__of_the_largest_logits(student):
         answer, call = answered(
             student, "rate_distortion", **arguments, mean=zero, log_var=zero, beta=1
         )
-        same_numbers(answer, (distortion, 0.0, distortion), call, 1e-12)
+        same(answer, (distortion, 0.0, distortion), call, 1e-12)
 
 
 def test_active_units__agrees_with_a_loop(student):
@@ -214,9 +203,7 @@ def quantised(student, z, codebook, commitment):
     z, codebook = Tensor(z, requires_grad=True), Tensor(codebook, requires_grad=True)
     arguments = {"z": z, "codebook": codebook, "commitment": commitment}
     answer, call = answered(student, "vector_quantise", **arguments)
-    assert isinstance(answer, tuple | list) and len(answer) == 3, (  # noqa: PT018
-        f"{call} returned {answer!r}, not output, index and loss"
-    )
+    answer = values_of(answer, 3, call)
     for name, value in (("output", answer[0]), ("loss", answer[2])):
         assert isinstance(value, Tensor), f"{call}: its {name} is {value!r}, not a tensor"
     return answer, (z, codebook), call
@@ -286,7 +273,7 @@ def test_codebook_use__by_hand(student):
         ([0], 1, (1, 0)),
     ]:
         answer, call = answered(student, "codebook_use", index=np.array(index), codes=codes)
-        same_numbers(answer, tuple(map(float, expected)), f"{call}, index={index}")
+        same(answer, tuple(map(float, expected)), f"{call}, index={index}")
 
 
 def test_codebook_use__agrees_with_a_loop(student):
@@ -306,4 +293,4 @@ def test_codebook_use__agrees_with_a_loop(student):
             counts[code] += 1
         entropy = -sum(n / index.size * math.log(n / index.size) for n in counts if n)
         answer, call = answered(student, "codebook_use", index=index, codes=codes)
-        same_numbers(answer, (math.exp(entropy), float(counts.count(0))), call, 1e-9)
+        same(answer, (math.exp(entropy), float(counts.count(0))), call, 1e-9)

@@ -20,19 +20,17 @@ def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
             list of these.
         expected: the same kind of thing.
         call: how it was called, as a student would write it: "softmax([[1, 2], [3, 5]])".
-        tolerance: of the difference, relative to the largest entry that was expected.
+        tolerance: of the difference, relative to the largest entry that was expected. Of a tuple
+            each value is compared by itself, also where all are numbers.
     """
-    if isinstance(expected, tuple | list) and not _is_row_of_numbers(expected):
-        assert isinstance(actual, tuple | list), (
-            f"{call} returned {_shown(actual)}, not {len(expected)} values"
-        )
-        assert len(actual) == len(expected), (
-            f"{call} returned {len(actual)} values, not {len(expected)}"
-        )
-        for i, (a, e) in enumerate(zip(actual, expected, strict=True)):
+    assert actual is not None, f"{call} returned None: is a return missing?"
+    if isinstance(expected, tuple) or (
+        isinstance(expected, list) and not _is_row_of_numbers(expected)
+    ):
+        values = values_of(actual, len(expected), call)
+        for i, (a, e) in enumerate(zip(values, expected, strict=True)):
             same(a, e, f"result {i} of {call}", tolerance)
         return
-    assert actual is not None, f"{call} returned None: is a return missing?"
     a, e = _array(actual, call), _array(expected, call)
     assert a.shape == e.shape, (
         f"{call} returned an array of shape {a.shape}, expected {e.shape}:\n{_shown(a)}"
@@ -50,7 +48,7 @@ def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
         f"{call}\n"
         f"  returned {_shown(a)}\n"
         f"  expected {_shown(e)}\n"
-        f"{count}The first{where}: {a[index]:.7g}, expected {e[index]:.7g}"
+        f"{count}The first{where}: {_apart(a[index], e[index])}"
     )
 
 
@@ -70,6 +68,19 @@ def same_gradient(actual, expected: np.ndarray, call: str, tolerance: float = 1e
             f"worst {place}: yours {found[index]:.9g}, expected {expected[index]:.9g}\n"
             f"guess: {diagnose(found, expected, wrong)}"
         )
+
+
+def values_of(answer, count: int, call: str) -> list:
+    """Return the values of an answer, in a tuple, a list or along the first dimension of an array.
+
+    Raises AssertionError if they are not so many.
+    """
+    is_array = isinstance(answer, np.ndarray) and answer.ndim
+    assert is_array or isinstance(answer, tuple | list), (
+        f"{call} returned {_shown(answer)}, not {count} values"
+    )
+    assert len(answer) == count, f"{call} returned {len(answer)} values, not {count}"
+    return list(answer)
 
 
 def shape_of(value, call: str) -> tuple[int, ...]:
@@ -127,6 +138,12 @@ def _scale(expected: np.ndarray) -> float:
     """Return what an error is relative to. Where all should be 0, rounding may leave something."""
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
     return max(largest, 1e-12) if largest else 1e-6
+
+
+def _apart(found: float, expected: float) -> str:
+    """Return two numbers that differ, with as many digits as it takes to see that."""
+    digits = 7 if f"{found:.7g}" != f"{expected:.7g}" else 17
+    return f"{found:.{digits}g}, expected {expected:.{digits}g}"
 
 
 def _is_row_of_numbers(value) -> bool:

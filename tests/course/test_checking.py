@@ -61,7 +61,11 @@ class Agreeable(np.ndarray):
         (ROWS.T, ROWS, ["shape (3, 2), expected (2, 3)"]),
         (ROWS + (ROWS == 4), ROWS, ["1 of 6 entries differ", "first at [1, 1]: 5, expected 4"]),
         (ROWS * np.nan, ROWS, ["6 of 6", "[0, 0]: nan, expected 0"]),
-        (ROWS, (ROWS, 3), ["not 2 values"]),
+        (ROWS, (ROWS, 3), ["result 0 of f()", "shape (3,), expected (2, 3)"]),
+        (3, (ROWS, 3), ["returned 3, not 2 values"]),
+        ((1e6, 1.5), (1e6, 1.0), ["result 1 of f()", "1.5, expected 1"]),
+        (np.array([1e6, 1.5]), (1e6, 1.0), ["result 1 of f()", "1.5, expected 1"]),
+        (1 + 2e-9, 1.0, ["The first: 1.000000002"]),
         ((ROWS, 3, 4), (ROWS, 3), ["3 values, not 2"]),
         ((ROWS, 4), (ROWS, 3), ["result 1 of f()", "returned 4"]),
         (np.inf, 1.0, ["inf, expected 1"]),
@@ -74,7 +78,7 @@ class Agreeable(np.ndarray):
 )
 def test_different(actual, expected, said):
     with pytest.raises(AssertionError) as raised:
-        same(actual, expected, "f()")
+        same(actual, expected, "f()", 1e-9)
     for part in said:
         assert part in str(raised.value)
     assert len(str(raised.value).splitlines()) <= 12

@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from minae.course.checking import peak_megabytes
 from minae.course.contract import Terms, described, under
 
 ROWS = np.arange(1.0, 9.0).reshape(2, 4)
@@ -152,3 +153,10 @@ def test_a_call_in_words():
 def test_wrong_arguments_raise_what_python_says():
     with pytest.raises(TypeError, match="positional argument"):
         held(lambda: 1, ROWS)
+
+
+def test_a_call_whose_memory_is_measured_is_made_once():
+    calls = []
+    took = peak_megabytes(lambda: held(lambda x: calls.append(1) or x + 0, ROWS))
+    assert len(calls) == 1
+    assert took < 1
