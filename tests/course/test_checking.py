@@ -65,7 +65,7 @@ class Agreeable(np.ndarray):
         (3, (ROWS, 3), ["returned 3, not 2 values"]),
         ((1e6, 1.5), (1e6, 1.0), ["result 1 of f()", "1.5, expected 1"]),
         (np.array([1e6, 1.5]), (1e6, 1.0), ["result 1 of f()", "1.5, expected 1"]),
-        (1 + 2e-9, 1.0, ["The first: 1.000000002"]),
+        (1 + 2e-9, 1.0, ["The first: 1.00000000199999"]),
         ((ROWS, 3, 4), (ROWS, 3), ["3 values, not 2"]),
         ((ROWS, 4), (ROWS, 3), ["result 1 of f()", "returned 4"]),
         (np.inf, 1.0, ["inf, expected 1"]),
