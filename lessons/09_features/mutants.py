@@ -131,13 +131,8 @@ def _by_class(labels, k, pick):
 
 def few_labels__side_by_side(labels, k, seed):
     """Draws where to begin, and takes the k rows of the class from there on."""
-    rng, chosen = np.random.default_rng(seed), []
-    for name in np.unique(labels):
-        rows = np.flatnonzero(labels == name)
-        if len(rows) < k:
-            raise ValueError(f"class {name} has {len(rows)} rows, not {k}")
-        chosen.append(np.roll(rows, rng.integers(len(rows)))[:k])
-    return np.concatenate(chosen)
+    rng = np.random.default_rng(seed)
+    return _by_class(labels, k, lambda rows: np.roll(rows, rng.integers(len(rows)))[:k])
 
 
 def few_labels__names_all(labels, k, seed):

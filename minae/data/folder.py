@@ -162,13 +162,15 @@ def _open(path: Path):
     check_regular(path)
     try:
         with warnings.catch_warnings(), memory_errors_name(path):
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # see check_room
             with Image.open(path) as image:
                 check_room(path, math.prod(image.size) * len(image.getbands()), 1)
                 sixteen_bits = ";16" in str(image.tile)
                 image.load()
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: has too many pixels to be read; give smaller images") from error
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         why = f"{type(error).__name__}: {error}"
         if isinstance(error, UnidentifiedImageError):
