@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from minae.course.contract import once
 from minae.diagnosis import diagnose
 from minae.gradcheck import GradcheckError, check_pair
 from minae.tensor import Tensor
@@ -96,12 +97,13 @@ def unchanged(arrays, copies, call: str) -> None:
 
 def peak_megabytes(f: Callable) -> float:
     """Return how much memory a call took at most, beyond what there was before."""
-    tracemalloc.start()
-    try:
-        f()
-        return tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
+    with once():
+        tracemalloc.start()
+        try:
+            f()
+            return tracemalloc.get_traced_memory()[1] / 1e6
+        finally:
+            tracemalloc.stop()
 
 
 def gradients(call: str, forward, backward, *arrays) -> None:

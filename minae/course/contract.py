@@ -13,8 +13,9 @@ import copy
 import inspect
 import random
 import sys
-import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -41,6 +42,19 @@ class Terms:
 
 class _NotPlainError(Exception):
     """A call with other things than arrays, numbers, and generators of random numbers."""
+
+
+_repeats = ContextVar("repeats", default=True)
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Make no call again meanwhile: for a check that measures what one call takes."""
+    token = _repeats.set(False)
+    try:
+        yield
+    finally:
+        _repeats.reset(token)
 
 
 def under(terms: Terms, name: str, check: Callable) -> Callable:
@@ -71,7 +85,7 @@ def _held(function: Callable, name: str, terms: Terms) -> Callable:
         shown = described(name, given)
         before = {n: _state(value) for n, value in given.items()}
         try:
-            repeated = calls <= REPEATED and not tracemalloc.is_tracing()  # which measures one call
+            repeated = calls <= REPEATED and _repeats.get()
             again = _copied(given, np.copy) if repeated else None
         except _NotPlainError:
             again = None
