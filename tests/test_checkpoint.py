@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from minae import checkpoint, contents
+from minae import checkpoint, files
 from minae.errors import InputError
+from minae.metadata import VERSION
 
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes and devices are POSIX")
 ARRAYS = {
@@ -20,7 +21,7 @@ ARRAYS = {
 def test_round_trip(tmp_path):
     checkpoint.save(tmp_path / "a" / "x.safetensors", ARRAYS, {"epoch": 3, "lr": 0.1})
     arrays, metadata = checkpoint.load(tmp_path / "a" / "x.safetensors")
-    assert metadata == {"epoch": 3, "lr": 0.1, "version": contents.VERSION}
+    assert metadata == {"epoch": 3, "lr": 0.1, "version": VERSION}
     assert arrays.keys() == ARRAYS.keys()
     for name, expected in ARRAYS.items():
         assert arrays[name].dtype == expected.dtype
@@ -50,14 +51,14 @@ def test_a_damaged_file_is_named(tmp_path, damage, message):
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, failing):
     path = tmp_path / "x"
-    checkpoint.write_whole(path, b"old")
+    files.write_whole(path, b"old")
 
     def fail(*_):
         raise OSError("no space left")
 
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(OSError, match="no space left"):
-        checkpoint.write_whole(path, b"new")
+        files.write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]
 
@@ -65,12 +66,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 def test_errors_name_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):
     path = tmp_path / ("x" * 300)
     with pytest.raises(OSError, match="too long") as raised:
-        checkpoint.write_whole(path, b"")
+        files.write_whole(path, b"")
     assert raised.value.filename == str(path)
 
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
-    checkpoint.write_whole(tmp_path / ("x" * 255), b"new")
+    files.write_whole(tmp_path / ("x" * 255), b"new")
 
 
 @pytest.mark.parametrize("failing", ["a", "b"])
@@ -85,7 +86,7 @@ def test_files_are_written_together_or_not_at_all(tmp_path, monkeypatch, failing
     monkeypatch.setattr(os, "replace", full)
     out = tmp_path / "new" / "folder"
     with pytest.raises(OSError, match="No space") as raised:
-        checkpoint.write_together({out / "a": b"", out / "b": b""})
+        files.write_together({out / "a": b"", out / "b": b""})
     assert raised.value.filename == str(out / failing)
     assert not list(tmp_path.iterdir())
 
@@ -103,7 +104,7 @@ def test_only_files_are_replaced(tmp_path, name, sentence):
     (tmp_path / "file").write_text("")
     (tmp_path / "device").symlink_to("/dev/null")
     with pytest.raises(InputError, match=sentence):
-        checkpoint.write_whole(tmp_path / name, b"")
+        files.write_whole(tmp_path / name, b"")
     assert sorted(os.listdir(tmp_path)) == ["device", "file", "folder"]
 
 
@@ -111,14 +112,14 @@ def test_only_files_are_replaced(tmp_path, name, sentence):
 def test_a_read_only_place_is_found_beforehand(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     with pytest.raises(InputError, match="is read-only: name a folder"):
-        checkpoint.check_place(tmp_path / "new" / "x")
+        files.check_place(tmp_path / "new" / "x")
 
 
 @posix
 def test_others_may_read_what_the_umask_lets_them(tmp_path):
     before = os.umask(0o022)
     try:
-        checkpoint.write_whole(tmp_path / "x", b"")
+        files.write_whole(tmp_path / "x", b"")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644

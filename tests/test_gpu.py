@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from minae import checkpoint, nn, ops, optim, random
-from minae.capture import CapturedStep, train_step
 from minae.errors import InputError
 from minae.kernels import arrays
 from minae.models import VAE, VQVAE, ConvAutoencoder, DenseAutoencoder
 from minae.tensor import Tensor
 from minae.train import fit
+from minae.train.capture import CapturedStep
+from minae.train.step import train_step
 
 
 def draws(*shape, seed=0):

@@ -7,31 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "random", "kernels"},
-    {"dtypes", "grad_mode"},
+    {"errors", "kernels"},
+    {"files", "random", "dtypes", "grad_mode"},
     {"tensor", "op", "autograd"},
     {"ops"},
-    {"nn", "flat", "optim", "diagnosis", "gradcheck", "creation"},
-    {"train", "capture", "plots", "models", "data", "checkpoint", "contents", "progress"},
-    {
-        "cli",
-        "cli_course",
-        "cli_data",
-        "cli_kernels",
-        "cli_runs",
-        "cli_tools",
-        "cli_values",
-        "enhance",
-        "anomalies",
-        "course",
-        "tour",
-        "report",
-        "pictures",
-        "kernel_show",
-        "runs",
-        "doctor",
-        "bench",
-    },
+    {"creation", "nn", "gradcheck", "diagnosis"},
+    {"optim"},
+    {"metrics", "report", "metadata", "data", "plots"},
+    {"checkpoint"},
+    {"models"},
+    {"train"},
+    {"tools"},
+    {"bench", "course"},
+    {"cli"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FILES = [

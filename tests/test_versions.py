@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minae import Tensor, nn, no_grad, ops, optim
-from minae.report import minae_ops
+from minae.tools.gradchecks import minae_ops
 
 OPS = {op.__name__: op for op in minae_ops()}
 

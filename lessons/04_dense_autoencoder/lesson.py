@@ -27,13 +27,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minae
-from minae import models, nn, ops, optim, plots, runs
+from minae import models, nn, ops, optim, plots
 from minae.autograd import no_grad
 from minae.data import load
 from minae.data.loader import Loader
 from minae.errors import InputError
 from minae.report import print_table
 from minae.tensor import Tensor
+from minae.train import runs
 
 FULL = "--full" in sys.argv
 OUT = Path("runs") / "04_dense_autoencoder"

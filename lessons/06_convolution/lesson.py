@@ -24,10 +24,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minae
-from minae import models, nn, plots, runs, train
+from minae import models, nn, plots, train
 from minae.autograd import no_grad
 from minae.data import load
 from minae.errors import InputError
+from minae.files import write_json
 from minae.gradcheck import check_pair, gradcheck
 from minae.optim import Adam, CosineAnnealingLR
 from minae.report import print_table
@@ -457,7 +458,7 @@ def full():
     found = {"rates": rates, "mnist": compare("mnist", (4, 8, 16, 30, 64), rates["mnist"])}
     command = "python lessons/06_convolution/lesson.py --full"
     found |= {"command": command, "seconds": time.perf_counter() - start}
-    runs.write_json(OUT / "results.json", found)
+    write_json(OUT / "results.json", found)
     print(f"written: {OUT / 'results.json'}")
     return found
 

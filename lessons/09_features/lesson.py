@@ -25,9 +25,9 @@ from minae import models, nn, ops, plots, train
 from minae.autograd import no_grad
 from minae.data import MaskBlock, load
 from minae.errors import InputError
+from minae.files import write_json
 from minae.optim import Adam, CosineAnnealingLR
 from minae.report import print_table
-from minae.runs import write_json
 from minae.tensor import Tensor
 
 STARTED = time.perf_counter()

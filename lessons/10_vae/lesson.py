@@ -28,13 +28,14 @@ from matplotlib.figure import Figure
 from sklearn.mixture import GaussianMixture
 
 import minae
-from minae import gradcheck, models, nn, ops, optim, plots, random, runs, train
+from minae import gradcheck, models, nn, ops, optim, plots, random, train
 from minae.autograd import no_grad
 from minae.data import load
 from minae.errors import InputError
 from minae.gradcheck import GradcheckError
 from minae.report import print_table
 from minae.tensor import Tensor
+from minae.train import runs
 
 FULL = "--full" in sys.argv
 OUT = Path("runs") / "10_vae"

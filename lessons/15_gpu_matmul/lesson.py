@@ -20,12 +20,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots
-from minae.kernel_show import ladder, lines
 from minae.kernels.cuda import gemm, matmul
 from minae.kernels.cuda.intrinsics import close_copies, copy1, to_tf32, wait_copies0
 from minae.kernels.cuda.pipeline import STAGES
 from minae.kernels.simulator import SimulationError, cuda, float32, int32, launch
 from minae.report import print_table
+from minae.tools.ladders import ladder, lines
 
 OUT = Path("runs") / "15_gpu_matmul"
 

@@ -32,13 +32,13 @@ from matplotlib.patches import Rectangle
 
 import minae
 from minae import plots
-from minae.kernel_show import lines
 from minae.kernels import reference
 from minae.kernels.cuda import convolution, matmul
 from minae.kernels.cuda.convolution import RUNGS
 from minae.kernels.cuda.convolution_direct import im2col
 from minae.kernels.cuda.convolution_tables import MOST_TAPS, backward_tables, forward_tables
 from minae.kernels.simulator import SimulationError, cuda, float32, launch
+from minae.tools.ladders import lines
 
 PICTURES = Path("runs/16_gpu_convolution")
 

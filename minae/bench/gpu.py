@@ -18,7 +18,7 @@ from pathlib import Path
 
 from minae.bench import gpu_convolution, gpu_matmul, gpu_steps
 from minae.bench.gpu_race import Row, sentence
-from minae.checkpoint import write_whole
+from minae.files import write_whole
 from minae.report import print_table
 
 SECONDS = 480  # no row begins later: all of it ends within nine minutes

@@ -71,7 +71,7 @@ def minae(machine, work: Workload, batches: np.ndarray, backend: str | None = No
 
 def minae_captured(machine, work: Workload, batches: np.ndarray) -> Made:
     """Return minae's step as a CUDA graph."""
-    from minae.capture import CapturedStep
+    from minae.train.capture import CapturedStep
 
     model, optimizer, batches = _on(machine, work, batches)
     step = CapturedStep(model, optimizer)

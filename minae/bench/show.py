@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minae.bench import compare, kernels
-from minae.checkpoint import write_whole
+from minae.files import write_whole
 
 
 def run(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:

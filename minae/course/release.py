@@ -6,10 +6,10 @@ nbgrader/source/NN_name/exercises.ipynb   not to hand out: solved, with nbgrader
 
 from pathlib import Path
 
-from minae.checkpoint import write_whole
 from minae.course import notebooks, workspace
 from minae.course.lessons import all_lessons
 from minae.errors import InputError
+from minae.files import write_whole
 
 
 def release(folder: Path) -> tuple[Path, Path]:

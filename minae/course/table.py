@@ -6,11 +6,11 @@ import json
 import os
 from pathlib import Path
 
-from minae.checkpoint import check_place, write_whole
 from minae.course.grading import Grade, reason
 from minae.course.handed_in import printable
 from minae.course.lessons import Exercise
 from minae.errors import InputError
+from minae.files import check_place, write_whole
 
 FORMULAS = ("=", "+", "-", "@")  # cells that begin so are run by spreadsheets
 

@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minae.checkpoint import write_whole
 from minae.course import notebooks as books
 from minae.course import runner, source
 from minae.course.lessons import Exercise, all_exercises, all_lessons
 from minae.errors import InputError, complain
+from minae.files import write_whole
 
 README = """\
 # Your minae workspace

@@ -3,8 +3,9 @@
 import inspect
 from pathlib import Path
 
-from minae import checkpoint, contents
+from minae import checkpoint
 from minae.errors import InputError
+from minae.metadata import parse_all
 from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder, check_choice
 from minae.models.vae import VAE, ConvVAE, VariationalAutoencoder
@@ -60,7 +61,7 @@ def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict]:
 
     Args:
         path: of the file.
-        needed: other keys of `contents.KEYS` that the metadata must have.
+        needed: other keys of `metadata.KEYS` that the metadata must have.
 
     Raises:
         InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
@@ -90,7 +91,7 @@ def _build(cls: type[Autoencoder], config: dict, most: int) -> Autoencoder:
     """
     parameters = inspect.signature(cls).parameters
     kinds = {name: parameter.annotation for name, parameter in parameters.items()}
-    config = contents.parse_all(kinds, config, "config")
+    config = parse_all(kinds, config, "config")
     lengths = [len(value) for value in config.values() if isinstance(value, (list, tuple))]
     if max(*lengths, config.get("convs_per_stage", 0)) > most:
         raise InputError(f"config has more layers than the file has weights, {most}")

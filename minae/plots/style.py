@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 
-from minae.checkpoint import write_whole
 from minae.errors import InputError
+from minae.files import write_whole
 
 # Ten colours chosen by optimisation and survey to stay apart for colour-blind readers: M. Petroff,
 # "Accessible Color Sequences for Data Visualization", arXiv:2107.02270. In an order that gives the

@@ -5,7 +5,7 @@ import pytest
 
 from minae import tensor
 from minae.course.checking import gradients, same
-from minae.report import minae_ops
+from minae.tools.gradchecks import minae_ops
 
 ROWS = np.arange(6.0).reshape(2, 3)
 

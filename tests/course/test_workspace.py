@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from minae.checkpoint import write_whole
 from minae.course import show, source, workspace
 from minae.course.workspace import Progress, Workspace
 from minae.errors import InputError
+from minae.files import write_whole
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minae.kernels import arrays
-from minae.report import minae_ops
 from minae.tensor import Tensor
+from minae.tools.gradchecks import minae_ops
 
 OPS = {op.__name__: op for op in minae_ops() if op.__name__ != "To"}
 

@@ -1,0 +1,146 @@
+"""The command `minae`."""
+
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minae.cli import course, data, kernels, runs, tools, values
+from minae.cli.runs import command_line
+from minae.errors import InputError, complain
+
+machine = typer.Typer(rich_markup_mode="markdown")
+
+
+@machine.command()
+def gradcheck(
+    device: Annotated[str, typer.Option(help="cpu, or cuda for an NVIDIA GPU.")] = "cpu",
+) -> None:
+    """Check every operation's gradient against finite differences, and print the largest errors.
+
+    Example: `minae gradcheck`
+    """
+    from minae.tools.gradchecks import print_gradchecks
+
+    if not print_gradchecks(device):
+        raise typer.Exit(1)
+
+
+@machine.command()
+def doctor() -> None:
+    """Say what minae runs on here: versions, BLAS and its threads, the GPU or why there is none.
+
+    Example: `minae doctor`
+    """
+    from minae.report import print_rows
+    from minae.tools.doctor import findings
+
+    print_rows(findings())
+
+
+@machine.command()
+def bench(
+    workloads: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="W1 to W5; all if none.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0.01, max=3600, help="Length of a turn."),
+    ] = 0.5,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Samples per second by batch size and width instead.")
+    ] = False,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Each kernel against plain NumPy instead.")
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
+    ] = "cpu",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="JSON file to write.", callback=values.file),
+    ] = None,
+) -> None:
+    """Time training steps against PyTorch, and JAX where it is installed, on this machine.
+
+    Every library computes the same losses in a process of its own, and they take turns. Close other
+    programs first.
+
+    Examples: `minae bench W1 W3 --out bench.json`, `minae bench --device cuda --out gpu.json`
+    """
+    from minae.bench import show
+    from minae.kernels.arrays import device_problem
+
+    if scaling + kernels + bool(workloads) + (device != "cpu") > 1:
+        raise InputError(
+            "--scaling, --kernels, --device cuda and workloads are four benchmarks: choose one"
+        )
+    if problem := device_problem(device):
+        raise InputError(problem)
+    try:
+        if device == "cuda":
+            from minae.bench import gpu, gpu_machine
+
+            gpu.run(gpu_machine.Gpu(), command_line(), out)
+        elif scaling:
+            show.run_scaling(rounds, seconds, out)
+        elif kernels:
+            show.run_kernels(rounds, seconds, out)
+        else:
+            show.run(workloads or [], rounds, seconds, out)
+    except RuntimeError as error:
+        raise InputError(f"the benchmark stopped: {error}") from error
+
+
+app = typer.Typer(
+    help="Autoencoders from the bottom up: train them, look at them, check their gradients.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+# in the order in which --help lists them
+app.add_typer(runs.app)
+app.add_typer(tools.app)
+app.add_typer(data.app, name="data")
+app.add_typer(course.app)
+app.add_typer(course.lessons_app, name="lessons")
+app.add_typer(kernels.app, name="kernels")
+app.add_typer(machine)
+
+
+def main() -> None:
+    """Run the command. What the user got wrong is one line on stderr, and exit status 2."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that is not UTF-8 has no ✓ and no σ
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        _check_environment()
+        _check_arguments(sys.argv[1:])
+        app()
+    except (InputError, FloatingPointError) as error:
+        complain(error)
+    except MemoryError as error:
+        complain(f"out of memory ({error}): take a smaller --batch-size or model")
+    except OSError as error:
+        complain(f"{error.filename or 'file'}: {error.strerror or error}")
+    sys.exit(2)
+
+
+def _check_environment() -> None:
+    from minae.kernels import wanted_threads
+
+    try:
+        wanted_threads()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Refuse an empty argument: mostly a variable of the shell that is not set."""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not argument or (name.startswith("--") and equals and not value):
+            raise InputError(f"argument {argument!r} is empty: give a value, or leave it out")

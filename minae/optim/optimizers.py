@@ -1,0 +1,207 @@
+"""Optimisers: from gradients to better parameters. Formulas and defaults are PyTorch's.
+
+An optimiser moves its parameters, their gradients and its own state into flat vectors, one for each
+type, of which the tensors are views. So a step is one pass over memory, whatever the number of
+parameters, and backward writes gradients where the step will read them.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from minae import kernels
+from minae.kernels import arrays
+from minae.optim.checks import check_at_least_0, is_number
+from minae.optim.flat import Flat
+from minae.tensor import Tensor
+
+
+def _listed(parameters, name: str) -> list[Tensor]:
+    """Return the parameters as a list; TypeError unless they are tensors."""
+    listed = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor)
+    found = list(parameters) if listed else [None]
+    if not all(isinstance(p, Tensor) for p in found):
+        raise TypeError(f"{name} takes a list of parameters, or model.parameters()")
+    return found
+
+
+class Optimizer:
+    """Base: holds the parameters, the learning rate, and one state array a name and parameter.
+
+    From then on the parameters' arrays are views of one vector: `.data` and `state_dict()` that
+    were taken before show the values of before.
+    """
+
+    state_names: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float):
+        self.parameters = _listed(parameters, type(self).__name__)
+        if not self.parameters:
+            raise ValueError("the optimizer was given no parameters")
+        if not all(p.is_leaf for p in self.parameters):
+            raise ValueError("the optimizer was given a result: only leaves are learned")
+        if len({id(p) for p in self.parameters}) < len(self.parameters):
+            raise ValueError("the optimizer was given one parameter twice")
+        check_at_least_0(lr=lr)
+        self.lr = lr
+        self.steps = [0] * len(self.parameters)  # one may get gradients later
+        self._flats, self.state = [], {}
+        if len({p.device for p in self.parameters}) > 1:
+            raise ValueError("parameters are on cpu and on cuda: move the model to one of them")
+        for dtype in dict.fromkeys(p.dtype for p in self.parameters):
+            numbers = [i for i, p in enumerate(self.parameters) if p.dtype == dtype]
+            flat = Flat([self.parameters[i] for i in numbers], numbers, self.state_names)
+            self._flats.append(flat)
+            for name, array in flat.state.items():
+                self.state |= {f"{i}.{name}": flat.part(array, n) for n, i in enumerate(numbers)}
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self, number=None) -> None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            number: of this step, as one int32 on the GPU: a captured step, which is the same each
+                time, reads it from there. Otherwise the optimiser counts.
+        """
+        for flat in self._flats:
+            for step, x, dx, *states in flat.stretches(self.steps):
+                self.update(x, dx, step if number is None else number, *states)
+
+    def count_step(self) -> None:
+        """Count a step that was taken by other means: every parameter has changed."""
+        self.steps = [step + 1 for step in self.steps]
+        for parameter in self.parameters:
+            parameter.written()
+
+    def update(self, x, dx, step: int, *states) -> None:
+        """Change parameters x (P,), and their states, in place; the first step is step 1."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return all that the next step depends on, as arrays by name."""
+        return {"lr": np.array(self.lr), "steps": np.array(self.steps, np.int64), **self.state}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Take over what state_dict returned.
+
+        Raises:
+            ValueError: it comes from another optimiser or other parameters, or is none: a rate or
+                a number of steps below 0.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(f"the state is not that of {type(self).__name__} on these parameters")
+        own = self.state_dict()
+        for name, value in own.items():
+            if (shape := np.shape(state[name])) != value.shape:
+                raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
+        if not (np.asarray(state["lr"]) >= 0 and (np.asarray(state["steps"]) >= 0).all()):
+            raise ValueError("the state's lr and steps are numbers of at least 0")
+        self.lr = float(state["lr"])
+        self.steps = np.asarray(state["steps"]).tolist()
+        for name, value in self.state.items():
+            value[...] = arrays.beside(state[name], value)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, x -= lr · v with the velocity v = momentum · v + dx.
+
+    Without momentum v is dx. With nesterov, x moves by dx + momentum · v, the gradient plus where
+    the velocity will go next (Sutskever et al. 2013). weight_decay · x is added to dx first.
+    """
+
+    state_names = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        *,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ):
+        check_at_least_0(momentum=momentum, weight_decay=weight_decay)
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+        super().__init__(parameters, lr)
+
+    def update(self, x, dx, step, velocity) -> None:
+        """Take one step."""
+        kernels.backend_of(x).sgd(
+            x,
+            dx,
+            velocity,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.nesterov,
+        )
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015): steps of about lr along each coordinate, whatever its scale.
+
+    m and v are running means of dx and dx². Both start at 0 and so are too small at first, by the
+    factors 1 - β₁ᵗ and 1 - β₂ᵗ after t steps, which the step divides out:
+
+        x -= lr · m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + eps)
+
+    weight_decay · x is added to dx first.
+    """
+
+    state_names = ("exp_avg", "exp_avg_sq")
+    decoupled = False  # weight decay goes through the gradient
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        check_at_least_0(eps=eps, weight_decay=weight_decay)
+        pair = isinstance(betas, tuple | list) and len(betas) == 2
+        if not pair or not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas are two numbers from 0 to below 1, not {betas!r}")
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        super().__init__(parameters, lr)
+
+    def update(self, x, dx, step, exp_avg, exp_avg_sq) -> None:
+        """Take one step."""
+        kernels.backend_of(x).adam(
+            x,
+            dx,
+            exp_avg,
+            exp_avg_sq,
+            step=step,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            decoupled=self.decoupled,
+        )
+
+
+class AdamW(Adam):
+    """Adam with weights that shrink by lr · weight_decay beside the step, not through the gradient.
+
+    So the decay is the same for every coordinate (Loshchilov & Hutter 2019).
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ):
+        super().__init__(parameters, lr, betas, eps, weight_decay)

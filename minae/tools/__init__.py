@@ -1,0 +1,1 @@
+"""What a user does with minae beside training: pictures, cleaned images, anomalies, reports."""

@@ -1,0 +1,32 @@
+"""One training step: forward, backward, update."""
+
+import math
+
+from minae.nn import Module
+from minae.optim import Optimizer, clip_grad_norm_
+from minae.tensor import Tensor
+
+
+def train_step(
+    model: Module, optimizer: Optimizer, batch, max_grad_norm: float | None = None
+) -> float:
+    """Take one step on a batch of arrays; return the loss from before it.
+
+    Raises FloatingPointError, and changes nothing, if that is nan or infinite.
+    """
+    optimizer.zero_grad()
+    loss = model.loss(*map(Tensor, batch))
+    value = finite(loss)
+    loss.backward()
+    if max_grad_norm:
+        clip_grad_norm_(optimizer.parameters, max_grad_norm)
+    optimizer.step()
+    return value
+
+
+def finite(loss: Tensor) -> float:
+    """Return a loss as a number. Raises FloatingPointError if it is nan or infinite."""
+    value = loss.item()
+    if not math.isfinite(value):
+        raise FloatingPointError(f"the loss became {value}: lower the learning rate")
+    return value
