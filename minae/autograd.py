@@ -4,8 +4,9 @@ Every op of the graph is visited once, consumers first; see `minae.op` for what 
 Derivatives are of first order: what backward computes is not recorded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
             or has the wrong shape, an op has no (right) gradient rule, or what it needs was
             written into.
     """
-    _walk([(tensor, _first_gradient(tensor, gradient))], retain_graph)
+    _walk([(tensor, _first_gradient(tensor, gradient))], Tensor.accumulate_grad, retain_graph)
 
 
 def grad(
@@ -63,57 +64,51 @@ def grad(
         if not x.requires_grad:
             raise RuntimeError(f"grad: input {i} does not require gradients")
     roots = [(y, _first_gradient(y, dy)) for y, dy in zip(outputs, grad_outputs, strict=True)]
-    aside = {id(x): x for x in (*inputs, *_leaves(outputs))}.values()
-    before = [(x, x.grad, x.grad_place) for x in aside]
-    sources = [x.grad_fn for x in inputs if x.grad_fn is not None]
-    retained = [(op, op.retained) for op in sources]
+    results = [x.grad_fn for x in inputs if x.grad_fn is not None]
+    retained = [op.retained for op in results]
+    found = {}
+
+    def add(x: Tensor, dx) -> None:
+        found[x] = found[x] + dx if x in found else dx
+
+    for x in inputs:
+        x.retain_grad()
     try:
-        for x in aside:
-            x.grad = x.grad_place = None
-        for x in inputs:
-            x.retain_grad()
-        _walk(roots, retain_graph)
-        found = tuple(x.grad for x in inputs)
+        _walk(roots, add, retain_graph)
     finally:
-        for x, dx, place in before:
-            x.grad, x.grad_place = dx, place
-        for op, output in retained:
-            op.retained = output
-    unused = [i for i, dx in enumerate(found) if dx is None]
+        for op, before in zip(results, retained, strict=True):
+            op.retained = before
+    unused = [i for i, x in enumerate(inputs) if x not in found]
     if unused and not allow_unused:
         raise RuntimeError(f"grad: the outputs do not depend on input {unused[0]}: allow_unused?")
-    return found
+    return tuple(Tensor(found[x].copy()) if x in found else None for x in inputs)
 
 
-def _walk(roots: list[tuple[Tensor, np.ndarray]], retain_graph: bool) -> None:
-    """Go back from tensors, each with its gradient, and accumulate the gradients of leaves."""
-    gradients = {}
-    for tensor, dy in roots:
-        source = tensor.grad_fn
-        if source is None:
-            _accumulate(tensor, dy)
+def _walk(roots, keep: Callable[[Tensor, Any], None], retain_graph: bool) -> None:
+    """Walk back from the roots, each op once, when all its consumers have had their turn.
+
+    Args:
+        roots: tensors, each with its gradient.
+        keep: called with a leaf, or a result that retains its gradient, and a gradient to add.
+        retain_graph: as in `backward`.
+    """
+    gradients = {}  # by op, that of its output: the sum of what consumers have handed back so far
+
+    def hand_back(x: Tensor, dx) -> None:
+        op = x.grad_fn
+        if op is None:
+            keep(x, dx)
         else:
-            gradients[source] = gradients[source] + dy if source in gradients else dy
+            gradients[op] = gradients[op] + dx if op in gradients else dx
+
+    for x, dx in roots:
+        hand_back(x, dx)
     for op in _consumers_first(gradients):
         dy = gradients.pop(op)
         if op.retained is not None and (output := op.retained()) is not None:
-            _accumulate(output, dy)
-        for x, dx, needed in zip(op.inputs, op.gradients(dy), op.needs_input_grad, strict=True):
-            if not needed:
-                continue
-            place = x.grad_place
-            if place is not None and dx is place.array and x.grad is None:
-                x.grad = place.tensor  # written where it belongs: nothing to check, or to copy
-                continue
-            data, source = x.data, x.grad_fn
-            if dx is None or dx.shape != data.shape or dx.dtype != data.dtype:
-                dx = op.corrected(dx, x)
-            if source is None:
-                _accumulate(x, dx)
-            elif source in gradients:  # a second path: gradients add up, into a new array
-                gradients[source] = gradients[source] + dx
-            else:
-                gradients[source] = dx
+            keep(output, dy)
+        for x, dx in op.gradients(dy):
+            hand_back(x, dx)
         if not retain_graph:
             op.release()
 
@@ -153,20 +148,3 @@ def _consumers_first(roots: Iterable[Op]) -> list[Op]:
                 found.add(source)
                 stack.append(source)
     return sorted(found, key=attrgetter("time"), reverse=True)
-
-
-def _leaves(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """Return the tensors from which the outputs were computed and whose `.grad` would be filled."""
-    ops = _consumers_first(y.grad_fn for y in outputs if y.grad_fn is not None)
-    tensors = [*outputs, *(x for op in ops for x in op.inputs if x is not None)]
-    return [x for x in tensors if x.requires_grad and (x.is_leaf or x.grad_fn.retained)]
-
-
-def _accumulate(tensor: Tensor, dx) -> None:
-    if tensor.grad is not None:
-        tensor.grad.data += dx
-        tensor.grad.written()
-    elif tensor.grad_place is not None:
-        tensor.grad = tensor.grad_place.take(dx)
-    else:
-        tensor.grad = Tensor(dx.copy())  # dx may be shared with another input, or be a view

@@ -5,7 +5,7 @@ gradients with respect to its inputs (`dx`). Applying ops to tensors leaves a gr
 output pointing at the op that made it and each op at its inputs; `minae.autograd` walks it.
 """
 
-import weakref
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from minae import kernels
 from minae.dtypes import to_floats
 from minae.grad_mode import is_grad_enabled
 from minae.kernels import arrays
-from minae.tensor import Tensor, Version, clock, memory_of
+from minae.tensor import Tensor
+from minae.versions import Version, check_saved, clock, share_version
 
 NO_BROADCAST = "operands could not be broadcast", "shape mismatch"  # how NumPy begins to say so
 
@@ -81,7 +82,7 @@ class Op:
             raise
         data = output.data
         if data.base is not None or data is arrays[0]:
-            _share_version(output, inputs)
+            share_version(output, inputs)
         if record and data.dtype.kind == "f":
             op.inputs = inputs
             op.output_version = output.version
@@ -132,15 +133,15 @@ class Op:
         """Yield inputs on which the gradient is checked."""
         raise NotImplementedError("an operation without examples is an operation without a check")
 
-    def gradients(self, dy) -> tuple:
-        """Run backward, and return one gradient per input. The engine trusts no rule blindly.
+    def gradients(self, dy) -> list[tuple[Tensor, Any]]:
+        """Run backward, and return each input that needs a gradient with it, checked.
 
         Raises:
-            RuntimeError: what was saved has been written into since forward; or there are more or
-                fewer gradients than inputs.
+            RuntimeError: what was saved has been written into since forward; or backward returned
+                too few or too many gradients, or one of a wrong shape.
         """
         if clock.last_write > self.time:
-            self._check_saved()
+            check_saved(self)
         if self.dtype is not None and self.dtype.itemsize < 4:  # it was computed in float32
             dy = dy.astype(np.float32)
         gradients = self.backward(dy)
@@ -151,21 +152,16 @@ class Op:
                 f"{type(self).__name__}.backward returned {len(gradients)} gradients for"
                 f" {len(self.inputs)} inputs"
             )
-        return gradients
-
-    def _check_saved(self) -> None:
-        """Raise RuntimeError if an array that backward reads is not what forward has saved.
-
-        Something was written into since then. That is no harm unless it was saved.
-        """
-        seen = [("an input", x.version, x.data) for x in self.inputs if x is not None]
-        output = self.output_version
-        for what, version, array in (("its output", output, output.memory), *seen):
-            if version.time > self.time and _overlap(self.saved, array):
-                raise RuntimeError(
-                    f"{what} of {type(self).__name__} was changed in place after the forward pass:"
-                    " call backward() before optimizer.step() and before any x += y or x[i] = y"
-                )
+        pairs = []
+        for x, dx, needed in zip(self.inputs, gradients, self.needs_input_grad, strict=True):
+            if needed:
+                place = x.grad_place
+                if place is None or dx is not place.array:
+                    data = x.data
+                    if dx is None or dx.shape != data.shape or dx.dtype != data.dtype:
+                        dx = self.corrected(dx, x)
+                pairs.append((x, dx))
+        return pairs
 
     def corrected(self, dx, x: Tensor):
         """Return a gradient of another dtype than its input in that dtype.
@@ -182,32 +178,9 @@ class Op:
             )
         return dx.astype(x.dtype)
 
-    def retain_grad_of(self, output: Tensor) -> None:
-        """Have the next backward leave the gradient of `output` in its `.grad`."""
-        self.retained = weakref.ref(output)
-
     def release(self) -> None:
         """Let go of saved arrays and inputs: this op has been walked."""
         self.saved, self.inputs = (), None
-
-
-def _share_version(output: Tensor, inputs) -> None:
-    """If the output is an input's memory, seen in whole or part, count writes to it together."""
-    memory = memory_of(output.data)
-    for x in inputs:
-        if x is not None and (x.data is memory or x.data.base is memory):
-            output.version = x.version
-            return
-
-
-def _overlap(saved, array) -> bool:
-    """Return whether one of the saved values has memory in common with the array."""
-    return any(
-        _overlap(value, array)
-        if isinstance(value, tuple | list)
-        else type(value) is type(array) and np.may_share_memory(value, array)
-        for value in saved
-    )
 
 
 def _check_places(op: type[Op], inputs: list) -> None:

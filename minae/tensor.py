@@ -5,13 +5,14 @@ also a method says so with `@method`. What stands here is what a tensor is, not 
 """
 
 import functools
-import itertools
 import operator
+import weakref
 
 import numpy as np
 
 from minae.dtypes import DTYPES
 from minae.kernels import arrays
+from minae.versions import Version
 
 
 def method(*names: str):
@@ -38,32 +39,6 @@ def numpy_names(function):
         return function(*args, **options)
 
     return call
-
-
-def memory_of(array):
-    """Return the array that a view is of, or the array itself."""
-    return array if array.base is None else array.base
-
-
-class Clock:
-    """The time, which goes on with every recorded operation and every write into a tensor."""
-
-    def __init__(self):
-        self.tick = itertools.count(1).__next__
-        self.last_write = 0  # when something was last written into any tensor
-
-
-clock = Clock()
-
-
-class Version:
-    """When a piece of memory was last written into. The tensors that see it share this.
-
-    Backward needs what forward saw: an operation compares the times before it relies on that.
-    """
-
-    time = 0  # when the memory was last written into
-    memory = None  # the array that owns it, once that has happened
 
 
 class Tensor:
@@ -102,7 +77,7 @@ class Tensor:
         if device is not None:
             self.data = arrays.to_device(self.data, device)
         self.grad: Tensor | None = None
-        self.grad_place = None  # where an optimiser wants the gradient; see flat
+        self.grad_place = None  # where an optimiser wants the gradient; see minae.optim.flat
         self.grad_fn = None  # the Op that computed data; None for a leaf
         self._requires_grad = False
         if requires_grad:
@@ -164,9 +139,7 @@ class Tensor:
 
     def written(self) -> None:
         """Say that the array was written into; `x += y` and `x[i] = y` do so by themselves."""
-        version = self.version
-        version.time = clock.last_write = clock.tick()
-        version.memory = memory_of(self.data)
+        self.version.written(self.data)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Switch the collection of gradients on or off for this leaf, and return it."""
@@ -180,7 +153,18 @@ class Tensor:
     def retain_grad(self) -> None:
         """Keep this tensor's gradient in `.grad` at the next backward(), though it is no leaf."""
         if self.grad_fn is not None:
-            self.grad_fn.retain_grad_of(self)
+            self.grad_fn.retained = weakref.ref(self)
+
+    def accumulate_grad(self, dx) -> None:
+        """Add an array to `.grad`, as backward() does for every leaf."""
+        place = self.grad_place
+        if self.grad is not None:
+            self.grad.data += dx
+            self.grad.written()
+        elif place is not None:
+            self.grad = place.tensor if dx is place.array else place.take(dx)
+        else:
+            self.grad = Tensor(dx.copy())  # dx may be another tensor's gradient too, or a view
 
     def numpy(self) -> np.ndarray:
         """Return the array itself.

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "kernels"},
     {"files", "random", "dtypes", "grad_mode"},
-    {"tensor", "op", "autograd"},
+    {"versions", "tensor", "op", "autograd"},
     {"ops"},
     {"creation", "nn", "gradcheck", "diagnosis"},
     {"optim"},

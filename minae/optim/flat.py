@@ -5,7 +5,8 @@ from sys import getrefcount
 import numpy as np
 
 from minae.kernels import arrays
-from minae.tensor import Tensor, clock
+from minae.tensor import Tensor
+from minae.versions import clock
 
 
 class GradientPlace:
