@@ -13,12 +13,11 @@ import numpy as np
 from minae.grad_mode import enable_grad, is_grad_enabled, no_grad
 from minae.kernels import arrays
 from minae.op import Op, unbroadcast
-from minae.tensor import Tensor, as_array, method
+from minae.tensor import Tensor, as_array
 
 __all__ = ["Op", "backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "unbroadcast"]
 
 
-@method()
 def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     """Add to `.grad` of every leaf the gradient of `tensor` with respect to that leaf.
 

@@ -1,12 +1,12 @@
 """The Tensor: an array, its gradient, and the operation that made it.
 
-The arithmetic (`x + y`, `x.sum()`, `x[0]`) is written in `minae.ops`, where each function that is
-also a method says so with `@method`. What stands here is what a tensor is, not what it can do.
+What stands here is what a tensor is. What it can do (`x + y`, `x.sum()`, `x[0]`) is written in
+`minae.ops`, and `minae.ops.methods` lists which of those functions are methods.
 """
 
-import functools
 import operator
 import weakref
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,34 +14,13 @@ from minae.dtypes import DTYPES
 from minae.kernels import arrays
 from minae.versions import Version
 
-
-def method(*names: str):
-    """Make the function below a method of Tensor too, under `names` or else its own name."""
-
-    def attach(function):
-        for name in names or (function.__name__,):
-            setattr(Tensor, name, function)
-        return function
-
-    return attach
+if TYPE_CHECKING:  # where editors look for the methods; minae.ops attaches them
+    from minae.ops.methods import Methods
+else:
+    Methods = object
 
 
-def numpy_names(function):
-    """Let `axis` and `keepdims` stand for a function's dim and keepdim, as they do in PyTorch."""
-
-    @functools.wraps(function)
-    def call(*args, **options):
-        for name, own in (("axis", "dim"), ("keepdims", "keepdim")):
-            if name in options:
-                if own in options:
-                    raise TypeError(f"{function.__name__}: {own} and {name} are the same: give one")
-                options[own] = options.pop(name)
-        return function(*args, **options)
-
-    return call
-
-
-class Tensor:
+class Tensor(Methods):
     """An n-dimensional array that remembers how it was computed.
 
     Args:
@@ -224,8 +203,6 @@ class Tensor:
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 or spec else repr(self)
-
-    __hash__ = object.__hash__  # == compares entry by entry, so identity is what hashes
 
 
 def as_array(data):

@@ -38,7 +38,12 @@ def part_of(path: Path) -> str:
 
 
 def imported(path: Path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    blocks = [n for n in nodes if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    never_run = {node for block in blocks for node in block.body}
+    for node in nodes:
+        if node in never_run:
+            continue
         if isinstance(node, ast.ImportFrom) and node.module == "minae":
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minae."):

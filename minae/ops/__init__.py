@@ -30,6 +30,7 @@ from minae.ops.joining import cat, chunk, split, stack
 from minae.ops.linear import linear, linear_stack, matmul
 from minae.ops.losses import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 from minae.ops.masks import masked_fill, one_hot, tril, triu
+from minae.ops.methods import Methods as Methods  # attaches them to Tensor
 from minae.ops.normalisation import batch_norm, group_norm, layer_norm
 from minae.ops.norms import norm
 from minae.ops.ordering import argsort, cumsum, sort, topk

@@ -9,7 +9,7 @@ import numpy as np
 
 from minae.op import Op
 from minae.ops.checks import real
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 def _inputs(rng):
@@ -44,7 +44,6 @@ class ReLU(Op):
     examples = staticmethod(_inputs)
 
 
-@method()
 def relu(x: Tensor) -> Tensor:
     """Return max(x, 0)."""
     return ReLU.apply(x)
@@ -119,7 +118,6 @@ class GELU(Op):
     examples = staticmethod(_inputs)
 
 
-@method()
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     """Return x Φ(x), where Φ is the distribution function of the standard normal.
 
@@ -198,7 +196,6 @@ class Sigmoid(Op):
     examples = staticmethod(_inputs)
 
 
-@method()
 def sigmoid(x: Tensor) -> Tensor:
     """Return 1 / (1 + e^-x)."""
     return Sigmoid.apply(x)
@@ -221,7 +218,6 @@ class Tanh(Op):
     examples = staticmethod(_inputs)
 
 
-@method()
 def tanh(x: Tensor) -> Tensor:
     """Return the hyperbolic tangent of x."""
     return Tanh.apply(x)

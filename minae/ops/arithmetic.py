@@ -4,14 +4,19 @@ Shapes broadcast as in NumPy; what was broadcast forward is summed backward (`un
 dtypes of operands are brought together by the rules in `minae.dtypes`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minae.dtypes import number, promoted
 from minae.op import Op, unbroadcast
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
+
+Operand = Tensor | np.ndarray | np.generic | float | list  # a list of numbers, or of such lists
+BinaryMethod = Callable[[Tensor, Operand], Tensor]
 
 
-def operands(x, y) -> tuple[Tensor, Tensor]:
+def operands(x: Operand, y: Operand) -> tuple[Tensor, Tensor]:
     """Return both as tensors of one dtype; a Python number takes the other's where it can."""
     if not isinstance(x, Tensor):
         x = beside(y, x) if isinstance(y, Tensor) else Tensor(x)
@@ -76,8 +81,7 @@ class Add(Op):
     examples = staticmethod(pairs)
 
 
-@method("add", "__add__")
-def add(x, y) -> Tensor:
+def add(x: Operand, y: Operand) -> Tensor:
     """Return x + y."""
     return Add.apply(*operands(x, y))
 
@@ -96,8 +100,7 @@ class Sub(Op):
     examples = staticmethod(pairs)
 
 
-@method("sub", "__sub__")
-def sub(x, y) -> Tensor:
+def sub(x: Operand, y: Operand) -> Tensor:
     """Return x - y. Raises TypeError for booleans, whose difference could mean several things."""
     x, y = operands(x, y)
     if x.data.dtype.kind == "b":
@@ -123,8 +126,7 @@ class Mul(Op):
     examples = staticmethod(pairs)
 
 
-@method("mul", "__mul__")
-def mul(x, y) -> Tensor:
+def mul(x: Operand, y: Operand) -> Tensor:
     """Return x · y, entry by entry."""
     return Mul.apply(*operands(x, y))
 
@@ -150,8 +152,7 @@ class Div(Op):
         yield from pairs(rng, low=0.5)
 
 
-@method("div", "__truediv__")
-def div(x, y) -> Tensor:
+def div(x: Operand, y: Operand) -> Tensor:
     """Return x / y; between integers, in float32."""
     return Div.apply(*operands(x, y))
 
@@ -184,8 +185,7 @@ class Pow(Op):
         yield from pairs(rng, low=0.5)
 
 
-@method("pow", "__pow__")
-def pow(x, y) -> Tensor:
+def pow(x: Operand, y: Operand) -> Tensor:
     """Return x to the power of y.
 
     Raises ValueError for an integer to the power of a negative one, which is no integer.
@@ -215,8 +215,7 @@ class Remainder(Op):
         yield from pairs(rng, low=0.5)
 
 
-@method("remainder", "__mod__")
-def remainder(x, y) -> Tensor:
+def remainder(x: Operand, y: Operand) -> Tensor:
     """Return x % y, what is left of x after taking y as often as it goes; it has the sign of y.
 
     Raises ZeroDivisionError for integers divided by 0.
@@ -226,8 +225,7 @@ def remainder(x, y) -> Tensor:
     return Remainder.apply(x, y)
 
 
-@method("floor_divide", "__floordiv__")
-def floor_divide(x, y) -> Tensor:
+def floor_divide(x: Operand, y: Operand) -> Tensor:
     """Return x // y, the quotient rounded down. It has no gradient, for it goes in steps.
 
     Raises ZeroDivisionError for integers divided by 0.
@@ -260,7 +258,7 @@ class Where(Op):
             yield rng.random(np.broadcast_shapes(x.shape, y.shape)) < 0.5, x, y
 
 
-def where(condition, x, y) -> Tensor:
+def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
     """Return x where `condition` holds, else y.
 
     Raises TypeError unless the condition is of booleans.
@@ -271,25 +269,11 @@ def where(condition, x, y) -> Tensor:
     return Where.apply(condition, *operands(x, y))
 
 
-@method("where")
-def _where(x: Tensor, condition, y) -> Tensor:
+def where_method(x: Tensor, condition: Operand, y: Operand) -> Tensor:
     """Return x where `condition` holds, else y."""
     return where(condition, x, y)
 
 
-def _reflected(operation):
+def reflected(operation: BinaryMethod) -> BinaryMethod:
+    """Return the method behind `y + x` and the like, where x is a tensor and y is not."""
     return lambda x, y: operation(y, x)
-
-
-OPERATORS = [
-    (add, "add", "+"),
-    (sub, "sub", "-"),
-    (mul, "mul", "*"),
-    (div, "truediv", "/"),
-    (pow, "pow", "**"),
-    (floor_divide, "floordiv", "//"),
-    (remainder, "mod", "%"),
-]
-
-for _operation, _name, _ in OPERATORS:
-    method(f"__r{_name}__")(_reflected(_operation))

@@ -1,12 +1,33 @@
 """Checks of arguments that many operations share. Each returns the argument in its one form."""
 
+import functools
 import math
 import operator
+from collections.abc import Callable
 from numbers import Real
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from minae.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Let `axis` and `keepdims` stand for a function's dim and keepdim, as they do in PyTorch."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        for name, own in (("axis", "dim"), ("keepdims", "keepdim")):
+            if name in options:
+                if own in options:
+                    raise TypeError(f"{function.__name__}: {own} and {name} are the same: give one")
+                options[own] = options.pop(name)
+        return function(*args, **options)
+
+    return call
 
 
 def integer(value, what: str) -> int:

@@ -1,11 +1,13 @@
 """Moving tensors between the CPU and the GPU, and from one dtype to another."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minae.kernels import arrays
 from minae.op import Op
 from minae.ops.arithmetic import cast
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 class To(Op):
@@ -24,7 +26,6 @@ class To(Op):
         yield rng.normal(size=(3, 4)), {"device": "cpu"}
 
 
-@method()
 def to(x: Tensor, target) -> Tensor:
     """Return x on a device, "cpu" or "cuda", or in another dtype: x itself if it is so already.
 
@@ -36,32 +37,16 @@ def to(x: Tensor, target) -> Tensor:
     return x if x.device == target else To.apply(x, device=target)
 
 
-@method()
 def cpu(x: Tensor) -> Tensor:
     """Return x on the CPU."""
     return to(x, "cpu")
 
 
-@method()
 def cuda(x: Tensor) -> Tensor:
     """Return x on the GPU."""
     return to(x, "cuda")
 
 
-def _casting(name: str, dtype):
-    """Make the method that returns x in a dtype."""
-
-    @method(name)
-    def to_dtype(x: Tensor) -> Tensor:
-        return cast(x, dtype)
-
-
-for _name, _dtype in [
-    ("half", np.float16),
-    ("float", np.float32),
-    ("double", np.float64),
-    ("int", np.int32),
-    ("long", np.int64),
-    ("bool", np.bool_),
-]:
-    _casting(_name, _dtype)
+def casting(dtype: type) -> Callable[[Tensor], Tensor]:
+    """Return the method that gives x in a dtype, such as `x.float()`."""
+    return lambda x: cast(x, dtype)

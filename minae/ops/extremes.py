@@ -4,17 +4,17 @@ Where several are equal they share the gradient; with one `dim`, `max` and `min`
 first, at the index that they return.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from minae.op import Op, unbroadcast
-from minae.ops.arithmetic import operands, pairs
-from minae.ops.checks import check_dim
+from minae.ops.arithmetic import Operand, operands, pairs
+from minae.ops.checks import check_dim, numpy_names
 from minae.ops.indexing import Gather
 from minae.ops.reductions import Dims, _Reduction
 from minae.ops.shape import clone, unsqueeze
-from minae.tensor import Tensor, method, numpy_names
+from minae.tensor import Tensor
 
 
 class _OfTwo(Op):
@@ -45,8 +45,7 @@ class Maximum(_OfTwo):
     choose, loses = np.maximum, np.less
 
 
-@method()
-def maximum(x, y) -> Tensor:
+def maximum(x: Operand, y: Operand) -> Tensor:
     """Return the larger of x and y, entry by entry; nan where either is nan."""
     return Maximum.apply(*operands(x, y))
 
@@ -57,8 +56,7 @@ class Minimum(_OfTwo):
     choose, loses = np.minimum, np.greater
 
 
-@method()
-def minimum(x, y) -> Tensor:
+def minimum(x: Operand, y: Operand) -> Tensor:
     """Return the smaller of x and y, entry by entry; nan where either is nan."""
     return Minimum.apply(*operands(x, y))
 
@@ -91,7 +89,6 @@ class AMax(_OfMany):
         return self._mark(x, x.max(axis=self.dims, keepdims=keepdim))
 
 
-@method()
 @numpy_names
 def amax(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the largest entry over `dim`."""
@@ -106,7 +103,6 @@ class AMin(_OfMany):
         return self._mark(x, x.min(axis=self.dims, keepdims=keepdim))
 
 
-@method()
 @numpy_names
 def amin(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the smallest entry over `dim`."""
@@ -122,14 +118,12 @@ def _position(name: str, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     return Tensor(getattr(x.data, name)(axis=dim if x.ndim else None, keepdims=keepdim))
 
 
-@method()
 @numpy_names
 def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the int64 position of the first largest entry along `dim`, or in the flat tensor."""
     return _position("argmax", x, dim, keepdim)
 
 
-@method()
 @numpy_names
 def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the int64 position of the first smallest entry along `dim`, or in the flat tensor."""
@@ -161,9 +155,14 @@ def _extreme(x: Tensor, dim, keepdim: bool, of_two, of_all, position):
     return ValuesAndIndices(values.squeeze(dim), indices)
 
 
-@method()
+@overload
+def max(x: Tensor, dim: Tensor | None = None) -> Tensor: ...
+@overload
+def max(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @numpy_names
-def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
+def max(
+    x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False
+) -> Tensor | ValuesAndIndices:
     """Return the largest entry; with `dim`, (values, indices) along it.
 
     With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
@@ -172,8 +171,13 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False):
     return _extreme(x, dim, keepdim, maximum, amax, argmax)
 
 
-@method()
+@overload
+def min(x: Tensor, dim: Tensor | None = None) -> Tensor: ...
+@overload
+def min(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @numpy_names
-def min(x: Tensor, dim: int | None = None, keepdim: bool = False):
+def min(
+    x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False
+) -> Tensor | ValuesAndIndices:
     """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
     return _extreme(x, dim, keepdim, minimum, amin, argmin)

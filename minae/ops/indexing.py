@@ -8,10 +8,9 @@ from minae.ops.arithmetic import add
 from minae.ops.checks import check_dim, check_index, check_range
 from minae.ops.shape import reshape
 from minae.ops.slicing import ALL, ARRAY, GetItem, getitem
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
-@method()
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return x with, along `dim`, the entries at `index`: integers (N,), which may repeat.
 
@@ -50,7 +49,6 @@ class Gather(Op):
         yield x, np.array([[0, 2, 2, 0]]), {"dim": 0}
 
 
-@method()
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the entries of x at `index` along `dim`.
 
@@ -100,7 +98,6 @@ class ScatterAdd(Op):
         yield rng.normal(size=(1, 4)), np.array([[0, 2, 2, 0]]), {"shape": (3, 4), "dim": 0}
 
 
-@method()
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """Return x with the entries of src added at `index` along `dim`.
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from minae.grad_mode import is_grad_enabled
 from minae.kernels import arrays
-from minae.ops.arithmetic import OPERATORS, beside
+from minae.ops.arithmetic import BinaryMethod, Operand, beside
 from minae.ops.checks import broadcasts
 from minae.ops.slicing import located
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 def _write(x: Tensor, index, value: Tensor, what: str, instead: str) -> None:
@@ -41,7 +41,6 @@ def _can_hold(dtype: np.dtype, values) -> bool:
     return not values.size or (limits.min <= values.min() and values.max() <= limits.max)
 
 
-@method("__setitem__")
 def setitem(x: Tensor, index, value) -> None:
     """Write x[index] = value, with every index that reading takes.
 
@@ -58,16 +57,12 @@ def setitem(x: Tensor, index, value) -> None:
     _write(x, index, value, "x[i] = y", "use where(), or write inside `with no_grad():`")
 
 
-def _in_place(operation, symbol: str):
-    """Make `x += y` and its like write into x's array, as an optimiser's step does."""
+def in_place(operation: BinaryMethod, symbol: str) -> BinaryMethod:
+    """Return the method for `x += y` and its like, which writes into the array of x."""
 
-    def update(x, y):
+    def update(x: Tensor, y: Operand) -> Tensor:
         instead = f"write x = x {symbol} y, or update inside `with no_grad():`"
         _write(x, ..., operation(x, y), f"x {symbol}= y", instead)
         return x
 
     return update
-
-
-for _operation, _name, _symbol in OPERATORS:
-    method(f"__i{_name}__")(_in_place(_operation, _symbol))

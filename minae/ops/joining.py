@@ -7,7 +7,7 @@ from minae.op import Op
 from minae.ops.checks import check_dim, integer, integers
 from minae.ops.shape import unsqueeze
 from minae.ops.slicing import part
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 class Cat(Op):
@@ -61,7 +61,6 @@ def stack(tensors, dim: int = 0) -> Tensor:
     return cat([unsqueeze(x, dim) for x in tensors], check_dim(dim, len(shapes[0]) + 1))
 
 
-@method()
 def split(
     x: Tensor, split_size: int | tuple[int, ...] | list[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
@@ -86,7 +85,6 @@ def split(
     return tuple(part(x, dim, stop - size, stop) for size, stop in zip(sizes, stops, strict=True))
 
 
-@method()
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Return x cut into `chunks` parts along `dim`, equal but for a shorter last one.
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from minae.op import Op, unbroadcast
-from minae.ops.arithmetic import cast, operands
-from minae.tensor import Tensor, method
+from minae.ops.arithmetic import Operand, cast, operands
+from minae.tensor import Tensor
 
 
 class MatMul(Op):
@@ -49,8 +49,7 @@ class MatMul(Op):
             yield rng.normal(size=a), rng.normal(size=b)
 
 
-@method("matmul", "__matmul__")
-def matmul(a: Tensor, b: Tensor) -> Tensor:
+def matmul(a: Operand, b: Operand) -> Tensor:
     """Return the matrix product of a (..., M, K) and b (..., K, N): (..., M, N).
 
     Leading dimensions broadcast; a vector counts as a row on the left, as a column on the right.
@@ -63,9 +62,6 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     if not a.is_floating_point():
         a, b = (cast(factor, np.result_type(factor.dtype, np.int64)) for factor in (a, b))
     return MatMul.apply(a, b)
-
-
-Tensor.__rmatmul__ = lambda b, a: matmul(a, b)
 
 
 class Linear(Op):

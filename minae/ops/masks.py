@@ -5,10 +5,9 @@ import numpy as np
 from minae.kernels.arrays import beside
 from minae.ops.arithmetic import cast, where
 from minae.ops.checks import check_index, held, integer
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
-@method()
 def masked_fill(x: Tensor, mask: Tensor, value) -> Tensor:
     """Return x with `value` where the mask holds, in the dtype of x.
 
@@ -33,7 +32,6 @@ def masked_fill(x: Tensor, mask: Tensor, value) -> Tensor:
     return where(mask, Tensor(value), x)
 
 
-@method()
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """Return matrices x (..., M, N) with zeros above a diagonal.
 
@@ -43,7 +41,6 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     return masked_fill(x, Tensor(above), 0)
 
 
-@method()
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """Return matrices x (..., M, N) with zeros below a diagonal, which is counted as in `tril`."""
     below = _offsets("triu", x) < integer(diagonal, "triu: diagonal")

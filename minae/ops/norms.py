@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minae.ops.reductions import Dims, _Reduction, normalise_dims
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 class Norm(_Reduction):
@@ -51,7 +51,6 @@ class Norm(_Reduction):
         yield rng.normal(size=(2, 0)), {"p": 2, "dim": 1}
 
 
-@method()
 def norm(x: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return (Σ |x|ᵖ)^(1 / p) over `dim`, of the entries as one vector.
 

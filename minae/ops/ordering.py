@@ -8,10 +8,9 @@ from minae.ops.extremes import ValuesAndIndices
 from minae.ops.indexing import Gather
 from minae.ops.shape import reshape
 from minae.ops.slicing import part
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
-@method()
 def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     """Return int64 positions that put the entries along `dim` in order.
 
@@ -25,7 +24,6 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     return Tensor(np.argsort(rows, axis=dim, kind="stable").reshape(x.shape))
 
 
-@method()
 def sort(x: Tensor, dim: int = -1, descending: bool = False) -> ValuesAndIndices:
     """Return (values, indices) with the entries along `dim` in order; see `argsort`."""
     if not x.ndim:
@@ -34,7 +32,6 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> ValuesAndIndices
     return ValuesAndIndices(Gather.apply(x, indices, dim=check_dim(dim, x.ndim)), indices)
 
 
-@method()
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesAndIndices:
     """Return (values, indices) of the k largest entries along `dim`, or smallest, in order.
 
@@ -74,7 +71,6 @@ class CumSum(Op):
         yield rng.normal(size=(2, 0)), {"dim": 1}
 
 
-@method()
 def cumsum(x: Tensor, dim: int) -> Tensor:
     """Return the sums of the entries along `dim` up to each; int64 of integers and booleans."""
     dim = check_dim(dim, x.ndim or 1)

@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from minae.op import Op
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 class Neg(Op):
@@ -22,7 +22,6 @@ class Neg(Op):
         yield (rng.normal(size=(2, 3)),)
 
 
-@method("neg", "__neg__")
 def neg(x: Tensor) -> Tensor:
     """Return -x. Raises TypeError for booleans: not x is ~x."""
     if x.dtype == bool:
@@ -46,7 +45,6 @@ class Abs(Op):
         yield (rng.normal(size=(2, 3)),)
 
 
-@method("abs", "__abs__")
 def abs(x: Tensor) -> Tensor:
     """Return |x|."""
     return Abs.apply(x)
@@ -71,7 +69,6 @@ class Exp(Op):
         yield (rng.normal(size=(2, 3)),)
 
 
-@method()
 def exp(x: Tensor) -> Tensor:
     """Return e to the power of x."""
     return Exp.apply(x)
@@ -95,7 +92,6 @@ class Log(Op):
         yield (rng.uniform(0.2, 3, size=(2, 3)),)
 
 
-@method()
 def log(x: Tensor) -> Tensor:
     """Return the natural logarithm of x."""
     return Log.apply(x)
@@ -120,7 +116,6 @@ class Sqrt(Op):
         yield (rng.uniform(0.2, 3, size=(2, 3)),)
 
 
-@method()
 def sqrt(x: Tensor) -> Tensor:
     """Return the square root of x."""
     return Sqrt.apply(x)
@@ -144,7 +139,6 @@ class Sin(Op):
         yield (rng.normal(size=(2, 3)),)
 
 
-@method()
 def sin(x: Tensor) -> Tensor:
     """Return the sine of x (radians)."""
     return Sin.apply(x)
@@ -168,7 +162,6 @@ class Cos(Op):
         yield (rng.normal(size=(2, 3)),)
 
 
-@method()
 def cos(x: Tensor) -> Tensor:
     """Return the cosine of x (radians)."""
     return Cos.apply(x)
@@ -195,7 +188,6 @@ class Clip(Op):
         yield x, {"min": 0.1, "max": None}
 
 
-@method("clip", "clamp")
 def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
     """Return x limited to [min, max]; None leaves that side open. Where min > max, it is max.
 
@@ -236,7 +228,6 @@ class Sign(_Step):
         return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
-@method()
 def sign(x: Tensor) -> Tensor:
     """Return -1, 0 or 1 for negative numbers, 0 and positive ones."""
     return Sign.apply(x)
@@ -248,7 +239,6 @@ class Round(_Step):
     rounded = np.rint
 
 
-@method("round")
 def round(x: Tensor) -> Tensor:
     """Return the nearest integers, in the dtype of x; halves go to the even neighbour."""
     return Round.apply(x)
@@ -260,7 +250,6 @@ class Floor(_Step):
     rounded = np.floor
 
 
-@method()
 def floor(x: Tensor) -> Tensor:
     """Return x rounded down, in the dtype of x."""
     return Floor.apply(x)
@@ -272,7 +261,6 @@ class Ceil(_Step):
     rounded = np.ceil
 
 
-@method()
 def ceil(x: Tensor) -> Tensor:
     """Return x rounded up, in the dtype of x."""
     return Ceil.apply(x)

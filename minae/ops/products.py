@@ -11,12 +11,11 @@ from minae.ops.linear import matmul
 from minae.ops.reductions import sum as summed
 from minae.ops.shape import expand, movedim, permute, reshape, unsqueeze
 from minae.ops.slicing import ARRAY, GetItem
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 Names = list[str | int]  # of dimensions: letters, and -1, -2, ... for those that "..." stands for
 
 
-@method()
 def outer(x: Tensor, y: Tensor) -> Tensor:
     """Return the product of every entry of x (N,) with every entry of y (M,): (N, M)."""
     if x.ndim != 1 or y.ndim != 1:
@@ -26,7 +25,6 @@ def outer(x: Tensor, y: Tensor) -> Tensor:
     return mul(unsqueeze(x, 1), y)
 
 
-@method()
 def bmm(x: Tensor, y: Tensor) -> Tensor:
     """Return the matrix products of x (N, M, K) and y (N, K, P), one by one: (N, M, P)."""
     if x.ndim != 3 or y.ndim != 3 or len(x) != len(y) or x.shape[2] != y.shape[1]:

@@ -9,8 +9,8 @@ import math
 import numpy as np
 
 from minae.op import Op
-from minae.ops.checks import check_dims
-from minae.tensor import Tensor, method, numpy_names
+from minae.ops.checks import check_dims, numpy_names
+from minae.tensor import Tensor
 
 Dims = int | tuple[int, ...] | list[int] | None
 
@@ -67,7 +67,6 @@ class Sum(_Reduction):
         return np.broadcast_to(self._restore(dy), self.shape)
 
 
-@method()
 @numpy_names
 def sum(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the sum over `dim`; of integers and booleans in int64."""
@@ -87,7 +86,6 @@ class Mean(_Reduction):
         return np.broadcast_to(self._restore(dy) / (self.count or math.nan), self.shape)
 
 
-@method()
 @numpy_names
 def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the mean over `dim`; of no entries, nan."""
@@ -118,7 +116,6 @@ class Var(_Reduction):
             return self._restore(dy) * centred * (2 * self.scale)
 
 
-@method()
 @numpy_names
 def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the variance over `dim`: Σ (x - mean)² divided by n - correction.
@@ -155,7 +152,6 @@ class Std(Var):
             return self._restore(dy) * (centred / divisor) * self.scale
 
 
-@method()
 @numpy_names
 def std(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the standard deviation over `dim`: the square root of var."""
@@ -195,7 +191,6 @@ class Prod(_Reduction):
         yield with_zeros, {"dim": 1}
 
 
-@method()
 @numpy_names
 def prod(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the product over `dim`; of integers and booleans in int64.

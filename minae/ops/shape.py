@@ -10,7 +10,7 @@ import numpy as np
 
 from minae.op import Op, unbroadcast
 from minae.ops.checks import check_dim, check_dims, integers
-from minae.tensor import Tensor, method
+from minae.tensor import Tensor
 
 
 class Reshape(Op):
@@ -39,7 +39,6 @@ class Reshape(Op):
         yield rng.normal(size=(1,)), {"shape": ()}
 
 
-@method("reshape", "view")
 def reshape(x: Tensor, *shape) -> Tensor:
     """Return the entries in another shape; one length may be -1 and is worked out.
 
@@ -55,7 +54,6 @@ def reshape(x: Tensor, *shape) -> Tensor:
         ) from None
 
 
-@method()
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return x with the dimensions from start_dim to end_dim merged into one; x, if that is one."""
     start, end = check_dim(start_dim, x.ndim or 1), check_dim(end_dim, x.ndim or 1)
@@ -67,7 +65,6 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return Reshape.apply(x, shape=(*x.shape[:start], merged, *x.shape[end + 1 :]))
 
 
-@method()
 def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
     """Return x without its dimensions of length 1: all of them, or those that `dim` names."""
     dims = range(x.ndim) if dim is None else dim if isinstance(dim, tuple | list) else (dim,)
@@ -77,7 +74,6 @@ def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
     )
 
 
-@method()
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """Return x with a dimension of length 1 put in at `dim`."""
     dim = check_dim(dim, x.ndim + 1)
@@ -99,13 +95,11 @@ class Clone(Op):
         yield (rng.normal(size=()),)
 
 
-@method()
 def clone(x: Tensor) -> Tensor:
     """Return a copy of x, through which gradients flow back to x."""
     return Clone.apply(x)
 
 
-@method()
 def contiguous(x: Tensor) -> Tensor:
     """Return x if its entries lie in memory in their order, else a copy in which they do."""
     return x if x.data.flags.c_contiguous else Clone.apply(x)
@@ -127,7 +121,6 @@ class Permute(Op):
         yield rng.normal(size=(2, 3, 4)), {"dims": (2, 0, 1)}
 
 
-@method()
 def permute(x: Tensor, *dims) -> Tensor:
     """Return x with its dimensions in the order `dims`."""
     dims = integers(dims, "permute: dims")
@@ -136,7 +129,6 @@ def permute(x: Tensor, *dims) -> Tensor:
     return Permute.apply(x, dims=check_dims(dims, x.ndim, "permute"))
 
 
-@method()
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return x with two dimensions swapped."""
     dims = list(range(x.ndim or 1))
@@ -145,7 +137,6 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     return Permute.apply(x, dims=tuple(dims[: x.ndim]))
 
 
-@method()
 def movedim(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
     """Return x with the dimensions `source` moved to the places `destination`."""
     ends = [d if isinstance(d, tuple | list) else (d,) for d in (source, destination)]
@@ -160,19 +151,18 @@ def movedim(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[i
     return Permute.apply(x, dims=tuple(dims))
 
 
-def _transposed(x: Tensor) -> Tensor:
+@property
+def T(x: Tensor) -> Tensor:  # noqa: N802
     """x with its dimensions reversed: a matrix transposed, a vector as it is."""
     return Permute.apply(x, dims=tuple(reversed(range(x.ndim))))
 
 
-def _last_two_swapped(x: Tensor) -> Tensor:
+@property
+def mT(x: Tensor) -> Tensor:  # noqa: N802
     """x with its last two dimensions swapped."""
     if x.ndim < 2:
         raise ValueError(f"mT is for one or more matrices, not for the shape {x.shape}")
     return transpose(x, -2, -1)
-
-
-Tensor.T, Tensor.mT = property(_transposed), property(_last_two_swapped)
 
 
 class Expand(Op):
@@ -191,7 +181,6 @@ class Expand(Op):
         yield rng.normal(size=(3, 1)), {"shape": (2, 3, 4)}
 
 
-@method()
 def expand(x: Tensor, *shape) -> Tensor:
     """Return x repeated to `shape`; -1 keeps a length. The result is a view: do not write to it.
 
@@ -210,7 +199,6 @@ def expand(x: Tensor, *shape) -> Tensor:
     return Expand.apply(x, shape=found)
 
 
-@method()
 def repeat(x: Tensor, *sizes) -> Tensor:
     """Return x as often as `sizes` says along each dimension; further ones come in front.
 
@@ -243,7 +231,6 @@ class Flip(Op):
         yield rng.normal(size=(2, 3, 4)), {"dims": (0, 2)}
 
 
-@method()
 def flip(x: Tensor, *dims) -> Tensor:
     """Return a copy of x that is reversed along `dims`."""
     dims = check_dims(integers(dims, "flip: dims"), x.ndim or 1, "flip")

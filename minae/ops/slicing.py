@@ -7,7 +7,7 @@ import numpy as np
 from minae.kernels.arrays import beside
 from minae.op import Op
 from minae.ops.checks import check_range, integer
-from minae.tensor import Tensor, method, tensor
+from minae.tensor import Tensor, tensor
 
 ARRAY = object()  # takes the place of an array in an index
 ALL = slice(None)
@@ -37,7 +37,6 @@ class GetItem(Op):
         yield x, mask, {"index": (ARRAY,)}
 
 
-@method("__getitem__")
 def getitem(x: Tensor, index) -> Tensor:
     """Return x[index]: ints, slices, None, Ellipsis, arrays of integers and boolean masks.
 

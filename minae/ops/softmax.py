@@ -8,9 +8,10 @@ import numpy as np
 
 from minae.kernels import backend_of
 from minae.op import Op
+from minae.ops.checks import numpy_names
 from minae.ops.reductions import normalise_dims
 from minae.ops.shape import check_dim
-from minae.tensor import Tensor, method, numpy_names
+from minae.tensor import Tensor
 
 
 def _inputs(rng):
@@ -75,7 +76,6 @@ class Softmax(Op):
     examples = staticmethod(_inputs)
 
 
-@method()
 @numpy_names
 def softmax(x: Tensor, dim: int) -> Tensor:
     """Return e^x divided by its sum along `dim`: positive numbers that add up to 1."""
@@ -99,7 +99,6 @@ class LogSoftmax(Op):
     examples = staticmethod(_inputs)
 
 
-@method()
 @numpy_names
 def log_softmax(x: Tensor, dim: int) -> Tensor:
     """Return the logarithm of softmax(x, dim), finite where softmax itself rounds to 0."""
@@ -136,7 +135,6 @@ class LogSumExp(Op):
         yield rng.normal(size=(2, 3)), {"dim": 1, "keepdim": True}
 
 
-@method()
 @numpy_names
 def logsumexp(x: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
     """Return log of the sum of e^x over `dim`."""
