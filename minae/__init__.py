@@ -19,6 +19,7 @@ from minae.creation import (
     randint,
     randn,
     randn_like,
+    tensor,
     zeros,
     zeros_like,
 )
@@ -26,7 +27,7 @@ from minae.errors import InputError
 from minae.gradcheck import GradcheckError, gradcheck
 from minae.ops import *  # noqa: F403
 from minae.random import manual_seed
-from minae.tensor import Tensor, tensor
+from minae.tensor import Tensor
 
 __version__ = "0.1.0"
 

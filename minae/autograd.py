@@ -93,21 +93,17 @@ def _walk(roots, keep: Callable[[Tensor, Any], None], retain_graph: bool) -> Non
     """
     gradients = {}  # by op, that of its output: the sum of what consumers have handed back so far
 
-    def hand_back(x: Tensor, dx) -> None:
-        op = x.grad_fn
-        if op is None:
-            keep(x, dx)
-        else:
-            gradients[op] = gradients[op] + dx if op in gradients else dx
+    def add(op: Op, dy) -> None:
+        gradients[op] = gradients[op] + dy if op in gradients else dy
 
     for x, dx in roots:
-        hand_back(x, dx)
+        keep(x, dx) if x.grad_fn is None else add(x.grad_fn, dx)
     for op in _consumers_first(gradients):
         dy = gradients.pop(op)
         if op.retained is not None and (output := op.retained()) is not None:
             keep(output, dy)
         for x, dx in op.gradients(dy):
-            hand_back(x, dx)
+            keep(x, dx) if x.grad_fn is None else add(x.grad_fn, dx)
         if not retain_graph:
             op.release()
 

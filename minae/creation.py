@@ -13,6 +13,19 @@ from minae.ops.checks import held, integer, integers
 from minae.tensor import Tensor, as_array
 
 
+def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:
+    """Return a new tensor with a copy of `data`, in `dtype` if given (else as Tensor chooses).
+
+    Raises ValueError where integers are asked for, and a number is a fraction or out of range.
+    """
+    array = as_array(data)
+    with np.errstate(invalid="ignore"):
+        copied = array.astype(dtype or array.dtype, copy=True)
+    if copied.dtype.kind in "iu" and copied.dtype != array.dtype and (copied != array).any():
+        raise ValueError(f"tensor: {copied.dtype} does not hold all of these {array.dtype}")
+    return Tensor(copied, requires_grad)
+
+
 def zeros(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of zeros."""
     return Tensor(np.zeros(_checked("zeros", *size), dtype or np.float32), requires_grad)

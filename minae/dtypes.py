@@ -16,6 +16,33 @@ _NAMES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
 DTYPES = frozenset(map(np.dtype, _NAMES))
 
 
+def to_array(data):
+    """Return `data` as an array of a dtype that minae computes in; see Tensor for errors."""
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError("a tensor has no masked entries: fill them first, with array.filled(...)")
+    if not hasattr(data, "dtype"):
+        data = _from_lists(data)
+    elif not hasattr(data, "__array_function__") or isinstance(data, np.ndarray):
+        data = np.asarray(data)  # a NumPy scalar, or a subclass, whose * may mean something else
+    native = data.dtype.newbyteorder("=")
+    if native not in DTYPES:
+        raise TypeError(
+            f"a tensor holds numbers or booleans, not {data.dtype} (numbers of 64 bits at most)"
+        )
+    return data if data.dtype == native else data.astype(native)
+
+
+def _from_lists(data) -> np.ndarray:
+    """Return a number or nested lists, perhaps of tensors, as an array."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError("a tensor's rows must have one length; these differ") from None
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
 def promoted(*arrays) -> np.dtype:
     """Return the dtype in which operands are computed together.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minae.dtypes import DTYPES
+from minae.dtypes import DTYPES, to_array
 from minae.kernels import arrays
 from minae.versions import Version
 
@@ -36,15 +36,7 @@ class Tensor(Methods):
         RuntimeError: the device cannot be used; says why, and what to do.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_requires_grad",
-        "data",
-        "grad",
-        "grad_fn",
-        "grad_place",
-        "version",
-    )
+    __slots__ = "__weakref__", "_requires_grad", "data", "grad", "grad_fn", "grad_place", "version"
     __array_ufunc__ = None  # `array + tensor` is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False, device: str | None = None):
@@ -206,42 +198,5 @@ class Tensor(Methods):
 
 
 def as_array(data):
-    """Return `data` as an array of a dtype that minae computes in (see Tensor)."""
-    if isinstance(data, Tensor):
-        return data.data
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise ValueError("a tensor has no masked entries: fill them first, with array.filled(...)")
-    if not hasattr(data, "dtype"):
-        data = _from_lists(data)
-    elif not hasattr(data, "__array_function__") or isinstance(data, np.ndarray):
-        data = np.asarray(data)  # a NumPy scalar, or a subclass, whose * may mean something else
-    native = data.dtype.newbyteorder("=")
-    if native not in DTYPES:
-        raise TypeError(
-            f"a tensor holds numbers or booleans, not {data.dtype} (numbers of 64 bits at most)"
-        )
-    return data if data.dtype == native else data.astype(native)
-
-
-def _from_lists(data) -> np.ndarray:
-    """Return a number or nested lists, perhaps of tensors, as an array."""
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise
-        raise ValueError("a tensor's rows must have one length; these differ") from None
-    return array.astype(np.float32) if array.dtype == np.float64 else array
-
-
-def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:
-    """Return a new tensor with a copy of `data`, in `dtype` if given (else as Tensor chooses).
-
-    Raises ValueError where integers are asked for, and a number is a fraction or out of range.
-    """
-    array = as_array(data)
-    with np.errstate(invalid="ignore"):
-        copied = array.astype(dtype or array.dtype, copy=True)
-    if copied.dtype.kind in "iu" and copied.dtype != array.dtype and (copied != array).any():
-        raise ValueError(f"tensor: {copied.dtype} does not hold all of these {array.dtype}")
-    return Tensor(copied, requires_grad)
+    """Return what a tensor of `data` would hold; see Tensor."""
+    return data.data if isinstance(data, Tensor) else to_array(data)

@@ -7,7 +7,7 @@ import numpy as np
 from minae.kernels.arrays import beside
 from minae.op import Op
 from minae.ops.checks import check_range, integer
-from minae.tensor import Tensor, tensor
+from minae.tensor import Tensor, as_array
 
 ARRAY = object()  # takes the place of an array in an index
 ALL = slice(None)
@@ -120,7 +120,10 @@ def _part(i):
     if isinstance(i, Integral) and not isinstance(i, bool):
         return int(i)
     if isinstance(i, list | tuple | bool | np.bool_) or hasattr(i, "__array_function__"):
-        i = tensor(i, np.int64 if isinstance(i, list | tuple) and not i else None)
+        array = as_array(i)
+        i = Tensor(
+            array.astype(np.int64) if isinstance(i, list | tuple) and not i else array.copy()
+        )
     if not isinstance(i, Tensor):
         raise TypeError(f"getitem: integers, slices, None, ... and arrays are an index, not {i!r}")
     if i.dtype == np.uint8:

@@ -14,6 +14,7 @@ from minae.kernels import arrays
 from minae.optim.checks import check_at_least_0, is_number
 from minae.optim.flat import Flat
 from minae.tensor import Tensor
+from minae.versions import clock
 
 
 def _listed(parameters, name: str) -> list[Tensor]:
@@ -68,14 +69,19 @@ class Optimizer:
                 time, reads it from there. Otherwise the optimiser counts.
         """
         for flat in self._flats:
-            for step, x, dx, *states in flat.stretches(self.steps):
+            flat.collect()
+        self.count_step()
+        for flat in self._flats:
+            for step, x, dx, *states in flat.updates(self.steps):
                 self.update(x, dx, step if number is None else number, *states)
 
     def count_step(self) -> None:
-        """Count a step that was taken by other means: every parameter has changed."""
-        self.steps = [step + 1 for step in self.steps]
-        for parameter in self.parameters:
-            parameter.written()
+        """Count a step of every parameter that has a gradient, for it changes."""
+        now = clock.last_write = clock.tick()
+        for i, p in enumerate(self.parameters):
+            if p.grad is not None:
+                self.steps[i] += 1
+                p.version.time = now
 
     def update(self, x, dx, step: int, *states) -> None:
         """Change parameters x (P,), and their states, in place; the first step is step 1."""
