@@ -1,47 +1,31 @@
-"""The convolutions that run on a CPU: shapes and layouts around the loops of `patches`.
+"""Convolutions: shapes and memory layouts around the loops of `conv_loops`.
 
-Convolutions of stride 1 with 3 x 3 kernels go to `winograd` where that is faster.
+Those with stride 1 and 3 x 3 kernels go to `winograd` where that is faster. In backward, one visit
+to the patches gives both gradients, and the gradient passes the activation on the way.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu import patches, winograd
-from minae.kernels.cpu.covered import covered
-from minae.kernels.cpu.layout import pixels, plain
-from minae.kernels.cpu.threads import threads_for
-from minae.kernels.shapes import Pair
+from minae.kernels.cpu.compile.compiled import compiled_if
+from minae.kernels.cpu.compile.covered import covered
+from minae.kernels.cpu.compile.plain import pixels, plain
+from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.conv_loops import patches, winograd
 
 
 @covered(operands=3)
-def conv2d(
-    x: np.ndarray,
-    weight: np.ndarray,
-    bias: np.ndarray | None = None,
-    activation: str | None = None,
-    *,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """Slide a kernel over images, add the bias, and apply the activation.
-
-    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, HO, WO). Raises ValueError
-    if shapes don't fit.
-    """
-    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+def conv2d(x, weight, bias=None, activation=None, **geometry):
     size = shapes.check_conv2d(x, weight, bias, **geometry)
     relu = shapes.check_activation(activation)
     return _convolve(x, weight, False, bias, relu, size, geometry)
 
 
-def _convolve(x, weight, turned: bool, bias, relu: bool, size: Pair, geometry: dict) -> np.ndarray:
-    """Convolve; turned, with the kernels that take dy back to x: see winograd.convolve."""
+def _convolve(x, weight, turned, bias, relu, size, geometry):
+    """Convolve; if `turned`, with the kernels that take dy back to x, see winograd.convolve."""
     source = pixels(x)
     outputs = weight.shape[1] if turned else weight.shape[0]
     bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
@@ -51,81 +35,144 @@ def _convolve(x, weight, turned: bool, bias, relu: bool, size: Pair, geometry: d
         return y.transpose(0, 3, 1, 2)
     if turned:
         weight = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
-    shape = window(weight.shape[2:], **geometry)
+    window = _window(weight.shape[2:], **geometry)
     T = threads_for(prod(y.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in channel_groups(x.shape[1], len(weight), geometry["groups"]):
-        part, target = channels(source, inputs), channels(y, outputs)
-        matrix = weight_matrix(weight[outputs])
-        patches.unfold_dot(T, part, matrix, bias[outputs], target, relu, shape)
+    for inputs, outputs in _channel_groups(x.shape[1], len(weight), geometry["groups"]):
+        part, target = _channels(source, inputs), _channels(y, outputs)
+        matrix = _weight_matrix(weight[outputs])
+        patches.unfold_dot(T, part, matrix, bias[outputs], target, relu, window)
         if target is not y:
             y[..., outputs] = target
     return y.transpose(0, 3, 1, 2)
 
 
 @covered(operands=2)
-def conv2d_dx(
-    dy: np.ndarray,
-    weight: np.ndarray,
-    input_size: Pair,
-    bias: np.ndarray | None = None,
-    activation: str | None = None,
-    *,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """Send the gradient of a convolution back to its input.
-
-    dy (N, O, HO, WO), weight (O, C / groups, KH, KW), input_size (H, W) -> dx (N, C, H, W). This
-    is also the forward pass of a transposed convolution, which may have a bias (C,) and an
-    activation. Raises ValueError if shapes don't fit.
-    """
-    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    C = weight.shape[1] * groups
+def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
     shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     relu = shapes.check_activation(activation)
-    span = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-    if stride == (1, 1) and groups == 1 and padding[0] <= span[0] and padding[1] <= span[1]:
+    (PH, PW), groups, C = (
+        geometry["padding"],
+        geometry["groups"],
+        weight.shape[1] * geometry["groups"],
+    )
+    DH, DW = (d * (k - 1) for d, k in zip(geometry["dilation"], weight.shape[2:], strict=True))
+    if geometry["stride"] == (1, 1) and groups == 1 and PH <= DH and PW <= DW:
         # with stride 1, each dx sees a patch of dy: a convolution with the kernels turned round
-        geometry["padding"] = (span[0] - padding[0], span[1] - padding[1])
+        geometry["padding"] = DH - PH, DW - PW
         return _convolve(dy, weight, True, bias, relu, input_size, geometry)
     bias = np.zeros(C, dy.dtype) if bias is None else plain(bias)
-    shape = window(weight.shape[2:], **geometry)
+    window = _window(weight.shape[2:], **geometry)
     source = pixels(dy)
     dx = np.empty((len(dy), *input_size, C), dy.dtype)
     T = threads_for(prod(source.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in channel_groups(C, len(weight), groups):
-        part, target = channels(source, outputs), channels(dx, inputs)
-        matrix = weight_matrix(weight[outputs], transposed=True)
-        patches.dot_fold(T, part, matrix, bias[inputs], target, relu, shape)
+    for inputs, outputs in _channel_groups(C, len(weight), groups):
+        part, target = _channels(source, outputs), _channels(dx, inputs)
+        matrix = _weight_matrix(weight[outputs], transposed=True)
+        patches.dot_fold(T, part, matrix, bias[inputs], target, relu, window)
         if target is not dx:
             dx[..., inputs] = target
     return dx.transpose(0, 3, 1, 2)
 
 
-@lru_cache(1024)  # every pass of every step asks, and asks the same
-def window(
-    kernel_size: Pair, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> np.ndarray:
-    """Return what `patches` calls the window; it knows of no groups."""
+@covered(operands=4)
+def conv2d_backward(
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+):
+    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    return _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed=False)
+
+
+@covered(operands=4)
+def conv_transpose2d_backward(
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+):
+    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    return _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed=True)
+
+
+def _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed):
+    """Return dx, dweight and dbias of a convolution, or of a transposed one."""
+    relu, (need_dx, need_dweight) = shapes.check_activation(activation), needs
+    dweight = np.empty(weight.shape, x.dtype) if dweight is None else dweight
+    gradient, source = pixels(dy), pixels(x)
+    output = pixels(y) if relu else gradient
+    dx = np.empty(source.shape if need_dx else (0, 0, 0, 0), x.dtype)
+    arrays = gradient, output, relu, source, weight
+    wins = winograd.wins(x.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry)
+    if wins and not transposed:
+        dbias = winograd.gradients(*arrays, geometry["padding"], dx, dweight)
+    else:
+        dbias = _unfolded_gradients(*arrays, dx, dweight, need_dweight, geometry, transposed)
+    return dx.transpose(0, 3, 1, 2) if need_dx else None, dweight if need_dweight else None, dbias
+
+
+def _unfolded_gradients(
+    gradient, output, relu, source, weight, dx, dweight, need_dweight, geometry, transposed
+):
+    """Fill dx, unless it is empty, and dweight, if it is needed; return dbias."""
+    O, C, KH, KW = weight.shape  # noqa: E741 - C and later O: of one group
+    groups = geometry["groups"]
+    T = threads_for((source if transposed else gradient).size * C * KH * KW)
+    dbias = np.empty(gradient.shape[3], source.dtype)
+    window = _window(weight.shape[2:], **geometry)
+    kernel = patches.transposed_gradients if transposed else patches.gradients
+    for inputs, outputs in _channel_groups(C * groups, O, groups):
+        of_x, of_dy = (outputs, inputs) if transposed else (inputs, outputs)
+        dpart, ypart = _channels(gradient, of_dy), _channels(output, of_dy)
+        part, target = _channels(source, of_x), _channels(dx, of_x)
+        matrix = _weight_matrix(weight[outputs], not transposed)
+        dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), source.dtype)
+        db = np.empty((T, dpart.shape[2] * dpart.shape[3]))  # float64: there are many pixels
+        kernel(T, dpart, ypart, relu, part, matrix, target, dw, db, window)
+        if target is not dx:
+            dx[..., of_x] = target
+        taps = dw.reshape(len(dw), KH * KW, C, O // groups)
+        _add_up(taps, db, dweight[outputs].reshape(O // groups, C, KH * KW), dbias[of_dy])
+    return dbias
+
+
+@compiled_if(lambda *arrays: True)
+def _add_up(dw, db, dweight, dbias):
+    """dweight[o, c, k] = Σ dw[share, k, c, o], dbias = Σ db[share, column]; dw may be empty.
+
+    This is one call; in NumPy it would be two sums and a copy into the other order.
+    """
+    shares, K, C, O = dw.shape  # noqa: E741
+    for k in range(K if shares else 0):
+        for c in range(C):
+            for o in range(O):
+                dweight[o, c, k] = dw[0, k, c, o]
+            for share in range(1, shares):
+                for o in range(O):
+                    dweight[o, c, k] += dw[share, k, c, o]
+    for o in range(dbias.size):
+        total = 0.0
+        for i in range(len(db)):
+            for j in range(o, db.shape[1], dbias.size):
+                total += db[i, j]
+        dbias[o] = total
+
+
+@lru_cache(1024)  # every pass of every step asks for the same ones
+def _window(kernel_size, *, stride, padding, dilation, groups):
+    """Return what `patches` calls the window; groups are not part of it."""
     return np.array([*kernel_size, *stride, *padding, *dilation])
 
 
-def weight_matrix(weight: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """Copy a weight (O, C, KH, KW) into a patch's order, (KH * KW * C, O), or that transposed."""
+def _weight_matrix(weight, transposed=False):
+    """Copy a weight (O, C, KH, KW) in the order of patches, (KH * KW * C, O), or transposed."""
     taps_in_order = weight.transpose(0, 2, 3, 1)  # (O, KH, KW, C)
     if transposed:
         return np.ascontiguousarray(taps_in_order).reshape(len(weight), -1)
     return np.ascontiguousarray(taps_in_order.transpose(1, 2, 3, 0)).reshape(-1, len(weight))
 
 
-def channel_groups(C: int, O: int, groups: int) -> Iterator[tuple[slice, slice]]:  # noqa: E741
-    """Give the input and the output channels of each group."""
+def _channel_groups(C, O, groups):  # noqa: E741
+    """Return the input and the output channels of each group, as slices."""
     c, o = C // groups, O // groups
-    return ((slice(g * c, g * c + c), slice(g * o, g * o + o)) for g in range(groups))
+    return [(slice(g * c, g * c + c), slice(g * o, g * o + o)) for g in range(groups)]
 
 
-def channels(x: np.ndarray, channels: slice) -> np.ndarray:
-    """Return some channels of x (N, H, W, C) on their own: a copy unless they are all."""
+def _channels(x, channels):
+    """Return some channels of x (N, H, W, C): x itself if they are all, else a copy."""
     return x if channels == slice(0, x.shape[3]) else np.ascontiguousarray(x[..., channels])

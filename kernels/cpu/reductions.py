@@ -1,8 +1,8 @@
 """Sums over axes, in blocks of rows that BLAS adds up.
 
-NumPy adds numbers that lie side by side pairwise: sums of sums, whose rounding errors hardly grow.
-But down columns it adds row after row: from 2²⁴ ones on, that sum no longer grows. Here a row of
-ones is multiplied with 32 rows at a time, and so are the results, until one row is left.
+NumPy adds neighbours in memory pairwise, so that rounding errors hardly grow. But down columns it
+adds row after row, and such a sum of ones stops growing at 2²⁴. Here 32 rows at a time are
+multiplied by a row of ones, and the results likewise, until one row is left.
 """
 
 import math
@@ -10,18 +10,13 @@ import math
 import numpy as np
 
 from minae.kernels import reference
-from minae.kernels.cpu.covered import suits
+from minae.kernels.cpu.compile.covered import suits
 from minae.kernels.cpu.layout import contiguous
 
-BLOCK = 32  # rows: so few that adding them one after the other loses next to nothing
+BLOCK = 32  # rows, few enough that adding them one by one loses next to nothing
 
 
-def sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """Add up over some axes, with an error that does not grow with their lengths.
-
-    x (...) -> the shape of x without the axes, in the dtype of x; of integers and booleans in
-    int64.
-    """
+def sum(x, axes):
     if not axes or not suits((x,)):
         return reference.sum(x, axes)
     if not x.flags.c_contiguous and x.T.flags.c_contiguous:
@@ -30,7 +25,7 @@ def sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
         return np.asarray(x.sum())
     shape, axes = x.shape, sorted(axes)
     x = contiguous(x)
-    while axes:  # the last ones first, as many at once as lie next to each other
+    while axes:  # the last first, and neighbouring ones together
         first = stop = axes.pop()
         while axes and axes[-1] == first - 1:
             first = axes.pop()
@@ -40,7 +35,7 @@ def sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return x.reshape(shape)
 
 
-def _down(x: np.ndarray) -> np.ndarray:
+def _down(x):
     """Add up the rows of each matrix: x (N, rows, columns) -> (N, columns)."""
     N, rows, columns = x.shape
     while columns > 1 and rows > BLOCK:

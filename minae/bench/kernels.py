@@ -63,7 +63,7 @@ def call(way: str, title: str) -> Callable[[int], None]:
     rng = np.random.default_rng(0)
     arrays = [_argument(rng, a) for a in arguments]
     if way == "unfolded":
-        from minae.kernels.cpu import winograd
+        from minae.kernels.cpu.conv_loops import winograd
 
         winograd.LEAST_CHANNELS = 10**9
     with kernels.use_backend("reference" if way == "reference" else "cpu") as backend:

@@ -43,8 +43,8 @@ def _blas() -> str:
 
 
 def _kernels() -> str:
-    from minae.kernels.cpu.compiled import cache_folder
-    from minae.kernels.cpu.threads import layer, num_threads
+    from minae.kernels.cpu.compile.compiled import cache_folder
+    from minae.kernels.cpu.compile.threads import layer, num_threads
 
     return f"{num_threads()} threads of {layer()}; compiled code is kept in {cache_folder()}"
 

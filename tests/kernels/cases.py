@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minae.kernels import cpu, reference
 from minae.kernels.contract import Backend
-from minae.kernels.cpu import threads
+from minae.kernels.cpu.compile import threads
 
 BACKENDS = {"reference": reference, "cpu": cpu}
 #: Every function of the contract, and its family.

@@ -236,7 +236,7 @@ def parameters(function) -> list[tuple]:
 
 MODULES = [
     "reference",
-    pytest.param("cpu", marks=pytest.mark.xfail(strict=True)),
+    "cpu",
     pytest.param("cuda", marks=pytest.mark.xfail(strict=True)),
     pytest.param("vendor", marks=pytest.mark.xfail(strict=True)),
 ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minae.kernels import reference
-from minae.kernels.cpu import winograd
+from minae.kernels.cpu.conv_loops import winograd
 
 from .cases import (
     LAYOUTS,

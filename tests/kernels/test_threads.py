@@ -77,8 +77,8 @@ def test_every_share_runs_once(layer, tmp_path):
     if layer != "workqueue":
         pytest.importorskip(f"numba.np.ufunc.{layer}pool", exc_type=ImportError)
     code = f"""
-from minae.kernels.cpu import threads
-from minae.kernels.cpu.parallel import parallel
+from minae.kernels.cpu.compile import threads
+from minae.kernels.cpu.compile.parallel import parallel
 
 @parallel
 def record(t, T, runs, numbers, factor, pair):
@@ -125,7 +125,7 @@ def test_threads_do_not_wait_awake_for_long(cache):
 
 
 def test_the_number_of_threads_is_the_environments(cache):
-    code = "from minae.kernels.cpu import threads; assert threads.num_threads() == 1"
+    code = "from minae.kernels.cpu.compile import threads; assert threads.num_threads() == 1"
     run(code, cache, MINAE_NUM_THREADS="1")
     code = "import numba; check(); assert numba.get_num_threads() == 2"
     run(code, cache, MINAE_NUM_THREADS="2", NUMBA_NUM_THREADS="3")

@@ -1,36 +1,36 @@
-"""Images into patches and back: the copies around the products of `patches`.
+"""Images to patches and back: the copies around the products of `patches`.
 
-Patches are written down a row each, (KH, KW, C) in order. What lies side by side in a patch lies so
-in the image for one row of the kernel only: patches are copied in runs of KW * C numbers, or of C
-where the kernel is dilated. Padded images are (H, W, C), with the padding.
+Each patch is a row, in the order (KH, KW, C). Only within one row of the kernel are neighbours in
+the patch also neighbours in the image, so patches are copied in runs of KW * C numbers, or of C if
+the kernel is dilated. Padded images are (H, W, C), including the padding.
 
-Runs of at most four numbers (images of one channel, in a first or a last layer) are copied as one
-vector instead of in a loop. What was gained together with the products, `patches` says.
+Runs of at most four numbers (images of one channel, in a first or last layer) are copied as one
+vector instead of in a loop.
 """
 
 import numpy as np
 
-from minae.kernels.cpu.compiled import compiled, compiled_apart
+from minae.kernels.cpu.compile.compiled import compiled, compiled_apart
 
-SURPLUS = 3  # numbers that _unfold_four may read behind an image, and write behind its patches
+SURPLUS = 3  # numbers that _unfold_four may read after an image and write after its patches
 
 
 @compiled
 def padded_image(x, window):
-    """Return an image of zeros (H + 2 PH, W + 2 PW, C), with SURPLUS behind it."""
+    """Return an image of zeros (H + 2 PH, W + 2 PW, C), followed by SURPLUS."""
     H, W, C = x.shape[1] + 2 * window[4], x.shape[2] + 2 * window[5], x.shape[3]
     return np.zeros(H * W * C + SURPLUS, x.dtype)[: H * W * C].reshape(H, W, C)
 
 
 @compiled
 def room_for_patches(x, rows, columns):
-    """Return room for patches, with SURPLUS behind it."""
+    """Return room for patches, followed by SURPLUS."""
     return np.empty(rows * columns + SURPLUS, x.dtype)[: rows * columns].reshape(rows, columns)
 
 
 @compiled
 def padded_rows(padded):
-    """View an image (H, W, C) as rows (H, W * C), once: to reshape each row takes as long as it."""
+    """View an image (H, W, C) as (H, W * C); to reshape each row takes as long as to copy it."""
     H, W, C = padded.shape
     return padded.reshape(H, W * C)
 
@@ -39,8 +39,8 @@ def padded_rows(padded):
 def runs_of(patches, C, window):
     """View patches (rows, KH * KW * C) as (rows, KH, runs, length).
 
-    A run is what lies side by side both in a patch and in the image: a kernel's row of pixels, or
-    one pixel where the kernel is dilated.
+    A run is contiguous both in a patch and in the image: a kernel's row of pixels, or one pixel if
+    the kernel is dilated.
     """
     KH, KW, DW = window[0], window[1], window[7]
     return patches.reshape(len(patches), KH, 1 if DW == 1 else KW, KW * C if DW == 1 else C)
@@ -71,8 +71,8 @@ def unfold(padded, first, count, WO, window, runs):
 def fold(runs, first, count, WO, window, padded):
     """The transpose of unfold: add every entry back to where it came from.
 
-    Every other patch of a row first, for neighbours overlap: what was just written would have to
-    be waited for.
+    Every second patch of a row comes first, since neighbours overlap and an addition would have to
+    wait for the previous one.
     """
     SH, SW, DH, DW = window[2], window[3], window[6], window[7]
     _, KH, pieces, length = runs.shape
@@ -94,11 +94,11 @@ def fold(runs, first, count, WO, window, padded):
 
 @compiled
 def _unfold_four(padded, first, count, WO, window, runs):
-    """`unfold` for images of so few channels that a run is at most four numbers.
+    """`unfold` for images with so few channels that a run is at most four numbers.
 
-    A loop over so few costs more than the copies. Always four are copied, as one vector: what is
-    too much is overwritten by the next run. Only unsigned indices are free of Python's rule that
-    negative ones count from the end, which would split the vector.
+    A loop over so few costs more than the copies. Four are always copied, as one vector; the next
+    run overwrites the surplus. The indices are unsigned because negative ones count from the end,
+    and that check would split the vector.
     """
     SH, SW, DH = window[2], window[3], window[6]
     source, target = padded.reshape(padded.size), runs.reshape(runs.size)

@@ -1,23 +1,23 @@
-"""Batch normalisation in three passes over x, and two over x and dy.
+"""Batch normalisation in three passes over x forward, and two over x and dy backward.
 
-With arrays it takes nine and ten. Channels lie side by side, so a row of pixels is one long run: it
-meets the numbers of its channels repeated for every pixel. Sums are kept in float64: there are
-thousands of rows, and the variance is the small difference between numbers that may be large.
+With array operations it takes nine and ten. Channels are neighbours in memory, so a row of pixels
+is one long run, and the channels' numbers are repeated for every pixel of a row. Sums are float64:
+there are thousands of rows, and the variance is a small difference between possibly large numbers.
 Gained: a factor of 31 forward and 53 backward.
 """
 
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.covered import covered
-from minae.kernels.cpu.layout import pixels, plain
-from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.threads import threads_for
+from minae.kernels.cpu.compile.covered import covered
+from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.compile.plain import pixels, plain
+from minae.kernels.cpu.compile.threads import threads_for
 
 
 @parallel
 def _sum(t, T, x, totals):
-    """totals[t] = Σ x down the columns of share t's rows; x (rows, columns)."""
+    """totals[t] = Σ x over the rows of share t; x (rows, columns)."""
     rows, total = len(x), totals[t]
     total[:] = 0
     for i in range(t * rows // T, (t + 1) * rows // T):
@@ -28,7 +28,7 @@ def _sum(t, T, x, totals):
 
 @parallel
 def _sum_of_squares(t, T, x, mean, totals):
-    """totals[t] = Σ (x - mean)² likewise."""
+    """totals[t] = Σ (x - mean)² over the rows of share t."""
     rows, total = len(x), totals[t]
     total[:] = 0
     for i in range(t * rows // T, (t + 1) * rows // T):
@@ -71,7 +71,7 @@ def _normalise_backward(t, T, dy, x, mean, dmean, slope, scale, dx):
             target[k] = (dy_row[k] - dmean[k] - (row[k] - mean[k]) * slope[k]) * scale[k]
 
 
-def _runs(x: np.ndarray) -> np.ndarray:
+def _runs(x):
     """View x (N, C, ...) as plain (rows, pixels of a row * C), channels innermost."""
     if x.ndim == 2:
         return plain(x)
@@ -80,7 +80,7 @@ def _runs(x: np.ndarray) -> np.ndarray:
     return images.reshape(N * size[0], -1)
 
 
-def _back(runs: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _back(runs, shape):
     """Undo _runs: a view in the shape of x."""
     if len(shape) == 2:
         return runs
@@ -88,20 +88,13 @@ def _back(runs: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.moveaxis(runs.reshape(N, *size, C), -1, 1)
 
 
-def _per_channel(totals: np.ndarray, C: int) -> np.ndarray:
-    """Add up totals (T, columns) of each channel."""
+def _per_channel(totals, C):
+    """Add up totals (T, columns) for each channel."""
     return totals.reshape(-1, C).sum(axis=0)
 
 
 @covered(operands=3)
-def batch_norm(
-    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Normalise each channel over the batch and all positions: (x - mean) / √(var + eps).
-
-    x (N, C, ...), weight and bias (C,), or both None -> y, mean (C,), var (C,). Raises ValueError
-    if shapes don't fit.
-    """
+def batch_norm(x, weight, bias, eps):
     shapes.check_batch_norm(x, weight, bias)
     C, runs, T = x.shape[1], _runs(x), threads_for(4 * x.size)
     repeats, count = runs.shape[1] // C, x.size // C
@@ -120,19 +113,7 @@ def batch_norm(
 
 
 @covered(operands=5)
-def batch_norm_backward(
-    dy: np.ndarray,
-    x: np.ndarray,
-    weight: np.ndarray | None,
-    mean: np.ndarray,
-    var: np.ndarray,
-    eps: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Send the gradient of batch_norm back, through the statistics too, which depend on every x.
-
-    dy, x (N, C, ...), weight, mean, var (C,) -> dx, dweight = Σ dy x̂, dbias = Σ dy, where x̂ is x
-    normalised. Raises ValueError if shapes don't fit.
-    """
+def batch_norm_backward(dy, x, weight, mean, var, eps):
     shapes.check_same("batch_norm_backward", dy, x)
     C, runs, dy_runs, T = x.shape[1], _runs(x), _runs(dy), threads_for(4 * x.size)
     repeats, count = runs.shape[1] // C, x.size // C

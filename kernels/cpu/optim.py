@@ -1,33 +1,33 @@
-"""Optimiser steps over one flat vector: parameters, gradients and state, each read once.
+"""Optimiser steps over one flat vector; parameters, gradients and state are each read once.
 
-Written with arrays, Adam takes a dozen passes over memory, and a call for every parameter. Gained,
-for a million parameters: a factor of 116 for Adam, and 49 for SGD.
+With array operations, Adam takes a dozen passes over memory. Gained, for a million parameters: a
+factor of 116 for Adam, and 49 for SGD.
 """
 
 import math
 
 import numpy as np
 
-from minae.kernels.cpu.compiled import compiled
-from minae.kernels.cpu.covered import covered
-from minae.kernels.cpu.layout import plain
-from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.threads import threads_for
+from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.covered import covered
+from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.compile.plain import plain
+from minae.kernels.cpu.compile.threads import threads_for
 
-# A running mean below the smallest normal float32 is 0: where a gradient has vanished, its tail
-# would go on through the denormal numbers, which are up to a hundred times slower.
+# A running mean below the smallest normal float32 becomes 0: once a gradient has vanished, its mean
+# would decay through the denormal numbers, which are up to a hundred times slower.
 VANISHED = 1.1754944e-38
 
 
 @compiled
 def _part(t, T, x):
-    """Return share t of a vector. Counted from 0, or each index would be checked for its sign."""
+    """Return share t of a vector. Indexed from 0, its indices are not checked for their sign."""
     return x[t * x.size // T : (t + 1) * x.size // T]
 
 
 @parallel
 def _sgd(t, T, x, dx, velocity, lr, momentum, weight_decay, nesterov):
-    """v = momentum v + g, x -= lr v with g = dx + weight_decay x; nesterov: x -= lr (g + m v)."""
+    """v = momentum v + g, x -= lr v with g = dx + weight_decay x; Nesterov: x -= lr (g + m v)."""
     real = x.dtype.type
     lr, momentum, weight_decay = real(lr), real(momentum), real(weight_decay)
     x, dx, velocity = _part(t, T, x), _part(t, T, dx), _part(t, T, velocity)
@@ -42,7 +42,7 @@ def _sgd(t, T, x, dx, velocity, lr, momentum, weight_decay, nesterov):
 def _adam(
     t, T, x, dx, exp_avg, exp_avg_sq, beta1, beta2, rest1, rest2, eps, size, root, decay, shrink
 ):
-    """m and v: running means of g and g²; x -= size m / (√v root + eps), g = dx + decay x."""
+    """m and v: running means of g and g²; x -= size m / (√v root + eps) with g = dx + decay x."""
     real = x.dtype.type
     beta1, beta2, rest1, rest2 = real(beta1), real(beta2), real(rest1), real(rest2)
     eps, size, root, decay, shrink = real(eps), real(size), real(root), real(decay), real(shrink)
@@ -59,40 +59,13 @@ def _adam(
 
 
 @covered(operands=3)
-def sgd(
-    x: np.ndarray,
-    dx: np.ndarray,
-    velocity: np.ndarray,
-    *,
-    lr: float,
-    momentum: float,
-    weight_decay: float,
-    nesterov: bool,
-) -> None:
-    """Take one step of stochastic gradient descent: change x (P,) and velocity (P,),
-    contiguous both, in place."""
+def sgd(x, dx, velocity, *, lr, momentum, weight_decay, nesterov):
     T = threads_for(10 * x.size)
     _sgd(T, x, plain(dx), velocity, lr, momentum, weight_decay, nesterov)
 
 
 @covered(operands=4)
-def adam(
-    x: np.ndarray,
-    dx: np.ndarray,
-    exp_avg: np.ndarray,
-    exp_avg_sq: np.ndarray,
-    *,
-    step: int,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-) -> None:
-    """Take step number `step` of Adam, or AdamW if decoupled: change x (P,) and the means in place.
-
-    dx, exp_avg, exp_avg_sq: (P,). What is changed must be contiguous.
-    """
+def adam(x, dx, exp_avg, exp_avg_sq, *, step, lr, betas, eps, weight_decay, decoupled):
     beta1, beta2 = betas
     # 1 - β in float32 would be off by 5e-5 for β = 0.999
     rates = (beta1, beta2, 1 - beta1, 1 - beta2)

@@ -3,12 +3,12 @@
     Bᵀ d B    6 x 6 pixels of x, as the products take them        A y Aᵀ    its counterpart for dy
     Aᵀ m A    4 x 4 pixels of y, from the products                B v Bᵀ    its counterpart for dx
 
-The constants are float32, for a float64 would turn all that it meets into float64.
+The constants are float32, since a float64 would turn whatever it multiplies into float64.
 """
 
 import numpy as np
 
-from minae.kernels.cpu.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled
 
 TWO, FOUR, FIVE, EIGHT = np.float32(2), np.float32(4), np.float32(5), np.float32(8)
 
@@ -42,13 +42,13 @@ def output_transposed(y0, y1, y2, y3):
     return y0, p + q, p - q, u + v, u - v, y3
 
 
-# A transform of tiles goes down their columns first, for whatever lies side by side at once, then
-# along their rows, tile by tile: there the runs are the channels of a pixel.
+# Tiles are transformed along their columns first, all neighbours in memory at once, and then along
+# their rows, tile by tile, where the runs are the channels of a pixel.
 
 
 @compiled
 def to_v(pixels, rows, across, v, first):
-    """v[:, :, first + tile] = Bᵀ d B of each tile d; pixels (6, W, C), rows: to be overwritten."""
+    """v[:, :, first + tile] = Bᵀ d B of each tile d; pixels (6, W, C); rows is overwritten."""
     _, W, C = pixels.shape
     d, e = pixels.reshape(6, W * C), rows.reshape(6, W * C)
     for k in range(W * C):
@@ -79,9 +79,9 @@ def columns_of_v(v):
 
 @compiled
 def from_v(v, first, across, i, pixels):
-    """pixels (W, C), those of row i of a row of tiles, += v B.
+    """pixels += v B for pixels (W, C), row i of a row of tiles, which overlap by two pixels.
 
-    v (6, 6, tiles, C) has been through columns_of_v. Tiles of x overlap by two pixels.
+    v (6, 6, tiles, C) is the result of columns_of_v.
     """
     C = v.shape[3]
     for tile in range(across):
@@ -105,7 +105,7 @@ def from_v(v, first, across, i, pixels):
 
 @compiled
 def to_m(pixels, rows, across, m, first):
-    """m[:, :, first + tile] = A y Aᵀ of each tile y; pixels (4, W, O), rows: to be overwritten."""
+    """m[:, :, first + tile] = A y Aᵀ of each tile y; pixels (4, W, O); rows is overwritten."""
     _, W, O = pixels.shape  # noqa: E741
     y, e = pixels.reshape(4, W * O), rows.reshape(6, W * O)
     for k in range(W * O):
@@ -130,7 +130,7 @@ def columns_of_m(m, half):
 
 @compiled
 def from_m(m, first, across, i, pixels):
-    """pixels (W, O), those of row i of a row of tiles, = m A; m (4, 6, tiles, O)."""
+    """pixels = m A for pixels (W, O), row i of a row of tiles; m (4, 6, tiles, O)."""
     O = m.shape[3]  # noqa: E741
     for tile in range(across):
         p, r = pixels[4 * tile : 4 * tile + 4], first + tile

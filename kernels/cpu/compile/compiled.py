@@ -1,50 +1,54 @@
-"""Functions compiled to machine code by Numba, once: the result is kept on the disk.
+"""Functions compiled to machine code by Numba once, and then kept on the disk.
 
-A compiled function is kept in a folder named after the text of all kernels, so a change in any of
-them compiles anew. A file that is damaged, or cannot be read or written, costs the time to compile.
+The folder is named after the text of all kernels, so any change in them compiles everything again.
+A file that is damaged, or that cannot be read or written, only costs the time to compile.
 """
 
 import pickle
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numba
 from numba import njit
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minae.kernels import files
-from minae.kernels.cpu import symbols
+from minae.kernels.cpu.compile import symbols
 
-# Lets sums be reordered into vectors, as fastmath=True does, but keeps nan and inf what they are:
-# a training that diverges must show it.
+# Like fastmath=True, this lets sums be reordered into vectors, but it leaves nan and inf what they
+# are: when a training diverges, it must show.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-OPTIONS = {"fastmath": FASTMATH, "error_model": "numpy"}  # "numpy": x / 0 is inf, without a branch
+OPTIONS: Any = {"fastmath": FASTMATH, "error_model": "numpy"}  # x / 0 is inf, without a branch
+JIT = OPTIONS | {"no_cfunc_wrapper": True}
 
 
-def compiled(function):
-    """Compile a function that compiled code calls, for each kind of arguments it is called with."""
+def compiled(function: Callable) -> Any:
+    """Compile a function that compiled code calls, for all types of arguments it is called with."""
     return _compiled(function, no_cpython_wrapper=True)
 
 
-def compiled_apart(function):
-    """Compile a function as `compiled` does, but never as a part of its callers.
+def compiled_apart(function: Callable) -> Any:
+    """Compile a function as `compiled` does, but never inside its callers.
 
-    For what is large and has several. It returns nothing.
+    This is for large functions with several callers. They must return nothing.
     """
     return symbols.callable_by_symbol(compiled(function))
 
 
-def compiled_if(accepts):
-    """Compile a function that Python calls, in its thread, for arguments that accepts(*arguments).
+def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
+    """Compile a function for Python to call, on one thread, if accepts(*arguments).
 
-    For others it returns False. Numba finds what it has compiled by the types of the arguments, in
-    less time than Python would need to look at them: `accepts` is asked about new types only. So
-    it must decide by what Numba calls a type: of arrays the dtype, dimensions and memory layout.
+    Otherwise the function returns False. Numba finds compiled code by the types of the arguments,
+    faster than Python could inspect them, so `accepts` is called for new types only. It may depend
+    only on what Numba calls a type: of an array, the dtype, dimensions and memory layout.
     """
 
-    def decorate(function):
+    def decorate(function: Callable) -> Any:
         dispatcher = _compiled(function)
         compile_for = dispatcher._compile_for_args
 
@@ -57,35 +61,32 @@ def compiled_if(accepts):
     return decorate
 
 
-def _compiled(function, **options):
-    dispatcher = njit(no_cfunc_wrapper=True, **OPTIONS, **options)(function)
+def _compiled(function, **options: Any):
+    dispatcher: Any = njit(**JIT, **options)(function)
     dispatcher._cache = DiskCache(f"{function.__module__}.{function.__qualname__}")
     return dispatcher
 
 
 def cache_folder() -> Path:
-    """Return the folder for what these kernels, as their source stands, compile to."""
-    return files.folder_for(Path(__file__).parent)
+    """Return the folder for the compiled form of the kernels, as their source now is."""
+    return files.folder_for(Path(__file__).parents[1])
 
 
 class DiskCache(NullCache):
-    """What Numba asks for compiled code before it compiles: one checked file per signature.
+    """Where Numba looks for compiled code before it compiles: a file with a checksum per signature.
 
-    Numba's own cache does not see changes in a function that the cached one calls, and trusts the
-    bytes it finds.
+    Numba's own cache misses changes in a function that the cached one calls, and trusts any file.
     """
 
     def __init__(self, name: str):
         self.name = name
 
     def _path(self, signature, context) -> Path:
-        import numba
-
         machine = context.codegen().magic_tuple()
         key = (self.name, str(signature), machine, numba.__version__, sys.version_info[:3])
         return cache_folder() / files.name_for(key)
 
-    def load_overload(self, sig, target_context):
+    def load_overload(self, sig, target_context) -> Any:
         """Return the function compiled for this signature, or None."""
         target_context.refresh()
         try:
@@ -100,21 +101,21 @@ class DiskCache(NullCache):
         _note.begin()
         return None
 
-    def save_overload(self, sig, data):
-        """Keep the function just compiled for this signature."""
-        payload = dumps((symbols.called_from(data.library), data._reduce()))
+    def save_overload(self, sig, cres):
+        """Keep the function that was just compiled for this signature."""
+        payload = dumps((symbols.called_from(cres.library), cres._reduce()))
         try:
-            files.write(self._path(sig, data.target_context), payload)
+            files.write(self._path(sig, cres.target_context), payload)
         except OSError as error:
             _note.unusable(error)
         _note.end(self.name.rpartition(".")[2])
 
 
 class _Note:
-    """Says on stderr what is being compiled: whoever waits should know what for."""
+    """Says on stderr what is being compiled, so that users know what they are waiting for."""
 
     def __init__(self):
-        self.started: list[float] = []  # when; compiling one function compiles those that it calls
+        self.started: list[float] = []  # nested: compiling a function compiles those that it calls
         self.seconds = 0.0
         self.complained = False
 

@@ -1,8 +1,11 @@
-"""Work cut into shares, each on a thread of its own.
+"""Work cut into shares that run on threads.
 
-Numba's prange leads from a loop to its body through four modules that take longer to compile than
-many a body. Here one short function hands the shares to Numba's pool of threads itself.
+Between a loop and its body, Numba's prange puts four modules that take longer to compile than most
+bodies. Here one short function hands the shares to Numba's pool of threads directly.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
@@ -10,8 +13,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from minae.kernels.cpu import symbols, threads
-from minae.kernels.cpu.compiled import OPTIONS, DiskCache, compiled
+from minae.kernels.cpu.compile import symbols, threads
+from minae.kernels.cpu.compile.compiled import JIT, DiskCache, compiled
 
 INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
 # void task(char **bases, size_t *sizes, size_t *steps, void *data): what the pool calls
@@ -20,14 +23,14 @@ TASK = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), *[WORD.as_pointer()
 PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [WORD, WORD, INT])
 
 
-def parallel(share):
-    """Make `share(t, T, *args)` a function of (T, *args) that runs shares 0 to T - 1 at once.
+def parallel(function: Callable) -> Any:
+    """Make `function(t, T, *args)`, share t of T, a function of (T, *args) that runs all shares.
 
-    With T = 1 the share is called in place: no thread is woken, which small work would wait longer
-    for than take. A share returns nothing; its arrays are contiguous, so that it is compiled for
-    one layout only. Python's lock is kept meanwhile: Python threads that compute take turns.
+    With T = 1 the share runs on the calling thread, since waking another takes longer than small
+    work does. A share returns nothing. Its arrays must be contiguous, so that it is compiled for
+    one layout only. The GIL is held throughout: Python threads that compute take turns.
     """
-    share = compiled(share)
+    share = compiled(function)
     name = share._cache.name
 
     @intrinsic
@@ -52,23 +55,23 @@ def parallel(share):
         return types.none(types.int64, args), generate
 
     def run(T, *args):
-        launch(T, args)
+        launch(T, args)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
 
-    dispatcher = njit(no_cfunc_wrapper=True, **OPTIONS)(run)
+    dispatcher: Any = njit(**JIT)(run)
     dispatcher._cache = _LaunchCache(name)
     dispatcher.share = symbols.callable_by_symbol(share)  # for compiled code
     return dispatcher
 
 
 def _share_kinds(args) -> tuple:
-    """Return what a share is compiled for: t, T and the rest."""
+    """Return the types a share is compiled for: those of t, T and its other arguments."""
     return types.int64, types.int64, *args
 
 
 def _without_owner(context, builder, kind, value):
-    """Return an array without its owner, which outlives the call; anything else as it is.
+    """Return an array without its owner, which outlives the call; other values are unchanged.
 
-    Threads that count references to the same array would wait for each other.
+    Otherwise threads that count references to the same array would wait for each other.
     """
     if not isinstance(kind, types.Array):
         return value
@@ -79,10 +82,10 @@ def _without_owner(context, builder, kind, value):
 
 
 def _task(module, call, args_type) -> ir.Function:
-    """Write the function that the pool calls for some of the shares, from one to all of them.
+    """Generate the function that the pool calls for one or more consecutive shares.
 
-    Their number is sizes[0], T is sizes[1], and the first of them is as far behind data as
-    bases[0] is, for the pool goes one byte ahead for each.
+    sizes[0] is their number and sizes[1] is T. The pool advances bases[0] by one byte per share, so
+    the first share is bases[0] - data.
     """
     task = ir.Function(module, TASK, "task")
     task.linkage = "internal"
@@ -99,7 +102,7 @@ def _task(module, call, args_type) -> ir.Function:
 
 
 def _run_in_pool(builder, task, T, args) -> None:
-    """Have Numba's pool of threads call task for the shares 0 to T - 1."""
+    """Generate the call that has Numba's pool run the task for shares 0 to T - 1."""
     num_threads = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(INT, []), "get_num_threads"
     )
@@ -116,9 +119,9 @@ def _run_in_pool(builder, task, T, args) -> None:
 
 
 class _LaunchCache(DiskCache):
-    """Sees to it that the pool and the share are there before what calls them is.
+    """Starts the pool and compiles the share before the code that calls them.
 
-    The share would be compiled in any case, but compiling within compiling takes Numba longer.
+    The share would be compiled in any case, but nested compilation takes Numba longer.
     """
 
     def __init__(self, share: str):

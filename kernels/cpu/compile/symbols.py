@@ -1,10 +1,11 @@
-"""Compiled functions that others call by a symbol.
+"""Compiled functions that call each other by symbol.
 
-Numba copies what a compiled function calls into it, and compiles the copies again with each caller.
-Where that takes long, a function is compiled once instead, and called.
+Numba copies the functions that a compiled function calls into it, and compiles these copies again
+for each caller. Where that takes long, a function is compiled only once, and then called.
 """
 
 import inspect
+from typing import Any
 
 import llvmlite.binding
 from numba import types
@@ -15,13 +16,13 @@ _functions: dict = {}  # name -> Numba's dispatcher
 _linked: dict[str, tuple] = {}  # symbol -> (name, kinds)
 
 
-def callable_by_symbol(dispatcher):
-    """Return what compiled code calls as it would call the dispatcher, which returns nothing."""
+def callable_by_symbol(dispatcher: Any) -> Any:
+    """Return what compiled code can call in place of the dispatcher, which returns nothing."""
     name = dispatcher._cache.name
     _functions[name] = dispatcher
 
     def call(typing, *kinds):
-        kinds = tuple(map(types.unliteral, kinds))  # compiled for numbers, not for each number
+        kinds = tuple(map(types.unliteral, kinds))  # not compiled for each number
 
         def generate(context, builder, signature, values):
             return call_by_symbol(context, builder, name, signature.args, values)
@@ -34,8 +35,8 @@ def callable_by_symbol(dispatcher):
     return intrinsic(call)
 
 
-def call_by_symbol(context, builder, name: str, kinds: tuple, values):
-    """Write the call of such a function into the code that the builder is at."""
+def call_by_symbol(context, builder, name: str, kinds: tuple, values) -> Any:
+    """Generate the call of such a function where the builder is."""
     kind = context.call_conv.get_function_type(types.none, kinds)
     function = cgutils.get_or_insert_function(builder.module, kind, link(name, kinds))
     context.call_conv.call_function(builder, function, types.none, kinds, values)
@@ -43,7 +44,7 @@ def call_by_symbol(context, builder, name: str, kinds: tuple, values):
 
 
 def link(name: str, kinds: tuple) -> str:
-    """Compile the function for such arguments, and return the symbol by which it can be called."""
+    """Compile the function for these types, and return the symbol by which it is called."""
     symbol = f"{name} {kinds}"
     if symbol not in _linked:
         dispatcher = _functions[name]
@@ -56,5 +57,5 @@ def link(name: str, kinds: tuple) -> str:
 
 
 def called_from(library) -> list[tuple]:
-    """Return (name, kinds) of what a compiled library calls so."""
+    """Return (name, kinds) of every function that a compiled library calls by symbol."""
     return [_linked[f.name] for f in library._final_module.functions if f.name in _linked]

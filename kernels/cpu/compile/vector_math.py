@@ -1,7 +1,7 @@
-"""exp and log1p that compile to vector instructions; those of the C library go number by number.
+"""exp and log1p that compile to vector instructions; the C library's take one number at a time.
 
-In float32, where eight to sixteen numbers share an instruction, polynomials replace them, to within
-a few units of the last place. float64 is for checking, and takes the exact ones.
+For float32, with eight to sixteen numbers per instruction, they are polynomials that are accurate
+to a few units in the last place. float64, which is for checking, uses the exact functions.
 """
 
 import math
@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import overload
 from numpy.polynomial import Chebyshev, Polynomial
 
-from minae.kernels.cpu.compiled import OPTIONS
+from minae.kernels.cpu.compile.compiled import OPTIONS
 
 LOWEST, HIGHEST = np.float32(-87), np.float32(88.3)  # e^x is a normal float32 in between
 LOG2_E = np.float32(math.log2(math.e))
@@ -21,7 +21,7 @@ LN2_LOW = np.float32(math.log(2) - 0.693359375)
 
 
 def _coefficients(function, degree: int, domain: list[float]) -> tuple[np.float32, ...]:
-    """Interpolate at Chebyshev's points: nearly the best polynomial; lowest power first."""
+    """Interpolate at Chebyshev points, for nearly the best polynomial; lowest power first."""
     polynomial = Chebyshev.interpolate(function, degree, domain).convert(kind=Polynomial)
     return tuple(np.float32(c) for c in polynomial.coef)
 
@@ -30,12 +30,12 @@ def _coefficients(function, degree: int, domain: list[float]) -> tuple[np.float3
 E0, E1, E2, E3, E4, E5, E6 = _coefficients(np.exp, 6, [-0.35, 0.35])
 L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = _coefficients(lambda e: np.log1p(e) / e, 9, [1e-9, 1.0])
 
-# (e^x - 1 - x) / x² for |x| <= ½: all positive there, and so is what they add up to
+# (e^x - 1 - x) / x² for |x| <= ½, which is positive
 C0, C1, C2, C3, C4, C5 = _coefficients(lambda x: (np.expm1(x) - x) / x**2, 5, [-0.5, 0.5])
 
 
 def exp(x):
-    """Return e^x; in float32 0 below LOWEST and infinite above HIGHEST."""
+    """Return e^x; in float32, 0 below LOWEST and infinity above HIGHEST."""
     return math.exp(x)
 
 
@@ -45,7 +45,7 @@ def log1p01(e):
 
 
 def exp_excess(x):
-    """Return e^x - 1 - x, which is never negative: next to 0, the digits that e^x - 1 loses."""
+    """Return e^x - 1 - x, never negative; near 0, it has the digits that a difference loses."""
     return max(math.expm1(x) - x, 0.0)
 
 
@@ -56,7 +56,7 @@ def _exp_excess32(x):
 
 
 def _exp32(x):
-    # e^x = 2^n e^r with n whole and |r| <= ln 2 / 2; 2^n is made from its bits
+    # e^x = 2^n e^r with an integer n and |r| <= ln 2 / 2; 2^n is built from its bits
     limited = min(max(x, LOWEST), HIGHEST)
     n = np.rint(limited * LOG2_E)
     r = (limited - n * LN2_HIGH) - n * LN2_LOW
@@ -87,10 +87,3 @@ def _log1p01(e):
 @overload(exp_excess, jit_options=OPTIONS)
 def _exp_excess(x):
     return _exp_excess32 if x is types.float32 else lambda x: max(math.expm1(x) - x, 0.0)
-
-
-def erf(x: np.ndarray) -> np.ndarray:
-    """Return the error function 2/√π ∫₀ˣ e^(-t²) dt of every entry, in the dtype of x."""
-    from scipy.special import erf  # 0.1 s to import, and only GELU asks for it
-
-    return np.asarray(erf(x))

@@ -1,28 +1,38 @@
 """Convolution with 3 x 3 kernels and stride 1 in a quarter of the multiplications.
 
 Winograd's minimal filtering F(4 x 4, 3 x 3) (Lavin & Gray 2016) computes 4 x 4 outputs at a time
-from the 6 x 6 inputs that they see. It transforms both the inputs and the kernel so that the
-convolution becomes a product of 36 numbers with 36 numbers, instead of 16 times 9:
+from the 6 x 6 inputs that they see. It transforms the inputs and the kernel so that the convolution
+takes 36 multiplications instead of 16 times 9:
 
     Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
 Over all channels and tiles, each of the 36 products is a matrix product (tiles, C) x (C, O).
-Gained: over `patches`, for 32 channels on images of 14 x 14, a factor of 1.7.
-The constants reach 8, so float32 loses about two digits: the results agree with `patches` to 1e-5
-or so, and float64, which is for checking, does not come here.
+Gained over `patches`, for 32 channels on images of 14 x 14: a factor of 1.7. The constants reach 8,
+so float32 loses about two digits: results agree with `patches` to about 1e-5. float64, which is for
+checking, does not use it.
 """
+
+from typing import Unpack
 
 import numpy as np
 
-from minae.kernels.cpu.blas import gemm
-from minae.kernels.cpu.compiled import compiled
-from minae.kernels.cpu.layout import plain
-from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.patches import finish, let_pass, pad, repeat, unpad
-from minae.kernels.cpu.threads import threads_for
-from minae.kernels.cpu.unfolding import padded_rows
-from minae.kernels.cpu.winograd_tiles import columns_of_m, columns_of_v, from_m, from_v, to_m, to_v
-from minae.kernels.shapes import Pair
+from minae.kernels.arrays import Array
+from minae.kernels.cpu.compile.blas import gemm
+from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.compile.plain import plain
+from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.conv_loops.patches import finish, let_pass, pad, repeat, unpad
+from minae.kernels.cpu.conv_loops.unfolding import padded_rows
+from minae.kernels.cpu.conv_loops.winograd_tiles import (
+    columns_of_m,
+    columns_of_v,
+    from_m,
+    from_v,
+    to_m,
+    to_v,
+)
+from minae.kernels.shapes import Geometry, Pair
 
 G = np.array(
     [
@@ -35,12 +45,14 @@ G = np.array(
     ]
 )
 GG = np.kron(G, G)  # (36, 9): the transform of a whole kernel
-AT_A_TIME = 2048  # tiles x channels: with their products they stay in a second-level cache
-LEAST_CHANNELS = 16  # below this the transforms cost more than the products save
+AT_A_TIME = 2048  # tiles x channels: with their products, they stay in the second-level cache
+LEAST_CHANNELS = 16  # with fewer, the transforms cost more than the products save
 
 
-def wins(channels: int, outputs: int, dtype: np.dtype, kernel_size: Pair, **geometry) -> bool:
-    """Return whether this is the fastest way to convolve so."""
+def wins(
+    channels: int, outputs: int, dtype: np.dtype, kernel_size: Pair, **geometry: Unpack[Geometry]
+) -> bool:
+    """Return whether this is the fastest way to compute such a convolution."""
     fits = tuple(kernel_size) == (3, 3) and max(geometry["padding"]) <= 2
     plain = geometry["stride"] == geometry["dilation"] == (1, 1) and geometry["groups"] == 1
     return fits and plain and dtype == np.float32 and min(channels, outputs) >= LEAST_CHANNELS
@@ -50,8 +62,8 @@ def wins(channels: int, outputs: int, dtype: np.dtype, kernel_size: Pair, **geom
 def _sizes(HO, WO, C, O):  # noqa: E741
     """Return the tiles down and across an image, the images at a time, and the tiles in a plane.
 
-    Those are one more than are used: planes at distances of a power of two would share their
-    places in the first-level cache, and push each other out.
+    A plane has one tile more than are used: planes whose distance is a power of two would evict
+    each other from the first-level cache.
     """
     down, across = (HO + 3) // 4, (WO + 3) // 4
     batch = max(1, AT_A_TIME // (down * across * max(C, O)))
@@ -60,7 +72,7 @@ def _sizes(HO, WO, C, O):  # noqa: E741
 
 @parallel
 def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
-    """y = x convolved, + bias, or the larger of that and 0; kernels (6, 6, C, O), transformed."""
+    """y = x convolved + bias, or max(that, 0); kernels (6, 6, C, O), transformed."""
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
     down, across, batch, S = _sizes(HO, WO, C, O)
     padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
@@ -94,11 +106,11 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
 
 @parallel
 def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
-    """Both gradients: that by x, and that by the transformed kernels over the images of share t.
+    """The gradients dx and dkernels[t], of the transformed kernels, over the images of share t.
 
-    The transpose of _convolve: m comes from dy, through the activation; each of the 36 products
-    with vᵀ gives its factor's gradient, with kernels (6, 6, O, C) v's. dbias[t] = the sum of dy by
-    column and channel, (T, WO * O). A dx that is not wanted is empty.
+    This is the transpose of _convolve: m comes from dy, passed back through the activation. Each of
+    the 36 products with vᵀ gives the gradient of the kernels, with kernels (6, 6, O, C) that of v.
+    dbias[t] = Σ dz per column and channel, (T, WO * O). A dx that is not wanted is empty.
     """
     (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
     down, across, batch, S = _sizes(HO, WO, C, O)
@@ -144,8 +156,8 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
 def _transform_kernels(t, T, weight, turned, matrix, kernels):
     """kernels[:, c] = matrix weight[:, c]ᵀ: G g Gᵀ of every kernel, weight (O, C, 9).
 
-    `turned` exchanges inputs and outputs, as the gradient by the input does. BLAS takes the columns
-    where they lie, so no weight is ever copied into another order.
+    `turned` exchanges inputs and outputs, as dx does. BLAS reads the columns in place, so no weight
+    is copied into another order.
     """
     C = kernels.shape[1]
     for c in range(t * C // T, (t + 1) * C // T):
@@ -163,18 +175,12 @@ def _transform_kernels_back(t, T, dkernels, matrix, dweight):
 
 
 def convolve(
-    x: np.ndarray,
-    weight: np.ndarray,
-    turned: bool,
-    bias: np.ndarray,
-    padding: Pair,
-    y: np.ndarray,
-    relu: bool,
+    x: Array, weight: Array, turned: bool, bias: Array, padding: Pair, y: Array, relu: bool
 ) -> None:
-    """y = x convolved with weight, + bias, through the activation.
+    """y = x convolved with weight + bias, or max(that, 0).
 
-    x (N, H, W, C), weight (O, C, 3, 3), bias (O,), y (N, HO, WO, O). Turned, the kernels are those
-    of the gradient: weight (C, O, 3, 3), each upside down and left to right.
+    x (N, H, W, C), weight (O, C, 3, 3), bias (O,), y (N, HO, WO, O). If `turned`, it computes dx:
+    weight is (C, O, 3, 3), and each kernel is turned by 180°.
     """
     T = threads_for(y.size * x.shape[3] * 9 // 4)
     kernels = _transformed(T, weight, turned, GG[:, ::-1] if turned else GG)
@@ -182,15 +188,15 @@ def convolve(
 
 
 def gradients(
-    dy: np.ndarray,
-    y: np.ndarray,
+    dy: Array,
+    y: Array,
     relu: bool,
-    x: np.ndarray,
-    weight: np.ndarray,
+    x: Array,
+    weight: Array,
     padding: Pair,
-    dx: np.ndarray,
-    dweight: np.ndarray,
-) -> np.ndarray:
+    dx: Array,
+    dweight: Array,
+) -> Array:
     """Fill dx, unless it is empty, and dweight; return dbias (O,).
 
     dy and y (N, HO, WO, O), x and dx (N, H, W, C), weight and dweight (O, C, 3, 3).
@@ -199,15 +205,15 @@ def gradients(
     T = threads_for(dy.size * C * 9 // 4)
     kernels = _transformed(T, weight, True, GG)  # (6, 6, O, C)
     dkernels = np.empty((T, 6, 6, C, O), x.dtype)
-    dbias = np.empty((T, dy.shape[2] * O))  # in float64: there are many pixels
+    dbias = np.empty((T, dy.shape[2] * O))  # float64: there are many pixels
     _gradients(T, dy, y, relu, x, kernels, dx, dkernels, dbias, *padding)
     matrix = GG.astype(x.dtype)
     _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, dweight.reshape(O, C, 9))
     return dbias.reshape(-1, O).sum(axis=0).astype(x.dtype)
 
 
-def _transformed(T: int, weight: np.ndarray, turned: bool, matrix: np.ndarray) -> np.ndarray:
-    """Return the kernels as the products take them: (6, 6, C, O), or (6, 6, O, C) if turned."""
+def _transformed(T, weight, turned, matrix):
+    """Return the kernels for the products: (6, 6, C, O), or (6, 6, O, C) if turned."""
     O, C = weight.shape[:2]  # noqa: E741
     kernels = np.empty((36, O, C) if turned else (36, C, O), weight.dtype)
     matrix = matrix.astype(weight.dtype, order="C")

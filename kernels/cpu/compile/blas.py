@@ -1,15 +1,17 @@
-"""Matrix products inside compiled code: BLAS on parts of arrays, and in tiles."""
+"""Matrix products in compiled code: BLAS on parts of arrays, and in tiles."""
+
+from typing import Any
 
 import llvmlite.binding
 import numpy as np
 from numba import types
 from numba.extending import get_cython_function_address
 
-from minae.kernels.cpu.compiled import compiled, compiled_apart
+from minae.kernels.cpu.compile.compiled import compiled, compiled_apart
 
 
-def _blas(name: str) -> types.ExternalFunction:
-    """Find a BLAS function in SciPy, and name it so that compiled code can be kept on the disk."""
+def _blas(name: str) -> Any:
+    """Find SciPy's BLAS function, and give it a name that compiled code on the disk can use."""
     symbol = f"minae_{name}"
     address = get_cython_function_address("scipy.linalg.cython_blas", name)
     llvmlite.binding.add_symbol(symbol, address)
@@ -17,22 +19,22 @@ def _blas(name: str) -> types.ExternalFunction:
 
 
 _sgemm, _dgemm = _blas("sgemm"), _blas("dgemm")
-NT = np.frombuffer(b"NT", np.uint8)  # as it is, transposed
+NT = np.frombuffer(b"NT", np.uint8)  # not transposed, transposed
 ZERO_ONE_32, ZERO_ONE_64 = np.array([0, 1], np.float32), np.array([0, 1], np.float64)
 
 
 @compiled
 def _row_distance(a):
-    """Return the numbers from row to row; NumPy leaves the stride of a single row undefined."""
+    """Return the distance between rows in numbers; the stride of a single row is undefined."""
     return a.strides[0] // a.itemsize if a.shape[0] > 1 else a.shape[1]
 
 
 @compiled
 def gemm(a, transpose_a, b, transpose_b, c, add):
-    """c = op(a) op(b), or c += that; op transposes if the flag says so.
+    """c = op(a) op(b), or c += that if `add`; op transposes if its flag is set.
 
-    Rows must be contiguous; the distance between rows is free, so a, b, c may be parts of larger
-    matrices. BLAS counts matrices column by column: it is given cᵀ = op(b)ᵀ op(a)ᵀ.
+    Rows must be contiguous but may be any distance apart, so a, b and c may be parts of larger
+    matrices. BLAS stores matrices column by column, so it computes cᵀ = op(b)ᵀ op(a)ᵀ.
     """
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]
@@ -43,7 +45,7 @@ def gemm(a, transpose_a, b, transpose_b, c, add):
 
 @compiled
 def _gemm(itemsize, flags, sizes, rows, A, B, C):
-    """Call BLAS, every argument a pointer. `gemm` is compiled for many layouts, this once."""
+    """Call BLAS, which takes pointers. `gemm` is compiled for many layouts, this only once."""
     transpose_a, transpose_b, add = flags
     numbers = np.array((*sizes, *rows), np.int32)
     i, N = numbers.ctypes.data, NT.ctypes.data
@@ -54,16 +56,16 @@ def _gemm(itemsize, flags, sizes, rows, A, B, C):
     else:
         zero = ZERO_ONE_64.ctypes.data
         _dgemm(*first, zero + 8, A, i + 12, B, i + 16, zero + 8 * add, C, i + 20)
-    numbers[0] = 0  # used until here: Numba frees an array after its last use, not BLAS's
+    numbers[0] = 0  # keeps it alive: Numba frees an array after the last use that it sees
 
 
 @compiled_apart
 def tiled(a, transpose_a, b, transpose_b, c):
-    """c = op(a) op(b), in tiles so small that BLAS multiplies them where they lie.
+    """c = op(a) op(b), in tiles so small that BLAS multiplies them in place.
 
-    OpenBLAS copies large matrices into an order of its own first, and does not below 10⁶
-    multiplications: such tiles are about a sixth faster. Tiles of few columns that are transposed
-    are not: turning them round is then most of the work.
+    OpenBLAS first copies large matrices into an order of its own, but not below 10⁶
+    multiplications: such tiles are about a sixth faster. That does not hold for transposed tiles
+    with few columns, where most of the work is to transpose them.
     """
     m, n = c.shape
     k = a.shape[0] if transpose_a else a.shape[1]

@@ -1,22 +1,21 @@
-"""The loops behind all six passes of convolution and transposed convolution.
+"""The loops of all six passes of convolution and transposed convolution.
 
-A convolution visits patches of its input; each of its passes is a product with the matrix that has
-a patch in every row (im2col):
+A convolution visits patches of its input. Each pass is a product with the matrix whose rows are the
+patches (im2col):
 
-    y = patches(x) w         conv2d forward, and the dx of a transposed one      unfold_dot
-    x = patchesᵀ(y wᵀ)       conv2d's dx, and a transposed one forward           dot_fold
-    dw = patches(x)ᵀ dy      the dweight of both
+    y = patches(x) w         conv2d forward, and dx of a transposed convolution      unfold_dot
+    x = patchesᵀ(y wᵀ)       dx of conv2d, and a transposed convolution forward      dot_fold
+    dw = patches(x)ᵀ dy      dweight of both
 
-`gradients` and `transposed_gradients` compute a layer's dx and dw on one visit to its patches. How
-patches are copied out of an image, and added back, is in `unfolding`.
+`gradients` and `transposed_gradients` compute a layer's dx and dw in one visit to its patches. How
+patches are copied out of an image and added back is in `unfolding`.
 
 As plain loops, forward is seven deep (image, two of output, channel out, channel in, two of kernel)
-and multiplies one number at a time. The matrix turns it into BLAS, but is KH * KW times the input.
-So a thread unfolds some rows of one image at a time: few enough that the patches stay in its cache
-and the product stays below the size up to which BLAS works on matrices where they lie.
-
-Gained: a factor of about 24 forward and 120 backward, of the reference, which loops over positions
-in Python.
+and multiplies one number at a time. The matrix turns that into BLAS, but has KH * KW times the size
+of the input. So a thread unfolds some rows of one image at a time: few enough for the patches to
+stay in its cache, and for the product to stay below the size up to which BLAS works on matrices in
+place. Gained: a factor of about 24 forward and 120 backward over the reference, which loops over
+positions in Python.
 
 x (N, H, W, C), y (N, HO, WO, O), w (KH * KW * C, O); window holds KH, KW, SH, SW, PH, PW, DH, DW:
 kernel, stride, padding and dilation.
@@ -24,10 +23,10 @@ kernel, stride, padding and dilation.
 
 import numpy as np
 
-from minae.kernels.cpu.blas import gemm
-from minae.kernels.cpu.compiled import compiled
-from minae.kernels.cpu.parallel import parallel
-from minae.kernels.cpu.unfolding import (
+from minae.kernels.cpu.compile.blas import gemm
+from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.conv_loops.unfolding import (
     fold,
     padded_image,
     padded_rows,
@@ -67,17 +66,17 @@ def unpad(padded, PH, PW, image):
 
 @compiled
 def repeat(bias, times):
-    """Return the bias of every pixel of a row: one long run of numbers instead of many short."""
+    """Return the bias of all pixels in a row: one long run of numbers, not many short ones."""
     row = np.empty((times, bias.size), bias.dtype)
     for i in range(times):
-        for j in range(bias.size):  # row[i] = bias would take Numba seconds to compile
+        for j in range(bias.size):  # row[i] = bias takes Numba seconds to compile
             row[i, j] = bias[j]
     return row.reshape(times * bias.size)
 
 
 @compiled
 def finish(row, bias, relu):
-    """Add the bias to pixels in a row, and replace what is then below 0 by 0."""
+    """Add the bias to the pixels of a row, then apply the ReLU if there is one."""
     zero = row.dtype.type(0)
     for j in range(row.size):
         value = row[j] + bias[j]
@@ -86,7 +85,7 @@ def finish(row, bias, relu):
 
 @compiled
 def let_pass(dy, y, relu, dz, dbias):
-    """dz = dy where y > 0, else 0; dz = dy without ReLU. dbias += dz. All one run of pixels."""
+    """dz = dy where y > 0 or without ReLU, else 0; dbias += dz. All are one run of pixels."""
     zero = dy.dtype.type(0)
     for j in range(dbias.size):
         value = dy[j]
@@ -98,7 +97,7 @@ def let_pass(dy, y, relu, dz, dbias):
 
 @parallel
 def unfold_dot(t, T, x, w, bias, y, relu, window):
-    """y = patches(x) w + bias, or the larger of that and 0."""
+    """y = patches(x) w + bias, or max(that, 0)."""
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
     block = _rows_at_once(y, w)
     padded = padded_image(x, window)
@@ -117,9 +116,9 @@ def unfold_dot(t, T, x, w, bias, y, relu, window):
 
 @parallel
 def dot_fold(t, T, y, wt, bias, x, relu, window):
-    """x = patchesᵀ(y wt) + bias, or the larger of that and 0: the transpose of unfold_dot.
+    """x = patchesᵀ(y wt) + bias, or max(that, 0): the transpose of unfold_dot.
 
-    wt (O, KH * KW * C) is wᵀ: BLAS multiplies small matrices faster without transposing one.
+    wt (O, KH * KW * C) is wᵀ, since BLAS is faster on small matrices if none is transposed.
     """
     (N, HO, WO, O), (H, W, C) = y.shape, x.shape[1:]  # noqa: E741
     PH, PW = window[4], window[5]
@@ -146,9 +145,9 @@ def dot_fold(t, T, y, wt, bias, x, relu, window):
 def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
     """Both gradients of a convolution: dx = patchesᵀ(dz wt), dw[t] = patches(x)ᵀ dz.
 
-    dz is dy through the activation, computed where it is used; dw (T, KH * KW * C, O);
-    dbias[t] = Σ dz by column and channel, (T, WO * O), for long runs. A dx or dw that is not
-    wanted is empty.
+    dz is dy passed back through the activation, computed where it is used; dw (T, KH * KW * C, O).
+    For long runs, dbias[t] = Σ dz is kept per column and channel, (T, WO * O). A dx or dw that is
+    not wanted is empty.
     """
     (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
     PH, PW = window[4], window[5]
@@ -183,8 +182,8 @@ def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
 def transposed_gradients(t, T, dy, y, relu, x, w, dx, dw, dbias, window):
     """Both gradients of a transposed convolution: dx = patches(dz) w, dw[t] = patches(dz)ᵀ x.
 
-    dy, y (N, H, W, C) and x, dx (N, HO, WO, O), for it makes the small image large; the rest is as
-    in `gradients`, dbias (T, W * C).
+    Here x, dx (N, HO, WO, O) are the small images and dy, y (N, H, W, C) the large ones;
+    dbias (T, W * C); the rest is as in `gradients`.
     """
     (N, HO, WO, O), (H, W, C) = x.shape, dy.shape[1:]  # noqa: E741
     PH, PW = window[4], window[5]

@@ -1,0 +1,236 @@
+"""Matrix products and linear layers: BLAS in tiles, with part of the result for each thread.
+
+As plain loops a linear layer is three deep (row, output, input), one multiplication at a time; the
+reference leaves them to einsum. BLAS keeps parts of all three matrices in registers and caches.
+What surrounds the product (bias, activation, the activation's mask in backward) is done on the part
+that a thread has just computed, while it is in that core's cache. Gained: a factor of 11 for the
+product alone, 15 for a layer with its ReLU, 8 for its gradients.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.cpu.compile.blas import tiled
+from minae.kernels.cpu.compile.compiled import compiled, compiled_if
+from minae.kernels.cpu.compile.covered import FLOATS, covered
+from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.compile.plain import plain, plain_matrix, plain_rows
+from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
+
+
+@compiled
+def _part(t, T, rows, columns, depth):
+    """Return share t of a matrix as (row, end, column, end).
+
+    Wide matrices are cut by columns, so that a thread reads only its part of the second factor, the
+    weight, which is the larger one. If the result is larger than the weight, it is cut by rows:
+    those that a thread has written stay in its cache for what comes next.
+    """
+    if columns > 2 * rows and depth >= rows:
+        return 0, rows, t * columns // T, (t + 1) * columns // T
+    return t * rows // T, (t + 1) * rows // T, 0, columns
+
+
+@parallel
+def _matmul(t, T, a, transpose_a, b, transpose_b, y):
+    """y = op(a) op(b)."""
+    i, k, j, l = _part(t, T, *y.shape, a.size // len(y))  # noqa: E741
+    aa = a[:, i:k] if transpose_a else a[i:k]
+    bb = b[j:l] if transpose_b else b[:, j:l]
+    tiled(aa, transpose_a, bb, transpose_b, y[i:k, j:l])
+
+
+@parallel
+def _linear(t, T, x, weight, transposed, bias, y, relu):
+    """y = x weightᵀ + bias, or max(that, 0); if `transposed`, weight is (I, O)."""
+    i, k, j, l = _part(t, T, *y.shape, x.shape[1])  # noqa: E741
+    columns = weight[:, j:l] if transposed else weight[j:l]
+    tiled(x[i:k], False, columns, not transposed, y[i:k, j:l])
+    zero, bias = y.dtype.type(0), bias[j:l]
+    for n in range(i, k):
+        row = y[n, j:l]
+        for o in range(l - j):
+            value = row[o] + bias[o]
+            row[o] = zero if relu and value <= zero else value
+
+
+@parallel
+def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbias, dx):
+    """dz = dy where y > 0 or without ReLU, else 0; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
+
+    A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
+    several shares, dx is empty here and left to _matmul.
+    """
+    N, O = dy.shape  # noqa: E741
+    low, high = t * O // T, (t + 1) * O // T
+    zero = dy.dtype.type(0)
+    totals = np.empty(high - low)  # float64, since there may be millions of rows
+    for o in range(high - low):
+        totals[o] = 0
+    for n in range(N):
+        dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
+        for o in range(high - low):
+            value = dy_row[o]
+            if relu:
+                value = value if y_row[o] > zero else zero
+                dz_row[o] = value
+            totals[o] += value
+    for o in range(high - low):
+        dbias[low + o] = totals[o]
+    if dweight.size:
+        tiled(dz[:, low:high], True, x, False, dweight[low:high])
+    if dx.size:
+        tiled(dz, False, weight, transposed, dx)
+
+
+@covered(operands=2)
+def matmul(a, b):
+    shapes.check_matmul(a, b)
+    if b.ndim == 2 and a.ndim > 1:
+        # all batches share b, so they are the rows of one tall matrix
+        y = np.empty((math.prod(a.shape[:-1]), b.shape[1]), a.dtype)
+        left, transpose_a = plain_matrix(a if a.ndim == 2 else plain_rows(a))
+        right, transpose_b = plain_matrix(b)
+        T = threads_for(y.size * len(b))
+        _matmul(T, left, transpose_a, right, transpose_b, y)
+        return y.reshape(*a.shape[:-1], b.shape[1])
+    return np.asarray(a @ b)
+
+
+@covered(operands=3)
+def linear(x, weight, bias=None, activation=None):
+    shapes.check_linear(x, weight, bias)
+    relu = shapes.check_activation(activation)
+    rows, matrix = plain_rows(x), plain_matrix(weight)
+    outputs = len(weight)
+    y = np.empty((len(rows), outputs), x.dtype)
+    bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
+    _linear(threads_for(x.size * outputs), rows, *matrix, bias, y, relu)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
+
+
+@covered(operands=4)
+def linear_backward(
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None
+):
+    shapes.check_linear_backward(dy, x, weight, y)
+    relu = shapes.check_activation(activation)
+    need_dx, need_dweight = needs
+    x_rows, dy_rows, matrix = plain_rows(x), plain_rows(dy), plain_matrix(weight)
+    y_rows, dz = (plain_rows(y), np.empty(dy_rows.shape, dy.dtype)) if relu else (dy_rows, dy_rows)
+    if dweight is None:
+        dweight = np.empty(weight.shape if need_dweight else (0, 0), dy.dtype)
+    if dbias is None:
+        dbias = np.empty(len(weight), dy.dtype)
+    dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
+    T = threads_for(dy.size * x.shape[-1])
+    now = dx if T == 1 else dx[:0]
+    _linear_backward(T, x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, now)
+    if T > 1 and need_dx:
+        _matmul(T, dz, False, *matrix, dx)
+    if need_dx and x.ndim != 2:
+        dx = dx.reshape(x.shape)
+    return dx if need_dx else None, dweight if need_dweight else None, dbias
+
+
+# Linear layers in a row, in one call. Calling a layer from Python, checking it and entering it in
+# the graph takes some microseconds, as long as the arithmetic of a thousand weights. So in small
+# networks these checks are compiled as well; what does not pass them, or is worth several threads,
+# is computed layer by layer.
+
+_share, _share_backward = _linear.share, _linear_backward.share
+
+
+def _plain(matrices, vectors):
+    """Return whether all are plain matrices and vectors, of one dtype among FLOATS."""
+    arrays = *matrices, *vectors
+    if any(a is None or a.dtype != arrays[0].dtype or not a.flags.carray for a in arrays):
+        return False
+    dimensions = [2] * len(matrices) + [1] * len(vectors)
+    return arrays[0].dtype in FLOATS and dimensions == [a.ndim for a in arrays]
+
+
+@compiled
+def _fits(x, weights, vectors):
+    """Return whether the weights map x to vectors of these sizes, and nothing is empty."""
+    N, features = x.shape
+    for i in range(len(weights)):
+        if features == 0 or weights[i].shape != (vectors[i].size, features):
+            return False
+        features = vectors[i].size
+    return N * features > 0
+
+
+@compiled_if(lambda x, weights, biases, outputs, _: _plain((x, *weights, *outputs), biases))
+def _stack(x, weights, biases, outputs, relus):
+    """Apply the layers one after another. Return False if the shapes do not fit."""
+    if not _fits(x, weights, biases):
+        return False
+    for i in range(len(weights)):
+        _share(0, 1, x, weights[i], False, biases[i], outputs[i], relus[i])
+        x = outputs[i]
+    return True
+
+
+@compiled_if(
+    lambda dy, x, weights, outputs, _, dweights, dbiases, dx: _plain(
+        (dy, x, *weights, *outputs, *dweights, dx), dbiases
+    )
+)
+def _stack_backward(dy, x, weights, outputs, relus, dweights, dbiases, dx):
+    """Gradients of _stack, from the last layer to the first; dweights and dx may be empty."""
+    if not _fits(x, weights, dbiases) or dy.shape != outputs[-1].shape:
+        return False
+    for i in range(len(weights)):
+        if outputs[i].shape != (len(x), dbiases[i].size):
+            return False
+    for i in range(len(weights) - 1, -1, -1):
+        y, weight, dweight, dbias = outputs[i], weights[i], dweights[i], dbiases[i]
+        dz = np.empty_like(dy) if relus[i] else dy
+        inputs, dinputs = (outputs[i - 1], np.empty_like(outputs[i - 1])) if i else (x, dx)
+        _share_backward(0, 1, inputs, weight, False, dy, y, relus[i], dz, dweight, dbias, dinputs)
+        dy = dinputs
+    return True
+
+
+@cache
+def _relus(activations):
+    return tuple(map(shapes.check_activation, activations))
+
+
+def _one_thread(x, weights):
+    return x.ndim == 2 and threads_for(len(x) * max([weight.size for weight in weights])) == 1
+
+
+def linear_stack(x, weights, biases, activations):
+    if _one_thread(x, weights):
+        outputs = [np.empty((len(x), len(weight)), x.dtype) for weight in weights]
+        if _stack(x, weights, biases, tuple(outputs), _relus(activations)):
+            return outputs
+    return layer_by_layer(linear, x, weights, biases, activations)
+
+
+def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights, dbiases):
+    if _one_thread(x, weights):
+        need_dx, *need_dweights = needs
+        dx = np.empty(x.shape if need_dx else (0, 0), x.dtype)
+        into = [
+            np.empty(weight.shape if need else (0, 0), x.dtype) if dweight is None else dweight
+            for weight, dweight, need in zip(weights, dweights, need_dweights, strict=True)
+        ]
+        sums = [
+            np.empty(len(weight), x.dtype) if dbias is None else dbias
+            for weight, dbias in zip(weights, dbiases, strict=True)
+        ]
+        ys = outputs if activations[-1] else [*outputs[:-1], dy]
+        gradients = tuple(into), tuple(sums), dx
+        if _stack_backward(dy, x, weights, tuple(ys), _relus(activations), *gradients):
+            if False in need_dweights:
+                into = [da if need else None for da, need in zip(into, need_dweights, strict=True)]
+            return dx if need_dx else None, into, sums
+    layers = weights, outputs, activations, dweights, dbiases
+    return layer_by_layer_backward(linear_backward, dy, x, needs, *layers)
