@@ -249,7 +249,7 @@ assert early[c] == lost[c] == d[c]  # only one path leads to c
 # %% [markdown]
 # ## Depth
 #
-# In textbooks a topological order is found by recursion: visit the inputs, then append yourself. It
+# In textbooks a topological order is found by recursion: visit the inputs, then append the node. It
 # needs no numbers. But Python stops after about 1,000 nested calls, and a graph gets deeper than
 # that as soon as you loop over time steps. `consumers_first` has no such limit.
 

@@ -405,7 +405,7 @@ def unbroadcast__as_in_the_lesson(dx, shape):
 
 
 def unbroadcast__as_in_the_lesson_and_back(dx, shape):
-    """An array of indices as large as dx, and the dtype put right afterwards."""
+    """An array of indices as large as dx, and the dtype restored afterwards."""
     return unbroadcast__as_in_the_lesson(dx, shape).astype(dx.dtype)
 
 

@@ -213,9 +213,9 @@ for panel, (name, (y, dx)) in zip(figure.subplots(1, 2), curves.items(), strict=
 keep(figure, "activations.png")
 
 # %% [markdown]
-# The slope is at most 1/4, so sigmoids alone shrink a gradient to less than $4^{-20} \approx
-# 10^{-12}$ in 20 layers. ReLU lets a gradient pass whole, or not at all. This is why ReLU is used
-# between layers, and the sigmoid only at the end, before a loss.
+# The slope is at most 1/4, so sigmoids alone shrink a gradient to less than
+# $4^{-20} \approx 10^{-12}$ in 20 layers. ReLU lets a gradient pass whole, or not at all. This is
+# why ReLU is used between layers, and the sigmoid only at the end, before a loss.
 #
 # ## Binary cross-entropy, and where the textbook form breaks
 #
@@ -618,7 +618,7 @@ GUESS, FADING, KEEPING = INITIALISATIONS
 RUNS = ((GUESS, 0.005), (GUESS, 1e-5), (FADING, 0.005), (FADING, 0.02), (KEEPING, 0.005))
 mean_image = images.mean(axis=0).clip(0.001, 0.999)
 baseline = loss_of(np.log(mean_image / (1 - mean_image)), held_out)
-print(f"always the mean image: {baseline:.1f} nats an image")
+print(f"always the mean image: {baseline:.1f} nats per image")
 figure = Figure(figsize=(6.4, 3.6))
 axes = figure.subplots()
 axes.axhline(baseline, color="black", linestyle=":", label="always the mean image")

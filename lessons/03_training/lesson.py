@@ -86,11 +86,11 @@ def descend(x, dx, lr):
 
 # %% [markdown]
 # Here the gradient of each coordinate is its curvature c times itself. So a step multiplies it by
-# 1 - lr c, whatever the other one does, and t steps by $(1 - \text{lr}\, c)^t$. If 1 - lr c is
-# below -1, each step ends further from the bottom than it began: the walk diverges once **lr > 2 /
-# c** for the steepest direction, here 2 / 25 = 0.08. Just below that, the steep direction is the
-# slow one; far below, the flat one. Best is lr = 2 / (1 + 25), where both factors are 24 / 26 in
-# size.
+# the factor `1 - lr c`, whatever the other one does, and t steps by $(1 - \text{lr}\, c)^t$. If the
+# factor is below -1, each step ends further from the bottom than it began: the walk diverges once
+# **lr > 2 / c** for the steepest direction, here 2 / 25 = 0.08. Just below that, the steep
+# direction is the slow one; far below, the flat one. Best is lr = 2 / (1 + 25), where both factors
+# are 24 / 26 in size.
 
 # %%
 rows = []
@@ -143,8 +143,8 @@ assert np.isclose(v[0], 1 / (1 - 0.9))
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, dx \qquad
 # v \leftarrow \beta_2 v + (1 - \beta_2)\, dx^2$$
 #
-# Both start at 0, so at first they are too small. After t equal gradients g, m is $(1 -
-# \beta_1^t)\, g$; so this is the factor to divide by.
+# Both start at 0, so at first they are too small. After t equal gradients g, m is
+# $(1 - \beta_1^t)\, g$; so this is the factor to divide by.
 #
 # $$x \leftarrow x - \text{lr} \cdot
 # \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}$$

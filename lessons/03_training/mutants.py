@@ -274,7 +274,7 @@ def batches__another_each_time(arrays, batch_size, seed, epoch):
 
 
 def batches__each_array_by_itself(arrays, batch_size, seed, epoch):
-    """Draws an order for the images and another one for the labels."""
+    """Draws one order for the images and another for the labels."""
     rng = np.random.default_rng([seed, epoch])
     mixed = [a[rng.permutation(len(a))] for a in arrays]
     return cut(mixed, np.arange(len(arrays[0])), batch_size)
@@ -288,7 +288,7 @@ def batches__mixes_the_arrays_themselves(arrays, batch_size, seed, epoch):
 
 
 def batches__with_repetition(arrays, batch_size, seed, epoch):
-    """Draws each row anew, so that some come twice and others never."""
+    """Draws each row independently, so that some come twice and others never."""
     count = len(arrays[0])
     order = np.random.default_rng([seed, epoch]).integers(count, size=count)
     return cut(arrays, order, batch_size)

@@ -239,7 +239,7 @@ PAIRS = [*itertools.product(SEEDS, EPOCHS), (0, 10_000)]
 
 
 def test_batches__order_by_seed_and_epoch(student):
-    """The same for the same pair, another one for any other; and all orders are as likely."""
+    """The same for the same pair, another for any other; and all orders are equally likely."""
     count, orders = 13, {}
     array = np.arange(count)
     places, followers = np.zeros((count, count), int), np.eye(count, dtype=int)

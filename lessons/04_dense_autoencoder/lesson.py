@@ -171,8 +171,8 @@ with no_grad():
 # %% [markdown]
 # ## How far apart are two subspaces?
 #
-# This decoder can draw the weighted sums of its 8 columns: a subspace of 8 dimensions among the
-# 784. PCA's is another. Their **principal angles** say how the two are placed. The first is the
+# This decoder can draw the weighted sums of its 8 columns: a subspace of 8 dimensions out of 784 in
+# all. PCA's is another. Their **principal angles** say how the two are placed. The first is the
 # smallest angle between any two directions, one from each; the second is the smallest between
 # directions at right angles to these; and so on. If all are 0, the subspaces are the same. With
 # orthonormal bases $Q_A$ and $Q_B$, and singular values $\sigma_i$:

@@ -361,7 +361,7 @@ def quantise__one_range_for_all(codes, low, high, bits):
 
 
 def quantise__range_of_these_codes(codes, low, high, bits):
-    """Uses the range of the codes at hand, which is not known when they are restored."""
+    """Uses the range of the given codes, which is not known when they are restored."""
     return _quantised(codes, codes.min(axis=0), codes.max(axis=0), bits)
 
 

@@ -409,9 +409,9 @@ keep(
 
 # %% [markdown]
 # What comes out is made of strokes that the decoder knows: an H, for example, gets the curves of an
-# 8. So look at the error. Set a limit that only 1 of 100 unseen digits exceeds, and see how many of
-# each kind exceed it. The last column says how far their codes are from the nearest code of a
-# training image.
+# eight. So look at the error. Set a limit that only 1 of 100 unseen digits exceeds, and see how
+# many of each kind exceed it. The last column says how far their codes are from the nearest code of
+# a training image.
 
 # %%
 limit = np.quantile(errors(model, others), 0.99)

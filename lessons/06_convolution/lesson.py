@@ -149,7 +149,7 @@ keep(figure, "kernels.png")
 
 # %%
 def col2im(rows, input_shape, K, stride, padding):
-    """Add patches (N, places, C * K * K) up where im2col took them from: (N, C, H, W)."""
+    """Add up patches (N, places, C * K * K) where im2col took them from: (N, C, H, W)."""
     N, C, H, W = input_shape
     x = np.zeros((N, C, H + 2 * padding, W + 2 * padding))
     for n, (r, q) in enumerate(places(H, W, K, stride, padding)):
@@ -601,7 +601,7 @@ change = {}
 for d in range(5):
     after = hidden(conv, moved(test, d), 4)[..., 2:]
     change[d] = float(((after - before) ** 2).sum() / (before**2).sum())
-print("squared change of the maps, one place to the right, when digits move by d pixels:")
+print("digits moved by d pixels, maps against the old ones moved by one place, squared change:")
 print(", ".join(f"{d}: {share:.2g}" for d, share in change.items()))
 assert change[4] < 1e-10 < 0.1 < min(change[d] for d in range(4))
 
@@ -647,7 +647,7 @@ assert all(off_middle["conv"][d] > 0.95 * off_middle["dense"][d] for d in range(
 assert all(errors[4] > 2 * errors[0] for errors in off_middle.values())
 
 # %% [markdown]
-# It is not. Moved by 4 pixels, the error of all three is more than doubled, and the convolutional
+# It does not. Moved by 4 pixels, the error of all three is more than doubled, and the convolutional
 # one is no better off than the dense one. Its maps move along, but the linear layer after them has
 # learned where digits are, and reads the moved maps as another image. If the whole is not to care,
 # train with moved digits, or leave out whatever knows about places.

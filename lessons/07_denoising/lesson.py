@@ -107,8 +107,8 @@ def psnr(y, x):
 
 # %% [markdown]
 # **SSIM**, the structural similarity (Wang et al. 2004), compares mean, variance and covariance in
-# windows of 7 x 7 pixels, and takes the mean over the windows. Equal images have 1. It asks whether
-# light and dark change in the same places, which is nearer to what people see.
+# windows of 7 x 7 pixels, and takes the mean over the windows. For equal images it is 1. It asks
+# whether light and dark change in the same places, which is nearer to what people see.
 #
 # $$\mathrm{SSIM} = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}
 # {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_1 = 0.01^2, \; c_2 = 0.03^2$$
@@ -190,8 +190,8 @@ print(f"noisy {psnr(noisy, test):.2f} dB, denoised {psnr(output(model, noisy), t
 # Two more know digits, as far as linear maps can. **PCA** projects onto the k directions in which
 # clean training images vary most, while noise lies in all 784. And the **best linear map** from
 # noisy to clean, the most that a linear denoising autoencoder could learn, is found by least
-# squares: for centred rows Y (noisy, three copies of each image) and X (clean), it is $W = (Y^T Y +
-# \lambda I)^{-1} Y^T X$.
+# squares: for centred rows Y (noisy, three copies of each image) and X (clean), it is
+# $W = (Y^T Y + \lambda I)^{-1} Y^T X$.
 #
 # For each noise level, settings are chosen on validation images. Grey backgrounds would spoil the
 # comparison, since a mean of clipped noise stays grey. So every filter is followed by **levels**,

@@ -323,7 +323,7 @@ try:
     gradcheck(loss_with(ops.reparameterise), *inputs)
     raise AssertionError("two draws were the same")
 except GradcheckError as reason:
-    print("noise drawn anew:", reason)
+    print("fresh noise:", reason)
 
 # %% [markdown]
 # ## The KL term, in closed form
@@ -448,7 +448,7 @@ print(f"after: {minus_elbo(vae, images):.2f} nats, {minus_elbo(vae, unseen):.2f}
 assert minus_elbo(vae, unseen) < 122
 
 # %% [markdown]
-# ## A bug that passes every check
+# ## A bug that passes every gradient check
 #
 # Here is a sampler found in published teaching code. It uses exp(log_var), the variance, as the
 # standard deviation. The KL term uses it as the variance. Check the gradients:

@@ -334,7 +334,7 @@ def test_new_images__have_codes_of_their_own(student):
     i, j = (int(k) for k in np.unravel_index(np.abs(moments).argmax(), moments.shape))
     assert abs(moments[i, j]) < 5.5 * Z**-0.5, (
         f"{call}: the codes of images {i} and {j} have the mean product {moments[i, j]:.2f},"
-        " expected about 0: draw each code anew"
+        " expected about 0: draw each code separately"
     )
 
 
