@@ -105,9 +105,9 @@ def quantise(codes, low, high, bits):
     codes (N, Z). low and high (Z,) are the smallest and the largest value of each number in the
     training codes. Between them lie 2^bits levels at equal distances: level 0 is low, the last one
     is high. `levels` holds integers, the nearest level of each number; `restored` holds the values
-    of these levels. A number below low or above high gets the level at that end. A number with low
-    = high has level 0. `bytes`, an int, is the least number of bytes that hold the Z levels of a
-    code side by side.
+    of these levels. A number below low or above high gets the level at that end. Where low = high,
+    the level is 0. `bytes`, an int, is the least number of bytes that hold the Z levels of a code
+    side by side.
 
     About 6 lines, 15 minutes. Matters because bits are what a code costs. In the lesson, 4 bits per
     number and one range for all raise the error of the 32 numbers from 9 to 15. Put yours in place

@@ -28,13 +28,12 @@ def squared_distances(a, b):
 
 
 def purity(distances, labels, k):
-    """Return the share of the k nearest neighbours that have a row's own label, as a mean over
-    rows.
+    """Return the share of k nearest neighbours with a row's own label, as a mean over rows.
 
-    distances (N, N) holds the squared distances between all rows; labels (N,) are integers; 1 <= k
-    < N. No row is its own neighbour, but another row with the very same code is one, although its
-    distance is zero too. Do not change `distances`. The order of equal distances does not matter in
-    the checks.
+    distances (N, N) holds the squared distances between all rows; labels (N,) are integers;
+    1 <= k < N. No row is its own neighbour, but another row with the very same code is one,
+    although its distance is zero too. Do not change `distances`. The order of equal distances does
+    not matter in the checks.
 
     About 4 lines, 10 minutes. Matters because it is the usual way to ask whether a code separates
     what people separate, and counting a row as its own neighbour makes any code look good.

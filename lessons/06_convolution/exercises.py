@@ -12,8 +12,8 @@ def im2col(x, kernel_size, stride, padding):
     """Return the patches of x as columns: (N, C * KH * KW, HO * WO).
 
     x (N, C, H, W); kernel_size is (KH, KW); `padding` zeros are added on each of the four sides.
-    Row (c KH + k) KW + l of column i WO + j is the padded image's pixel [c, i stride + k, j stride
-    + l]. The last rows and columns of an image may be in no patch.
+    Row (c KH + k) KW + l of column i WO + j is pixel [c, i stride + k, j stride + l] of the padded
+    image. The last rows and columns of an image may be in no patch.
 
     The lesson loops over places, 196 of them for a map of 14 x 14. Loop over taps, the weights of
     the kernel, instead: for one k and l, the pixels of all places are a strided slice of the padded
@@ -91,9 +91,9 @@ def conv2d_backward(dy, x, weight, stride, padding):
 def conv_transpose2d(x, weight, bias, stride, padding):
     """Return the transposed convolution (N, C, H, W) of x (N, O, HO, WO), without col2im.
 
-    weight (O, C, KH, KW) is that of the convolution that this transposes; bias (C,); padding <= KH
-    - 1 and <= KW - 1. H is the smallest size from which the convolution makes HO, so the kernel's
-      last place ends at the last padded row. Likewise W.
+    weight (O, C, KH, KW) is that of the convolution that this transposes; bias (C,);
+    padding <= KH - 1 and <= KW - 1. H is the smallest size from which the convolution makes HO, so
+    the kernel's last place ends at the last padded row. Likewise W.
 
     It is a convolution in disguise, with stride 1. Put stride - 1 zeros between neighbours of x.
     Add KH - 1 - padding rows of zeros above and below, KW - 1 - padding columns left and right.

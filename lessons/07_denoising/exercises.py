@@ -54,8 +54,8 @@ def psnr(output, clean):
     """Return the peak signal-to-noise ratio of each image, in decibels.
 
     output and clean are (N, H, W), and the peak is 1; the result is (N,). For one image of P pixels
-    it is 10 log10(1 / (mean squared error of its P pixels)). Pixels of output may lie outside [0,
-    1]. In the checks, no image equals its clean one.
+    it is 10 log10(1 / (mean squared error of its P pixels)). Pixels of output may be below 0 or
+    above 1. In the checks, no image equals its clean one.
 
     About 2 lines, 5 minutes. Matters because the mean of decibels is not the decibels of the mean:
     one ruined image must count as one image.

@@ -13,10 +13,9 @@ def reconstruction_errors(model, x, batch_size=100):
     """Return the squared error of each input's reconstruction, summed over the input: (N,).
 
     x is an array (N, ...) of any number of axes, such as images (N, 1, 28, 28) or windows (N, 96),
-    N >= 1.
-    model(Tensor(rows)) is a tensor in the shape of the rows. Give it at most `batch_size` rows at a
-    time, since a million inputs do not fit into memory at once, and no row twice. Nothing is
-    trained: no gradient is needed, and the model stays as it is, including its mode.
+    N >= 1. model(Tensor(rows)) is a tensor in the shape of the rows. Give it at most `batch_size`
+    rows at a time, since a million inputs do not fit into memory at once, and no row twice. Nothing
+    is trained: no gradient is needed, and the model stays as it is, including its mode.
 
     About 7 lines, 10 minutes. Matters because a score is one number per input: a mean over a batch,
     such as a loss, hides the one strange input in it.
@@ -97,9 +96,9 @@ def windows(series, length, stride):
 def reading_scores(scores, length, stride, T):
     """Return the score of each of T readings: the mean score of the windows that it lies in.
 
-    scores (N,), N >= 1, of up to 1e6 in size: window i holds the readings i * stride to i * stride
-    + length - 1, all of them among the T. A reading that lies in no window has the score nan: it is
-    unknown. The first and last readings lie in fewer windows than those in the middle.
+    scores (N,), N >= 1, of up to 1e6 in size: window i holds the readings i * stride to
+    i * stride + length - 1, all of them among the T. A reading that lies in no window has the score
+    nan: it is unknown. The first and last readings lie in fewer windows than those in the middle.
 
     About 6 lines, 15 minutes. Matters because people want to know when it happened, not in which
     window.

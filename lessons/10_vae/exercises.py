@@ -84,8 +84,8 @@ def bound_terms(logits, x, mean, log_var):
     results are numbers, averaged over the N images. The loss is nll + kl.
 
     A logit may be 1000 or -1000, but no result may be infinite or nan because of it, and NumPy must
-    not warn. With t the target, the cross-entropy of a logit a is max(a, 0) - a t + log(1 +
-    exp(-|a|)).
+    not warn. With t the target, the cross-entropy of a logit a is
+    max(a, 0) - a t + log(1 + exp(-|a|)).
 
     About 5 lines, 15 minutes. Matters because mixing up means and sums is the most frequent mistake
     here: nothing fails, and one term drowns the other.
