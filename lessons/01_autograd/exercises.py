@@ -1,7 +1,7 @@
 """Exercises of lesson 1: the parts of an engine that differentiates.
 
-Each is a function on numbers or NumPy arrays, and none needs another one of them. Run whatever
-puzzles you on a small input of your own, which you can work out by hand.
+Each is a function of numbers or NumPy arrays, and none needs another. If something puzzles you, run
+it on a small input that you can work out by hand.
 """
 
 import numpy as np
@@ -10,10 +10,10 @@ STEP = np.finfo(np.float64).eps ** (1 / 3)  # for central differences, about 6e-
 
 
 class Node:
-    """A number, what it was computed from, and its derivative by each of these.
+    """A number, what it was computed from, and its derivative with respect to each input.
 
-    For 1.2 and 1.3: `inputs` are nodes, `local` as many numbers, `grad` is 0.0 until a walk fills
-    it in. A leaf has no inputs. Leave this class as it is.
+    For 1.2 and 1.3: `inputs` are nodes, `local` has one number for each, and `grad` is 0.0 until a
+    walk fills it in. A leaf has no inputs. Leave this class as it is.
     """
 
     def __init__(self, value, inputs=(), local=(), name=""):
@@ -33,14 +33,14 @@ class Node:
 def div_backward(dq, x, y):
     """Return (dx, dy), the gradients of a division q = x / y, given the gradient dq of q.
 
-    x, y and dq are float64 arrays of one shape, y without zeros; entry i of q depends on entry i
-    of x and of y only. None of the three may be changed: others still need them.
+    x, y and dq are float64 arrays of one shape, y without zeros; entry i of q depends only on entry
+    i of x and of y. Do not change any of the three: others still need them.
 
     Write down the two local derivatives ∂q/∂x and ∂q/∂y first. Each gradient is one of them times
     what arrives from above.
 
     About 2 lines, 10 minutes. Matters because an engine knows nothing of derivatives: every rule
-    in it was worked out by hand once, most of them as short as this one.
+    in it was worked out by hand once, and most are as short as this one.
     """
     ### BEGIN SOLUTION
     dx = dq / y
@@ -55,12 +55,12 @@ def topological_order(output):
     all of its consumers, so `output` comes first. Any order with this property will do.
 
     The lesson sorts nodes by the order in which they were made. Here they carry no numbers: find
-    an order from `inputs` alone. Without recursion, for the graph may be a chain of 20,000 nodes,
-    and with a few looks at each node only, however many paths lead to it. Leave the nodes as they
-    are.
+    an order from `inputs` alone. Do not use recursion, since the graph may be a chain of 20,000
+    nodes, and look at each node only a few times, however many paths lead to it. Leave the nodes as
+    they are.
 
-    About 12 lines, 25 minutes. Matters because a node that is walked before one of its consumers
-    hands on a gradient that is not complete, and nothing else looks wrong.
+    About 12 lines, 25 minutes. Matters because a node visited before one of its consumers passes on
+    an incomplete gradient, and nothing else looks wrong.
     """
     ### BEGIN SOLUTION
     found, stack = {output}, [output]
@@ -72,7 +72,7 @@ def topological_order(output):
                 found.add(x)
                 stack.append(x)
     order = [output]
-    for node in order:  # it grows meanwhile
+    for node in order:  # it grows as we go
         for x in node.inputs:
             waiting[x] -= 1
             if waiting[x] == 0:
@@ -82,18 +82,19 @@ def topological_order(output):
 
 
 def backward(order):
-    """Fill in `.grad` of all nodes in `order`: the derivative of order[0] by each of them.
+    """Fill in `.grad` of all nodes in `order`: the derivative of order[0] with respect to each.
 
     `order` is a list with the property of exercise 1.2: order[0] is the output, and each node comes
-    after all of its consumers. A node has any number of inputs; one node may be several of them, as
-    in x * x. A leaf alone, [x], is an order too. Change nothing but `.grad`.
+    after all of its consumers. A node may have any number of inputs, and the same node may be among
+    them more than once, as in x * x. A single leaf, [x], is an order too. Change nothing but
+    `.grad`.
 
-    Think of a second call, on the same graph or on another one with the same leaves. A leaf, a node
-    without inputs, collects: each call adds its derivative to what `.grad` was. This is how a large
-    batch is taken in parts. For all other nodes what an earlier call left counts for nothing.
+    Think of a second call, on the same graph or on another with the same leaves. A leaf (a node
+    without inputs) accumulates: each call adds its derivative to what `.grad` was. This is how a
+    large batch is taken in parts. In all other nodes, whatever an earlier call left does not count.
 
-    About 7 lines, 15 minutes. Matters because this is the whole of automatic differentiation: all
-    else in the engine prepares for this loop.
+    About 7 lines, 15 minutes. Matters because this is the whole of automatic differentiation:
+    everything else in the engine prepares for this loop.
     """
     ### BEGIN SOLUTION
     for node in order:
@@ -107,15 +108,16 @@ def backward(order):
 
 
 def unbroadcast(dx, shape):
-    """Return the gradient of an array of `shape` that was broadcast to dx's shape before its use.
+    """Return the gradient of an array of `shape` that was broadcast to dx's shape before use.
 
     NumPy broadcasts in two ways: it puts new dimensions in front, and it repeats dimensions of
-    length 1. So an array of shape (3, 1) can become (2, 3, 4), by 8 uses of each entry. The
-    gradient has the shape that the array had, and dx's dtype. If nothing was broadcast, it is dx.
+    length 1. So an array of shape (3, 1) can become (2, 3, 4), where each entry is used 8 times.
+    The gradient has the shape that the array had, and dx's dtype. If nothing was broadcast, it is
+    dx.
 
-    The lesson hands out every entry of dx by itself with np.bincount, which makes an array of
-    places as large as dx and returns float64 always. Use sums over whole dimensions instead: which
-    ones are to be summed, and which of these stay, with length 1?
+    The lesson adds up dx entry by entry with np.bincount, which needs an array of indices as large
+    as dx and always returns float64. Sum over whole dimensions instead: over which ones, and which
+    of these stay, with length 1?
 
     About 5 lines, 15 minutes. Matters because a bias is broadcast over the batch in every layer.
     """
@@ -128,10 +130,10 @@ def unbroadcast(dx, shape):
 
 
 def numeric_gradient(f, x, dy):
-    """Return the gradient of the sum of f(x) * dy by each entry of x, by central differences.
+    """Return the gradient of the sum of f(x) * dy with respect to x, by central differences.
 
-    f takes an array of x's shape and returns one of dy's shape, or, where this fits, the very array
-    that it was given. For each entry, one at a time:
+    f takes an array of x's shape and returns one of dy's shape, which may be the very array that it
+    was given. For each entry, one at a time:
 
         (the sum of f(x + STEP there) * dy  -  the sum of f(x - STEP there) * dy)  /  (2 STEP)
 
@@ -139,7 +141,7 @@ def numeric_gradient(f, x, dy):
     it must hold what it held before. The result has x's shape.
 
     About 9 lines, 15 minutes. Matters because this knows no chain rule and no graph: it is slow,
-    and therefore so simple that you can trust it to judge everything above.
+    but so simple that you can trust it to judge everything above.
     """
     ### BEGIN SOLUTION
     x = x.copy()

@@ -1,8 +1,8 @@
 # %% [markdown]
 """# 1. Automatic differentiation
 
-To train a model is to move its numbers, thousands of them, each a little, so that a loss falls.
-For each you need to know how the loss answers to it: the derivative. This lesson builds the engine
+To train a model is to change its numbers, thousands of them, each a little, so that a loss falls.
+For each you need to know how the loss responds to it: the derivative. This lesson builds the engine
 that finds all derivatives in one walk, first for single numbers and then for arrays. It has fewer
 than 100 lines. Its gradients equal minae's to ten digits on graphs made to break it, and at the end
 it trains an autoencoder.
@@ -40,7 +40,7 @@ def normal(*shape, seed=0):
 # ## Without an engine
 #
 # A derivative says how much the result changes when one number moves a little, so you can measure
-# it. Move the number by h to both sides, and divide the change by the distance:
+# it. Move the number by h in both directions, and divide the change by the distance:
 #
 # $$\frac{\partial L}{\partial a} \approx \frac{L(a + h) - L(a - h)}{2h}$$
 #
@@ -63,23 +63,25 @@ assert abs(measured - 6) < 1e-6
 # %% [markdown]
 # For three numbers that is 6 evaluations. A model of 10,000 weights would need 20,000 forward
 # passes for one step of training. The engine gets all of them from one forward pass and one walk
-# back. So you will not train with differences, but they are how you check what you build instead.
+# back. So you will not train with differences, but you will use them to check what you build
+# instead.
 #
 # ## One operation knows its own derivatives
 #
-# Nobody has to know the derivative of the whole. A product knows how it answers to its two factors:
+# Nobody has to know the derivative of the whole. A product knows how it responds to its two
+# factors:
 #
 # $$\frac{\partial (a b)}{\partial a} = b \qquad \frac{\partial (a b)}{\partial b} = a$$
 #
 # These are **local derivatives**. A `Node` is a number that remembers what it was computed from,
-# and its local derivatives by each of these. The last line of `__mul__` is the formula above.
+# and its local derivatives. The last line of `__mul__` is the formula above.
 
 # %%
 NUMBERS = itertools.count()
 
 
 class Node:
-    """A number, what it was computed from, and its derivative by each of these."""
+    """A number, what it was computed from, and its derivative with respect to each input."""
 
     def __init__(self, value, inputs=(), local=()):
         self.value, self.inputs, self.local = value, inputs, local
@@ -96,18 +98,18 @@ a, b, c = Node(2.0), Node(-3.0), Node(10.0)
 y = a * b
 z = y + c
 L = z * y
-print(f"L = {L.value:g}, by z: {L.local[0]:g}, by y: {L.local[1]:g}")
+print(f"L = {L.value:g}, local derivatives: {L.local[0]:g} for z, {L.local[1]:g} for y")
 assert L.value == loss(2, -3, 10)
 
 # %% [markdown]
-# What you see as `z * y` ran forward as always, and left a **graph** behind: L points at z and y, y
-# points at a and b. A number that points at nothing is a **leaf**.
+# `z * y` ran forward as always, and left a **graph** behind: L points at z and y, y points at a and
+# b. A number that points at nothing is a **leaf**.
 #
 # ## Along a path, derivatives multiply; over paths, they add
 #
 # The chain rule for one variable: if a moves y, and y moves L, the derivatives multiply. For
-# several variables there is one more rule. a moves L on two paths, by y directly and by y through
-# z. Both happen at once, so what they do to L adds up:
+# several variables there is one more rule. a moves L on two paths, from y directly and from y
+# through z. Both happen at once, so what they do to L adds up:
 #
 # $$\frac{\partial L}{\partial a} = \sum_{\text{paths from } L \text{ to } a} \;
 # \prod_{\text{edges}} \text{local derivative}$$
@@ -115,7 +117,7 @@ assert L.value == loss(2, -3, 10)
 
 # %%
 def over_paths(node, leaf):
-    """The formula above, word by word."""
+    """The formula above, word for word."""
     if node is leaf:
         return 1.0
     edges = zip(node.inputs, node.local, strict=True)
@@ -126,7 +128,7 @@ print(f"dL/da: z b + y b = 4 * -3 + -6 * -3 = {over_paths(L, a):g}")
 assert over_paths(L, a) == 6
 
 # %% [markdown]
-# It is right, and useless. Paths multiply: in `x = x + x`, written n times, there are 2 to the n.
+# It is right, and useless. Paths multiply: `x = x + x`, written n times, has 2 to the n of them.
 # All local derivatives there are 1, so the derivative is the number of paths that were followed.
 
 # %%
@@ -140,18 +142,18 @@ assert over_paths(x, leaf) == 2**16
 # ## Walk back, every node once
 #
 # All paths from L to a that go through y share what comes before y. So add up first and go on
-# afterwards. Write dv for the derivative of L by a node v. Every **consumer** of x, a node that
-# has x among its inputs, adds its share:
+# afterwards. Write dv for the derivative of L with respect to a node v. Every **consumer** of x, a
+# node that has x among its inputs, adds its share:
 #
 # $$dx = \sum_{\text{consumers } v \text{ of } x} dv \cdot \frac{\partial v}{\partial x}$$
 #
-# Begin with dL = 1 at the end and hand gradients back. The line `d[x] = d.get(x, 0.0) + ...` is
-# the formula: it adds up, one consumer at a time. This is reverse-mode differentiation, also
-# called backpropagation.
+# Begin with dL = 1 at the end and pass gradients back. The line `d[x] = d.get(x, 0.0) + ...` is the
+# formula: it adds up, one consumer at a time. This is reverse-mode differentiation, also called
+# backpropagation.
 #
-# A node may hand on its gradient once it is complete, so all its consumers must have their turn
-# before it. Such an order is a **topological order**. The simplest way to one: a node is made after
-# its inputs, so sort by number, the latest first.
+# A node may pass on its gradient once it is complete, so all its consumers must have their turn
+# before it. Such an order is a **topological order**. The simplest way to get one: a node is made
+# after its inputs, so sort by number, the latest first.
 
 
 # %%
@@ -167,7 +169,7 @@ def consumers_first(output):
 
 
 def gradients(order):
-    """Return the derivatives of order[0] by each of these nodes."""
+    """Return the derivatives of order[0] with respect to each of these nodes."""
     d = {order[0]: 1.0}
     for v in order:
         for x, local in zip(v.inputs, v.local, strict=True):
@@ -182,8 +184,8 @@ assert all(d[v] == over_paths(L, v) for v in (a, b, c, y, z, L))
 # %% [markdown]
 # Here is the graph. Read the values from left to right, and the gradients from right to left: each
 # is the sum, over the arrows that leave its box, of the gradient at the arrow's tip times the
-# number on the arrow. At y two arrows leave: -6 * 1 + 1 * 4 = -2. A graph that parts and meets
-# again, as between y and L, is a *diamond*.
+# number on the arrow. Two arrows leave y: -6 * 1 + 1 * 4 = -2. A graph that splits and joins again,
+# as between y and L, is a *diamond*.
 
 # %%
 WORDS = {"ha": "center", "va": "center", "fontsize": 11}
@@ -218,10 +220,10 @@ keep(draw(PLACES, NAMES, d), "graph.png")
 # %% [markdown]
 # ### Two mistakes that nothing complains about
 #
-# Take y before z, and it hands on what it has so far. y's own gradient still ends up right, since
-# z adds the rest later; but a and b have been served by then. Or let a later use overwrite an
-# earlier one, `d[x] = d[v] * local`, and all but one path are lost. Neither shows in a graph that
-# does not part and meet again.
+# Take y before z, and it passes on what it has so far. y's own gradient still ends up right, since
+# z adds the rest later; but by then a and b have had theirs. Or let a later use overwrite an
+# earlier one, `d[x] = d[v] * local`, and all paths but one are lost. Neither mistake shows in a
+# graph that does not split and join again.
 
 
 # %%
@@ -242,14 +244,14 @@ print_table(("", "dL/dy", "dL/da", "dL/db", "dL/dc"), rows)
 assert early[y] == d[y]
 assert early[a] != d[a]
 assert lost[a] != d[a]
-assert early[c] == lost[c] == d[c]  # one path only leads to c
+assert early[c] == lost[c] == d[c]  # only one path leads to c
 
 # %% [markdown]
 # ## Depth
 #
-# In textbooks a topological order is found by recursion: visit the inputs, then note yourself. It
-# needs no numbers. But Python stops after about 1,000 calls within each other, and a graph gets
-# deeper than that as soon as you loop over time steps. `consumers_first` has no such limit.
+# In textbooks a topological order is found by recursion: visit the inputs, then append the node. It
+# needs no numbers. But Python stops after about 1,000 nested calls, and a graph gets deeper than
+# that as soon as you loop over time steps. `consumers_first` has no such limit.
 
 
 # %%
@@ -285,7 +287,7 @@ assert math.isclose(d[factor], exact, rel_tol=1e-10)
 # A graph of single numbers is slow: a small layer has thousands of them. Let a node hold a whole
 # array. Its local derivatives are then a matrix, the *Jacobian*, with a row for each entry that
 # comes out and a column for each that goes in. For `tanh` of 784 pixels it has 614,656 entries, and
-# all but 784 are zero. Nobody stores it, for the walk needs only the product of dy with it. Each
+# all but 784 are zero. Nobody stores it, since the walk needs only the product of dy with it. Each
 # operation has a **rule** for this product: the gradient of its output comes in, the gradients of
 # its inputs go out.
 #
@@ -309,18 +311,18 @@ assert np.allclose(dw, np.einsum("ij,ijkl->kl", dy, jacobian), rtol=0, atol=1e-1
 # %% [markdown]
 # ### Broadcasting is a node with many consumers
 #
-# In `x @ weight + bias`, the bias has one number a column and is added to every row. So each of its
-# entries is used once a row, and uses add up: it is the same rule as at y above.
+# In `x @ weight + bias`, the bias has one number per column and is added to every row. So each of
+# its entries is used once per row, and uses add up: it is the same rule as at y above.
 #
-# $$dx_k = \sum_{\text{places } i \text{ that used entry } k} dy_i$$
+# $$dx_k = \sum_{\text{positions } i \text{ that used entry } k} dy_i$$
 #
-# To know who used what, broadcast the entries' numbers in place of the entries. `np.bincount` is
-# the sum: it adds each dx to the entry whose number stands there.
+# To know what was used where, broadcast the entries' numbers in place of the entries. `np.bincount`
+# is the sum: it adds each dx to the entry whose number stands there.
 
 
 # %%
 def unbroadcast(dx, shape):
-    """Return what each entry of an array of `shape` collects, if it was broadcast for its use."""
+    """Return what each entry of an array of `shape` collects, if it was broadcast for use."""
     if dx.shape == shape:
         return dx
     size = math.prod(shape)
@@ -346,10 +348,10 @@ assert np.allclose(unbroadcast(dy, (3,)), dy.sum(axis=0))
 # %% [markdown]
 # ### The engine
 #
-# Now everything together. `backward` is `gradients` from above with rules in place of numbers. A
-# leaf collects in `.grad`, so that a batch can be taken in parts. Note `d[x] + dx`, which makes a
-# new array: `d[x] += dx` would write into an array that may be another node's gradient too, for an
-# addition hands the same dy to both of its inputs.
+# Now put everything together. `backward` is `gradients` from above with rules in place of numbers.
+# A leaf accumulates in `.grad`, so that a batch can be taken in parts. Note `d[x] + dx`, which
+# makes a new array: `d[x] += dx` would write into an array that may be another node's gradient too,
+# since an addition hands the same dy to both of its inputs.
 
 
 # %%
@@ -408,14 +410,14 @@ assert length < 100
 # ## The same gradients as minae's
 #
 # minae's tensors have the same operators, so one function serves both engines. Here are four. In
-# each step of the chain x goes two ways, straight on and through tanh, which makes 10,000 nodes and
-# 2 to the 3,333 paths. The output's gradient dy, from which the walk begins, is random here. You
-# will see why.
+# each step of the chain, x goes two ways, straight on and through tanh, which makes 10,000 nodes
+# and 2 to the 3,333 paths. The output's gradient dy, from which the walk begins, is random here.
+# You will see why.
 
 
 # %%
 def diamond(x, w):
-    """Part, and meet again, with one factor twice."""
+    """Split, and join again, with one factor twice."""
     y = x * w
     return (y + x.tanh()) * (y * y)
 
@@ -440,7 +442,7 @@ def autoencoder(x, weight, bias, weight2, bias2):
 
 
 def compare(f, *arrays):
-    """Return the nodes, the largest gradient, and the difference, relative to that."""
+    """Return the number of nodes, the largest gradient, and the difference relative to it."""
     ours = [Array(x) for x in arrays]
     theirs = [minae.Tensor(x, requires_grad=True) for x in arrays]
     output = f(*ours)
@@ -473,22 +475,22 @@ print_table(("graph", "nodes", "largest gradient", "relative difference"), rows)
 # %% [markdown]
 # ## The gradient check
 #
-# Equal to minae's is not yet right: both may be wrong. Central differences know nothing of engines.
-# Weigh the outputs by dy, so that there is one number, $L(x) = \sum f(x) \cdot dy$, and move all
-# entries of x at once, in a random direction v:
+# Equal to minae's does not yet mean right: both may be wrong. Central differences know nothing of
+# engines. Weight the outputs by dy, so that there is one number, $L(x) = \sum f(x) \cdot dy$, and
+# move all entries of x at once, in a random direction v:
 #
 # $$\sum_i dx_i v_i \approx \frac{L(x + h v) - L(x - h v)}{2h}$$
 #
-# Two evaluations check all entries together. How large should h be? Too large, and the curve bends
-# in between: the error falls as h². Too small, and both values agree in nearly all digits, and
-# what is left of the difference is rounding, ε / h. For float64 both meet near h = ε^⅓, about 6e-6.
-# The error of a one-sided difference, L(x + h v) - L(x), falls as h only, and meets rounding
-# earlier, near h = ε^½.
+# Two evaluations check all entries together. How large should h be? If it is too large, the curve
+# bends in between: this error falls as h². If it is too small, both values agree in nearly all
+# digits, and the difference is mostly rounding, ε / h. For float64 the two errors meet near h =
+# ε^⅓, about 6e-6. The error of a one-sided difference, L(x + h v) - L(x), falls only as h, and
+# meets rounding earlier, near h = ε^½.
 
 
 # %%
 def central(f, x, v, dy, h):
-    """Measure how the sum of f * dy answers to a move of x along v."""
+    """Measure how the sum of f * dy responds to a move of x along v."""
     return ((f(x + h * v) - f(x - h * v)) * dy).sum() / (2 * h)
 
 
@@ -547,8 +549,8 @@ for name, (f, rule) in RULES.items():
 print_table(("operation: rule", "error with ones", "error with random dy"), rows)
 
 # %% [markdown]
-# `minae.gradcheck` moves one entry at a time, as you will in exercise 1.5. This is slower, and says
-# where the error is; from its pattern it guesses what you did. Here is a square, as an `Op` of
+# `minae.gradcheck` moves one entry at a time, as you will in exercise 1.5. This is slower, but says
+# where the error is; and from its pattern it guesses what you did. Here is a square, as an `Op` of
 # minae, with a mistake:
 
 
@@ -574,9 +576,9 @@ assert "a factor 2 is missing" in said
 # %% [markdown]
 # ## It trains
 #
-# An autoencoder: 64 pixels to 10 numbers and back. There is nothing new in it. `autoencoder` is
-# the function from above, and each step moves every weight a little against its gradient. The
-# figure to compare with is the error of the mean image, the same guess for every digit.
+# An autoencoder: 64 pixels to 10 numbers and back. Nothing in it is new. `autoencoder` is the
+# function from above, and each step moves every weight a little against its gradient. The figure to
+# beat is the error of the mean image, the same guess for every digit.
 
 # %%
 mean = images.mean(axis=0)
@@ -603,11 +605,11 @@ keep(plots.reconstructions(*rows, title="Digits through 10 numbers"), "reconstru
 # %% [markdown]
 # ## Exercises
 #
-# They are in `exercises.py`, and are the parts of this engine, each a little harder than above. 1.1
-# is the rule of a division. In 1.2 you find a topological order without numbers and without
-# recursion, in 1.3 you walk back and think of the second call. 1.4 is `unbroadcast` by sums, and
-# 1.5 the gradient check, entry by entry.
+# They are in `exercises.py`: the parts of this engine, each a little harder than above. 1.1 is the
+# rule for a division. In 1.2 you find a topological order without numbers and without recursion,
+# and in 1.3 you walk back and think of a second call. 1.4 is `unbroadcast` by sums, and 1.5 the
+# gradient check, entry by entry.
 #
-# Then read `minae/op.py` and `minae/autograd.py`. They are this engine with what a library needs
-# besides: it leaves out what needs no gradient, frees the graph on its way, and refuses to go on
-# when a rule returns the wrong shape or an array was changed in between.
+# Then read `minae/op.py` and `minae/autograd.py`. They are this engine plus what a library needs:
+# it skips what needs no gradient, frees the graph on its way, and stops when a rule returns the
+# wrong shape or an array was changed in between.

@@ -33,18 +33,18 @@ def div_backward__swapped(dq, x, y):
 
 
 def div_backward__summed(dq, x, y):
-    """Adds up over the entries, which are apart from each other."""
+    """Sums over the entries, which are independent of each other."""
     return (dq / y).sum() * np.ones_like(x), (-dq * x / y**2).sum() * np.ones_like(y)
 
 
 def div_backward__writes_into_dq(dq, x, y):
-    """Right numbers, computed in the place of the gradient that arrived."""
+    """Right numbers, but overwrites the gradient that arrived."""
     dq /= y
     return dq, -dq * x / y
 
 
 def div_backward__divides_by_x(dq, x, y):
-    """Right unless x is zero: takes dy from q by the detour q / x."""
+    """Right unless x is zero: computes dy by way of q / x."""
     return dq / y, -dq * (x / y) ** 2 / x
 
 
@@ -109,7 +109,7 @@ def topological_order__as_found(output):
 
 
 def topological_order__once_a_path(output):
-    """Remembers no node, so it enters each as often as paths lead to it."""
+    """Remembers no nodes, so each one enters once for every path to it."""
     order = [output]
     for node in order:
         order.extend(node.inputs)
@@ -177,13 +177,13 @@ def topological_order__searches_a_list(output):
 
 
 def topological_order__two_inputs_only(output):
-    """Knows sums and products alone."""
+    """Handles sums and products only."""
     used = {id(x) for node in _ordered(output) for x in node.inputs[:2]}
     return [node for node in _ordered(output) if node is output or id(node) in used]
 
 
 def topological_order__resets_gradients(output):
-    """Leaves other gradients in the nodes than there were."""
+    """Changes the gradients in the nodes."""
     order = _ordered(output)
     for node in order:
         node.grad = 0.0
@@ -237,7 +237,7 @@ def backward__local_only(order):
 
 
 def backward__adds_where_it_should_multiply(order):
-    """The chain rule with a sum for the product."""
+    """The chain rule with a sum in place of the product."""
     for node in order:
         if node.inputs:
             node.grad = 0.0
@@ -259,7 +259,7 @@ def backward__each_input_once(order):
 
 
 def backward__never_resets(order):
-    """A second call hands on again what the first one left in the inner nodes."""
+    """A second call passes on again what the first one left in the inner nodes."""
     order[0].grad = 1.0
     for node in order:
         for x, local in zip(node.inputs, node.local, strict=True):
@@ -277,7 +277,7 @@ def backward__resets_leaves_too(order):
 
 
 def backward__a_leaf_alone_is_overwritten(order):
-    """Sets the first gradient to 1, also where it is that of a leaf."""
+    """Sets the first gradient to 1, even if it is a leaf's."""
     for node in order:
         if node.inputs:
             node.grad = 0.0
@@ -299,7 +299,7 @@ def backward__inner_nodes_forgotten(order):
 
 
 def backward__two_inputs_only(order):
-    """Knows sums and products alone."""
+    """Handles sums and products only."""
     for node in order:
         if node.inputs:
             node.grad = 0.0
@@ -312,7 +312,7 @@ def backward__two_inputs_only(order):
 
 
 def backward__products_only(order):
-    """Works out again what `local` holds, as if every node with other numbers was a product."""
+    """Recomputes what `local` holds, as if every node that is not a sum were a product."""
     for node in order:
         if node.inputs:
             node.grad = 0.0
@@ -347,7 +347,7 @@ def backward__leaves_begin_at_zero(order):
 
 
 def backward__leaves_come_last(order):
-    """Takes all nodes from the first leaf on for leaves."""
+    """Assumes that all nodes from the first leaf on are leaves."""
     first = next(i for i, node in enumerate(order) if not node.inputs)
     for node in order[:first]:
         node.grad = 0.0
@@ -368,14 +368,14 @@ def unbroadcast__repeated_dimensions_only(dx, shape):
 
 
 def unbroadcast__mean(dx, shape):
-    """Shares the gradient out, where every use adds all of its own."""
+    """Averages over the uses, whose gradients add up."""
     new = dx.ndim - len(shape)
     dx = dx.mean(axis=tuple(range(new)))
     return dx.mean(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
 
 
 def unbroadcast__one_use_only(dx, shape):
-    """Takes the first of the uses for all of them."""
+    """Keeps the gradient of one use only."""
     dx = dx[(0,) * (dx.ndim - len(shape))] if dx.size else np.zeros((1,) * dx.ndim)
     return dx[tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)]
 
@@ -405,7 +405,7 @@ def unbroadcast__as_in_the_lesson(dx, shape):
 
 
 def unbroadcast__as_in_the_lesson_and_back(dx, shape):
-    """An array of places as large as dx, and the dtype put right behind it."""
+    """An array of indices as large as dx, and the dtype restored afterwards."""
     return unbroadcast__as_in_the_lesson(dx, shape).astype(dx.dtype)
 
 
@@ -425,7 +425,7 @@ def unbroadcast__python_float(dx, shape):
 
 
 def numeric_gradient__one_sided(f, x, dy):
-    """f(x + h) - f(x): its error shrinks with h only, not with h²."""
+    """f(x + h) - f(x): its error shrinks as h, not as h²."""
     x, dx = x.copy(), np.empty_like(x)
     before = (f(x) * dy).sum()
     for index in np.ndindex(x.shape):
@@ -457,7 +457,7 @@ def numeric_gradient__step_too_large(f, x, dy):
 
 
 def numeric_gradient__all_entries_at_once(f, x, dy):
-    """Moves the whole array: right where entry i of f depends on entry i of x only."""
+    """Moves the whole array: right where entry i of f depends only on entry i of x."""
     dx = (f(x + STEP) - f(x - STEP)) * dy / (2 * STEP)
     return dx if dx.shape == x.shape else np.resize(dx, x.shape)
 
@@ -474,7 +474,7 @@ def numeric_gradient__does_not_put_back(f, x, dy):
 
 
 def numeric_gradient__writes_into_x(f, x, dy):
-    """Adds and takes away in the caller's array, which rounding does not undo."""
+    """Adds and subtracts in the caller's array, which rounding keeps from being undone."""
     dx = np.empty_like(x)
     for index in np.ndindex(x.shape):
         x[index] += STEP
@@ -486,7 +486,7 @@ def numeric_gradient__writes_into_x(f, x, dy):
 
 
 def numeric_gradient__moves_a_copy(f, x, dy):
-    """Takes x.ravel() for x: of a transpose it is a copy, and x stays where it is."""
+    """Changes x.ravel(), which for a transpose is a copy: x itself does not move."""
     x = x.copy(order="K")
     flat, dx = x.ravel(), np.empty(x.size)
     for i in range(x.size):
@@ -523,7 +523,7 @@ def numeric_gradient__step_relative_to_x(f, x, dy):
 
 
 def numeric_gradient__both_results_in_one_array(f, x, dy):
-    """Sums up when f was called twice: of an f that returns its argument, both are one array."""
+    """Sums only after both calls of f: if f returns its argument, both results are one array."""
     x, dx = x.copy(), np.empty_like(x)
     for index in np.ndindex(x.shape):
         value = x[index]

@@ -1,4 +1,4 @@
-"""The checks of lesson 1, each against another way to find the same result."""
+"""The checks of lesson 1, each against another way of finding the same result."""
 
 import sys
 from fractions import Fraction
@@ -62,12 +62,12 @@ def random_graph(student, size, seed):
         nodes.append(student.Node(1.5, tuple(inputs), tuple(local)))
     for i, node in enumerate(nodes):
         node.name = f"n{i}"
-        node.grad = float(rng.integers(1, 9))  # of calls before
+        node.grad = float(rng.integers(1, 9))  # from earlier calls
     return nodes
 
 
 def unused_among(nodes):
-    """Return the nodes before the last one that are the input of none."""
+    """Return the nodes, except the last, that no node has as an input."""
     used = {x for node in nodes for x in node.inputs}
     return [node for node in nodes[:-1] if node not in used]
 
@@ -75,7 +75,7 @@ def unused_among(nodes):
 def below(output):
     """Return a node and all that it was computed from."""
     nodes = [output]
-    for node in nodes:  # it grows meanwhile
+    for node in nodes:  # it grows as we go
         nodes += [x for x in dict.fromkeys(node.inputs) if x not in nodes]
     return nodes
 
@@ -149,9 +149,9 @@ def test_topological_order__is_right_for_any_graph(student):
 
 FAMILIES = {  # in words, and from which earlier nodes the next one is computed
     "x + x, doubled again and again": lambda nodes: (nodes[-1], nodes[-1]),
-    "nodes that are computed from the two before": lambda nodes: tuple(nodes[-2:]),
+    "nodes computed from the two before": lambda nodes: tuple(nodes[-2:]),
     "the same, with the inputs swapped": lambda nodes: tuple(nodes[:-3:-1]),
-    "nodes that are computed from all before": lambda nodes: tuple(nodes),
+    "nodes computed from all before": lambda nodes: tuple(nodes),
     "a chain": lambda nodes: (nodes[-1],),
     "a chain in which each node uses one leaf too": lambda nodes: (nodes[-1], nodes[0]),
 }
@@ -185,7 +185,7 @@ def watched_nodes(student, call):
                 " path, or search a list for each node?"
             )
             assert depth() < Watched.bottom + 50, (
-                f"{call}: a function calls itself, deeper with each node. Use a loop"
+                f"{call}: a function calls itself, one level deeper for each node. Use a loop"
             )
 
         @property
@@ -207,7 +207,7 @@ def watched_nodes(student, call):
 
 
 def depth():
-    """Return how many functions are running, each called by the one before."""
+    """Return the depth of the call stack."""
     frame, count = sys._getframe(), 0
     while frame := frame.f_back:
         count += 1
@@ -215,7 +215,7 @@ def depth():
 
 
 def test_topological_order__takes_long_chains(student):
-    """20,000 nodes behind each other."""
+    """20,000 nodes in a row."""
     nodes = chain(student, 20_000)
     what = "a chain of 20,000 nodes"
     order = student.topological_order(nodes[-1])
@@ -229,7 +229,7 @@ def test_topological_order__takes_long_chains(student):
 
 
 def same_gradients(nodes, expected, call):
-    """Compare the .grad of some nodes with numbers by name."""
+    """Compare the .grad of the nodes whose names are in `expected`."""
     for node in nodes:
         if node.name in expected:
             same(node.grad, expected[node.name], f"{node.name}.grad after {call}", 1e-9)
@@ -252,7 +252,7 @@ def test_backward__takes_one_node_as_both_inputs(student):
 
 
 def test_backward__agrees_with_the_sum_over_all_paths(student):
-    """Random graphs, and every node of them, whatever calls before have left."""
+    """Every node of random graphs, whatever earlier calls left behind."""
     for seed in range(20):
         nodes = random_graph(student, 4 + seed // 4, seed)
         expected = {
@@ -271,7 +271,7 @@ def test_backward__agrees_with_the_sum_over_all_paths(student):
 
 
 def sum_over_paths(node, leaf):
-    """Return the derivative, each path from node to leaf followed by itself."""
+    """Return the derivative, following each path from node to leaf separately."""
     if node is leaf:
         return 1.0
     edges = zip(node.inputs, node.local, strict=True)
@@ -284,7 +284,7 @@ def test_backward__collects_in_leaves_only(student):
     a = nodes[0]
     student.backward(nodes[::-1])
     student.backward(nodes[::-1])
-    call = "a second backward([L, z, y, c, b, a]): leaves collect, and nothing else does"
+    call = "a second backward([L, z, y, c, b, a]): leaves accumulate, and nothing else does"
     same_gradients(nodes, {"L": 1, "z": -6, "y": -2, "c": -12, "b": -8, "a": 12}, call)
     square = a * a
     student.backward([square, a])
@@ -301,7 +301,7 @@ SHAPES = [
 
 
 def test_unbroadcast__gives_each_entry_all_its_uses(student):
-    """Against the gradient handed out entry by entry."""
+    """Against a gradient added up entry by entry."""
     for full, shape in SHAPES:
         dx = normal(*full)
         expected = np.zeros(shape)
@@ -312,7 +312,7 @@ def test_unbroadcast__gives_each_entry_all_its_uses(student):
 
 
 def test_unbroadcast__keeps_the_dtype(student):
-    """A float32 model must not compute in float64 from here on, nor a float64 one in float32."""
+    """A float32 model must not go on in float64, nor a float64 one in float32."""
     for dtype in (np.float32, np.float64):
         for shape in [(3,), (4, 1), (1, 1), (1,), (), (4, 3)]:
             dx = np.arange(12, dtype=dtype).reshape(4, 3)
@@ -333,7 +333,7 @@ def test_unbroadcast__makes_no_array_of_places(student):
 
 
 def functions():
-    """Yield a name, f, an input, and the derivative of f's output (...) by its input (...)."""
+    """Yield a name, f, an input, and the derivative of f's output with respect to it."""
     x = normal(2, 3)
     yield "np.sin(x), x (2, 3)", np.sin, x, np.diag(np.cos(x).ravel()).reshape(2, 3, 2, 3)
     a, x = normal(4, 2, seed=1), normal(2, 3, seed=2)
@@ -363,7 +363,7 @@ def test_numeric_gradient__is_close_to_the_derivative(student):
 
 
 def test_numeric_gradient__moves_one_entry_by_one_step_at_a_time(student):
-    """What f is called with lies one step from x."""
+    """Whatever f is called with is one step from x."""
     x, dy, seen = np.array([[0.0, -0.01, 0.5], [1.0, -2.0, 0.0]]), normal(2, 3, seed=1), []
     start = x.copy()
 

@@ -1,14 +1,14 @@
 # %% [markdown]
 """# 2. Layers
 
-A network is a chain of a few functions: a linear map, something bent after it, a loss at the end.
+A network is a chain of a few functions: a linear map, a bent function after it, a loss at the end.
 To train it you need the derivative of each, and nothing else. Here you write them by hand, as plain
 functions of NumPy arrays, and check every derivative against finite differences.
 
 Then come two ways in which right formulas fail. A number gets too large or too small for its
-format, and one `nan` destroys the network: so losses are written in another, equal form. Or
-the layers are right, but twenty in a row let the signal fade or explode: so initial weights have a
-size that is computed, not guessed. Both are shown as numbers and pictures.
+format, and one `nan` destroys the network: so losses are written in a different but equal form. Or
+the layers are right, but twenty in a row let the signal fade or explode: so the size of initial
+weights is computed, not guessed. You see both in numbers and pictures.
 """
 
 # %%
@@ -41,18 +41,18 @@ def keep(figure, name):
 
 
 # %% [markdown]
-# ## What a backward is given, and what it returns
+# ## What backward is given, and what it returns
 #
 # Let L be the loss, one number. For a layer y = f(x), its **backward** is given dy, the derivative
-# of L by each entry of y, and returns dx, the derivative of L by each entry of x. The chain rule
-# sums over all ways by which x reaches L:
+# of L with respect to each entry of y, and returns dx, the derivative with respect to each entry of
+# x. The chain rule sums over all paths from x to L:
 #
 # $$dx_i = \sum_j dy_j \frac{\partial y_j}{\partial x_i}$$
 #
 # dx has the shape of x. The dx of one layer is the dy of the layer before it.
 #
 # To check a pair of functions, wrap them in an `Op` and hand it to `minae.gradcheck`. It moves each
-# entry of each input a little to both sides, and compares how the output moves with what
+# entry of each input a little in both directions, and compares how the output moves with what
 # backward says. Lesson 1 builds it.
 
 
@@ -93,9 +93,9 @@ def linear(x, weight, bias):
 
 
 # %% [markdown]
-# Its three derivatives follow from asking where an entry goes. $x_{ni}$ goes into all outputs of
-# its own row n, each time with the factor $w_{oi}$. $w_{oi}$ goes into output o of every row, with
-# the factor $x_{ni}$. $b_o$ goes into output o of every row, with the factor 1:
+# For its three derivatives, ask where each entry goes. $x_{ni}$ goes into all outputs of its own
+# row n, each time with the factor $w_{oi}$. $w_{oi}$ goes into output o of every row, with the
+# factor $x_{ni}$. $b_o$ goes into output o of every row, with the factor 1:
 #
 # $$dx_{ni} = \sum_o dy_{no} w_{oi} \qquad dw_{oi} = \sum_n dy_{no} x_{ni} \qquad
 # db_o = \sum_n dy_{no}$$
@@ -115,7 +115,7 @@ check("linear", linear, lambda dy, x, weight, bias: linear_backward(dy, x, weigh
 # %% [markdown]
 # The shapes help: dy is (N, O) and weight (O, I), so dx (N, I) can only be dy W. But shapes are no
 # proof. Here is a backward whose shapes are right, with a mean over the 5 rows in place of the sum.
-# Read what the check says of it: the ratio names the mistake.
+# Read what the check says about it: the ratio names the mistake.
 
 
 # %%
@@ -135,8 +135,8 @@ assert "ratio 0.2 everywhere" in said
 # %% [markdown]
 # ## ReLU and sigmoid
 #
-# Two linear layers in a row are one linear layer. What stands between them has to be bent. It works
-# on each entry by itself, so the sum in the chain rule has one term: $dx = dy\, f'(x)$.
+# Two linear layers in a row are one linear layer. So what stands between them has to be bent. It
+# works on each entry separately, so the sum in the chain rule has one term: $dx = dy\, f'(x)$.
 #
 # $$\text{relu}(x) = \max(x, 0) \qquad \text{relu}'(x) = 1 \text{ if } x > 0, \text{ else } 0$$
 
@@ -155,11 +155,11 @@ def relu_backward(dy, x):
 check("relu", relu, relu_backward, rng.normal(size=(3, 4)))
 
 # %% [markdown]
-# At x = 0 there is no derivative: finite differences meet both sides, and give one half. minae says
-# 0, and so does PyTorch. Hence a gradient check stays away from 0.
+# At x = 0 there is no derivative: finite differences straddle it, and give one half. minae says 0,
+# and so does PyTorch. So keep a gradient check away from 0.
 #
-# The sigmoid turns any number, a **logit**, into one between 0 and 1: a probability, or the grey of
-# a pixel. Its slope can be written by its own result:
+# The sigmoid turns any number, a **logit**, into one between 0 and 1: a probability, or the grey
+# level of a pixel. Its slope can be written in terms of its result:
 #
 # $$\sigma(x) = \frac{1}{1 + e^{-x}} \qquad
 # \sigma'(x) = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)\,(1 - \sigma(x))$$
@@ -167,7 +167,7 @@ check("relu", relu, relu_backward, rng.normal(size=(3, 4)))
 
 # %%
 def textbook_sigmoid(x):
-    """Return 1 / (1 + e^-x), as it stands in textbooks."""
+    """Return 1 / (1 + e^-x), as in textbooks."""
     return 1 / (1 + np.exp(-x))
 
 
@@ -180,9 +180,9 @@ x = rng.normal(size=(3, 4))
 check("sigmoid", textbook_sigmoid, lambda dy, x: sigmoid_backward(dy, textbook_sigmoid(x)), x)
 
 # %% [markdown]
-# For x = -1000 the textbook form raises e to 1000, which is `inf` in any format. 1 / inf happens to
-# be right, but NumPy warns, and you want warnings to mean something. Multiply numerator and
-# denominator by $e^{x}$ where x is negative: then e is raised to negative powers only, and the
+# For x = -1000 the textbook form computes e to the 1000, which is `inf` in any format. 1 / inf
+# happens to be right, but NumPy warns, and you want warnings to mean something. Multiply numerator
+# and denominator by $e^{x}$ where x is negative: then e is only raised to negative powers, and the
 # worst that can happen is a 0.
 #
 # $$\sigma(x) = \frac{1}{1 + e^{-|x|}} \text{ if } x \ge 0, \text{ else }
@@ -213,9 +213,9 @@ for panel, (name, (y, dx)) in zip(figure.subplots(1, 2), curves.items(), strict=
 keep(figure, "activations.png")
 
 # %% [markdown]
-# The slope is at most 1/4, so the sigmoids alone shrink a gradient to less than
+# The slope is at most 1/4, so sigmoids alone shrink a gradient to less than
 # $4^{-20} \approx 10^{-12}$ in 20 layers. ReLU lets a gradient pass whole, or not at all. This is
-# why ReLU stands between layers, and the sigmoid only at the end, before a loss.
+# why ReLU is used between layers, and the sigmoid only at the end, before a loss.
 #
 # ## Binary cross-entropy, and where the textbook form breaks
 #
@@ -224,7 +224,7 @@ keep(figure, "activations.png")
 #
 # $$-\left(t \log p + (1 - t) \log(1 - p)\right)$$
 #
-# and its slope by p is $(p - t) / (p (1 - p))$. Written down like this:
+# and its derivative with respect to p is $(p - t) / (p (1 - p))$. Written down like this:
 
 
 # %%
@@ -235,7 +235,7 @@ def textbook_bce(x, target):
 
 
 def textbook_bce_backward(dy, x, target):
-    """Return dx, by way of the slope by p."""
+    """Return dx, by way of the derivative with respect to p."""
     p = textbook_sigmoid(x)
     dp = dy * (p - target) / (p * (1 - p))
     return sigmoid_backward(dp, p)
@@ -245,8 +245,8 @@ x, t = rng.normal(size=(3, 4)), rng.random((3, 4))
 check("BCE", lambda x: textbook_bce(x, t), lambda dy, x: textbook_bce_backward(dy, x, t), x)
 
 # %% [markdown]
-# The derivative is right, and still this loss is useless. Search for the logit at which it is not
-# finite any more, in both formats and in both directions:
+# The derivative is right, and yet this loss is useless. Search for the logit at which it is no
+# longer finite, in both formats and in both directions:
 
 
 # %%
@@ -277,16 +277,16 @@ print_table(("format", "target", "breaks at logit", "loss there", "exact"), rows
 # %% [markdown]
 # Both ends have a reason, and the cell above asserts it:
 #
-# - Upwards: float32 has 24 binary digits. $1 + e^{-x}$ is rounded to 1 from $e^{-x} = 2^{-24}$ on,
-#   x = 24 log 2 = 16.64. Then p is exactly 1, log(1 - p) = log 0 is -inf, and 0 times that is nan.
-#   float64 has 53 digits, and gets as far as 53 log 2 = 36.74.
+# - Upwards: float32 has 24 binary digits. $1 + e^{-x}$ is rounded to 1 once $e^{-x}$ is $2^{-24}$
+#   or less, from x = 24 log 2 = 16.64 on. Then p is exactly 1, log(1 - p) = log 0 is -inf, and 0
+#   times that is nan. float64 has 53 digits, and gets as far as 53 log 2 = 36.74.
 # - Downwards: $e^{-x}$ overflows at log(largest number): 88.72 and 709.78. Then p = 0, and log p is
 #   -inf.
 #
-# A logit of 17 is a network that is sure that a pixel is white, and nothing out of the ordinary.
-# The gradient breaks at the same logits: it divides by p (1 - p), which is 0. One pixel is enough.
-# Below is an autoencoder with 64 hidden units and 784 logits, on 100 images. One of the 78,400
-# logits is set to 17. Follow the nan.
+# A logit of 17 means that the network is sure that a pixel is white, and is nothing out of the
+# ordinary. The gradient breaks at the same logits: it divides by p (1 - p), which is 0. One pixel
+# is enough. Below is an autoencoder with 64 hidden units and 784 logits, on 100 images. One of the
+# 78,400 logits is set to 17. Follow the nan.
 
 # %%
 images = load("mnist5k").train.images.reshape(-1, 784).astype(np.float32)
@@ -314,9 +314,9 @@ assert np.isnan(dw1).all()
 #
 # $$\max(x, 0) - x t + \log(1 + e^{-|x|})$$
 #
-# e is raised to negative powers only, and the logarithm is of a number between 1 and 2. `log1p(e)`
-# is log(1 + e), computed without adding 1 first, for that would round a small e away. The slope is
-# the derivative of $\log(1 + e^x) - x t$: there is no division left that could be 0 / 0.
+# e is only raised to negative powers, and the logarithm is of a number between 1 and 2. `log1p(e)`
+# is log(1 + e), computed without adding 1 first, which would round a small e away. The slope is the
+# derivative of $\log(1 + e^x) - x t$: no division is left that could be 0 / 0.
 #
 # $$dx = dy\,(\sigma(x) - t)$$
 
@@ -343,9 +343,9 @@ assert np.isclose(np.log1p(e), e)
 # %% [markdown]
 # How wrong is the textbook form before it breaks? The exact loss comes from Python's `decimal`,
 # with 400 digits. The target is 0, a black pixel; errors are relative to the loss (or to the
-# format's smallest normal number, where the loss is below it). Where the ground is red, the
+# format's smallest normal number, where the loss is below it). Where the background is red, the
 # textbook form is inf or nan. Left of the middle it says 0 for a loss that is small: 1 - p has been
-# rounded to 1. The lowest line of the stable form means no error at all.
+# rounded to 1. Where the stable form is at its lowest line, it has no error at all.
 
 
 # %%
@@ -398,7 +398,7 @@ keep(figure, "bce.png")
 #
 # $e^{89}$ is too large for float32. But a constant c added to the whole row changes nothing:
 # $e^{x_i + c} = e^c e^{x_i}$, and $e^c$ cancels. So subtract the row's largest entry first. Then
-# all powers are 0 or below, and the sum is at least 1.
+# all exponents are 0 or below, and the sum is at least 1.
 
 
 # %%
@@ -416,13 +416,13 @@ assert np.isnan(unshifted).all()
 assert np.allclose(softmax(x), softmax(x - 1000))
 
 # %% [markdown]
-# Every y depends on every x of its row, so here the sum in the chain rule has K terms. From the
+# Every y depends on every x in its row, so here the sum in the chain rule has K terms. From the
 # quotient rule, with $\delta_{ij}$ = 1 if i = j and else 0:
 #
 # $$\frac{\partial y_j}{\partial x_i} = y_j (\delta_{ij} - y_i) \qquad\Rightarrow\qquad
 # dx_i = \sum_j dy_j\, y_j (\delta_{ij} - y_i) = y_i \Big(dy_i - \sum_j dy_j\, y_j\Big)$$
 #
-# The right-hand side needs no matrix of K x K derivatives: one sum for a row.
+# The right-hand side needs no matrix of K x K derivatives, only one sum per row.
 
 
 # %%
@@ -438,7 +438,7 @@ jacobian = np.diag(y[0]) - np.outer(y[0], y[0])  # (j, i), of the first row
 assert np.allclose(dy[0] @ jacobian, softmax_backward(dy, y)[0])
 
 # %% [markdown]
-# Losses want log y. To compute softmax first and then its logarithm is the textbook mistake again:
+# Losses need log y. Computing softmax first and then its logarithm is the textbook mistake again:
 # an entry 104 below the largest gives y = 0 in float32, and log 0. The form without the detour is
 # exercise 2.3, its backward 2.4.
 
@@ -450,7 +450,7 @@ print(f"log(softmax({x.tolist()})) = {y.tolist()}, exact is [[0, -120]]")
 assert y[0, 1] == -np.inf
 
 # %% [markdown]
-# Are these minae's functions? Compare gradients of a linear layer and its loss:
+# Do these agree with minae's functions? Compare the gradients of a linear layer and its loss:
 
 # %%
 x, weight, target = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.random((5, 4))
@@ -464,14 +464,14 @@ print("linear and bce_with_logits: minae's gradients and these agree to 1e-12")
 # %% [markdown]
 # ## Initial weights: twenty layers
 #
-# Now the layers are right. Put twenty in a row. How large should the weights be at first? Zero is
-# no choice: all hidden units would be equal for ever. So draw them at random, with mean 0. Their
+# Now the layers are right. Put twenty in a row. How large should the weights be at first? Zero will
+# not do: all hidden units would stay equal for ever. So draw them at random, with mean 0. Their
 # size can be computed. With weights of variance v that are independent of x, and `fan_in` inputs x:
 #
 # $$\text{mean } y^2 = \text{fan\_in} \cdot v \cdot \text{mean } x^2$$
 #
-# for in the square of the sum, the products of two different weights have mean 0. y is as often
-# positive as negative. ReLU sets the negative half to 0, so what goes on is half of that. Check
+# because, in the square of the sum, products of two different weights have mean 0. y is as often
+# positive as negative. ReLU sets the negative half to 0, so half of the mean square passes. Check
 # both factors on images:
 
 # %%
@@ -480,24 +480,24 @@ fan_in, v = 784, 0.01
 y = linear(x, rng.normal(0, np.sqrt(v), (4096, fan_in)), 0)
 by_formula = fan_in * v * np.mean(x**2)
 print(f"mean y²: {np.mean(y**2):.4f}; fan_in v mean x² = {by_formula:.4f}")
-print(f"of which ReLU lets pass: {np.mean(relu(y) ** 2) / np.mean(y**2):.3f}")
+print(f"of which ReLU lets through: {np.mean(relu(y) ** 2) / np.mean(y**2):.3f}")
 assert abs(np.mean(y**2) / by_formula - 1) < 0.1
 assert abs(np.mean(relu(y) ** 2) / np.mean(y**2) - 0.5) < 0.05
 
 # %% [markdown]
-# So a layer with ReLU multiplies the mean square by **fan_in v / 2**, and the root of it twenty
-# times over is what arrives at the end. The way back is the same story: dx = dy W multiplies by
-# fan_out v, and the ReLU's backward halves. Where all layers have one width, both factors are the
-# same. Three choices:
+# So a layer with ReLU multiplies the mean square by **fan_in v / 2**, and the size of the signal by
+# the root of that, twenty times over. The same holds on the way back: dx = dy W multiplies by
+# fan_out v, and the ReLU's backward halves. Where all layers have the same width, both factors are
+# equal. Three choices:
 #
-# | standard deviation √v | factor for the size, a layer | 18 layers of width 256 later |
+# | standard deviation √v | factor in size per layer | after 18 layers of width 256 |
 # |---|---|---|
 # | 0.2, a guess | √(256 · 0.04 / 2) = 2.26 | 2,400,000 |
 # | 1 / √(3 fan_in): PyTorch's default for weights | √(1/6) = 0.41 | 0.0000001 |
 # | √(2 / fan_in): He et al. 2015 | 1 | 1 |
 #
-# The last is solved from fan_in v / 2 = 1. In the picture, dots are measured on images and lines
-# are the formula. Biases are 0, and the last layer has no ReLU, so look at layers 1 to 19.
+# The last one solves fan_in v / 2 = 1. In the picture, dots are measured on images and lines are
+# the formula. Biases are 0, and the last layer has no ReLU, so look at layers 1 to 19.
 
 
 # %%
@@ -517,7 +517,7 @@ def draw_weights(sizes, std_of, rng):
 
 
 def forward(x, weights, biases):
-    """Return x and what each layer makes of it: ReLU behind all layers but the last."""
+    """Return x and the output of each layer: ReLU follows every layer but the last."""
     outputs = [x]
     for weight, bias in zip(weights, biases, strict=True):
         y = linear(outputs[-1], weight, bias)
@@ -565,23 +565,24 @@ for name, std_of in INITIALISATIONS.items():
     assert 1 / 3 < sizes[-1] / sizes[0] / factor**18 < 3
     assert 1 / 3 < dsizes[0] / dsizes[-1] / factor**18 < 3
 left.set(title="size of a layer's output", xlabel="layer", xticks=range(0, 21, 5))
-right.set(title="size of the gradient by it", xlabel="layer", xticks=range(0, 21, 5))
+right.set(title="size of its gradient", xlabel="layer", xticks=range(0, 21, 5))
 left.set(ylim=(1e-9, 1e11))
 left.legend(title="standard deviation", loc="upper left", frameon=False)
 keep(figure, "depth.png")
 print_table(("√v", "formula", "outputs, layer 19 : 1", "gradients, layer 1 : 19"), rows)
 
 # %% [markdown]
-# Measured and formula differ by chance: the formula is an average over all weights that could have
-# been drawn. All three rows are off by one factor, for they use the same random numbers.
+# Measurement and formula differ by chance: the formula is an average over all weights that could
+# have been drawn. All three rows are off by the same factor, since they use the same random
+# numbers.
 #
 # ## What it costs
 #
 # Train an autoencoder of twenty layers, 784 - 128 - ... - 128 - 784, with the functions of this
 # lesson and the plainest rule there is: subtract from each weight a small multiple of its gradient.
-# The **baseline** does not look at the image: it answers always with the mean image of the training
-# part. The last bias alone can learn that much. What is below the baseline has come through all
-# twenty layers.
+# The **baseline** does not look at the image: its answer is always the mean of the training images.
+# The last bias alone can learn that much. Whatever is gained beyond the baseline has come through
+# all twenty layers.
 
 # %%
 held_out = load("mnist5k").test.images.reshape(-1, 784).astype(np.float32)
@@ -617,7 +618,7 @@ GUESS, FADING, KEEPING = INITIALISATIONS
 RUNS = ((GUESS, 0.005), (GUESS, 1e-5), (FADING, 0.005), (FADING, 0.02), (KEEPING, 0.005))
 mean_image = images.mean(axis=0).clip(0.001, 0.999)
 baseline = loss_of(np.log(mean_image / (1 - mean_image)), held_out)
-print(f"always the mean image: {baseline:.1f} nats an image")
+print(f"always the mean image: {baseline:.1f} nats per image")
 figure = Figure(figsize=(6.4, 3.6))
 axes = figure.subplots()
 axes.axhline(baseline, color="black", linestyle=":", label="always the mean image")
@@ -638,15 +639,15 @@ assert max(abs(ends[FADING, rate] - baseline) for rate in (0.005, 0.02)) < 3
 assert ends[KEEPING, 0.005] < baseline - 8
 
 # %% [markdown]
-# The guess begins with a loss of millions, and is nan within 25 steps at either rate: it has no
+# The guess begins with a loss of millions, and is nan within 25 steps at either rate, so it has no
 # curve. The fading network learns the mean image and stays there, and four times the rate does not
-# help: what differs between images arrives at the last layer 10 million times too small, and so do
+# help: differences between images arrive at the last layer 10 million times too small, and so do
 # the gradients at the first. With v = 2 / fan_in, the same network on the same data with the same
 # rule begins to tell images apart. `minae.nn.init.kaiming_normal_` draws the weights of minae's
-# models like that.
+# models this way.
 #
 # ## Exercises
 #
 # They are in `exercises.py`. 2.1 is a linear layer for inputs of any number of dimensions, 2.2 an
 # autoencoder that uses one weight twice, 2.3 and 2.4 are log-softmax and its backward, 2.5 is a
-# loss for images that are mostly black, and 2.6 computes the size of initial weights.
+# loss for images that are mostly black, and 2.6 is the size of initial weights.

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def linear_backward__weight_transposed(dy, x, weight):
-    """Multiplies by Wᵀ where W is meant: fits for square weights only."""
+    """Multiplies by Wᵀ instead of W: the shapes fit only for square weights."""
     dx = dy @ weight.T
     dy, x = dy.reshape(-1, dy.shape[-1]), x.reshape(-1, x.shape[-1])
     return dx, dy.T @ x, dy.sum(axis=0)
@@ -25,14 +25,14 @@ def linear_backward__mean_over_rows(dy, x, weight):
 
 
 def linear_backward__dbias_over_outputs(dy, x, weight):
-    """Sums dbias over the outputs in place of the rows."""
+    """Sums dbias over the outputs instead of the rows."""
     dx = dy @ weight
     dy, x = dy.reshape(-1, dy.shape[-1]), x.reshape(-1, x.shape[-1])
     return dx, dy.T @ x, dy.sum(axis=1)
 
 
 def linear_backward__batches_only(dy, x, weight):
-    """Takes for granted that x has two dimensions."""
+    """Assumes that x has two dimensions."""
     return dy @ weight, dy.T @ x, dy.sum(axis=0)
 
 
@@ -43,7 +43,7 @@ def linear_backward__dbias_over_first_dimension(dy, x, weight):
 
 
 def linear_backward__no_empty_batch(dy, x, weight):
-    """Takes means and multiplies them again, which is nan for no row."""
+    """Takes a mean and multiplies it by the number of rows, which is nan for none."""
     rows, inputs = dy.reshape(-1, dy.shape[-1]), x.reshape(-1, x.shape[-1])
     return dy @ weight, rows.T @ inputs, rows.mean(axis=0) * len(rows)
 
@@ -83,14 +83,14 @@ def tied_backward__masked_by_gradient(dy, x, weight, bias):
 
 
 def tied_backward__hidden_not_rectified(dy, x, weight, bias):
-    """Uses what stands before ReLU for the decoder's gradient."""
+    """Uses the input of ReLU for the decoder's gradient."""
     z = x @ weight.T + bias
     dz = dy @ weight.T * (z > 0)
     return dz @ weight, z.T @ dy + dz.T @ x, dz.sum(axis=0)
 
 
 def tied_backward__bias_forgotten(dy, x, weight, bias):
-    """Computes forward again without the bias: right where it is 0."""
+    """Recomputes the forward pass without the bias: right where it is 0."""
     hidden = np.maximum(x @ weight.T, 0)
     dz = dy @ weight.T * (hidden > 0)
     return dz @ weight, hidden.T @ dy + dz.T @ x, dz.sum(axis=0)
@@ -130,19 +130,19 @@ def log_softmax__no_shift(x, axis):
 
 
 def log_softmax__shift_not_given_back(x, axis):
-    """Shifts within the logarithm only."""
+    """Shifts only within the logarithm."""
     shifted = x - x.max(axis=axis, keepdims=True)
     return x - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 def log_softmax__one_shift_for_all(x, axis):
-    """Shifts by the largest of all entries: a row far below it has the sum 0."""
+    """Shifts by the largest of all entries: in a row far below it, the sum is 0."""
     shifted = x - x.max()
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 def log_softmax__shift_by_mean(x, axis):
-    """Shifts by the mean, so that powers are positive and overflow."""
+    """Shifts by the mean, so that exponents are positive and overflow."""
     shifted = x - x.mean(axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -172,13 +172,13 @@ def log_softmax__small_number_added(x, axis):
 
 
 def log_softmax__sign_of_axis_ignored(x, axis):
-    """Takes axis -1 for axis 1."""
+    """Treats axis -1 as axis 1."""
     axis = min(abs(axis), x.ndim - 1)
     return x - np.logaddexp.reduce(x, axis=axis, keepdims=True)
 
 
 def log_softmax__cut_off(x, axis):
-    """Keeps all entries above a number that seems low enough."""
+    """Cuts entries off at a number that seems low enough."""
     return np.maximum(x - np.logaddexp.reduce(x, axis=axis, keepdims=True), -1e4)
 
 
@@ -198,12 +198,12 @@ def log_softmax_backward__diagonal_only(dy, y, axis):
 
 
 def log_softmax_backward__power_forgotten(dy, y, axis):
-    """Multiplies by y where the softmax is meant."""
+    """Multiplies by y instead of the softmax."""
     return dy - y * dy.sum(axis=axis, keepdims=True)
 
 
 def log_softmax_backward__softmax_within_the_sum(dy, y, axis):
-    """Sums over i where j is meant."""
+    """Puts the softmax inside the sum."""
     return dy - (np.exp(y) * dy).sum(axis=axis, keepdims=True)
 
 
@@ -246,7 +246,7 @@ def weighted_bce__probabilities_clipped(x, target, ink):
 
 
 def weighted_bce__overflows(x, target, ink):
-    """Simplified, but log(1 + e^x) raises e to a thousand."""
+    """Simplified, but log(1 + e^x) computes e to the thousand."""
     _, dx, _ = _loss_and_gradient(x, target, ink)
     losses = ink * target * np.log1p(np.exp(-x)) + (1 - target) * np.log1p(np.exp(x))
     return losses.mean(), dx
@@ -297,7 +297,7 @@ def weighted_bce__weight_times_difference(x, target, ink):
 
 
 def weighted_bce__one_minus_p(x, target, ink):
-    """Right but for logits around 30, where p is nearly 1 and 1 - p has few digits."""
+    """Right except for logits around 30, where p is nearly 1 and 1 - p has few digits."""
     _, dx = _loss_and_gradient(x, target, ink)
     e = np.exp(-np.abs(x))
     p = np.where(x >= 0, 1, e) / (1 + e)
@@ -306,7 +306,7 @@ def weighted_bce__one_minus_p(x, target, ink):
 
 
 def initial_std__variance(shape, negative_slope):
-    """Forgets the root."""
+    """Forgets the square root."""
     return 2 / ((1 + negative_slope**2) * np.prod(shape[1:]))
 
 
@@ -317,7 +317,7 @@ def initial_std__fan_out(shape, negative_slope):
 
 
 def initial_std__kernel_forgotten(shape, negative_slope):
-    """Counts the channels of a convolution only."""
+    """Counts only the channels of a convolution."""
     return np.sqrt(2 / ((1 + negative_slope**2) * shape[1]))
 
 
@@ -349,7 +349,7 @@ def initial_std__bound_of_uniform(shape, negative_slope):
 
 
 def initial_std__slope_between_0_and_1(shape, negative_slope):
-    """Cuts a slope off that is as good as any other."""
+    """Clips slopes that are as good as any other."""
     slope = min(max(negative_slope, 0), 1)
     return np.sqrt(2 / ((1 + slope**2) * np.prod(shape[1:])))
 

@@ -18,7 +18,7 @@ def shapes(**arrays):
 
 
 def by_engine(forward, dy, *arrays):
-    """Return the gradients of a function of tensors by each of these arrays."""
+    """Return the gradients of a function of tensors with respect to each of these arrays."""
     leaves = [Tensor(array, requires_grad=True) for array in arrays]
     forward(*leaves).backward(dy)
     return [leaf.grad.data.copy() for leaf in leaves]

@@ -1,7 +1,7 @@
 """Exercises of lesson 3: optimisers, batches, the loop, and when to stop.
 
-Each stands for itself: none needs the answer to another one. The arrays are float64 when they are
-checked, so that nothing is lost to rounding.
+Each stands alone: none needs the answer to another. The checks use float64 arrays, so that nothing
+is lost to rounding.
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ def nesterov(x, dx, velocity, lr, momentum, weight_decay):
         velocity  =  momentum · velocity + g
         x         =  x - lr · (g + momentum · velocity)
 
-    each line with what the lines above it left. In the lesson x moves by the velocity. Here it
-    moves by what the velocity would be one step later, if g stayed as it is (Sutskever et al.
-    2013). The decay draws every weight towards 0, unless the data is against it.
+    where each line uses the results of the lines above it. In the lesson x moves by the velocity.
+    Here it moves by what the velocity would be one step later, if g stayed the same (Sutskever et
+    al. 2013). The decay draws every weight towards 0, unless the data pulls the other way.
 
-    About 3 lines, 10 minutes. Matters because an optimiser keeps memory between steps, and what it
-    keeps has to be the very array that it was given.
+    About 3 lines, 10 minutes. Matters because an optimiser remembers between steps, and it has to
+    do so in the very array that it was given.
     """
     ### BEGIN SOLUTION
     g = dx + weight_decay * x
@@ -35,18 +35,18 @@ def nesterov(x, dx, velocity, lr, momentum, weight_decay):
 def adamw(parameters, state, lr, betas, eps, weight_decay):
     """Take one step of AdamW on a list of parameters.
 
-    parameters are tensors; `p.data` is the array to change, in place, `p.grad` a tensor with its
+    parameters are tensors; `p.data` is the array to change, in place; `p.grad` is a tensor with its
     gradient, or None, which you only read. state is a dict, empty before the first step. It is
-    yours: put into it what the next step has to know, and it will be handed to you again.
+    yours: store in it what the next step has to know, and you will be given it again.
 
-    AdamW (Loshchilov & Hutter 2019) is Adam with one line before it, of which m and v know
-    nothing: p.data is multiplied by 1 - lr · weight_decay. betas is (β₁, β₂). For the rest, take
-    the formula of the lesson; eps is outside of the root.
+    AdamW (Loshchilov & Hutter 2019) is Adam after one extra line, which does not affect m and v:
+    p.data is multiplied by 1 - lr · weight_decay. betas is (β₁, β₂). For the rest, use the lesson's
+    formula; eps is outside the root.
 
-    A parameter without a gradient is left alone, as if there was no step: part of a network may be
-    used now and then only. So each parameter has a step count t of its own.
+    A parameter without a gradient is left alone, as if there were no step: part of a network may be
+    used only now and then. So each parameter has its own step count t.
 
-    About 12 lines, 25 minutes. Matters because this trains most networks of today.
+    About 12 lines, 25 minutes. Matters because this trains most of today's networks.
     """
     ### BEGIN SOLUTION
     beta1, beta2 = betas
@@ -63,22 +63,22 @@ def adamw(parameters, state, lr, betas, eps, weight_decay):
 
 
 def batches(arrays, batch_size, seed, epoch):
-    """Return the batches of one epoch: a list of tuples, with some rows of each array.
+    """Return the batches of one epoch: a list of tuples, each with some rows of every array.
 
     arrays is a tuple of one or more arrays with the same number of rows, at least one, say images
     and labels: row i of one belongs to row i of the others. In the batches
 
-    - every row comes exactly once, in an order drawn at random, with its partners in other arrays;
-    - each batch has batch_size rows, but the last has what is left, and none is empty;
-    - the same seed and epoch give the same batches again, and any other pair another order: also
-      epoch 1 of seed 0 and epoch 0 of seed 1;
+    - every row comes exactly once, in random order, together with its partners in the other arrays;
+    - each batch has batch_size rows, except that the last has what is left, and none is empty;
+    - the same seed and epoch give the same batches again, and any other pair a different order:
+      even epoch 1 of seed 0 and epoch 0 of seed 1;
     - the arrays themselves stay as they are.
 
     np.random.default_rng(...) takes a list of numbers as its seed.
 
-    About 5 lines, 15 minutes. Matters because a training that was interrupted can go on with just
-    the batches that it would have had. And labels that come loose from their images raise no error:
-    the network just does not learn.
+    About 5 lines, 15 minutes. Matters because interrupted training can go on with exactly the
+    batches that it would have had. And labels that come loose from their images raise no error: the
+    network just does not learn.
     """
     ### BEGIN SOLUTION
     count = len(arrays[0])
@@ -91,19 +91,20 @@ def batches(arrays, batch_size, seed, epoch):
 def train_in_parts(model, optimizer, batches, part_size):
     """Take one step for each batch, but never run more than part_size rows at once.
 
-    batches is a list of tuples of arrays, as above. model.loss(*tensors) takes a tensor for each of
-    them and returns the mean loss of the rows that it gets; optimizer has zero_grad() and step().
-    The steps shall be those of the lesson's `train_epoch`, which runs each batch as a whole. So the
+    batches is a list of tuples of arrays, as above. model.loss(*tensors) takes a tensor for each
+    array and returns the mean loss of the rows that it gets; optimizer has zero_grad() and step().
+    The steps must be those of the lesson's `train_epoch`, which runs each batch as a whole. So the
     gradient in step() is that of the mean over the batch, although no more than part_size rows of
-    it may be in memory at a time.
-    Neither need batches be equally large, nor parts: 7 rows in parts of 3 are 3, 3 and 1.
+    it may be in memory at a time. Neither batches nor parts need be equally large: 7 rows in parts
+    of 3 are 3, 3 and 1.
 
     Return what `train_epoch` returns, the mean loss per row of the whole epoch, as a float.
 
-    `backward()` adds to the gradients that are there, also to those from before the call.
+    `backward()` adds to the gradients that are there, including those from before the call.
 
     About 12 lines, 25 minutes. Matters because a batch that does not fit into a GPU's memory can
-    still be trained on. And whoever understands why a factor is needed here understands the loop.
+    still be trained on. And once you understand why a factor is needed here, you understand the
+    loop.
     """
     ### BEGIN SOLUTION
     total, count = 0.0, 0
@@ -125,11 +126,11 @@ def early_stopping(model, train_epoch, held_out_loss, epochs, patience):
     """Train until the held-out loss stops getting better, and go back to the best weights.
 
     train_epoch() trains the model for one epoch, in place; held_out_loss() returns a finite number
-    for the model as it is. After each epoch, call it once. Stop when `patience` epochs in a row
-    have brought nothing below the lowest number so far, or after `epochs` epochs in all.
+    for the model as it is. Call it once after each epoch. Stop when `patience` epochs in a row have
+    not gone below the lowest loss so far, or after `epochs` epochs in all.
 
-    Return the list of all held-out losses. When you return, the model has the weights of the epoch
-    with the lowest one; of several equally low ones, the first.
+    Return the list of all held-out losses. When you return, the model must have the weights of the
+    epoch with the lowest one; of several equally low ones, the first.
 
     model.state_dict() returns the arrays of the weights by name, and they are the arrays that
     training writes to. model.load_state_dict(state) copies such arrays into the model. epochs and

@@ -2,13 +2,13 @@
 """# 3. Training
 
 Lessons 1 and 2 end with a gradient: for each weight, how fast the loss grows with it. This lesson
-goes the other way, downhill, and again and again until a network does something useful. You write
+goes the other way, downhill, again and again until a network does something useful. You write
 gradient descent, momentum and Adam by hand, then the loop around them, and run that loop on the
 same digits twice: once with labels and once without.
 
 Training makes one number small, the loss on images that the network sees. That is not the number
 you want. So the second half is about images that it does not see: how a network can be right about
-all it was shown and know nothing, and how you would notice.
+everything it was shown and know nothing, and how you would notice.
 """
 
 # %%
@@ -38,7 +38,7 @@ def keep(figure, name):
 # ## Downhill
 #
 # Begin where everything can be worked out: a valley over two weights, 25 times as steep across as
-# it is along.
+# along.
 #
 # $$f(x) = \tfrac12 (x_1^2 + 25 x_2^2) \qquad \frac{\partial f}{\partial x} = (x_1, 25 x_2)$$
 
@@ -60,8 +60,8 @@ def slope(x):
 def walk(update, steps, scale=1.0):
     """Return the points (steps + 1, 2) of a walk down `scale` times the valley.
 
-    update(x, dx, m, v, t) takes step t, counted from 1. It changes x in place, and may keep what it
-    wants to remember in m and v, which start at 0.
+    update(x, dx, m, v, t) takes step t, counted from 1. It changes x in place, and may remember
+    what it likes in m and v, which start at 0.
     """
     x, m, v = START.copy(), np.zeros(2), np.zeros(2)
     points = [x.copy()]
@@ -86,10 +86,11 @@ def descend(x, dx, lr):
 
 # %% [markdown]
 # Here the gradient of each coordinate is its curvature c times itself. So a step multiplies it by
-# 1 - lr c, whatever the other one does, and t steps by $(1 - \text{lr}\, c)^t$. If that is beyond
-# -1, each step overshoots by more than it was off before: the walk diverges once **lr > 2 / c** for
-# the steepest direction, here 2 / 25 = 0.08. Just below that, the steep direction is what takes
-# long; far below, the flat one. Best is lr = 2 / (1 + 25), where both factors are 24 / 26 in size.
+# the factor `1 - lr c`, whatever the other one does, and t steps by $(1 - \text{lr}\, c)^t$. If the
+# factor is below -1, each step ends further from the bottom than it began: the walk diverges once
+# **lr > 2 / c** for the steepest direction, here 2 / 25 = 0.08. Just below that, the steep
+# direction is the slow one; far below, the flat one. Best is lr = 2 / (1 + 25), where both factors
+# are 24 / 26 in size.
 
 # %%
 rows = []
@@ -110,7 +111,7 @@ assert ends[3] < valley(START) < ends[4]  # 0.079 still comes down, 0.081 does n
 # ## Momentum: remember where you were going
 #
 # Across the valley the gradient changes its sign with each step; along it, it does not. A running
-# sum v, in which older gradients count less and less, cancels the first and collects the second:
+# sum v, in which older gradients count less and less, cancels the former and collects the latter:
 #
 # $$v \leftarrow \mu v + dx \qquad x \leftarrow x - \text{lr} \cdot v$$
 
@@ -123,8 +124,8 @@ def roll(x, dx, v, lr, momentum):
 
 
 # %% [markdown]
-# Where all gradients are the same, v grows up to dx (1 + μ + μ² + ...) = dx / (1 - μ). So μ = 0.9
-# means steps up to ten times as long, in directions where gradients agree.
+# Where all gradients are the same, v grows towards dx (1 + μ + μ² + ...) = dx / (1 - μ). So μ = 0.9
+# means steps up to ten times as long in directions where gradients agree.
 
 # %%
 x, v = np.zeros(1), np.zeros(1)
@@ -142,8 +143,8 @@ assert np.isclose(v[0], 1 / (1 - 0.9))
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, dx \qquad
 # v \leftarrow \beta_2 v + (1 - \beta_2)\, dx^2$$
 #
-# Both start at 0, which is no gradient that ever was, and so they are too small at first. After t
-# equal gradients g, m is $(1 - \beta_1^t)\, g$; so this is the factor to divide by.
+# Both start at 0, so at first they are too small. After t equal gradients g, m is
+# $(1 - \beta_1^t)\, g$; so this is the factor to divide by.
 #
 # $$x \leftarrow x - \text{lr} \cdot
 # \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}$$
@@ -159,8 +160,8 @@ def adam(x, dx, m, v, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
 
 # %% [markdown]
 # In the first step m / (1 - β₁) is dx and v / (1 - β₂) is dx², so x moves by lr · dx / |dx|: by lr
-# itself, whether the gradient is large or small. Without the two corrections it would be
-# 0.1 / √0.001 = 3.16 times as far, just when nothing is known yet.
+# itself, whether the gradient is large or small. Without the two corrections it would move 0.1 /
+# √0.001 = 3.16 times as far, just when least is known.
 
 # %%
 gradients = np.array([1e-4, -1.0, 1e4])
@@ -173,8 +174,8 @@ print(f"without correction it would be {uncorrected:.2f} times as long")
 assert np.isclose(uncorrected, 3.162, atol=1e-3)
 
 # %% [markdown]
-# All three in the valley, each with a good rate: for gradient descent the best there is, for the
-# others found by trying a few.
+# Now all three in the valley, each with a good rate: for gradient descent the best there is, for
+# the others the best of a few.
 
 # %%
 WALKS = {
@@ -187,7 +188,7 @@ needed = {}
 for name, points in paths.items():
     above = np.flatnonzero(valley(points) > 1e-6 * valley(START))
     needed[name] = int(above[-1]) + 1
-    print(f"{name}: f stays below a millionth of what it was from step {needed[name]} on")
+    print(f"{name}: from step {needed[name]} on, f stays below a millionth of its start")
 assert 2 * needed["momentum"] < needed["gradient descent"] < needed["Adam"] < 150
 
 LINES = {"gradient descent": plots.RED, "momentum": plots.BLUE, "Adam": plots.COLOURS[5]}
@@ -207,9 +208,9 @@ figure.tight_layout()
 keep(figure, "valley.png")
 
 # %% [markdown]
-# In this valley momentum wins, and Adam is slower than plain descent. What Adam gains is something
-# else: you need not know the valley. Make it 1,000 times as deep everywhere. Adam divides that
-# factor out again and goes the same way; descent has to be told, by an lr 1,000 times smaller.
+# In this valley momentum wins, and Adam is slower than plain descent. Adam's advantage is another:
+# you need not know the valley. Make it 1,000 times as deep everywhere. Adam divides that factor out
+# and goes the same way; gradient descent would need an lr 1,000 times smaller.
 
 # %%
 deeper = {name: walk(update, 20, scale=1000.0) for name, update in WALKS.items()}
@@ -222,13 +223,14 @@ assert valley(deeper["gradient descent"][-1]) > 1e50
 # %% [markdown]
 # ## Is it the library's Adam?
 #
-# `minae.optim.Adam` is what the rest of the course trains with. The function above should be the
-# same to the last bit, as far as arithmetic lets it. So: 300 steps on 1,000 weights, with gradients
-# from 1e-6 to 1e3 in size, the same ones for both.
+# `minae.optim.Adam` is what the rest of the course trains with. The function above should agree
+# with it to the last bit, as far as arithmetic allows. Test it with 300 steps on 1,000 weights,
+# with gradients from 1e-6 to 1e3 in size, the same ones for both.
 #
 # minae computes in one of two backends here. `reference` is plain NumPy, one operation after
-# another, in the order of the three lines above. `cpu` is compiled, runs through all weights once,
-# and multiplies √v by 1 / √(1 - β₂ᵗ) where those lines divide v: other roundings of one formula.
+# another, in the order of the three lines above. `cpu` is compiled, passes over all weights once,
+# and multiplies √v by 1 / √(1 - β₂ᵗ) where those lines divide v: the same formula, rounded
+# differently.
 
 
 # %%
@@ -264,10 +266,10 @@ header = "arithmetic", "backend", "weights that differ", "by at most"
 print_table(header, rows, "1,000 weights, 300 steps")
 
 # %% [markdown]
-# Against `reference` all bits are equal, in float64 and in float32: NumPy rounds each operation by
-# itself, and these are the same operations in the same order. Against `cpu` it is equal up to
-# roundings, added up over 300 steps. So whoever says that two floating point results are the same
-# has to say in which arithmetic.
+# With `reference` all bits are equal, in float64 and in float32: NumPy rounds after each operation,
+# and these are the same operations in the same order. With `cpu` the results are equal up to
+# rounding, added up over 300 steps. So if you claim that two floating-point results are the same,
+# say in which arithmetic.
 #
 # ## The loop
 #
@@ -287,13 +289,13 @@ assert sizes == [64] * 62 + [32]
 # A model to train has a method `loss`, which takes a batch and returns the mean loss of its images.
 # The same loop then trains anything. Four lines of it do the work:
 #
-# 1. `zero_grad` forgets the gradients of the last batch, since `backward` adds to what is there;
+# 1. `zero_grad` clears the gradients of the last batch, since `backward` adds to what is there;
 # 2. `loss` runs the network and records what it does;
 # 3. `backward` fills in every weight's gradient;
 # 4. `step` is one of the updates above.
 #
-# The epoch's figure is the mean over **images**, so each batch counts with its size: otherwise the
-# 32 of the last batch would count twice.
+# The epoch's figure is the mean over **images**, so each batch is weighted by its size: otherwise
+# the 32 images of the last batch would count twice.
 
 
 # %%
@@ -312,12 +314,12 @@ def train_epoch(model, optimizer, batches):
 
 @no_grad()
 def mean_loss(model, arrays):
-    """Return the mean loss per image of images that are only looked at."""
+    """Return the mean loss per image, without training on these images."""
     return model.loss(*map(Tensor, arrays)).item()
 
 
 def train(model, optimizer, seen, held_out, epochs, batch_size=64):
-    """Train on `seen`, and after each epoch look at `held_out`; return the figures."""
+    """Train on `seen`, and measure the loss on `held_out` after each epoch; return the figures."""
     loader, history = Loader(*seen, batch_size=batch_size, seed=0), []
     for epoch in range(epochs):
         loss = train_epoch(model, optimizer, loader.epoch(epoch))
@@ -327,14 +329,14 @@ def train(model, optimizer, seen, held_out, epochs, batch_size=64):
 
 
 # %% [markdown]
-# Note what `mean_loss` lacks: `backward` and `step`. What is measured there teaches nothing to the
-# network, and this is the point of it.
+# Note what `mean_loss` lacks: `backward` and `step`. The network learns nothing from what is
+# measured there, and that is the point.
 #
 # ## Supervised and unsupervised, side by side
 #
 # A **classifier** is told the right answer: its loss compares ten outputs with the label (the
-# cross-entropy of lesson 2). An **autoencoder** is told nothing but the image. It has to squeeze it
-# through 32 numbers, and its loss compares what comes out with what went in: the squared error,
+# cross-entropy of lesson 2). An **autoencoder** is given nothing but the image. It has to squeeze
+# it through 32 numbers, and its loss compares what comes out with what went in: the squared error,
 # summed over the 784 pixels. Both are a few linear layers.
 
 
@@ -395,8 +397,8 @@ def trained(kind, epochs, count=4000, optimizer=optim.Adam):
 
 
 # %% [markdown]
-# First a check of the loop itself, against `minae.train.fit`, which is this loop with checkpoints
-# and a progress bar. Same seed, same batches, same figures.
+# First, check the loop itself against `minae.train.fit`, which is this loop with checkpoints and a
+# progress bar. Same seed, same batches, same figures.
 
 # %%
 _, ours = trained(Classifier, epochs=2, count=500)
@@ -409,9 +411,9 @@ for a, b in zip(ours, theirs, strict=True):
     assert np.isclose(a["validation_loss"], b["validation_loss"], rtol=1e-4)
 
 # %% [markdown]
-# Why batches? A gradient over 64 images costs a 63rd of the one over all 4,000. Here is how well it
-# agrees with that one for a network that has learned nothing yet: the cosine of the angle between
-# the two, 203,530 numbers each. Two random directions of that many numbers would be near 0.
+# Why batches? A gradient over 64 images costs a 63rd of one over all 4,000. How well do the two
+# agree for a network that has learned nothing yet? Here is the cosine of the angle between them,
+# 203,530 numbers each. For two random directions of that many numbers it would be near 0.
 
 # %%
 manual_seed(0)
@@ -419,13 +421,13 @@ model = Classifier()
 
 
 def gradient(count):
-    """Return the gradient of all weights, over the first `count` images, added to what is there."""
+    """Return the gradient over the first `count` images, added to what is there already."""
     model.loss(Tensor(images[:count]), Tensor(labels[:count])).backward()
     return np.concatenate([p.grad.data.ravel() for p in model.parameters()])
 
 
 whole = gradient(4000)
-twice = gradient(4000)  # and no zero_grad between
+twice = gradient(4000)  # with no zero_grad in between
 model.zero_grad()
 part = gradient(64)
 cosine = float(part @ whole / np.linalg.norm(part) / np.linalg.norm(whole))
@@ -435,9 +437,9 @@ assert cosine > 0.5
 assert np.allclose(twice, 2 * whole, rtol=1e-3, atol=1e-6)
 
 # %% [markdown]
-# Now both models, by the same call. Losses in different units cannot be compared with each other,
-# so each figure stands beside what it takes no network to reach: always the same digit for an
-# answer, or always the mean image.
+# Now train both models, by the same call. Losses in different units cannot be compared, so beside
+# each figure stands what can be reached without a network: always answering with the same digit, or
+# always with the mean image.
 
 # %%
 classifier, supervised = trained(Classifier, epochs=10)
@@ -479,10 +481,10 @@ figure.tight_layout()
 keep(figure, "side_by_side.png")
 
 # %% [markdown]
-# In the first epoch the blue line lies above the red one: it is the mean over an epoch in which
-# the network was still getting better, the red one is measured at its end. Later the classifier's
-# two lines part: it gets better on what it has seen, and hardly any more on what it has not. Those
-# of the autoencoder stay together, so far.
+# In the first epoch the blue line lies above the red one: it is the mean over an epoch in which the
+# network was still getting better, and the red one is measured at its end. Later the classifier's
+# two lines separate: it gets better on what it has seen, and hardly any better on what it has not.
+# The autoencoder's lines stay together, so far.
 
 # %%
 ratios = {
@@ -496,8 +498,8 @@ assert ratios["classifier"][-1] > 2
 assert ratios["autoencoder"][-1] < 1.2
 
 # %% [markdown]
-# Here are images that neither has seen, what the one says and what the other draws. Three of them
-# are chosen because the classifier is wrong.
+# Here are images that neither network has seen, with what one says and the other draws. Three of
+# them are chosen because the classifier is wrong.
 
 # %%
 with no_grad():
@@ -525,7 +527,7 @@ keep(figure, "unseen.png")
 # ### Why Adam, after all
 #
 # The autoencoder's loss is a sum over 784 pixels, so its gradients are larger, and a rate that
-# suits the classifier does not suit it. Adam takes the same 0.001 for both.
+# suits the classifier does not suit it. Adam uses the same 0.001 for both.
 
 # %%
 RATES = {
@@ -540,16 +542,16 @@ with np.errstate(all="ignore"):  # a loss may overflow here
         losses[name] = [history[-1]["validation_loss"] for history in histories]
 rows = [(name, *values) for name, values in losses.items()]
 print_table(("rate", "classifier", "autoencoder"), rows, "held-out loss, 3 epochs")
-assert not losses["gradient descent, 0.1"][1] < mean_image_error  # nan, or as if nothing was seen
+assert not losses["gradient descent, 0.1"][1] < mean_image_error  # nan, or no better than that
 for slow, adaptive in zip(losses["gradient descent, 0.01"], losses["Adam, 0.001"], strict=True):
     assert adaptive < slow
 
 # %% [markdown]
 # ## Over-fitting
 #
-# The loss on what was seen can be brought down as far as you like, if there is little to see. Show
-# the classifier 200 images, and the autoencoder 50, for many epochs. Look at how many times larger
-# the held-out loss is than the seen one in the end, and whether it was lower before.
+# If there is little to see, the loss on it can be brought down as far as you like. Show the
+# classifier 200 images, and the autoencoder 50, for many epochs. Look at how many times larger the
+# held-out loss is in the end, and whether it was lower before.
 
 # %%
 few = {
@@ -571,10 +573,10 @@ best_of_few = rows[0][4]
 assert rows[0][2] > 1.03 * best_of_few
 
 # %% [markdown]
-# The dotted line is where the held-out loss is least. Behind it the classifier's rises: whoever
-# stops at the line has the better network. This is **early stopping**, exercise 3.5. The
-# autoencoder's gains nothing behind it, while its seen loss goes on falling. Having no labels does
-# not mean that there is nothing to learn by heart.
+# The dotted line is where the held-out loss is lowest. After it, the classifier's rises: if you
+# stop at the line, you get the better network. This is **early stopping**, exercise 3.5. The
+# autoencoder's gains nothing after the line, while its loss on seen images goes on falling. Having
+# no labels does not mean that there is nothing to learn by heart.
 #
 # More images help more than stopping in time:
 
@@ -585,7 +587,8 @@ assert held < best_of_few / 1.5
 
 # %% [markdown]
 # How much can be learned by heart? Everything. Shuffle the labels of 500 images, so that there is
-# nothing to understand (Zhang et al. 2017). A network that only saw its own loss would be content.
+# nothing to understand (Zhang et al. 2017). Judged by its loss on these images alone, the network
+# does well.
 
 # %%
 manual_seed(0)
@@ -594,17 +597,17 @@ nonsense = np.random.default_rng(0).permutation(labels[:500])
 train(model, optim.Adam(model.parameters()), (images[:500], nonsense), (unseen, unseen_labels), 60)
 by_heart = accuracy(model, images[:500], nonsense)
 on_unseen = accuracy(model, unseen, unseen_labels)
-print(f"labels without sense: {by_heart:.1%} right on what was seen, {on_unseen:.1%} held out")
+print(f"random labels: {by_heart:.1%} right on what was seen, {on_unseen:.1%} held out")
 assert by_heart > 0.95
 assert on_unseen < 0.25
 
 # %% [markdown]
 # ## When held out is not held out
 #
-# A figure is honest only if nothing of the images it is measured on was seen. Take 1,000 images,
-# and make three noisy copies of each, as one does to have more. Then hold out a fifth: of the 3,000
-# **copies**, or of the 1,000 **images** with all their copies. The judge is the 500 images that had
-# no part in this.
+# A figure is honest only if it is measured on images of which nothing was seen. Take 1,000 images,
+# and make three noisy copies of each, as one does to have more data. Then hold out a fifth: of the
+# 3,000 **copies**, or of the 1,000 **images** with all their copies. The judge is the 500 images
+# that had no part in this.
 
 # %%
 rng = np.random.default_rng(0)
@@ -629,8 +632,8 @@ assert abs(claims["images"] - truths["images"]) < 0.08  # of 200 images: it cann
 # ## The last word
 #
 # You looked at the held-out images again and again: to choose a rate, an epoch, a network. What was
-# chosen because it did well there may have been lucky there. So there is a third part, the **test**
-# images, looked at once, at the end. And a share p of n images is only known up to about
+# chosen because it did well there may just have been lucky. So there is a third part, the **test**
+# images, looked at once, at the end. And a share p of n images is only known to within about
 # $\sqrt{p (1 - p) / n}$, its standard deviation.
 
 # %%

@@ -49,21 +49,21 @@ def nesterov__looks_from_the_old_velocity(x, dx, velocity, lr, momentum, weight_
 
 
 def nesterov__velocity_is_a_mean(x, dx, velocity, lr, momentum, weight_decay):
-    """Takes 1 - momentum of the gradient, as Adam does."""
+    """Multiplies the gradient by 1 - momentum, as Adam does."""
     g = dx + weight_decay * x
     velocity[...] = momentum * velocity + (1 - momentum) * g
     x -= lr * (g + momentum * velocity)
 
 
 def nesterov__velocity_is_rebound(x, dx, velocity, lr, momentum, weight_decay):
-    """Gives a new array the name velocity: nothing is remembered."""
+    """Binds the name velocity to a new array: nothing is remembered."""
     g = dx + weight_decay * x
     velocity = momentum * velocity + g
     x -= lr * (g + momentum * velocity)
 
 
 def nesterov__x_is_rebound(x, dx, velocity, lr, momentum, weight_decay):
-    """Gives a new array the name x: nothing is learned."""
+    """Binds the name x to a new array: nothing is learned."""
     g = dx + weight_decay * x
     velocity[...] = momentum * velocity + g
     x = x - lr * (g + momentum * velocity)
@@ -77,7 +77,7 @@ def nesterov__writes_into_dx(x, dx, velocity, lr, momentum, weight_decay):
 
 
 def nesterov__decay_outside(x, dx, velocity, lr, momentum, weight_decay):
-    """Lets the weights decay beside the step: the velocity knows nothing of it."""
+    """Applies the decay outside the step: the velocity knows nothing of it."""
     decay = weight_decay * x
     velocity[...] = momentum * velocity + dx
     x -= lr * (dx + momentum * velocity + decay)
@@ -91,7 +91,7 @@ def nesterov__decay_grows(x, dx, velocity, lr, momentum, weight_decay):
 
 
 def nesterov__no_memory_without_momentum(x, dx, velocity, lr, momentum, weight_decay):
-    """Leaves the velocity as it is where momentum is 0, though the next step may have another."""
+    """Leaves the velocity alone if momentum is 0, though the next step may have another."""
     g = dx + weight_decay * x
     if momentum:
         velocity[...] = momentum * velocity + g
@@ -116,7 +116,7 @@ def nesterov__two_dimensions_at_most(x, dx, velocity, lr, momentum, weight_decay
 
 
 def adamw__no_correction(parameters, state, lr, betas, eps, weight_decay):
-    """Leaves out what makes up for the beginning at 0."""
+    """Leaves out the correction for starting at 0."""
     for i, p in enumerate(parameters):
         if p.grad is not None:
             m, v, _ = state[i] = moments(state.get(i), p.grad.data, betas)
@@ -144,7 +144,7 @@ def adamw__decay_in_the_gradient(parameters, state, lr, betas, eps, weight_decay
 
 
 def adamw__decay_without_lr(parameters, state, lr, betas, eps, weight_decay):
-    """Shrinks the weights by weight_decay, whatever the rate."""
+    """Shrinks the weights by weight_decay, whatever lr is."""
     for i, p in enumerate(parameters):
         if p.grad is not None:
             state[i] = moments(state.get(i), p.grad.data, betas)
@@ -162,7 +162,7 @@ def adamw__decays_all(parameters, state, lr, betas, eps, weight_decay):
 
 
 def adamw__no_gradient_is_zero(parameters, state, lr, betas, eps, weight_decay):
-    """Takes a step with a gradient of 0 where there is none."""
+    """Takes a step with a gradient of 0 if there is none."""
     for i, p in enumerate(parameters):
         dx = np.zeros_like(p.data) if p.grad is None else p.grad.data
         state[i] = moments(state.get(i), dx, betas)
@@ -206,7 +206,7 @@ def adamw__known_by_shape(parameters, state, lr, betas, eps, weight_decay):
 
 
 def adamw__new_arrays(parameters, state, lr, betas, eps, weight_decay):
-    """Gives a parameter another array, and the model's own stays as it was."""
+    """Gives a parameter a new array, and the model's own stays as it was."""
     for i, p in enumerate(parameters):
         if p.grad is not None:
             m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
@@ -214,7 +214,7 @@ def adamw__new_arrays(parameters, state, lr, betas, eps, weight_decay):
 
 
 def adamw__writes_into_gradients(parameters, state, lr, betas, eps, weight_decay):
-    """Squares the gradient in its place."""
+    """Squares the gradient in place."""
     for i, p in enumerate(parameters):
         if p.grad is not None:
             m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
@@ -234,7 +234,7 @@ def adamw__clears_gradients(parameters, state, lr, betas, eps, weight_decay):
 
 
 def adamw__zeros_are_no_gradient(parameters, state, lr, betas, eps, weight_decay):
-    """Leaves a parameter alone whose gradient is 0 everywhere."""
+    """Skips a parameter whose gradient is 0 everywhere."""
     for i, p in enumerate(parameters):
         if p.grad is not None and p.grad.data.any():
             m, v, t = state[i] = moments(state.get(i), p.grad.data, betas)
@@ -249,7 +249,7 @@ def batches__drops_the_rest(arrays, batch_size, seed, epoch):
 
 
 def batches__an_empty_one(arrays, batch_size, seed, epoch):
-    """Has one batch more than full ones, also where nothing is left."""
+    """Has one batch more than there are full ones, even if nothing is left."""
     order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
     starts = [i * batch_size for i in range(len(order) // batch_size + 1)]
     return [tuple(a[order[start : start + batch_size]] for a in arrays) for start in starts]
@@ -262,19 +262,19 @@ def batches__seed_plus_epoch(arrays, batch_size, seed, epoch):
 
 
 def batches__the_same_each_epoch(arrays, batch_size, seed, epoch):
-    """Takes no notice of the epoch."""
+    """Ignores the epoch."""
     order = np.random.default_rng(seed).permutation(len(arrays[0]))
     return cut(arrays, order, batch_size)
 
 
 def batches__another_each_time(arrays, batch_size, seed, epoch):
-    """Takes no notice of the seed."""
+    """Ignores the seed."""
     order = np.random.default_rng().permutation(len(arrays[0]))
     return cut(arrays, order, batch_size)
 
 
 def batches__each_array_by_itself(arrays, batch_size, seed, epoch):
-    """Draws an order for the images and another one for the labels."""
+    """Draws one order for the images and another for the labels."""
     rng = np.random.default_rng([seed, epoch])
     mixed = [a[rng.permutation(len(a))] for a in arrays]
     return cut(mixed, np.arange(len(arrays[0])), batch_size)
@@ -288,14 +288,14 @@ def batches__mixes_the_arrays_themselves(arrays, batch_size, seed, epoch):
 
 
 def batches__with_repetition(arrays, batch_size, seed, epoch):
-    """Draws each row anew, so that some come twice and others never."""
+    """Draws each row independently, so that some come twice and others never."""
     count = len(arrays[0])
     order = np.random.default_rng([seed, epoch]).integers(count, size=count)
     return cut(arrays, order, batch_size)
 
 
 def batches__blocks_of_neighbours(arrays, batch_size, seed, epoch):
-    """Mixes the full batches, not the rows."""
+    """Shuffles the batches, not the rows."""
     whole = cut(arrays, np.arange(len(arrays[0])), batch_size)
     full = [batch for batch in whole if len(batch[0]) == batch_size]
     order = np.random.default_rng([seed, epoch]).permutation(len(full))
@@ -315,7 +315,7 @@ def batches__digits_in_a_row(arrays, batch_size, seed, epoch):
 
 
 def batches__sorted_within(arrays, batch_size, seed, epoch):
-    """Draws which rows a batch has, not their order."""
+    """Draws the rows of each batch at random, but not their order."""
     order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
     starts = range(0, len(order), batch_size)
     rows = [np.sort(order[start : start + batch_size]) for start in starts]
@@ -329,7 +329,7 @@ def batches__the_first_row_stays(arrays, batch_size, seed, epoch):
 
 
 def batches__all_floats(arrays, batch_size, seed, epoch):
-    """Makes floats of labels."""
+    """Turns labels into floats."""
     order = np.random.default_rng([seed, epoch]).permutation(len(arrays[0]))
     return cut([a.astype(float) for a in arrays], order, batch_size)
 
@@ -341,7 +341,7 @@ def batches__images_and_labels_only(arrays, batch_size, seed, epoch):
 
 
 def batches__no_row_where_it_was(arrays, batch_size, seed, epoch):
-    """Swaps each row with a later one, never with itself: not all orders can come."""
+    """Swaps each row with a later one, never with itself: not all orders can occur."""
     rng, order = np.random.default_rng([seed, epoch]), np.arange(len(arrays[0]))
     for i in range(len(order) - 1):
         j = rng.integers(i + 1, len(order))
@@ -364,7 +364,7 @@ def train_in_parts__no_factor(model, optimizer, batches, part_size):
 
 
 def train_in_parts__parts_count_the_same(model, optimizer, batches, part_size):
-    """Divides by the number of parts: right only where they are equally large."""
+    """Divides by the number of parts: right only if they are equally large."""
     total, count = 0.0, 0
     for batch in batches:
         optimizer.zero_grad()
@@ -380,7 +380,7 @@ def train_in_parts__parts_count_the_same(model, optimizer, batches, part_size):
 
 
 def train_in_parts__by_the_part_size(model, optimizer, batches, part_size):
-    """Takes part_size for the size of the last part too."""
+    """Uses part_size as the size of the last part too."""
     total, count = 0.0, 0
     for batch in batches:
         optimizer.zero_grad()
@@ -408,7 +408,7 @@ def train_in_parts__a_step_each_part(model, optimizer, batches, part_size):
 
 
 def train_in_parts__forgets_the_parts_before(model, optimizer, batches, part_size):
-    """Has zero_grad inside of the inner loop: the last part decides alone."""
+    """Has zero_grad inside the inner loop: only the last part counts."""
     total, count = 0.0, 0
     for batch in batches:
         rows = len(batch[0])
@@ -438,7 +438,7 @@ def train_in_parts__never_forgets(model, optimizer, batches, part_size):
 
 
 def train_in_parts__forgets_after_the_step(model, optimizer, batches, part_size):
-    """Calls zero_grad after each step only, so that the first has what was there before."""
+    """Calls zero_grad only after each step, so that the first has what was there before."""
     total, count = 0.0, 0
     for batch in batches:
         rows = len(batch[0])
@@ -499,7 +499,7 @@ def in_parts(model, optimizer, batches, part_size, tensors=parts_of):
 
 
 def train_in_parts__returns_a_tensor(model, optimizer, batches, part_size):
-    """A number was asked for."""
+    """Returns a tensor instead of a number."""
     return Tensor(np.array(in_parts(model, optimizer, batches, part_size)))
 
 
@@ -509,13 +509,13 @@ def train_in_parts__pairs_only(model, optimizer, batches, part_size):
 
 
 def train_in_parts__all_floats(model, optimizer, batches, part_size):
-    """Makes floats of labels."""
+    """Turns labels into floats."""
     floats = [tuple(a.astype(float) for a in batch) for batch in batches]
     return in_parts(model, optimizer, floats, part_size)
 
 
 def train_in_parts__arrays_for_tensors(model, optimizer, batches, part_size):
-    """Hands on what it got, which works for a model that does not mind."""
+    """Passes on arrays, which works for a model that does not mind."""
     return in_parts(
         model,
         optimizer,
@@ -569,7 +569,7 @@ def early_stopping__one_epoch_too_many(model, train_epoch, held_out_loss, epochs
 
 
 def early_stopping__never_stops(model, train_epoch, held_out_loss, epochs, patience):
-    """Goes through all epochs."""
+    """Runs all epochs."""
     losses, best = [], None
     for _ in range(epochs):
         train_epoch()
@@ -594,7 +594,7 @@ def early_stopping__better_than_before(model, train_epoch, held_out_loss, epochs
 
 
 def early_stopping__counts_all_bad_epochs(model, train_epoch, held_out_loss, epochs, patience):
-    """Does not begin to count anew after a new best."""
+    """Does not restart its count after a new best."""
     losses, best, bad = [], None, 0
     while len(losses) < epochs and bad < patience:
         train_epoch()
@@ -608,7 +608,7 @@ def early_stopping__counts_all_bad_epochs(model, train_epoch, held_out_loss, epo
 
 
 def early_stopping__as_good_is_better(model, train_epoch, held_out_loss, epochs, patience):
-    """Begins to count anew at an equally low loss."""
+    """Restarts its count at an equally low loss."""
     losses, best, bad = [], None, 0
     while len(losses) < epochs and bad < patience:
         train_epoch()
@@ -623,7 +623,7 @@ def early_stopping__as_good_is_better(model, train_epoch, held_out_loss, epochs,
 
 
 def early_stopping__highest_is_best(model, train_epoch, held_out_loss, epochs, patience):
-    """Takes the loss for an accuracy."""
+    """Treats the loss as an accuracy."""
     losses, best = [], None
     while len(losses) < epochs:
         train_epoch()
@@ -651,19 +651,19 @@ def stopped(model, train_epoch, held_out_loss, epochs, patience, better=lambda a
 
 
 def early_stopping__not_if_a_little_better(model, train_epoch, held_out_loss, epochs, patience):
-    """Wants more than the text: a loss that is lower by 1e-4."""
+    """Asks for more than the text: a loss that is lower by 1e-4."""
     return stopped(model, train_epoch, held_out_loss, epochs, patience, lambda a, b: a < b - 1e-4)
 
 
 def early_stopping__losses_are_positive(model, train_epoch, held_out_loss, epochs, patience):
-    """Compares sizes without signs."""
+    """Compares absolute values."""
     return stopped(
         model, train_epoch, held_out_loss, epochs, patience, lambda a, b: abs(a) < abs(b)
     )
 
 
 def early_stopping__begins_at_a_large_number(model, train_epoch, held_out_loss, epochs, patience):
-    """Takes 1e9 for larger than any loss."""
+    """Assumes that every loss is below 1e9."""
     return stopped(
         model, train_epoch, held_out_loss, epochs, patience, lambda a, b: a < min(b, 1e9)
     )
@@ -695,7 +695,7 @@ def early_stopping__first_weight_only(model, train_epoch, held_out_loss, epochs,
 
 
 def early_stopping__goes_back_at_once(model, train_epoch, held_out_loss, epochs, patience):
-    """Takes the best weights up again after each epoch that was not better."""
+    """Goes back to the best weights after each epoch that was not better."""
     losses, best, bad, state = [], np.inf, 0, None
     while len(losses) < epochs and bad < patience:
         train_epoch()

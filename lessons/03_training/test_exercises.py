@@ -83,9 +83,9 @@ def check_adamw(student, used, scale=1.0, lr=0.05, betas=(0.8, 0.95), eps=1e-3, 
             has = "a" if i in numbers else "no"
             call = f"parameter {i}, with {has} gradient in step {step} of adamw, {how}"
             assert p.data is arrays[i], (
-                f"{call}: its .data is another array now. Change the array itself: p.data -= ..."
+                f"{call}: its .data is now another array. Change the array itself: p.data -= ..."
             )
-            assert p.grad is given[i], f"{call}: its .grad is not the one that it had"
+            assert p.grad is given[i], f"{call}: its .grad has been replaced"
             if p.grad is not None:
                 same(p.grad.data, seen[i][-1], f"{call}: its .grad", 0)
             same(p.data, expected[i], f"{call}: its .data", 1e-9)
@@ -107,7 +107,7 @@ def test_adamw__many_steps(student):
 
 
 def test_adamw__without_decay_it_is_adam(student):
-    """And large gradients are as good as small ones."""
+    """And large gradients do as well as small ones."""
     check_adamw(student, [ALL] * 3, scale=1000.0, decay=0.0)
 
 
@@ -223,11 +223,11 @@ def test_batches__rows_are_mixed(student):
     """It is rows that are drawn, not blocks of neighbours, and a batch is not sorted."""
     rows, call = rows_of(student, 40, 5)
     blocks = [r for r in rows if max(r) - min(r) == 4]
-    assert len(blocks) < 4, f"{call}: these batches are of neighbours only: {blocks}"
+    assert len(blocks) < 4, f"{call}: these batches hold only neighbouring rows: {blocks}"
     for count, batch_size in [(30, 10), (20, 20), (20, 30)]:
         rows, call = rows_of(student, count, batch_size)
         ordered = all(r == sorted(r) for r in rows)
-        assert not ordered, f"{call}: the rows of each batch come in their old order"
+        assert not ordered, f"{call}: the rows of each batch are in their old order"
 
 
 SEEDS = [
@@ -239,7 +239,7 @@ PAIRS = [*itertools.product(SEEDS, EPOCHS), (0, 10_000)]
 
 
 def test_batches__order_by_seed_and_epoch(student):
-    """The same for the same pair, another one for any other; and all orders are as likely."""
+    """The same for the same pair, another for any other; and all orders are equally likely."""
     count, orders = 13, {}
     array = np.arange(count)
     places, followers = np.zeros((count, count), int), np.eye(count, dtype=int)
@@ -255,7 +255,7 @@ def test_batches__order_by_seed_and_epoch(student):
     known = orders.get(tuple(int(n) for batch in again for n in batch[0]))
     assert known == "seed=0, epoch=1", "batches, called again with seed=0, epoch=1: another order"
     mean = len(PAIRS) / count
-    for table, what in [(places, "comes at place"), (followers, "comes just before row")]:
+    for table, what in [(places, "comes at position"), (followers, "comes just before row")]:
         for value, times in [(table.min(), "never"), (table.max(), "too often")]:
             row, other = np.argwhere(table == value)[0]
             assert 0 < value < mean + 8 * np.sqrt(mean), (
@@ -266,7 +266,7 @@ def test_batches__order_by_seed_and_epoch(student):
 
 
 class Line(nn.Module):
-    """y = x · weight, with a mean squared error. It writes down how it is used."""
+    """y = x · weight, with a mean squared error. It records how it is used."""
 
     def __init__(self):
         self.weight = nn.Parameter(np.array([[0.5], [-1.0], [2.0]]))
@@ -298,7 +298,7 @@ class CountingSGD(optim.SGD):
 
 
 def in_parts(student, sizes, part_size, left_over=False, arrays=2):
-    """Run train_in_parts and the same by hand; return what came of both, and the call."""
+    """Run train_in_parts and the same by hand; return both results, and the call."""
     rng = np.random.default_rng(3)
     data = [
         (rng.normal(size=(n, 3)), rng.normal(size=(n, 1)), rng.integers(1, 4, (n, 1)))[:arrays]
@@ -338,7 +338,7 @@ def test_train_in_parts__backward_after_each_part(student):
     (_, model, _), _, call = in_parts(student, (6, 4), 2)
     has = [there for _, there in model.calls]
     assert has == [False, True, True, False, True], (
-        f"{call}: at the parts' beginnings, gradients of this batch were there: {has}; expected"
+        f"{call}: whether gradients of this batch were there when each part began: {has}; expected"
         " False, True, True, then False, True. Is backward() called after each part, and"
         " zero_grad() once before each batch?"
     )

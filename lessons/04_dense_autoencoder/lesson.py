@@ -1,19 +1,20 @@
 # %% [markdown]
 """# 4. The dense autoencoder
 
-An autoencoder squeezes an image into a few numbers and draws it again from these numbers alone. So
-the few numbers have to hold what matters. You build one from linear layers and meet an old
-acquaintance, principal component analysis (PCA). Then you add what PCA has not.
+An autoencoder squeezes an image into a few numbers and redraws it from these numbers alone. So they
+have to hold what matters. You build one from linear layers and meet an old acquaintance, principal
+component analysis (PCA). Then you add what PCA lacks.
 
 What you will see, on 500 digits that no model was trained on:
 
 - a linear autoencoder with a code of 8 numbers finds PCA's subspace: no principal angle between the
   two is larger than 2 degrees;
-- more layers change nothing without an activation between them; with one, they take off a third of
-  the error;
+- more layers change nothing without an activation between them; with one, they cut the error by a
+  third;
 - the deep network beats PCA with a code of 2, 8 and 32 numbers, and loses with 128;
-- with 55,000 digits and a code of 30: PCA 13.86, the paper of 2006 3.00, minae 2.65;
-- 4 bytes in place of 784 leave about 17 of 20 digits recognisable.
+- with 55,000 digits and a code of 30, the errors are 13.86 for PCA, 3.00 in the paper of 2006, and
+  2.65 for minae;
+- with 4 bytes instead of 784, about 17 of 20 digits can still be recognised.
 """
 
 # %%
@@ -51,15 +52,15 @@ x = data.train.images.reshape(4000, 784).astype(float)  # an image is a row of 7
 test = data.test.images.reshape(500, 784).astype(float)
 
 # %% [markdown]
-# ## What is to be made small
+# ## What to minimise
 #
 # For an image $x$ and its reconstruction $\hat x$, the **reconstruction error** is the squared
 # distance: summed over the P pixels of an image, averaged over the N images.
 #
 # $$E = \frac{1}{N} \sum_{n=1}^{N} \sum_{p=1}^{P} (\hat x_{np} - x_{np})^2$$
 #
-# A code of no numbers at all leaves one choice: the same image every time, and the mean is the best
-# one. Its error is where everything begins.
+# With a code of no numbers at all, you can only draw the same image every time, and the mean image
+# is the best choice. Its error is the starting point.
 
 
 # %%
@@ -74,8 +75,8 @@ print(f"error of the mean image: {error(mean, test):.2f}")
 # %% [markdown]
 # ## PCA, the best linear map
 #
-# Subtract the mean. A direction is a vector $v$ of length 1, and along it the images have the
-# variance $v^T C v$, where $C$ is the covariance of the pixels.
+# Subtract the mean. A direction is a vector $v$ of length 1. Along it the images have the variance
+# $v^T C v$, where $C$ is the covariance of the pixels.
 #
 # $$C = \frac{1}{N} \sum_n (x_n - \bar x)(x_n - \bar x)^T$$
 #
@@ -85,12 +86,11 @@ print(f"error of the mean image: {error(mean, test):.2f}")
 # $$z = V^T (x - \bar x), \qquad \hat x = \bar x + V z$$
 #
 # No other linear map through k numbers has a smaller error on the images that it was fitted to
-# (Eckart and Young 1936), and that error is known: what is left out, the sum of the eigenvalues
-# that are not among the k.
+# (Eckart and Young 1936), and that error is known: it is the sum of the eigenvalues left out.
 
 # %%
 covariance = (x - mean).T @ (x - mean) / len(x)  # (784, 784)
-variances, components = np.linalg.eigh(covariance)  # ascending: turn both round
+variances, components = np.linalg.eigh(covariance)  # ascending: reverse both
 variances, components = variances[::-1], components[:, ::-1]  # component i is a column
 
 
@@ -107,18 +107,18 @@ for k in (2, 8, 32):
 # %% [markdown]
 # ## Encoder, latent vector, decoder
 #
-# An **autoencoder** learns both maps from the images, by gradient descent. The **encoder** f makes
-# the **latent vector** z, or code, and the **decoder** g draws the image again:
+# An **autoencoder** learns both maps from the images, by gradient descent. The **encoder** f
+# computes the **latent vector** z, or code, and the **decoder** g redraws the image from it:
 #
 # $$z = f(x), \qquad \hat x = g(z), \qquad \text{loss} = E$$
 #
 # The target is the input itself, so nobody has to label anything. All that keeps the network from
-# just copying is that z is short.
+# simply copying is that z is short.
 
 
 # %%
 class Autoencoder(nn.Module):
-    """Two networks, one behind the other."""
+    """Two networks, one after the other."""
 
     def __init__(self, encoder, decoder):
         self.encoder, self.decoder = encoder, decoder
@@ -142,7 +142,7 @@ def layers(*sizes, between=()):
 
 
 def fit(model, images, epochs, lr=2e-3, batch_size=64, watch=lambda: None):
-    """Train by the loop of lesson 3; return what `watch` saw after each epoch."""
+    """Train by the loop of lesson 3; return what `watch` returned after each epoch."""
     adam = optim.Adam(model.parameters(), lr=lr)
     schedule = optim.CosineAnnealingLR(adam, epochs)
     loader, seen = Loader(images.astype(np.float32), batch_size=batch_size, seed=0), []
@@ -167,15 +167,15 @@ linear = Autoencoder(nn.Linear(784, 8), nn.Linear(8, 784))
 with no_grad():
     z = linear.encoder(Tensor((x[:1] - mean).astype(np.float32)))
     print(f"an image {x[:1].shape} becomes z {z.shape}: {z.numpy().round(2)},")
-    print(f"and that an image again: {linear.decoder(z).shape}. As yet, both maps are chance.")
+    print(f"and that an image again: {linear.decoder(z).shape}. So far, both maps are random.")
 
 # %% [markdown]
 # ## How far apart are two subspaces?
 #
-# What this decoder can draw are the sums of its 8 columns: a subspace of 8 dimensions among the
-# 784. PCA's is another. Their **principal angles** say how they lie to each other. The first is the
-# smallest angle between any two directions, one from each; the second the smallest one between
-# directions at right angles to these; and so on. All 0 means one and the same subspace. With
+# This decoder can draw the weighted sums of its 8 columns: a subspace of 8 dimensions out of 784 in
+# all. PCA's is another. Their **principal angles** say how the two are placed. The first is the
+# smallest angle between any two directions, one from each; the second is the smallest between
+# directions at right angles to these; and so on. If all are 0, the subspaces are the same. With
 # orthonormal bases $Q_A$ and $Q_B$, and singular values $\sigma_i$:
 #
 # $$\cos \theta_i = \sigma_i(Q_A^T Q_B)$$
@@ -201,7 +201,7 @@ best, ours = variances[8:].sum(), error(output_of(linear, x - mean), x - mean)
 print(f"training error: linear autoencoder {ours:.4f}, PCA {best:.4f}")
 assert start.min() > 45
 assert history[-1].max() < 2
-assert 0.9999 * best < ours < 1.001 * best  # none is below PCA's, up to float32's rounding
+assert 0.9999 * best < ours < 1.001 * best  # never below PCA's, up to float32's rounding
 
 figure = Figure(figsize=(6.4, 3.8), layout="constrained")
 axes = figure.subplots()
@@ -214,13 +214,13 @@ keep(figure, "angles.png")
 print("variance along components 6 to 9:", variances[5:9].round(2))
 
 # %% [markdown]
-# One direction comes last. Along components 8 and 9 the digits vary almost alike, so that taking
-# the one for the other costs next to nothing: the loss hardly tells them apart, and its gradient
-# hardly pulls. A subspace that comes slowly need not mean a loss that does.
+# One direction comes last. Along components 8 and 9 the digits vary almost equally, so mistaking
+# one for the other costs next to nothing: the loss hardly tells them apart, and its gradient is
+# small. The subspace may converge slowly although the loss does not.
 #
-# The subspace is PCA's, the columns are not. Nothing in the loss asks for directions at right
-# angles, or in order of their variance. Any invertible 8 x 8 matrix between encoder and decoder
-# leaves the reconstruction as it is. So the codes are PCA's codes, mixed:
+# The subspace is PCA's, but the columns are not. Nothing in the loss asks for directions at right
+# angles, or in order of variance. Put any invertible 8 x 8 matrix between encoder and decoder, undo
+# it in the decoder, and the reconstruction stays the same. So the codes are PCA's codes, mixed:
 
 # %%
 with no_grad():
@@ -246,9 +246,9 @@ keep(figure, "components.png")
 # %% [markdown]
 # ## More layers, and what has to stand between them
 #
-# Put more linear layers on each side and you have more weights, and nothing else. A product of
-# matrices is a matrix, $W_4 W_3 W_2 W_1 = W$, and since all goes through 8 numbers, its rank is at
-# most 8. PCA is the best of that kind already. An activation between the layers changes this.
+# Put more linear layers on each side and you get more weights, and nothing else. A product of
+# matrices is a matrix, $W_4 W_3 W_2 W_1 = W$, and since everything goes through 8 numbers, its rank
+# is at most 8. PCA is already the best of that kind. An activation between the layers changes this.
 
 # %%
 minae.manual_seed(0)
@@ -274,8 +274,8 @@ assert abs(errors["more linear layers"] / errors["PCA"] - 1) < 0.02
 assert errors["deep, ReLU"] < 2 / 3 * errors["PCA"]
 
 # %% [markdown]
-# Why it helps, where it can be seen: points in a plane, near an arc, and a code of one number. A
-# linear map can put them on a straight line only. With ReLU the decoder draws a line with bends.
+# Why does it help? You can see it with points in a plane, near an arc, and a code of one number. A
+# linear map can only put them on a straight line. With ReLU the decoder draws a line with bends.
 
 # %%
 rng = np.random.default_rng(0)
@@ -292,7 +292,7 @@ with no_grad():
     walk = np.linspace(code.min(), code.max(), 200, dtype=np.float32)[:, None]
     curve = bent.decoder(Tensor(walk)).numpy()
 on_arc = {"PCA": error(line, arc), "autoencoder": error(output_of(bent, arc), arc)}
-print("error on the arc, one number a point:", {k: round(v, 4) for k, v in on_arc.items()})
+print("error on the arc, one number per point:", {k: round(v, 4) for k, v in on_arc.items()})
 assert on_arc["autoencoder"] < on_arc["PCA"] / 5
 
 figure = Figure(figsize=(5.6, 3.6), layout="constrained")
@@ -306,11 +306,11 @@ axes.set_title("One number for a point of the plane", loc="left")
 keep(figure, "arc.png")
 
 # %% [markdown]
-# ## How long has the code to be?
+# ## How long must the code be?
 #
 # From here on the model is minae's own `models.DenseAutoencoder`: the same two stacks of layers. It
-# ends in a sigmoid, for pixels lie between 0 and 1, and minimises the cross-entropy of lesson 2.
-# What is reported stays E.
+# ends in a sigmoid, since pixels lie between 0 and 1, and minimises the cross-entropy of lesson 2.
+# The figure reported is still E.
 
 # %%
 SIZES = (2, 8, 32, 128)
@@ -349,13 +349,13 @@ assert all(train_error[k] < test_error[k] for k in SIZES)
 
 # %% [markdown]
 # A short code gains from a decoder that knows what digits look like. With 128 numbers PCA wins: it
-# keeps nearly everything there, and the network, with 4,000 images and 20 passes over them, does
-# not learn to. On the images that it was trained on it does better, on all four lengths.
+# keeps nearly everything, which the network, with 4,000 images and 20 passes over them, does not
+# learn to do. On the images that it was trained on, it does better at all four lengths.
 
 
 # %%
 def rows_of(rows, title):
-    """Draw rows (10, 784) of images below each other, with their names at the left."""
+    """Draw rows (10, 784) of images, one below the other, with their names at the left."""
     figure = Figure(figsize=(7.6, 0.62 * len(rows) + 0.4), layout="constrained")
     for line, (name, images) in zip(figure.subplots(len(rows), 10), rows.items(), strict=True):
         for panel, image in zip(line, images, strict=True):
@@ -374,17 +374,18 @@ keep(rows_of(rows, "Unseen digits through codes of 32, 8 and 2 numbers"), "recon
 
 # %% [markdown]
 # Look at the 3 with 8 numbers. PCA blurs where it does not know. A deep decoder draws a clean
-# digit, be it another one: a 7, most likely, though which may depend on your machine's rounding.
+# digit, even if it is another one: most likely a 7, though that may depend on your machine's
+# rounding.
 #
 # ## The table of 2006
 #
 # In 2006 Hinton and Salakhutdinov showed that a deep autoencoder, 784-1000-500-250-30 and back,
 # squeezes MNIST better than PCA can ("Reducing the dimensionality of data with neural networks",
-# Science 313). They trained layer by layer first; today's initial values and AdamW do without. PCA
-# of all 60,000 training images gives their number to the digit. minae's network is trained on
-# 55,000 of these; the other 5,000 choose the epoch.
+# Science 313). They first trained layer by layer; with today's initial values and AdamW this is not
+# needed. PCA of all 60,000 training images gives their number almost to the digit. minae's network
+# is trained on 55,000 of these; the other 5,000 choose the epoch.
 #
-# `--full` computes minae's column anew. Without it, it comes from `results.json` beside this file.
+# `--full` recomputes minae's column. Otherwise it comes from `results.json` beside this file.
 
 # %%
 recorded = resources.files("minae.lessons") / "04_dense_autoencoder" / "results.json"
@@ -411,7 +412,7 @@ def measure():
 
 try:
     full = measure() if FULL else full
-except InputError as reason:  # MNIST cannot be had
+except InputError as reason:  # MNIST is not available
     print(reason)
 if "taken_from" in full:
     print(f"recorded in {full['taken_from']} by: {full['command']}")
@@ -430,8 +431,9 @@ assert full["deep"] < 3 < full["pca_55000"]
 # %% [markdown]
 # ## A film, retold in one sentence
 #
-# An autoencoder does what you do when you retell a film in one sentence. The listener sees another
-# film than you saw, but the same story; and only because they know what ships are, and love.
+# An autoencoder does what you do when you retell a film in one sentence. The listener imagines a
+# different film from the one you saw, but the same story; and only because they know what ships
+# are, and love.
 
 # %%
 film = 3840 * 2160 * 3 * 24 * 2 * 60 * 60  # pixels, colours, frames a second, two hours
@@ -441,18 +443,19 @@ print(f"a film in 4K: {film:,} bytes; the sentence: {size}, one for every {film 
 
 # %% [markdown]
 # A digit has 784 pixels of one byte. A code of 32 numbers in float32 has 128 bytes, but it need not
-# be so exact. b bits hold the whole numbers q from $-(2^{b-1} - 1)$ to $2^{b-1} - 1$. With $m$ the
-# largest size of a number in the training codes, a step of s lies between two values:
+# be that exact. b bits hold the whole numbers q from $-(2^{b-1} - 1)$ to $2^{b-1} - 1$. If $m$ is
+# the largest absolute value in the training codes, neighbouring levels are a step s apart:
 #
 # $$s = \frac{m}{2^{b-1} - 1}, \qquad q = \mathrm{round}(z / s), \qquad \hat z = s q$$
 #
-# What survives? Two things, measured on what the decoder draws: which digit it is, according to the
-# nearest of the 4,000 training images, and how much it leans, by the correlation with the original.
+# What survives? Two things are measured on what the decoder draws: which digit it is, according to
+# the nearest of the 4,000 training images, and how much it leans, by the correlation with the
+# original.
 
 
 # %%
 def rounded(z, m, bits):
-    """Return codes as `bits` bits a number would hold them."""
+    """Return codes as they are when stored in `bits` bits per number."""
     most = 2 ** (bits - 1) - 1
     s = m / most
     q = np.round(z / s)
@@ -466,7 +469,7 @@ def judged(images):
 
 
 def slant(images):
-    """Return how far the ink of each image goes to the right for one pixel up."""
+    """Return how far the ink of each image moves to the right per pixel up."""
     down, right = (i.ravel() - 13.5 for i in np.indices((28, 28)))
     share = images / images.sum(axis=1, keepdims=True)  # of the ink, in each pixel
     y, x = share @ down, share @ right  # the middle
@@ -498,14 +501,14 @@ assert table[4][2] > 0.9
 assert table[1][1] < table[4][1] - 10
 
 # %% [markdown]
-# 8 bits a number are as good as 32. With 4 bytes the error is more than a third of the mean
-# image's, so the pixels are off; but mostly it is still the same digit, and it leans as it did.
+# 8 bits per number are as good as 32. With 4 bytes the error is more than a third of the mean
+# image's, so the pixels are off; but mostly it is still the same digit, and it leans as before.
 # With one byte it is often another digit. (With 4 bits, one m for all 32 numbers wastes levels:
 # exercise 4.5 gives each its own range.)
 #
-# And the listener: the sentence is short because the decoder knows what digits look like. What it
-# knows has a size too.
+# And the listener? The sentence is short because the decoder knows what digits look like. That
+# knowledge has a size too.
 
 # %%
 knows = 4 * sum(w.data.size for w in dense[8].decoder.parameters())
-print(f"the decoder for 8 numbers: {knows:,} bytes, as many as {knows // 784:,} images of 784")
+print(f"the decoder for 8 numbers: {knows:,} bytes, as many as in {knows // 784:,} images")

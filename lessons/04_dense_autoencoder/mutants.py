@@ -49,7 +49,7 @@ def autoencode__no_sigmoid(x, encoder, decoder):
 
 
 def autoencode__weights_not_transposed(x, encoder, decoder):
-    """Takes weights as (in, out): right shapes for squares only."""
+    """Takes weights as (in, out): the shapes fit only if they are square."""
     encoder, decoder = ([(w.T, b) for w, b in layers] for layers in (encoder, decoder))
     z = _through(x.reshape(len(x), -1), encoder)
     return z, _sigmoid(_through(z, decoder)).reshape(x.shape)
@@ -62,19 +62,19 @@ def autoencode__output_in_rows(x, encoder, decoder):
 
 
 def autoencode__squeezed_codes(x, encoder, decoder):
-    """Drops a dimension of 1: of one image, or of codes that are one number."""
+    """Drops a dimension of length 1: that of a single image, or of codes of one number."""
     z = _through(x.reshape(len(x), -1), encoder)
     return z.squeeze(), _sigmoid(_through(z, decoder)).reshape(x.shape)
 
 
 def autoencode__clips_codes(x, encoder, decoder):
-    """Keeps codes between -10 and 10."""
+    """Clips codes to -10 and 10."""
     z = np.clip(_through(x.reshape(len(x), -1), encoder), -10, 10)
     return z, _sigmoid(_through(z, decoder)).reshape(x.shape)
 
 
 def autoencode__transposes_unless_square(x, encoder, decoder):
-    """Transposes a weight only where the shapes ask for it."""
+    """Transposes a weight only if its shape requires it."""
     layers = [
         [(w.T if w.shape[0] == w.shape[1] else w, b) for w, b in half]
         for half in (encoder, decoder)
@@ -84,7 +84,7 @@ def autoencode__transposes_unless_square(x, encoder, decoder):
 
 
 def autoencode__last_by_identity(x, encoder, decoder):
-    """Knows the last layer by what it is, so that one that comes twice loses its ReLU."""
+    """Recognises the last layer by identity, so a layer used twice loses its ReLU."""
 
     def through(rows, layers):
         for layer in layers:
@@ -123,21 +123,21 @@ def pca__centres_each_image(x, k):
 
 
 def pca__columns_of_vt(x, k):
-    """Takes columns of Vᵀ for components."""
+    """Takes the columns of Vᵀ as components."""
     mean = x.mean(axis=0)
     _, s, vt = np.linalg.svd(x - mean, full_matrices=False)
     return mean, vt[:, :k].T, s[:k] ** 2 / len(x)
 
 
 def pca__smallest(x, k):
-    """Takes the last components, as after np.linalg.eigh without turning round."""
+    """Takes the last components, as after np.linalg.eigh without reversing."""
     mean = x.mean(axis=0)
     _, s, vt = np.linalg.svd(x - mean, full_matrices=False)
     return mean, vt[-k:], s[-k:] ** 2 / len(x)
 
 
 def pca__not_squared(x, k):
-    """Takes singular values for variances."""
+    """Returns singular values as variances."""
     mean = x.mean(axis=0)
     _, s, vt = np.linalg.svd(x - mean, full_matrices=False)
     return mean, vt[:k], s[:k] / len(x)
@@ -166,14 +166,14 @@ def pca__in_place(x, k):
 
 
 def pca__covariance(x, k):
-    """Takes the eigenvectors of the covariance, P x P numbers."""
+    """Computes the eigenvectors of the covariance, P x P numbers."""
     mean = x.mean(axis=0)
     variances, components = np.linalg.eigh(np.cov(x.T, bias=True))
     return mean, components.T[::-1][:k], variances[::-1][:k]
 
 
 def pca__products_of_images(x, k):
-    """Divides by singular values, also where one of them is 0."""
+    """Divides by singular values, even if one of them is 0."""
     mean = x.mean(axis=0)
     squares, u = np.linalg.eigh((x - mean) @ (x - mean).T)
     squares, u = np.maximum(squares[::-1][:k], 1e-30), u[:, ::-1][:, :k]
@@ -181,7 +181,7 @@ def pca__products_of_images(x, k):
 
 
 def pca__square_of_mean(x, k):
-    """Takes a variance for the mean square less the squared mean: lost to rounding far from 0."""
+    """Takes the mean square less the squared mean: far from 0, rounding spoils this variance."""
     mean = x.mean(axis=0)
     components = np.linalg.svd(x - mean, full_matrices=False)[2][:k]
     along = x @ components.T
@@ -206,7 +206,7 @@ def principal_angles__arcsin(a, b):
 
 
 def principal_angles__columns_as_they_are(a, b):
-    """Takes the columns for orthonormal."""
+    """Assumes that the columns are orthonormal."""
     cosines = np.linalg.svd(a.T @ b, compute_uv=False)
     sines = np.linalg.svd(b - a @ (a.T @ b), compute_uv=False)[::-1]
     return np.arctan2(sines[: len(cosines)], cosines)
@@ -231,7 +231,7 @@ def principal_angles__orders_not_matched(a, b):
 
 
 def principal_angles__not_exchanged(a, b):
-    """Always projects b: with more columns than a it has sines of 1 to spare."""
+    """Always projects b: if it has more columns than a, some sines of 1 are not angles."""
     q, r = np.linalg.qr(a)[0], np.linalg.qr(b)[0]
     cosines = np.linalg.svd(q.T @ r, compute_uv=False)
     sines = np.linalg.svd(r - q @ (q.T @ r), compute_uv=False)[: len(cosines)][::-1]
@@ -245,14 +245,14 @@ def principal_angles__degrees(a, b):
 
 
 def principal_angles__tiny_is_zero(a, b):
-    """Takes angles below 1e-10 for rounding."""
+    """Treats angles below 1e-10 as rounding."""
     _, _, cosines, sines = _parts(a, b)
     angles = np.arctan2(sines, cosines)
     return np.where(angles < 1e-10, 0, angles)
 
 
 def principal_angles__squares_of_columns(a, b):
-    """Makes bases orthonormal by their Gram matrices: loses twice the digits."""
+    """Makes bases orthonormal by their Gram matrices: loses twice as many digits."""
     a, b = (m @ np.linalg.inv(np.linalg.cholesky(m.T @ m)).T for m in (a, b))
     a, b = (b, a) if a.shape[1] < b.shape[1] else (a, b)
     cosines = np.linalg.svd(a.T @ b, compute_uv=False)
@@ -283,12 +283,12 @@ def reconstruction_error__per_batch(x, reconstruct, batch_size):
 
 
 def reconstruction_error__half(x, reconstruct, batch_size):
-    """Takes half of the square, as in some textbooks."""
+    """Takes half the square, as in some textbooks."""
     return sum(0.5 * (d**2).sum() for d in _differences(x, reconstruct, batch_size)) / len(x)
 
 
 def reconstruction_error__drops_the_rest(x, reconstruct, batch_size):
-    """Takes whole batches only."""
+    """Takes only whole batches."""
     x = x[: len(x) // batch_size * batch_size]
     return sum((d**2).sum() for d in _differences(x, reconstruct, batch_size)) / max(len(x), 1)
 
@@ -299,7 +299,7 @@ def reconstruction_error__all_at_once(x, reconstruct, batch_size):
 
 
 def reconstruction_error__broadcasts(x, reconstruct, batch_size):
-    """Subtracts images from rows: an error, or for images one pixel high far too much."""
+    """Subtracts images from rows: fails, or, for images one pixel high, is far too large."""
     total = 0.0
     for start in range(0, len(x), batch_size):
         batch = x[start : start + batch_size]
@@ -328,19 +328,19 @@ def _quantised(codes, low, high, bits, nearest=np.round):
 
 
 def quantise__rounds_down(codes, low, high, bits):
-    """Takes the level below, not the nearest."""
+    """Takes the next lower level, not the nearest."""
     return _quantised(codes, low, high, bits, np.floor)
 
 
 def quantise__one_level_too_many(codes, low, high, bits):
-    """Divides the range by 2^bits: the highest code gets level 2^bits, which needs a bit more."""
+    """Divides the range by 2^bits: the highest code gets level 2^bits, which needs one more bit."""
     step = (high - low) / 2**bits
     levels = np.round((codes - low) / np.where(step > 0, step, 1)).clip(0, 2**bits).astype(int)
     return levels, low + levels * step, -(-codes.shape[1] * bits // 8)
 
 
 def quantise__no_clip(codes, low, high, bits):
-    """Lets codes beyond the range have levels beyond the last."""
+    """Gives codes beyond the range levels beyond the last."""
     step = (high - low) / (2**bits - 1)
     levels = np.round((codes - low) / np.where(step > 0, step, 1))
     levels = np.where(step > 0, levels, 0).astype(int)
@@ -348,25 +348,25 @@ def quantise__no_clip(codes, low, high, bits):
 
 
 def quantise__wraps_around(codes, low, high, bits):
-    """Keeps the lowest bits of a level: what is beyond the range comes out at the other end."""
+    """Keeps the lowest bits of a level: codes beyond the range come out at the other end."""
     levels, _, size = quantise__no_clip(codes, low, high, bits)
     levels %= 2**bits
     return levels, low + levels * (high - low) / (2**bits - 1), size
 
 
 def quantise__one_range_for_all(codes, low, high, bits):
-    """Takes the widest range for every number."""
+    """Uses the widest range for every number."""
     low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
     return _quantised(codes, low, high, bits)
 
 
 def quantise__range_of_these_codes(codes, low, high, bits):
-    """Takes the range of the codes at hand, which the one who restores them does not know."""
+    """Uses the range of the given codes, which is not known when they are restored."""
     return _quantised(codes, codes.min(axis=0), codes.max(axis=0), bits)
 
 
 def quantise__divides_by_zero(codes, low, high, bits):
-    """Takes no care of a number that never changes."""
+    """Ignores that a number may never change."""
     step = (high - low) / (2**bits - 1)
     levels = np.clip(np.round((codes - low) / step), 0, 2**bits - 1).astype(int)
     return levels, low + levels * step, -(-codes.shape[1] * bits // 8)
@@ -385,7 +385,7 @@ def quantise__bytes_rounded_down(codes, low, high, bits):
 
 
 def quantise__bits_for_levels(codes, low, high, bits):
-    """Takes bits for the number of levels."""
+    """Takes bits to be the number of levels."""
     step = (high - low) / max(bits - 1, 1)
     levels = np.round((codes - low) / np.where(step > 0, step, 1)).clip(0, bits - 1).astype(int)
     return levels, low + levels * step, -(-codes.shape[1] * bits // 8)
@@ -398,7 +398,7 @@ def quantise__levels_as_floats(codes, low, high, bits):
 
 
 def quantise__distance_for_level(codes, low, high, bits):
-    """Divides by 1 where low = high, and takes what comes out for a level."""
+    """Divides by 1 where low = high, and uses the result as a level."""
     step = (high - low) / (2**bits - 1)
     levels = np.round((codes - low) / np.where(step > 0, step, 1))
     levels = np.clip(levels, 0, 2**bits - 1).astype(int)
@@ -406,13 +406,13 @@ def quantise__distance_for_level(codes, low, high, bits):
 
 
 def quantise__levels_in_bytes(codes, low, high, bits):
-    """Keeps a level in a byte, whatever the bits."""
+    """Stores a level in a byte, whatever bits is."""
     levels, restored, size = _quantised(codes, low, high, bits)
     return levels.astype(np.uint8), restored, size
 
 
 def quantise__always_one_byte_more(codes, low, high, bits):
-    """Adds a byte for the rest, also where there is none."""
+    """Adds a byte for the rest, even if there is none."""
     levels, restored, _ = _quantised(codes, low, high, bits)
     return levels, restored, codes.shape[1] * bits // 8 + 1
 
@@ -424,5 +424,5 @@ def quantise__bytes_as_float(codes, low, high, bits):
 
 
 def quantise__small_ranges_are_none(codes, low, high, bits):
-    """Takes a range below 1e-8 for none."""
+    """Treats a range below 1e-8 as none."""
     return _quantised(codes, low, np.where(high - low < 1e-8, low, high), bits)

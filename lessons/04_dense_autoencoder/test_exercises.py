@@ -55,13 +55,13 @@ def test_autoencode__agrees_with_a_loop(student):
 
 
 def test_autoencode__with_large_numbers(student):
-    """Any number may stand in a code, and a pixel may be black or white."""
+    """A code may hold any number, and a pixel may be black or white."""
     for scale in (30, 3000):
         autoencoded(student, (3, 1, 2, 2), (3, 2), (3,), scale=scale)
 
 
 def test_autoencode__with_a_layer_that_comes_twice(student):
-    """Whether a layer is the last one is a matter of its place."""
+    """Whether a layer is the last one depends on its position."""
     x = np.random.default_rng(3).random((2, 1, 1, 3))
     encoder, decoder = network(3, 3, seed=1) * 2, network(3, 3, seed=10) * 3
     codes, images = zip(*(by_hand(image, encoder, decoder) for image in x), strict=True)
@@ -89,7 +89,7 @@ def images(N, P):
 
 
 def with_a_constant_pixel():
-    """Return images (8, 5) along one direction of which nothing varies."""
+    """Return images (8, 5) that do not vary along one direction."""
     x = np.random.default_rng(0).integers(0, 9, (8, 5)) / 8
     x[:, 1] = 0.5
     return x
@@ -145,7 +145,7 @@ def test_pca__takes_little_memory(student):
     x = normal(4, 600)
     took = peak_megabytes(lambda: student.pca(x, 2))
     assert took < 1, (
-        f"pca(x (4, 600), k=2) took {took:.0f} MB at most, where x has 0.02 MB: is there an array"
+        f"pca(x (4, 600), k=2) took up to {took:.0f} MB, where x has 0.02 MB: is there an array"
         " of P x P numbers?"
     )
 
@@ -156,11 +156,11 @@ def turned(P, angles, extra=0):
     q, _ = np.linalg.qr(normal(P, P))
     a, away, others = q[:, :k], q[:, k : 2 * k], q[:, 2 * k : 2 * k + extra]
     b = a * np.cos(angles) + away * np.sin(angles)
-    mixed = np.column_stack([b, others])  # the others are at right angles to all of a
+    mixed = np.column_stack([b, others])  # the others are orthogonal to all of a
     return a @ normal(k, k, seed=5), mixed @ normal(k + extra, k + extra, seed=6)
 
 
-# the largest of each is not small: rounding is seen in proportion to it
+# the largest of each is not small, since errors are measured relative to it
 ANGLES = (
     [0.2, 0.9, 1.4],
     [0.7],
@@ -221,7 +221,7 @@ BATCHES = (
 
 
 def test_reconstruction_error__agrees_with_a_loop(student):
-    """Summed over the pixels, mean over the images: every image counts alike."""
+    """Summed over the pixels, mean over the images: every image counts equally."""
     for shape, batch_size in BATCHES:
         batches_of(student, np.random.default_rng(0).random(shape), batch_size)
 
@@ -234,7 +234,7 @@ def test_reconstruction_error__of_other_arrays(student):
 
 
 def test_reconstruction_error__of_nothing_lost(student):
-    """What comes back are the pixels themselves, in the memory of x."""
+    """`reconstruct` returns the pixels themselves, in the memory of x."""
     x = np.random.default_rng(0).random((5, 1, 2, 2))
     call = "reconstruction_error(x (5, 1, 2, 2), lambda batch: batch.reshape(-1, 4), batch_size=2)"
     result = student.reconstruction_error(x, lambda batch: batch.reshape(-1, 4), 2)
@@ -281,32 +281,32 @@ def with_levels(student, codes, low, high, bits):
     same(result, (levels, restored, len(range(0, codes.shape[1] * bits, 8))), call)
     for name, value in zip(("levels", "bytes"), (result[0], result[2]), strict=True):
         kind = np.asarray(value).dtype
-        assert kind.kind in "iu", f"{call} returned {name} that are no integers: {kind}"
+        assert kind.kind in "iu", f"{call} returned {name} that are not integers: {kind}"
 
 
 def test_quantise__takes_the_nearest_level(student):
-    """A range for each number, as of the training codes, and codes that lie within."""
+    """Each number has a range, and the codes lie within it."""
     for bits, N, Z in ((1, 20, 3), (2, 20, 1), (4, 12, 2), (5, 9, 3), (10, 5, 4), (16, 3, 2)):
         codes = normal(N, Z, seed=bits) * [1, 5, 0.2, 3][:Z] + np.array([0, 30, -1, 0])[:Z]
         with_levels(student, codes, codes.min(axis=0), codes.max(axis=0), bits)
 
 
 def test_quantise__keeps_codes_within_the_range(student):
-    """Unseen codes may lie beyond what training has seen, also far beyond."""
+    """Unseen codes may lie beyond the range of the training codes, even far beyond."""
     codes = 3 * normal(12, 4)
     with_levels(student, codes, np.full(4, -1.0), np.full(4, 2.0), 3)
     with_levels(student, np.array([[1e12, -1e12, 0.4]]), [0, 0, 0], [1, 2, 3], 8)
 
 
 def test_quantise__of_small_and_large_ranges(student):
-    """A range is not small or large by itself."""
+    """No range is too small or too large."""
     for size in (1e-10, 1e6):
         codes = size * normal(6, 2)
         with_levels(student, codes, codes.min(axis=0), codes.max(axis=0), 4)
 
 
 def test_quantise__of_a_number_that_never_changes(student):
-    """Its low is its high, and whatever comes has level 0."""
+    """Its low is its high, and every code has level 0."""
     codes = normal(6, 3)
     codes[:, 1] = 0.7
     low, high = codes.min(axis=0), codes.max(axis=0)

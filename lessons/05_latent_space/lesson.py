@@ -2,9 +2,10 @@
 """# 5. What a code means
 
 An autoencoder turns an image of 784 pixels into a few numbers and back. Nobody told it what these
-numbers are to mean. This lesson asks them: whether images that look alike lie close together, what
+numbers should mean. This lesson finds out: whether images that look alike lie close together, what
 lies between two images, whether you can add and subtract, what the middle of a class looks like.
-Labels are used to ask, never to train. Where the answer is "no better than pixels", it says so.
+Labels are used for these questions, never for training. Where the answer is "no better than
+pixels", it says so.
 """
 
 # %%
@@ -31,7 +32,7 @@ def keep(figure, name):
 
 
 def trained(images, Z, steps=500):
-    """Return an autoencoder 784-256-64-Z, trained on these images in about so many steps."""
+    """Return an autoencoder 784-256-64-Z, trained on these images in about this many steps."""
     minae.manual_seed(0)
     model = models.DenseAutoencoder([784, 256, 64, Z], activation="silu")
     epochs = steps // -(-len(images) // BATCH)
@@ -65,7 +66,7 @@ def decode(model, codes):
 #
 # Both have hidden layers of 256 and 64 (lesson 4 says what they do). One has a code of 8 numbers,
 # the other of 2, so that its codes can be drawn. Neither has seen the 500 images in `others`.
-# Unless a cell says otherwise, what is counted below is counted with these.
+# Unless a cell says otherwise, the figures below are for these.
 
 # %%
 digits = load("mnist5k", validation=0)
@@ -78,7 +79,7 @@ print(f"{len(images)} images to train on, {len(others)} others; codes {codes.sha
 # %% [markdown]
 # ## The map
 #
-# Each dot is an image, at the place that its two numbers say. The colours were added afterwards.
+# Each dot is an image, at the position given by its two numbers. The colours were added afterwards.
 # Look for digits that have a region of their own, and for those that share one.
 
 # %%
@@ -86,15 +87,15 @@ points = encode(plane, images)  # (4500, 2)
 keep(plots.latent_plane(points, labels, "4,500 digits at their codes of 2 numbers"), "map.png")
 
 # %% [markdown]
-# ## Who is whose neighbour
+# ## Neighbours
 #
-# Two codes are as far apart as two points in space:
+# The distance between two codes is that between two points in space:
 #
 # $$d(x, y)^2 = \sum_i (x_i - y_i)^2$$
 #
-# The same formula compares two images as rows of 784 pixels, or two images' projections on the
-# first principal components, PCA, the best that a linear encoder can do (lesson 4). So one
-# function asks all of them. (Exercise 5.1 makes it fast.)
+# The same formula compares two images as rows of 784 pixels, or two images' projections onto the
+# first principal components (PCA), the best that a linear encoder can do (lesson 4). So one
+# function serves all of them. (Exercise 5.1 makes it fast.)
 
 
 # %%
@@ -132,11 +133,11 @@ keep(
 )
 
 # %% [markdown]
-# Count it: of the ten nearest training images of an unseen one, how many are the same digit? This
+# Now count: of the ten training images nearest to an unseen one, how many are the same digit? Their
 # share is the **purity**. By chance it would be 0.1.
 #
-# Then compare distances: how far two images of different digits are apart, on average, against two
-# of the same digit. If codes were blind to the digit, this **ratio** would be 1.
+# Then compare distances: how far apart two images of different digits are, on average, relative to
+# two of the same digit. If codes were blind to the digit, this **ratio** would be 1.
 
 # %%
 pairs = ~np.eye(len(others), dtype=bool)  # an image and itself are no pair
@@ -161,18 +162,19 @@ print("code of 2:", ", ".join(f"{digit}s {share:.2f}" for digit, share in by_dig
 assert min(by_digit[0], by_digit[1]) > max(by_digit[4], by_digit[5])
 
 # %% [markdown]
-# Read this table slowly, for it is often told otherwise. Neighbours in a code are *not* purer than
-# neighbours in pixels: 8 numbers keep most of what 784 know, and lose a little. With 8 numbers, PCA
-# comes close. With 2 the bends in the encoder pay: PCA has to lay one flat plane through all
-# digits, the autoencoder a curved sheet. On the map 0 and 1 have regions of their own, 4 and 5
-# do not.
+# Read this table slowly, since the opposite is often claimed. Neighbours in a code are *not* purer
+# than neighbours in pixels: 8 numbers keep most of what is in 784, and lose a little. With 8
+# numbers, PCA comes close. With 2 the bends in the encoder pay off: PCA has to lay one flat plane
+# through all digits, the autoencoder lays a curved sheet. On the map 0 and 1 have regions of their
+# own, 4 and 5 do not.
 #
-# And a large ratio is not purity. It grows as numbers get fewer, for PCA too: what is dropped first
-# is where images of one digit differ. The very nearest image needs just these details.
+# And a large ratio does not mean purity. It grows as the numbers get fewer, for PCA too: what is
+# dropped first are the details in which images of one digit differ. But finding the very nearest
+# image takes just these details.
 #
 # ## The form of a digit
 #
-# Take the mean of all codes of one digit, and decode it. Next to it, the mean of the images.
+# Take the mean of all codes of one digit, and decode it. Compare it with the mean of the images.
 #
 # $$\bar z_c = \frac{1}{n_c} \sum_{i: y_i = c} z_i$$
 
@@ -183,15 +185,15 @@ rows = {"mean code, decoded": form, "mean of pixels": average}
 keep(plots.strips(rows, "The form of a digit"), "forms.png")
 
 # %% [markdown]
-# A mean of pixels is a fog: everywhere a bit of ink that some image has. A number for it is how
-# grey an image is, from 0 for pure black and white:
+# A mean of pixels is a fog: a bit of ink everywhere that some image has some. To put a number on
+# it, measure how grey an image is, from 0 for pure black and white:
 #
 # $$g(x) = \sum_i x_i (1 - x_i)$$
 
 
 # %%
 def grey(x):
-    """Return how grey images (N, 1, 28, 28) are, as a mean over images."""
+    """Return the mean greyness of images (N, 1, 28, 28)."""
     return float((x * (1 - x)).sum(axis=(1, 2, 3)).mean())
 
 
@@ -200,9 +202,9 @@ print(f"      decoded images {grey(decode(model, their_codes)):.1f}; images {gre
 assert grey(form) < 0.8 * grey(average)
 
 # %% [markdown]
-# What the decoder draws is greyer than a real image, since 8 numbers do not say where each stroke
-# ends. But it draws one digit, not all of them on top of each other. (Exercise 5.4 asks how
-# many unseen digits lie nearest to the mean code of their class.)
+# The decoder's images are greyer than real ones, since 8 numbers do not say where each stroke ends.
+# But it draws one digit, not all of them on top of each other. (Exercise 5.4 asks how many unseen
+# digits lie nearest to the mean code of their class.)
 #
 # ## What lies between two images
 #
@@ -210,8 +212,8 @@ assert grey(form) < 0.8 * grey(average)
 #
 # $$z(t) = (1 - t) \, z_a + t \, z_b, \qquad 0 \le t \le 1$$
 #
-# Beside it, the same formula on pixels: a cross-fade. To be fair, it fades between what the decoder
-# draws at both ends, not between the sharper originals.
+# Compare it with the same formula on pixels: a cross-fade. To be fair, it fades between the
+# decoder's images at both ends, not between the sharper originals.
 
 
 # %%
@@ -230,13 +232,13 @@ for a, b in ((0, 6), (1, 7), (4, 9)):
 keep(plots.strips(rows, "Between two images: in codes, and as a cross-fade"), "between.png")
 
 # %% [markdown]
-# Halfway a cross-fade shows both digits at half strength. Halfway between two codes there is one
+# Halfway, a cross-fade shows both digits at half strength. Halfway between two codes there is one
 # figure, though it may be neither digit. (Exercise 5.3 walks on, past several codes.) The last pair
 # begins with an image of a 4, which `neighbours.png` shows as it was written. The decoder draws it
-# as a 9: what 8 numbers do not hold, no walk can bring back.
+# as a 9: no walk can bring back what 8 numbers do not hold.
 #
-# In numbers, over pairs of unseen images of different digits: how grey the middle is, and how well
-# the autoencoder can rebuild it, that is, whether it looks to it like anything that it knows.
+# Now in numbers, over pairs of unseen images of different digits: how grey the middle is, and how
+# well the autoencoder can rebuild it, that is, whether it looks like anything that it knows.
 
 # %%
 order = np.random.default_rng(0).permutation(len(others))
@@ -267,17 +269,18 @@ assert error_pixels > 4 * error_codes
 # ## Arithmetic
 #
 # Some people's digits lean to the right, others' stand upright. The lean of an image is how far its
-# ink moves to the right on the way up: with the covariances of the ink's place,
+# ink moves to the right on the way up. With the covariances of the ink's position, it is
 #
 # $$s = -\frac{\mathrm{cov}(x, y)}{\mathrm{var}(y)}$$
 #
 # where y grows downwards. Subtract the mean code of digits that lean little from that of digits
-# that lean much, and you have a **direction**. Add it to codes of digits that it was not made of.
+# that lean a lot, and you have a **direction**. Add it to codes of digits that it was not made
+# from.
 
 
 # %%
 def lean(x):
-    """Return how far each image (N, 1, 28, 28) leans to the right, in pixels a pixel upwards."""
+    """Return how far each image (N, 1, 28, 28) leans to the right, in pixels per pixel upwards."""
     ink = x[:, 0] / x.sum(axis=(1, 2, 3))[:, None, None]  # (N, 28, 28), sums to 1
     down, across = np.mgrid[:28, :28]
     dy = down - (ink * down).sum(axis=(1, 2), keepdims=True)
@@ -287,7 +290,7 @@ def lean(x):
 
 leans = lean(images)
 much, little = np.zeros((2, len(images)), bool)
-for c in range(10):  # of each digit alike, else the direction would be from one digit to another
+for c in range(10):  # equally many of each digit, so that the lean is what differs
     low, high = np.quantile(leans[labels == c], (0.2, 0.8))
     little |= (labels == c) & (leans <= low)
     much |= (labels == c) & (leans >= high)
@@ -297,7 +300,7 @@ rows = {}
 steps = (-0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75)
 for s in steps:
     rows[f"{s:+g}"] = decode(model, their_codes[chosen] + s * direction)
-keep(plots.strips(rows, "Unseen digits, and so much of the direction added"), "arithmetic.png")
+keep(plots.strips(rows, "Unseen digits, with multiples of the direction added"), "arithmetic.png")
 
 # %%
 table, leans_at = [], {}
@@ -320,16 +323,17 @@ assert min(table[0][3], table[-1][3]) > table[3][3]
 
 # %% [markdown]
 # One direction, found on training images, tilts unseen digits of all ten kinds. The other columns
-# say what it costs. Go far either way, and many a digit is no longer itself, and there is more ink:
-# look for fat strokes and smudges in the first and the last row.
+# say what it costs. Go far either way, and many digits are no longer themselves, and there is more
+# ink: look for fat strokes and smudges in the first and last rows.
 #
-# Nothing in the loss asks that codes add up. They do for small steps, because a smooth decoder is
-# nearly linear there.
+# Nothing in the loss asks for codes that add up. For small steps they do, because a smooth decoder
+# is nearly linear there.
 #
-# ## How few images are enough
+# ## How many images are enough
 #
-# Now 10, 100 and 1,000 of the training images, about as many steps for each. Two baselines
-# for unseen digits: answer with the nearest training image itself, or with the mean image, always.
+# Now train on 10, 100 and 1,000 of the images, for about as many steps each. There are two
+# baselines for unseen digits: always answer with the nearest training image, or always with the
+# mean image.
 
 # %%
 rows = {"unseen": others[chosen]}
@@ -340,28 +344,29 @@ for n in (10, 100, 1000, 4500):
     copied = apart["784 pixels"][:, :n].min(axis=1).mean()
     table.append((n, float(errors(small, images[:n]).mean()), unseen[n], float(copied)))
     rows[f"from {n:,}"] = decode(small, encode(small, others[chosen]))
-keep(plots.strips(rows, "Unseen digits, rebuilt after training on so many images"), "few.png")
+keep(plots.strips(rows, "Unseen digits, rebuilt after training on 10 to 4,500 images"), "few.png")
 header = ("images", "squared error on these", "on unseen", "nearest image instead")
-print_table(header, table, "how few are enough")
+print_table(header, table, "how many are enough")
 always_mean = float(((their_pixels - mean) ** 2).sum(axis=1).mean())
 print(f"the mean image, always: {always_mean:.1f}")
 assert unseen[10] > always_mean  # worse than saying nothing
-assert table[0][1] < 1  # and yet without fault on its own ten
+assert table[0][1] < 1  # and yet nearly perfect on its own ten
 assert unseen[10] > unseen[100] > unseen[1000] > unseen[4500]
 assert unseen[1000] < 0.6 * unseen[100]
 assert unseen[1000] < 1.35 * unseen[4500]
 assert all(error < copied - 3 for n, _, error, copied in table if n >= 1000)
 
 # %% [markdown]
-# From 10 or 100 images it learns these by heart, and makes everything else of their pieces. From
-# 1,000 it has learned most of what 4,500 teach in as many steps. Compare the first error with the
-# second: where they are far apart, it has learned images, not digits. And mind the last column.
-# From 1,000 on, 8 numbers rebuild an unseen digit better than the nearest image that was stored.
+# Given 10 or 100 images, it learns these by heart, and makes everything else from their pieces.
+# From 1,000 it learns most of what 4,500 teach in as many steps. Compare the first error with the
+# second: where they are far apart, it has learned images, not digits. And note the last column.
+# From 1,000 on, 8 numbers rebuild an unseen digit better than the nearest stored image does.
 #
 # ## Images of another kind
 #
-# An encoder gives a code to everything, be it a digit or not. Here are 8 x 8 digits blown up (from
-# another collection, by other writers), letters drawn with a ruler, a digit in negative, and noise.
+# An encoder gives a code to everything, whether it is a digit or not. Here are enlarged 8 x 8
+# digits (from another collection, by other writers), letters drawn with a ruler, a digit in
+# negative, and noise.
 
 
 # %%
@@ -390,19 +395,23 @@ letters = np.stack(
 noise = np.random.default_rng(0).random((100, 1, 28, 28), np.float32)
 kinds = {
     "unseen digits": others,
-    "8 x 8, blown up": blown_up,
+    "8 x 8, enlarged": blown_up,
     "letters": letters,
     "negatives": 1 - others,
     "noise": noise,
 }
 shown = np.concatenate([blown_up[:3], letters, 1 - others[:1], noise[:2]])
 rebuilt = decode(model, encode(model, shown))
-keep(plots.reconstructions(shown, rebuilt, title="What it makes of other things"), "other.png")
+keep(
+    plots.reconstructions(shown, rebuilt, title="Other things, rebuilt"),
+    "other.png",
+)
 
 # %% [markdown]
-# What comes out is made of strokes that it knows: an H, for one, gets the curves of an 8. So ask
-# the error. Take as a limit what only 1 of 100 unseen digits exceeds, and see how many of each kind
-# do. Beside it, how far their codes are from the nearest code of a training image.
+# What comes out is made of strokes that the decoder knows: an H, for example, gets the curves of an
+# eight. So look at the error. Set a limit that only 1 of 100 unseen digits exceeds, and see how
+# many of each kind exceed it. The last column says how far their codes are from the nearest code of
+# a training image.
 
 # %%
 limit = np.quantile(errors(model, others), 0.99)
@@ -414,19 +423,19 @@ for name, x in kinds.items():
     table.append((name, float(np.median(found)), strange[name], away))
 print_table(("images", "squared error", f"share beyond {limit:.0f}", "distance of codes"), table)
 assert strange["letters"] == strange["noise"] == strange["negatives"] == 1
-assert strange["8 x 8, blown up"] > 0.5
+assert strange["8 x 8, enlarged"] > 0.5
 distance = {name: value for name, _, _, value in table}
 assert distance["letters"] < 1.5 * distance["unseen digits"] < distance["noise"]
 
 # %% [markdown]
-# The error finds all letters, negatives and noise, and most of the blown-up digits. These are
-# digits, but of another collection, and the one is all the world it was shown. The code alone
-# tells less. Those of noise and negatives lie far out, but the letters' are hardly farther than
-# those of unseen digits: the encoder has no number in which to say "this is none".
+# The error finds all letters, negatives and noise, and most of the enlarged digits. These are
+# digits, but from another collection, and the model has only ever seen one. The code alone tells
+# less. The codes of noise and negatives lie far out, but those of letters are hardly farther than
+# those of unseen digits: the encoder has no number in which to say "this is not a digit".
 #
 # ## Exercises
 #
-# They are in `exercises.py`. 5.1 computes all distances with one matrix product, 5.2 asks codes
-# for their neighbours, 5.3 walks through several codes, 5.4 classifies by the nearest mean code,
-# and 5.5 finds a ratio of distances without going through pairs. Try yours on `codes` and
-# `their_codes` of this lesson.
+# They are in `exercises.py`. 5.1 computes all distances with one matrix product, 5.2 looks at the
+# neighbours of codes, 5.3 walks through several codes, 5.4 classifies by the nearest mean code, and
+# 5.5 finds a ratio of distances without going through pairs. Try your answers on this lesson's
+# `codes` and `their_codes`.

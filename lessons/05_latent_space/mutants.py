@@ -22,7 +22,7 @@ def squared_distances__transposed(a, b):
 
 
 def squared_distances__wrong_axis(a, b):
-    """Gives the squares of a to columns: fails unless N = M, and is wrong then."""
+    """Adds the squares of a to columns: fails unless N = M, and is wrong even then."""
     return np.maximum((a**2).sum(axis=1) - 2 * a @ b.T + (b**2).sum(axis=1), 0)
 
 
@@ -49,17 +49,17 @@ def squared_distances__mean(a, b):
 
 
 def squared_distances__absolute(a, b):
-    """Turns what rounding made negative into something positive."""
+    """Makes positive what rounding made negative."""
     return np.abs((a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1))
 
 
 def squared_distances__row_by_row(a, b):
-    """Goes over the rows of a in a loop."""
+    """Loops over the rows of a."""
     return np.stack([((row - b) ** 2).sum(axis=1) for row in a])
 
 
 def squared_distances__number_by_number(a, b):
-    """Goes over the numbers of a row in a loop."""
+    """Loops over the numbers of a row."""
     squares = np.zeros((len(a), len(b)))
     for j in range(a.shape[1]):
         squares += (a[:, j, None] - b[:, j]) ** 2
@@ -67,13 +67,13 @@ def squared_distances__number_by_number(a, b):
 
 
 def squared_distances__small_is_zero(a, b):
-    """Takes squares below 1e-6 for rounding."""
+    """Treats squares below 1e-6 as rounding."""
     squares = (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
     return np.where(squares < 1e-6, 0, squares)
 
 
 def squared_distances__in_float32(a, b):
-    """Half of the digits are gone in the product."""
+    """Half of the digits are lost in the product."""
     product = (a.astype(np.float32) @ b.astype(np.float32).T).astype(float)
     return np.maximum((a**2).sum(axis=1)[:, None] - 2 * product + (b**2).sum(axis=1), 0)
 
@@ -85,7 +85,7 @@ def purity__counts_itself(distances, labels, k):
 
 
 def purity__drops_the_first(distances, labels, k):
-    """Takes the first of the sorted row for the row itself: not so where codes are equal."""
+    """Assumes that the row itself is sorted first: not so where codes are equal."""
     nearest = np.argsort(distances, axis=1, kind="stable")[:, 1 : k + 1]
     return (labels[nearest] == labels[:, None]).mean()
 
@@ -120,7 +120,7 @@ def purity__compares_columns(distances, labels, k):
 
 
 def purity__majority(distances, labels, k):
-    """Counts rows whose neighbours are of their label by majority."""
+    """Counts rows with whose label most neighbours agree."""
     apart = distances.astype(float)
     np.fill_diagonal(apart, np.inf)
     nearest = np.argsort(apart, axis=1)[:, :k]
@@ -128,21 +128,21 @@ def purity__majority(distances, labels, k):
 
 
 def purity__zero_is_itself(distances, labels, k):
-    """Takes every distance of zero for the row itself."""
+    """Treats every distance of zero as the row itself."""
     apart = np.where(distances == 0, np.inf, distances)
     nearest = np.argsort(apart, axis=1)[:, :k]
     return (labels[nearest] == labels[:, None]).mean()
 
 
 def purity__a_million_is_far(distances, labels, k):
-    """Puts a row a million away from itself, where others may be farther."""
+    """Puts a row a million away from itself, but others may be farther."""
     apart = distances + 1e6 * np.eye(len(labels))
     nearest = np.argsort(apart, axis=1)[:, :k]
     return (labels[nearest] == labels[:, None]).mean()
 
 
 def purity__labels_are_positions(distances, labels, k):
-    """Takes labels for positions from 0 to 9."""
+    """Uses labels as positions from 0 to 9."""
     one_hot = np.eye(10)[labels]
     nearest = np.argsort(distances + np.diag(np.full(len(labels), np.inf)), axis=1)[:, :k]
     return (one_hot[nearest] * one_hot[:, None]).sum(axis=2).mean()
@@ -155,7 +155,7 @@ def walk__places_twice(codes, steps):
 
 
 def walk__no_end(codes, steps):
-    """Never comes to the last place."""
+    """Never reaches the last place."""
     t = (np.arange(steps) / steps)[:, None]
     return np.concatenate([(1 - t) * p + t * q for p, q in pairwise(codes)])
 
@@ -167,20 +167,20 @@ def walk__no_start(codes, steps):
 
 
 def walk__backwards(codes, steps):
-    """Takes t for the share of the start: each stretch is walked from its end."""
+    """Takes t as the share of the start: each stretch is walked from its end."""
     t = (np.arange(steps) / steps)[:, None]
     legs = [t * p + (1 - t) * q for p, q in pairwise(codes)]
     return np.concatenate([*legs, codes[-1:]])
 
 
 def walk__straight(codes, steps):
-    """Goes from the first place to the last, past those between: right for two."""
+    """Goes straight from the first place to the last: right for two."""
     t = np.linspace(0, 1, (len(codes) - 1) * steps + 1)[:, None]
     return (1 - t) * codes[0] + t * codes[-1]
 
 
 def walk__uneven(codes, steps):
-    """Spaces the codes of a stretch as if its end belonged to it: the last step is zero."""
+    """Spaces the codes of a stretch as if it included its end: the last step is zero."""
     t = np.linspace(0, 1, steps)[:, None]
     legs = [(1 - t) * p + t * q for p, q in pairwise(codes)]
     return np.concatenate([*legs, codes[-1:]])
@@ -201,7 +201,7 @@ def walk__arange_of_floats(codes, steps):
 
 
 def walk__drops_equal_places(codes, steps):
-    """Leaves out what equals the code before it, also where the walk stays in a place."""
+    """Leaves out codes equal to the one before, even if the walk stays in a place."""
     t = (np.arange(steps + 1) / steps)[:, None]
     places = np.concatenate([(1 - t) * start + t * end for start, end in pairwise(codes)])
     return places[[True, *np.any(places[1:] != places[:-1], axis=1)]]
@@ -215,7 +215,7 @@ def walk__in_the_type_of_codes(codes, steps):
 
 
 def walk__along_the_sphere(codes, steps):
-    """Codes of one length keep it on the way."""
+    """Between codes of the same length, that length is kept."""
     t = (np.arange(steps) / steps)[:, None]
     stretches = []
     for start, end in pairwise(codes):
@@ -234,7 +234,7 @@ def nearest_mean__positions(codes, labels, queries):
 
 
 def nearest_mean__order_seen(codes, labels, queries):
-    """Lists the classes in another order than their means."""
+    """Lists the classes in a different order from their means."""
     names = np.unique(labels)
     means = np.stack([codes[labels == name].mean(axis=0) for name in names])
     seen = np.array(list(dict.fromkeys(labels[::-1].tolist())))[::-1]
@@ -254,7 +254,7 @@ def nearest_mean__divides_by_all(codes, labels, queries):
 
 
 def nearest_mean__dot_product(codes, labels, queries):
-    """Takes the largest dot product for the smallest distance."""
+    """Takes the largest dot product to mean the smallest distance."""
     names = np.unique(labels)
     means = np.stack([codes[labels == name].mean(axis=0) for name in names])
     return names[(queries @ means.T).argmax(axis=1)]
@@ -268,7 +268,7 @@ def nearest_mean__farthest(codes, labels, queries):
 
 
 def nearest_mean__first_number(codes, labels, queries):
-    """Compares the first number of each code only: right for Z = 1."""
+    """Compares only the first number of each code: right for Z = 1."""
     names = np.unique(labels)
     means = np.stack([codes[labels == name].mean(axis=0) for name in names])
     return names[((queries[:, None, 0] - means[:, 0]) ** 2).argmin(axis=1)]
@@ -282,7 +282,7 @@ def nearest_mean__up_to_the_highest(codes, labels, queries):
 
 
 def nearest_mean__median(codes, labels, queries):
-    """Takes a class's median for its mean."""
+    """Uses a class's median instead of its mean."""
     names = np.unique(labels)
     means = np.stack([np.median(codes[labels == n], axis=0) for n in names])
     return names[((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)]
@@ -324,7 +324,7 @@ def distance_ratio__itself(codes, labels):
 
 
 def distance_ratio__all_for_between(codes, labels):
-    """Takes all pairs for those between classes."""
+    """Counts all pairs as pairs between classes."""
     total, n_total, inside, n_within, _ = _sums(codes, labels)
     return np.sqrt((total / n_total) / (inside / n_within))
 
@@ -348,14 +348,14 @@ def distance_ratio__sums(codes, labels):
 
 
 def distance_ratio__mean_of_classes(codes, labels):
-    """Takes the mean of the classes' means: right if all are of one size."""
+    """Takes the mean of the classes' means: right if all have the same size."""
     total, n_total, inside, n_within, classes = _sums(codes, labels)
     spreads = [2 * x.var(axis=0).sum() * len(x) / (len(x) - 1) for x in classes if len(x) > 1]
     return np.sqrt((total - inside) / (n_total - n_within) / np.mean(spreads))
 
 
 def distance_ratio__of_means(codes, labels):
-    """Takes distances between class means for those between classes."""
+    """Takes the distances between class means."""
     _, _, inside, n_within, classes = _sums(codes, labels)
     means = np.stack([x.mean(axis=0) for x in classes])
     squares = ((means[:, None] - means) ** 2).sum(axis=2)
@@ -370,7 +370,7 @@ def distance_ratio__all_pairs(codes, labels):
 
 
 def distance_ratio__negative_labels_are_zero(codes, labels):
-    """Takes all negative labels for 0."""
+    """Treats all negative labels as 0."""
     total, n_total, inside, n_within, _ = _sums(codes, np.where(labels < 0, 0, labels))
     return np.sqrt((total - inside) / (n_total - n_within) / (inside / n_within))
 

@@ -20,7 +20,7 @@ def loop_distances(a, b):
 def bytecodes(f):
     """Return how many of Python's instructions a call runs: with a loop, more for longer inputs.
 
-    Those of NumPy's own functions are left out, which may go other ways for other sizes.
+    Those in NumPy's own functions do not count, since their number may depend on sizes.
     """
     count = 0
 
@@ -53,27 +53,27 @@ def test_squared_distances__agrees_with_a_loop(student):
 
 
 def test_squared_distances__zero_where_rounding_goes_below(student):
-    """Rows far from zero and close to each other: rounding wins."""
+    """For rows far from zero and close to each other, rounding dominates."""
     a = 100 + normal(200, 100)
     call = "squared_distances(a, a) of 200 rows near 100"
     result = student.squared_distances(a, a.copy())
     assert shape_of(result, call) == (200, 200), f"{call} has shape {shape_of(result, call)}"
     result = np.array(result)
     assert result.min() >= 0, (
-        f"{call} has the entry {result.min():.3g}, and no squared distance is negative: what"
-        " rounding makes negative is zero"
+        f"{call} has the entry {result.min():.3g}, and no squared distance is negative: return"
+        " zero where rounding goes below"
     )
     zeros = (np.diag(result) == 0).mean()  # at least about half: rounding has no favourite sign
     assert zeros > 1 / 3, (
         f"{call}: {zeros:.0%} of the rows have the distance 0 from themselves, expected about half:"
-        " what rounding makes negative is zero"
+        " return zero where rounding goes below it"
     )
 
 
 def test_squared_distances__has_no_loop(student):
-    """Python has the same to do for few numbers and for many."""
+    """Python has as much to do for few numbers as for many."""
     few, many = ((normal(n, n + 3), normal(n + 1, n + 3, seed=1)) for n in (7, 50))
-    student.squared_distances(*few)  # what is imported or cached on the way counts for neither
+    student.squared_distances(*few)  # so that imports and caching count for neither
     more = bytecodes(lambda: student.squared_distances(*many))
     more -= bytecodes(lambda: student.squared_distances(*few))
     assert more < 150, (
@@ -87,7 +87,7 @@ def test_squared_distances__takes_little_memory(student):
     a, b = normal(60, 300), normal(200, 300, seed=1)
     took = peak_megabytes(lambda: student.squared_distances(a, b))
     assert took < 6, (
-        f"squared_distances(a (60, 300), b (200, 300)) took {took:.0f} MB at most, where the inputs"
+        f"squared_distances(a (60, 300), b (200, 300)) took {took:.0f} MB, where the inputs"
         " have 0.6 MB: is there an array of N x M x Z numbers?"
     )
 
@@ -130,7 +130,7 @@ def test_purity__by_hand(student):
 
 
 def test_purity__counts_equal_codes(student):
-    """A row with the very same code is a neighbour; a row itself is none."""
+    """A row with the very same code is a neighbour; the row itself is not."""
     x = np.array([[0.0], [0.0], [1.0], [5.0], [5.0], [7.0]])
     labels = np.array([0, 0, 1, 2, 3, 1])
     call = "purity(squared distances of the codes 0, 0, 1, 5, 5, 7, labels [0, 0, 1, 2, 3, 1], k=1)"
@@ -166,7 +166,7 @@ def test_walk__between_whole_numbers_and_equal_places(student):
 
 
 def test_walk__is_straight_between_codes_of_one_length(student):
-    """And not along the sphere that they lie on."""
+    """Not along the sphere that they lie on."""
     walked(student, np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), 2)
 
 
@@ -195,7 +195,7 @@ def loop_nearest_mean(codes, labels, queries):
 
 
 def test_nearest_mean__agrees_with_a_loop(student):
-    """Classes of different sizes, any labels, as many queries as one likes."""
+    """Classes of different sizes, any labels, any number of queries."""
     for names, Z, M in [
         ((0, 1, 2), 2, 40),
         ((3, 8, 40), 5, 40),
@@ -208,7 +208,7 @@ def test_nearest_mean__agrees_with_a_loop(student):
         labels = rng.permutation(np.repeat(names, [3 + 12 * i for i in range(len(names))]))
         centres = dict(zip(names, rng.normal(size=(len(names), Z)), strict=True))
         codes = np.stack([centres[label] for label in labels.tolist()])
-        codes = codes + rng.exponential(size=codes.shape)  # a mean is no median
+        codes = codes + rng.exponential(size=codes.shape)  # so that the mean is not the median
         queries = 2 * normal(M, Z, seed=1) + 1
         call = f"nearest_mean(codes {codes.shape}, labels from {names}, queries {queries.shape})"
         expected = loop_nearest_mean(codes, labels, queries)
@@ -260,7 +260,7 @@ def test_distance_ratio__agrees_with_a_loop(student):
 
 
 def test_distance_ratio__by_hand(student):
-    """Within: 1 and 2 apart. Between: 4, 6, 3 and 5 apart."""
+    """Within: distances 1 and 2. Between: 4, 6, 3 and 5."""
     codes, labels = np.array([[0.0], [1.0], [4.0], [6.0]]), np.array([0, 0, 1, 1])
     expected = np.sqrt(((16 + 36 + 9 + 25) / 4) / ((1 + 4) / 2))
     call = "distance_ratio([[0], [1], [4], [6]], labels [0, 0, 1, 1])"
@@ -272,6 +272,6 @@ def test_distance_ratio__takes_little_memory(student):
     codes, labels = normal(3000, 2), np.arange(3000) % 7
     took = peak_megabytes(lambda: student.distance_ratio(codes, labels))
     assert took < 5, (
-        f"distance_ratio(codes (3000, 2), labels) took {took:.0f} MB at most, where the codes have"
+        f"distance_ratio(codes (3000, 2), labels) took {took:.0f} MB, where the codes have"
         " 0.05 MB: is there an array of N x N numbers?"
     )

@@ -1,8 +1,8 @@
-"""Exercises of lesson 6: convolution and its kin, each in another way than the lesson's.
+"""Exercises of lesson 6: convolution and its kin, each in a different way from the lesson's.
 
 All are plain NumPy. An image batch is x (N, C, H, W), a weight (O, C, KH, KW), and a kernel need
 not be square. Stride and padding are whole numbers, the same for height and width. None of the
-exercises needs another one of them.
+exercises needs another.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ import numpy as np
 def im2col(x, kernel_size, stride, padding):
     """Return the patches of x as columns: (N, C * KH * KW, HO * WO).
 
-    x (N, C, H, W); kernel_size is (KH, KW); `padding` zeros stand on each of the four sides. Row
-    (c KH + k) KW + l of column i WO + j is the padded image's pixel [c, i stride + k,
-    j stride + l]. The last rows and columns of an image may be in no patch.
+    x (N, C, H, W); kernel_size is (KH, KW); `padding` zeros are added on each of the four sides.
+    Row (c KH + k) KW + l of column i WO + j is pixel [c, i stride + k, j stride + l] of the padded
+    image. The last rows and columns of an image may be in no patch.
 
-    The lesson goes from place to place, 196 turns for a map of 14 x 14. Go from tap to tap instead:
-    for one k and l, the pixels of all places are a slice of the padded image with a step. So a
-    kernel of 3 x 3 takes 9 turns, whatever the image.
+    The lesson loops over places, 196 of them for a map of 14 x 14. Loop over taps, the weights of
+    the kernel, instead: for one k and l, the pixels of all places are a strided slice of the padded
+    image. So a kernel of 3 x 3 takes 9 passes, whatever the image.
 
     About 10 lines, 20 minutes. Matters because this is how convolutions run fast: few large copies,
     then one matrix product.
@@ -40,9 +40,9 @@ def conv2d_matrix(weight, image_size, stride, padding):
 
     weight (O, C, KH, KW); image_size is (H, W). For an image x (C, H, W) and its convolution y
     (O, HO, WO), y.ravel() = M @ x.ravel(). So M's entry for output (o, i, j) and input (c, h, w) is
-    the weight that connects them, and 0 where there is none: a pixel of the padding has no column.
+    the weight that connects them, and 0 where there is none: pixels of the padding have no column.
 
-    Write it entry by entry from the formula, without convolving anything:
+    Fill it in entry by entry from the formula, without convolving anything:
 
         y[o, i, j] = Σ weight[o, c, k, l] x[c, i stride - padding + k, j stride - padding + l]
 
@@ -66,15 +66,15 @@ def conv2d_backward(dy, x, weight, stride, padding):
     """Return dx, dweight and dbias of y = conv2d(x, weight, bias, stride, padding).
 
     dy (N, O, HO, WO), x (N, C, H, W), weight (O, C, KH, KW); each gradient has the shape of what it
-    belongs to. Leave the inputs as they are.
+    belongs to. Do not change the inputs.
 
-    Go from tap to tap. For one k and l, the pixels that weight[:, :, k, l] meets are a slice of the
-    padded image with a step, (N, C, HO, WO). Its gradient is a product of this slice and dy, summed
-    over images and places; the slice's gradient is dy times weight[:, :, k, l], summed over O. The
-    slices of two taps may share pixels.
+    Go from tap to tap. For one k and l, the pixels that weight[:, :, k, l] meets are a strided
+    slice of the padded image, (N, C, HO, WO). The weight's gradient is the product of this slice
+    and dy, summed over images and places; the slice's gradient is dy times weight[:, :, k, l],
+    summed over O. The slices of two taps may share pixels.
 
     About 14 lines, 30 minutes. Matters because this is the backward of every convolutional network;
-    what is added where, and what is summed over, is all there is to it.
+    all there is to it is what is added where, and what is summed over.
     """
     ### BEGIN SOLUTION
     (H, W), (HO, WO), p = x.shape[2:], dy.shape[2:], padding
@@ -91,18 +91,18 @@ def conv2d_backward(dy, x, weight, stride, padding):
 def conv_transpose2d(x, weight, bias, stride, padding):
     """Return the transposed convolution (N, C, H, W) of x (N, O, HO, WO), without col2im.
 
-    weight (O, C, KH, KW) is that of the convolution which it is the transpose of; bias (C,);
-    padding <= KH - 1 and <= KW - 1. H is the smallest size from which the convolution makes HO:
-    for it the kernel ends at the last padded row. Likewise W.
+    weight (O, C, KH, KW) is that of the convolution that this transposes; bias (C,);
+    padding <= KH - 1 and <= KW - 1. H is the smallest size from which the convolution makes HO, so
+    the kernel's last place ends at the last padded row. Likewise W.
 
     It is a convolution in disguise, with stride 1. Put stride - 1 zeros between neighbours of x.
     Add KH - 1 - padding rows of zeros above and below, KW - 1 - padding columns left and right.
-    Then slide the kernel, turned by half a turn, over it. np.lib.stride_tricks.sliding_window_view
+    Then slide the kernel, turned by 180 degrees, over it. np.lib.stride_tricks.sliding_window_view
     gives all windows of an array at once.
 
-    About 10 lines, 30 minutes. Matters because it says what a decoder's layer sees: each pixel of
-    its output is a weighted sum of a few neighbours in its input, and with a stride, different taps
-    of the kernel make even and odd pixels.
+    About 10 lines, 30 minutes. Matters because it shows what a decoder's layer sees: each output
+    pixel is a weighted sum of a few neighbouring inputs, and with a stride of 2, even and odd
+    pixels come from different taps.
     """
     ### BEGIN SOLUTION
     (N, inputs, HO, WO), (KH, KW) = x.shape, weight.shape[2:]
@@ -120,12 +120,12 @@ def max_pool2d_backward(dy, x, K):
     """Return dx of y = max pooling of x with windows K x K and stride K.
 
     dy (N, C, H // K, W // K), x (N, C, H, W). If K does not divide H or W, the last rows or columns
-    are in no window, and nothing flows to them. If a window's largest number stands in it more
-    than once, the first place, row by row, gets all of the gradient. Leave the inputs as they are.
+    are in no window, and get no gradient. If a window's largest number occurs in it more than once,
+    the first one, row by row, gets all of the gradient. Do not change the inputs.
 
     About 9 lines, 20 minutes. Matters because max is the one operation here that is not linear:
-    where the gradient goes depends on x, and a tie that pays twice makes it too large. Ties are
-    common: behind a ReLU, many a window is all zeros.
+    where the gradient goes depends on x, and counting a tie twice makes it too large. Ties are
+    common: after a ReLU, many windows are all zeros.
     """
     ### BEGIN SOLUTION
     (N, C), (HO, WO) = x.shape[:2], dy.shape[2:]
@@ -142,16 +142,16 @@ def max_pool2d_backward(dy, x, K):
 
 
 def encoder_cost(image_shape, channels, latent):
-    """Return how many parameters and how many multiplications for one image an encoder takes.
+    """Return an encoder's number of parameters, and its multiplications for one image.
 
-    image_shape is (C, H, W). For each number of channels in turn there is a convolution to so many
-    channels, with kernels of 3 x 3, stride 2 and padding 1, which halves height and width, rounded
-    up; after the last one, a linear layer from all of its output to `latent` numbers. All have a
-    bias. Biases are parameters, and are added, not multiplied. A product with a zero of the
-    padding counts.
+    image_shape is (C, H, W). For each number of channels in turn there is a convolution with that
+    many outputs, with kernels of 3 x 3, stride 2 and padding 1, which halves height and width,
+    rounded up; after the last one comes a linear layer from all of its output to `latent` numbers.
+    All have a bias. Biases are parameters, but are added, not multiplied. A product with a zero of
+    the padding counts.
 
-    About 9 lines, 15 minutes. Matters because the two numbers part ways: a weight of a convolution
-    costs memory once and time at every place. Counted, you know where a network's weights are
+    About 9 lines, 15 minutes. Matters because the two numbers differ: a weight of a convolution
+    costs memory once, but time at every place. Counting tells you where a network's weights are
     (mostly in the linear layer) and where its time goes (mostly not there).
     """
     ### BEGIN SOLUTION

@@ -2,13 +2,13 @@
 """# 6. Convolution
 
 A dense layer gives every pixel its own weight for every unit. It does not know that two pixels are
-neighbours, and what it learns of a stroke at the left it has to learn again at the right. A
+neighbours, and what it learns about a stroke on the left it has to learn again on the right. A
 **convolution** looks at one small patch at a time, and at every patch with the same weights.
 
 You build it from a loop and lesson 2's linear layer, forward and backward, and find that its
 gradient is the layer that a decoder needs. Then a convolutional autoencoder is compared with a
-dense one, by the length of the code, by the number of weights and by the arithmetic that they take.
-Neither wins everywhere.
+dense one, by the length of the code, the number of weights and the amount of arithmetic. Neither
+wins everywhere.
 """
 
 # %%
@@ -64,9 +64,10 @@ def show(panel, image, name="", most=None):
 # ## A kernel slides over an image
 #
 # A **kernel** is a small image of weights, K x K of them for each channel. Lay it on a patch of the
-# image, multiply weight by pixel, add up: one number of the output. Then move on by s pixels, the
-# **stride**. With p rows and columns of zeros around the image, the **padding**, the kernel can
-# also stand at the edge. For C input channels and O kernels, the output has O channels:
+# image, multiply each weight by its pixel, and add up: that is one number of the output. Then move
+# on by s pixels, the **stride**. With p rows and columns of zeros around the image, the
+# **padding**, the kernel can also be centred on the edge. For C input channels and O kernels, the
+# output has O channels:
 #
 # $$y_{noij} = b_o + \sum_{c,k,l} w_{ockl} \; x_{n,\,c,\;is-p+k,\;js-p+l}$$
 #
@@ -84,8 +85,8 @@ def places(H, W, K, stride, padding):
 
 
 # %% [markdown]
-# Write all patches as rows of a matrix. This is **im2col**, and what is left of the convolution is
-# lesson 2's linear layer, applied to each patch: $y = x W^T + b$.
+# Write all patches as rows of a matrix. This is **im2col**. The rest of the convolution is lesson
+# 2's linear layer, applied to each patch: $y = x W^T + b$.
 
 
 # %%
@@ -113,8 +114,8 @@ print(f"images {x.shape} become {y.shape}; largest difference from minae.conv2d:
 assert off < 1e-13
 
 # %% [markdown]
-# What can nine weights say? Here are three kernels that nobody trained. They answer to an edge from
-# left to right, to an edge from top to bottom, and to brightness.
+# What can nine weights say? Here are three kernels that nobody trained. They respond to an edge
+# from left to right, to an edge from top to bottom, and to brightness.
 
 # %%
 data = load("mnist5k")
@@ -129,7 +130,7 @@ show(first, digit[0], "image")
 corner.axis("off")
 for panel, under, kernel, feature in zip(top, below, kernels[:, 0], maps, strict=True):
     show(panel, kernel, "kernel", 0.5)
-    show(under, feature, "what it answers", 1)
+    show(under, feature, "its response", 1)
 figure.suptitle("One digit, three kernels (red: positive, blue: negative)", fontsize=11)
 keep(figure, "kernels.png")
 
@@ -137,18 +138,19 @@ keep(figure, "kernels.png")
 # ## Backward
 #
 # Since the convolution is a linear layer on patches, lesson 2 gives its gradients. A weight is used
-# at each place of each image, so its gradient is a sum over all of them:
+# at every place in every image, so its gradient is a sum over all of them:
 #
 # $$dW = \sum_{\text{places}} dy^T \, \text{patch}, \qquad db = \sum_{\text{places}} dy, \qquad
 # d\text{patch} = dy\, W$$
 #
 # One step is new. Patches overlap, so a pixel is in several of them, and its gradient is the sum
-# over these. **col2im** adds each patch's gradient to where the patch was taken from. Note the +=.
+# over these. **col2im** adds each patch's gradient at the place that the patch was taken from. Note
+# the +=.
 
 
 # %%
 def col2im(rows, input_shape, K, stride, padding):
-    """Add patches (N, places, C * K * K) to where im2col took them from: (N, C, H, W)."""
+    """Add up patches (N, places, C * K * K) where im2col took them from: (N, C, H, W)."""
     N, C, H, W = input_shape
     x = np.zeros((N, C, H + 2 * padding, W + 2 * padding))
     for n, (r, q) in enumerate(places(H, W, K, stride, padding)):
@@ -186,8 +188,8 @@ for stride, padding in ((1, 0), (2, 1), (3, 2)):
 #
 # An encoder makes images smaller. A decoder has to make them larger again, and you have just
 # written how: dx has the size of the input, and each number of dy is spread over a patch, with the
-# kernel as its pattern. As a layer of its own, this is the **transposed convolution**. What was the
-# number of outputs is now that of inputs, and the size that comes out is solved for H above:
+# kernel as its pattern. As a layer of its own, this is the **transposed convolution**. Inputs and
+# outputs change roles, so its output has the size H that solves the formula above:
 #
 # $$H = (H_{out} - 1)\, s - 2p + K$$
 
@@ -220,7 +222,7 @@ for stride, padding in ((1, 0), (2, 1), (3, 1)):
     )
 
 # %% [markdown]
-# Three ways to say that it is one and the same map, each with a number. First, the dx of a
+# Here are three ways to say that they are the same map, each with a number. First, the dx of a
 # convolution is minae's transposed convolution of dy:
 
 # %%
@@ -243,9 +245,9 @@ print(f"<conv(x), dy> = {left:.10f}, <x, conv_T(dy)> = {right:.10f}")
 assert abs(left - right) < 1e-10
 
 # %% [markdown]
-# Third, look at M. Its columns are what comes out for images with a single 1. Nine weights, and all
-# the rest is zeros: that is what a convolution assumes, that most weights of a dense layer are 0
-# and the others repeat.
+# Third, look at M. Its columns are the outputs for images with a single 1. It holds nine weights,
+# repeated, and zeros: a convolution is a dense layer that assumes that most weights are 0 and the
+# others repeat.
 
 # %%
 kernel = rng.normal(size=(1, 1, 3, 3))
@@ -256,7 +258,7 @@ spread = minae.conv_transpose2d(Tensor(ones), Tensor(kernel), None, 2, 1, output
 M_transposed = spread.numpy().reshape(9, 36).T  # (36, 9)
 values = len(np.unique(M[M != 0]))
 print(f"M has {M.size} entries; {np.count_nonzero(M)} are not 0, and have {values} values")
-print(f"the other way: the transpose of M, up to {apart(M_transposed, M.T):.0e}")
+print(f"the transposed convolution has the transpose of M, up to {apart(M_transposed, M.T):.0e}")
 assert apart(M_transposed, M.T) < 1e-15
 assert values == 9
 figure = Figure(figsize=(7.6, 3.2), layout="constrained")
@@ -266,18 +268,18 @@ show(right, M_transposed, "transposed: 3 x 3 to 6 x 6", np.abs(M).max())
 keep(figure, "matrix.png")
 
 # %% [markdown]
-# It is the transpose, not the inverse: sizes come back, values do not. And a size can come from
+# It is the transpose, not the inverse: sizes come back, values do not. And one size can come from
 # two: 5 and 6 pixels both give 3 with stride 2, so the 6 above had to be asked for
 # (`output_padding`).
 #
 # ## Pooling
 #
-# Another way to make an image smaller is to keep one number of each window. **Average pooling** is
-# a convolution with all weights 1/K². **Max pooling** keeps the largest:
+# Another way to make an image smaller is to keep one number per window. **Average pooling** is a
+# convolution with all weights 1/K². **Max pooling** keeps the largest:
 #
 # $$y_{ncij} = \max_{k,l} \; x_{n,\,c,\;is+k,\;js+l}$$
 #
-# Its gradient goes to where the largest number stood. (Exercise 6.5 writes it.)
+# Its gradient goes to where the largest number was. (Exercise 6.5 writes it.)
 
 
 # %%
@@ -299,14 +301,14 @@ for pool in (minae.max_pool2d, minae.avg_pool2d):
     print(f"minae.{pool.__name__}: gradients right, largest relative error {worst:.0e}")
 
 # %% [markdown]
-# A convolution with stride 2 halves an image too, and learns what to keep. Max pooling forgets
-# where in its window the number stood, which suits a classifier. A decoder would need just that,
-# so the autoencoder below uses strides.
+# A convolution with stride 2 also halves an image, and learns what to keep. Max pooling forgets
+# where in its window the number was. A classifier does not mind, but a decoder needs to know, so
+# the autoencoder below uses strides.
 #
 # ## The autoencoder
 #
 # minae's `models.ConvAutoencoder`: two convolutions with stride 2, a linear layer to the code, and
-# the same backwards. A weight of a convolution is used at each place of its output, one of a
+# the same in reverse. A weight of a convolution is used at each place of its output, one of a
 # transposed convolution at each place of its input, and one of a linear layer once.
 
 
@@ -353,14 +355,15 @@ assert cost("conv 16 32", 16)[0] < cost("dense 512 256", 16)[0] / 15
 assert cost("conv 16 32", 16)[1] > cost("dense 512 256", 16)[1] / 2
 
 # %% [markdown]
-# Few weights, each used often: a sixteenth of the dense network's weights take as much arithmetic.
+# There are few weights, each used often: with a sixteenth of the dense network's weights, the
+# arithmetic is about as much.
 #
 # ## Conv, dense, PCA
 #
-# All models are trained on the same images, in as many epochs. `--full` tried four learning rates
-# for each, at a code of 16, and took the one with the lowest error on the validation images. Of two
-# dense shapes, each code length takes the better one, again on validation images. What is shown is
-# the squared error on test images, summed over the pixels.
+# All models are trained on the same images, for the same number of epochs. `--full` tried four
+# learning rates for each, with a code of 16, and took the one with the lowest error on the
+# validation images. For each code length the better of two dense shapes is used, again by the
+# validation images. The figures are the squared error on test images, summed over the pixels.
 
 # %%
 CONV, DENSE = "conv 16 32", ("dense 512 256", "dense 256")
@@ -399,7 +402,7 @@ def validation_error(name, Z, dataset, rate):
 
 
 def pca(dataset, Z):
-    """Return what encodes and decodes images in Z principal components (lesson 4)."""
+    """Return a function that projects images onto Z principal components (lesson 4)."""
     x = DATA[dataset].train.images.reshape(-1, 784).astype(float)
     mean = x.mean(axis=0)
     v = np.linalg.eigh((x - mean).T @ (x - mean))[1][:, -Z:]  # (784, Z)
@@ -407,7 +410,7 @@ def pca(dataset, Z):
 
 
 def compare(dataset, sizes, rates):
-    """Return tables: errors by code size, and of each model at 16 numbers with what it costs."""
+    """Return two tables: error by code size, and error and cost of each model at 16 numbers."""
     images = DATA[dataset].test.images
     by_size, by_cost = [], []
     for Z in sizes:
@@ -466,7 +469,7 @@ def full():
 if FULL:
     try:
         record = full()
-    except InputError as reason:  # MNIST cannot be had
+    except InputError as reason:  # MNIST is not available
         print(reason)
 rates = record["rates"]["mnist5k"]
 tables = compare("mnist5k", (4, 16, 64), rates)
@@ -481,29 +484,29 @@ assert there["conv 4 8"] < 0.95 * there["dense 32"]
 assert abs(there["dense 256"] / there["conv 16 32"] - 1) < 0.08
 for name in ("conv 4 8", "dense 64"):
     other = error(trained(name, 16, "mnist5k", rates[name], seed=2), test)
-    print(f"{name}: {there[name]:.2f}, begun with other weights {other:.2f}")
+    print(f"{name}: {there[name]:.2f}, from other initial weights {other:.2f}")
 
 # %% [markdown]
-# Read it slowly, for it is often told as a victory of convolution.
+# Read this slowly, since it is often told as a victory for convolution.
 #
 # - **By code size**, the dense network wins with 4 and 16 numbers, the convolutional one with 64.
-#   A likely reason: a short code has to speak of the whole image, kernels of 3 x 3 see little of
+#   A likely reason: a short code has to describe the whole image, kernels of 3 x 3 see little of
 #   it, and one linear layer on each side has to do the rest. A long code leaves room for details,
 #   and details are local.
-# - **By parameters** convolution wins, and by far: 29,321 make a smaller error than a dense
-#   network's 103,328, and 13,869 a smaller one than 52,064.
+# - **By parameters** convolution wins by far: with 29,321 the error is smaller than a dense
+#   network's with 103,328, and with 13,869 smaller than with 52,064.
 # - **By multiplications** there is no such gap. A dense network is about as good as a convolutional
 #   one that takes nearly twice as many; only small ones gain.
 #
-# The last two lines are a warning. Begun with other weights, a model ends elsewhere, and the two
-# here may change places. Small differences in such a table mean nothing.
+# The last two lines are a warning. From other initial weights a model ends up elsewhere, and these
+# two may change places. Small differences in such a table mean nothing.
 #
 # ## On all of MNIST
 #
 # `--full` does the same with 55,000 images to train on, and needs MNIST, which is downloaded when
-# first asked for. Without it, what follows was recorded in `results.json` beside this file. Two
-# figures to compare with, for a code of 30 numbers: the deep autoencoder of 2006 (Hinton and
-# Salakhutdinov, Science 313), 3.00, and lesson 4's, 2.65. Both are larger, and were trained longer.
+# first asked for. Otherwise the following figures come from `results.json` beside this file. For
+# comparison, with a code of 30 numbers the deep autoencoder of 2006 (Hinton and Salakhutdinov,
+# Science 313) has 3.00, and lesson 4's has 2.65. Both networks are larger, and were trained longer.
 
 # %%
 print(f"made by: {record['command']} ({record['seconds']:.0f} s)")
@@ -517,7 +520,7 @@ assert there["conv 8 16"] < 0.9 * there["dense 64"]
 
 # %% [markdown]
 # The picture is the same: dense up to 16 numbers, a draw at 30, convolution at 64, and convolution
-# by parameters.
+# ahead by parameters.
 #
 # ## What they draw
 #
@@ -531,7 +534,7 @@ project = pca("mnist5k", 16)
 
 @no_grad()
 def rebuilt(images):
-    """Return by name what each makes of images (N, 1, 28, 28)."""
+    """Return each model's reconstructions of images (N, 1, 28, 28), by name."""
     outputs = {name: m(Tensor(images)).numpy() for name, m in (("conv", conv), ("dense", dense))}
     return outputs | {"PCA": project(images).reshape(images.shape)}
 
@@ -548,15 +551,15 @@ keep(figure, "reconstructions.png")
 # %% [markdown]
 # ## What the kernels became
 #
-# Nobody told the first layer what to look for. Above, its 16 kernels; in the middle, what each
-# answers to one digit; below, the 16 patterns of 4 x 4 that the decoder's last layer puts together
-# to an image.
+# Nobody told the first layer what to look for. At the top are its 16 kernels; in the middle is the
+# response of each to one digit; at the bottom are the 16 patterns of 4 x 4 from which the decoder's
+# last layer builds an image.
 
 
 # %%
 @no_grad()
 def hidden(model, images, depth):
-    """Return what the encoder's first `depth` layers make of images, as an array."""
+    """Return the output of the encoder's first `depth` layers for images, as an array."""
     x = Tensor(images)
     for layer in model.encoder[:depth]:
         x = layer(x)
@@ -584,8 +587,8 @@ keep(figure, "filters.png")
 # If the image moves, the same kernel meets the same patch elsewhere, so the map moves along. With
 # stride s, a map moves by whole places only if the image moves by a multiple of s; after two
 # layers with stride 2, by a multiple of 4. Move digits by 0 to 4 pixels to the right, and compare
-# the second layer's maps with what they were, moved by a place. (At the edges padding comes in, so
-# two columns are left out.)
+# the second layer's maps with the old ones moved by one place. (The padding matters at the edges,
+# so two columns are left out.)
 
 
 # %%
@@ -599,20 +602,20 @@ change = {}
 for d in range(5):
     after = hidden(conv, moved(test, d), 4)[..., 2:]
     change[d] = float(((after - before) ** 2).sum() / (before**2).sum())
-print("moved by d pixels, maps against those of before one place to the left, squared change:")
+print("digits moved by d pixels, maps against the old ones moved by one place, squared change:")
 print(", ".join(f"{d}: {share:.2g}" for d, share in change.items()))
 assert change[4] < 1e-10 < 0.1 < min(change[d] for d in range(4))
 
 # %% [markdown]
-# Moved by 4, nothing else changes. A dense layer has no such thing. Is there at least, for each of
-# its 512 units, some unit that answers to the moved digits as this one did before? Ask for the best
-# correlation over 500 digits, and do the same with the maps' 7 x 5 x 32 numbers.
+# Moved by 4, nothing else changes. A dense layer has no such property. But is there at least, for
+# each of its 512 units, some unit that responds to the moved digits as this one did before? Look
+# for the best correlation over 500 digits, and do the same with the maps' 7 x 5 x 32 numbers.
 
 
 # %%
 def best_match(a, b):
     """Return the median over columns of a (N, D) of the best correlation with any of b (N, E)."""
-    a, b = (m[:, m.std(axis=0) > 1e-6].astype(float) for m in (a, b))  # some never answer
+    a, b = (m[:, m.std(axis=0) > 1e-6].astype(float) for m in (a, b))  # some never respond
     a, b = ((m - m.mean(axis=0)) / m.std(axis=0) for m in (a, b))
     return float(np.median((a.T @ b / len(a)).max(axis=1)))
 
@@ -626,9 +629,9 @@ print("best correlation, median:", ", ".join(f"{name} {c:.3f}" for name, c in fo
 assert found["maps"] > 0.999 > 0.9 > found["dense layer"]
 
 # %% [markdown]
-# But the autoencoder is more than its convolutions. After them a linear layer makes the code, and
-# it has a weight of its own for each place. So is the whole thing better with digits that are off
-# the middle, where all training images had them?
+# But the autoencoder is more than its convolutions. After them a linear layer makes the code, with
+# a separate weight for each place. So does the whole cope better with digits that are off-centre,
+# although all training digits were centred?
 
 # %%
 off_middle = {"conv": [], "dense": [], "PCA": []}
@@ -637,7 +640,7 @@ for d in range(5):
     for name, y in rebuilt(x).items():
         off_middle[name].append(float(((y - x) ** 2).sum(axis=(1, 2, 3)).mean()))
 curves = {name: (range(5), errors) for name, errors in off_middle.items()}
-words = "pixels to the right", "squared error", "Digits off the middle, code of 16"
+words = "pixels to the right", "squared error", "Digits off-centre, code of 16"
 keep(plots.lines(curves, *words), "moved.png")
 print_table(("moved by", *"01234"), [(name, *errors) for name, errors in off_middle.items()])
 assert off_middle["conv"][0] < 0.6 * off_middle["PCA"][0]
@@ -645,14 +648,14 @@ assert all(off_middle["conv"][d] > 0.95 * off_middle["dense"][d] for d in range(
 assert all(errors[4] > 2 * errors[0] for errors in off_middle.values())
 
 # %% [markdown]
-# It is not. Moved by 4 pixels, the error of all three is more than doubled, and the convolutional
-# one is no better off than the dense one. What its maps say moves along, but the linear layer after
-# them has learned where digits stand, and reads the moved maps as another image. Whoever wants the
-# whole not to care has to train with moved digits, or to leave out what knows places.
+# It does not. Moved by 4 pixels, the error of all three is more than doubled, and the convolutional
+# one is no better off than the dense one. Its maps move along, but the linear layer after them has
+# learned where digits are, and reads the moved maps as another image. If the whole is not to care,
+# train with moved digits, or leave out whatever knows about places.
 #
 # ## Exercises
 #
-# They are in `exercises.py`. 6.1 takes patches tap by tap, and 6.3 goes the same way back. 6.2
-# writes the matrix of a convolution, 6.4 a transposed convolution that is a convolution, 6.5 sends
-# gradients back through max pooling, and 6.6 counts weights and work. Compare 6.6 with the table
-# above.
+# They are in `exercises.py`. 6.1 takes patches tap by tap, and 6.3 goes back the same way. 6.2
+# writes the matrix of a convolution, 6.4 writes a transposed convolution as a convolution, 6.5
+# sends gradients back through max pooling, and 6.6 counts weights and work. Compare 6.6 with the
+# table above.

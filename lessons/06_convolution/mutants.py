@@ -36,7 +36,7 @@ def im2col__no_padding(x, kernel_size, stride, padding):
 
 
 def im2col__no_stride(x, kernel_size, stride, padding):
-    """Takes every place, as with stride 1."""
+    """Uses every place, as with stride 1."""
     return _flat(_taps(x, kernel_size, 1, padding))
 
 
@@ -66,7 +66,7 @@ def im2col__flipped(x, kernel_size, stride, padding):
 
 
 def im2col__pads_with_edge(x, kernel_size, stride, padding):
-    """Repeats the edge in place of zeros."""
+    """Repeats the edge instead of padding with zeros."""
     p = padding
     x = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)), mode="edge")
     return _flat(_taps(x, kernel_size, stride, 0))
@@ -98,7 +98,7 @@ def conv2d_matrix__negative_index(weight, image_size, stride, padding):
 
 
 def conv2d_matrix__wrong_way(weight, image_size, stride, padding):
-    """Goes backwards with the tap."""
+    """Subtracts the tap instead of adding it."""
     M = _matrix(weight, image_size, stride, padding, swap=True)
     return M.reshape(np.prod(M.shape[:3]), -1)
 
@@ -129,7 +129,7 @@ def conv2d_matrix__channels_summed(weight, image_size, stride, padding):
 
 
 def conv2d_matrix__stride_one(weight, image_size, stride, padding):
-    """Has as many rows as it should, but moves by one pixel from place to place."""
+    """Has the right number of rows, but moves one pixel from place to place."""
     M, full = _matrix(weight, image_size, stride, padding), _matrix(weight, image_size, 1, padding)
     full = full[:, : M.shape[1], : M.shape[2]]
     return full.reshape(np.prod(M.shape[:3]), -1)
@@ -153,7 +153,7 @@ def _cut(dx, x, p):
 
 
 def conv2d_backward__overwrites(dy, x, weight, stride, padding):
-    """Writes = for +=: a pixel keeps the gradient of its last tap."""
+    """Writes = for +=: a pixel keeps only its last tap's gradient."""
     dx, dweight, dbias = _backward(dy, x, weight, stride, padding, add=False)
     return _cut(dx, x, padding), dweight, dbias
 
@@ -183,13 +183,13 @@ def conv2d_backward__mean_over_batch(dy, x, weight, stride, padding):
 
 
 def conv2d_backward__dbias_of_one_place(dy, x, weight, stride, padding):
-    """Averages dbias over places in place of the sum."""
+    """Averages dbias over places instead of summing."""
     dx, dweight, dbias = _backward(dy, x, weight, stride, padding)
     return _cut(dx, x, padding), dweight, dbias / dy[0, 0].size
 
 
 def conv2d_backward__dweight_not_padded(dy, x, weight, stride, padding):
-    """Pads for dx, but takes dweight's patches one place off, as if there were no padding."""
+    """Pads for dx, but takes dweight's patches as if there were no padding."""
     dx, _, dbias = _backward(dy, x, weight, stride, padding)
     shifted = np.roll(x, (padding, padding), axis=(2, 3))
     return _cut(dx, x, padding), _backward(dy, shifted, weight, stride, padding)[1], dbias
@@ -218,13 +218,13 @@ def _spaced(x, stride, above, left):
 
 
 def _slide(spaced, weight, bias):
-    """Slide a kernel (O, C, KH, KW), as it stands, over (N, O, H, W)."""
+    """Slide a kernel (O, C, KH, KW), without turning it, over (N, O, H, W)."""
     windows = windows_of(spaced, weight.shape[2:], axis=(2, 3))
     return np.einsum("nohwkl,ockl->nchw", windows, weight) + bias[:, None, None]
 
 
 def conv_transpose2d__not_turned(x, weight, bias, stride, padding):
-    """Slides the kernel as it stands."""
+    """Slides the kernel without turning it."""
     KH, KW = weight.shape[2:]
     return _slide(_spaced(x, stride, KH - 1 - padding, KW - 1 - padding), weight, bias)
 
@@ -283,12 +283,12 @@ def conv_transpose2d__bias_along_columns(x, weight, bias, stride, padding):
 
 
 def conv_transpose2d__one_tap_has_no_stride(x, weight, bias, stride, padding):
-    """Takes a kernel of 1 x 1 for a product at each place, whatever the stride."""
+    """Treats a kernel of 1 x 1 as a product at each place, whatever the stride."""
     return _transposed(x, weight, bias, 1 if weight.shape[2:] == (1, 1) else stride, padding)
 
 
 def conv_transpose2d__channels_exchanged(x, weight, bias, stride, padding):
-    """Reads a weight with as many inputs as outputs the wrong way round."""
+    """Swaps inputs and outputs of a weight if there are as many of each."""
     square = weight.shape[0] == weight.shape[1]
     return _transposed(x, weight.swapaxes(0, 1) if square else weight, bias, stride, padding)
 
@@ -310,7 +310,7 @@ def _one(window, index):
 
 
 def max_pool2d_backward__pays_twice(dy, x, K):
-    """Gives all of it to each of several equal numbers."""
+    """Gives all of the gradient to each of several equal numbers."""
     return _pooled(x, dy, K, lambda window: window == window.max())
 
 
@@ -340,23 +340,23 @@ def max_pool2d_backward__mean(dy, x, K):
 
 
 def max_pool2d_backward__largest_size(dy, x, K):
-    """Takes the largest absolute value for the maximum."""
+    """Takes the largest absolute value as the maximum."""
     return _pooled(x, dy, K, lambda window: _one(window, np.abs(window).argmax()))
 
 
 def max_pool2d_backward__cuts_the_rest(dy, x, K):
-    """Returns no rows and columns for what is in no window: right if K divides the size."""
+    """Drops the rows and columns that are in no window: right if K divides the size."""
     dx = _pooled(x, dy, K, lambda window: _one(window, window.argmax()))
     return dx[:, :, : dy.shape[2] * K, : dy.shape[3] * K]
 
 
 def max_pool2d_backward__nearly_equal_is_a_tie(dy, x, K):
-    """Takes the first of the numbers that are close to the largest."""
+    """Takes the first number that is close to the largest."""
     return _pooled(x, dy, K, lambda w: _one(w, np.flatnonzero(np.isclose(w, w.max()))[0]))
 
 
 def max_pool2d_backward__begins_at_minus_1000(dy, x, K):
-    """Begins the search for the largest number at -1000."""
+    """Starts the search for the largest number at -1000."""
     return _pooled(x, dy, K, lambda w: _one(w, np.maximum(w, -1000).argmax()))
 
 
@@ -382,7 +382,7 @@ def encoder_cost__no_bias(image_shape, channels, latent):
 
 
 def encoder_cost__rounds_down(image_shape, channels, latent):
-    """Halves and rounds down: right for sizes that can be halved."""
+    """Halves and rounds down: right for sizes that divide evenly."""
     return _cost(image_shape, channels, latent, half=lambda n: n // 2)
 
 
@@ -392,7 +392,7 @@ def encoder_cost__input_places(image_shape, channels, latent):
 
 
 def encoder_cost__weights_once(image_shape, channels, latent):
-    """Takes each weight of a convolution for one multiplication, as in a linear layer."""
+    """Counts one multiplication per weight of a convolution, as in a linear layer."""
     return _cost(image_shape, channels, latent, where="once")
 
 
@@ -413,7 +413,7 @@ def encoder_cost__swapped(image_shape, channels, latent):
 
 
 def encoder_cost__decoder_too(image_shape, channels, latent):
-    """Doubles both, for the decoder: it was not asked for."""
+    """Doubles both, for a decoder that was not asked for."""
     return tuple(2 * n for n in _cost(image_shape, channels, latent))
 
 

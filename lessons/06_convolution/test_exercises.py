@@ -75,7 +75,7 @@ def test_im2col__by_hand(student):
 
 
 def test_conv2d_matrix__convolves(student):
-    """A column is what minae's convolution makes of an image with a single 1."""
+    """A column is minae's convolution of an image with a single 1."""
     for (_, C, H, W), (outputs, *kernel), stride, padding in CASES:
         weight = normal(outputs, C, *kernel, seed=1)
         call = f"conv2d_matrix(weight {weight.shape}, ({H}, {W}), {stride=}, {padding=})"
@@ -156,7 +156,7 @@ def test_max_pool2d_backward__agrees_with_differences(student):
 
 
 def test_max_pool2d_backward__of_ties(student):
-    """The largest number stands twice, or everywhere: the first place gets all."""
+    """The largest number occurs twice, or everywhere: the first one gets all."""
     x = np.array([[[[1.0, 7, 0, 0], [7, 7, 0, 0], [-3, -5, 4, 2], [-2, -2, 1, 4]]]])
     dy = np.array([[[[2.0, 3.0], [5.0, 8.0]]]])
     expected = np.array([[[[0, 2, 3, 0], [0, 0, 0, 0], [0, 0, 8, 0], [5, 0, 0, 0]]]])
@@ -176,7 +176,7 @@ def test_max_pool2d_backward__of_the_largest_however_little_it_is(student):
 
 
 def test_encoder_cost__of_large_images(student):
-    """Numbers beyond 32 bits, each unit of which counts."""
+    """Numbers beyond 32 bits, exact to the last unit."""
     call = "encoder_cost((3, 2000, 3001), [64, 128], 1001)"
     features = 128 * 500 * 751
     parameters = 64 * 28 + 128 * (64 * 9 + 1) + (features + 1) * 1001

@@ -1,7 +1,7 @@
 """Exercises of lesson 7: to spoil images, to measure them, and to undo what was done.
 
 Images are float arrays (N, H, W), N >= 1, with values in [0, 1]. Random numbers come from `rng`, a
-`np.random.Generator`. None of the exercises needs another one of them.
+`np.random.Generator`. None of the exercises needs another.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from minae.tensor import Tensor
 def mask_block(images, size, rng):
     """Return copies of images with one black block each, and where it is.
 
-    images (N, H, W), H and W need not be equal, and size <= both of them. The block has size x size
-    pixels, lies wholly inside the image, and each place where it does is equally likely, also those
-    at the edges. Each image draws its own place. Returns the copies (N, H, W) and a boolean array
-    (N, H, W), True inside of the block. The input is left as it is.
+    images (N, H, W); H and W need not be equal, and size is at most as large as either. The block
+    has size x size pixels and lies wholly inside the image; all such places are equally likely,
+    including those at the edges. Each image draws its own place. Return the copies (N, H, W) and a
+    boolean array (N, H, W), True inside the block. Do not change the input.
 
     About 7 lines, 15 minutes. Matters because a block that never covers the last row, or is in the
-    same place in all images of a batch, teaches the network less than you think, and no error says
-    so.
+    same place in all images of a batch, teaches the network less than you think, and no error tells
+    you.
     """
     ### BEGIN SOLUTION
     N, H, W = images.shape
@@ -33,15 +33,15 @@ def mask_block(images, size, rng):
 
 
 def noise_of_any_level(images, low, high, rng):
-    """Return images with Gaussian noise, each of a level of its own, and these levels.
+    """Return images with Gaussian noise, each at its own level, and these levels.
 
-    images (N, H, W). For each image draw sigma evenly from low to high, and add to each of its
-    pixels a draw of its own from the normal distribution with mean 0 and standard deviation sigma.
-    Clip to [0, 1]. Returns the noisy images (N, H, W) and the levels (N,). The input is left as it
-    is. With low equal to high, this is noise of one level.
+    images (N, H, W). For each image draw sigma uniformly from low to high, and add to each of its
+    pixels a separate draw from the normal distribution with mean 0 and standard deviation sigma.
+    Clip to [0, 1]. Return the noisy images (N, H, W) and the levels (N,). Do not change the input.
+    With low equal to high, this is noise of one level.
 
-    About 4 lines, 10 minutes. Matters because a denoiser that has met one level takes every image
-    for just as noisy.
+    About 4 lines, 10 minutes. Matters because a denoiser that has met only one level treats every
+    image as just as noisy.
     """
     ### BEGIN SOLUTION
     sigma = rng.uniform(low, high, len(images))  # (N,)
@@ -53,9 +53,9 @@ def noise_of_any_level(images, low, high, rng):
 def psnr(output, clean):
     """Return the peak signal-to-noise ratio of each image, in decibels.
 
-    output and clean (N, H, W), the peak is 1; the result is (N,). For one image of P pixels it is
-    10 log10(1 / (mean squared error of its P pixels)). Pixels of output may lie outside of [0, 1].
-    No image equals its clean one in the checks.
+    output and clean are (N, H, W), and the peak is 1; the result is (N,). For one image of P pixels
+    it is 10 log10(1 / (mean squared error of its P pixels)). Pixels of output may be below 0 or
+    above 1. In the checks, no image equals its clean one.
 
     About 2 lines, 5 minutes. Matters because the mean of decibels is not the decibels of the mean:
     one ruined image must count as one image.
@@ -69,15 +69,16 @@ def psnr(output, clean):
 def denoising_step(model, optimizer, clean, corrupt, rng):
     """Take one step of training a denoising autoencoder, and return its loss as a number.
 
-    clean (N, P) float32 are rows of pixels. corrupt(clean, rng) returns spoilt ones and is called
-    once. model(Tensor) returns the reconstructions (N, P) as a tensor. The loss is the squared
-    error, summed over an image, averaged over the batch. Tensors have `.sum()`, `** 2`, `.item()`
-    and `.backward()`, and the optimizer `.zero_grad()` and `.step()`, as in lesson 3. The function
-    is called many times with the same model, optimizer and rng; gradients that the parameters have
-    from before do not count.
+    clean (N, P) float32 are rows of pixels. corrupt(clean, rng) returns spoilt ones; call it once.
+    model(Tensor) returns the reconstructions (N, P) as a tensor. The loss is the squared error,
+    summed over an image, averaged over the batch. Tensors have `.sum()`, `** 2`, `.item()` and
+    `.backward()`, and the optimizer `.zero_grad()` and `.step()`, as in lesson 3. The function is
+    called many times with the same model, optimizer and rng; gradients that parameters have from
+    before must not count.
 
     About 6 lines, 15 minutes. Matters because this is all that makes an autoencoder a denoiser:
-    with the wrong target it learns to copy noise, with old noise it learns this noise by heart.
+    with the wrong target it learns to copy noise, and with the same noise each time it learns that
+    noise by heart.
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
@@ -90,14 +91,14 @@ def denoising_step(model, optimizer, clean, corrupt, rng):
 
 
 def pca_denoise(clean, noisy, k):
-    """Return noisy rows, projected on the first k principal components of the clean rows.
+    """Return noisy rows, projected onto the first k principal components of the clean rows.
 
     clean (N, P) are images to learn from, noisy (M, P) are others; 0 <= k <= P, and N > P in the
     checks. Subtract the mean of the clean rows, keep the k directions in which the clean rows vary
-    most, and add the mean again. The result is (M, P); it is not clipped.
+    most, and add the mean back. The result is (M, P), not clipped.
 
-    About 5 lines, 15 minutes. Matters because it is the denoiser that a linear autoencoder with a
-    code of k numbers can be, without any training, and the one to beat.
+    About 5 lines, 15 minutes. Matters because it does what a linear autoencoder with a code of k
+    numbers can do, without any training, and is the denoiser to beat.
     """
     ### BEGIN SOLUTION
     mean = clean.mean(axis=0)
@@ -109,15 +110,15 @@ def pca_denoise(clean, noisy, k):
 
 
 def ssim(x, y):
-    """Return the structural similarity of two images, with the whole image as the one window.
+    """Return the structural similarity of two images, with the whole image as the only window.
 
     x and y (H, W), values in [0, 1]. With means, variances and the covariance over all pixels
     (sums divided by their number), c1 = 0.01² and c2 = 0.03², it is
 
         (2 mean_x mean_y + c1) (2 cov + c2) / ((mean_x² + mean_y² + c1) (var_x + var_y + c2))
 
-    About 6 lines, 10 minutes. Matters because two images with one and the same squared error can
-    look quite different, and this number can tell: a grey veil costs little, a lost stroke much.
+    About 6 lines, 10 minutes. Matters because two images with the same squared error can look quite
+    different, and this number can tell: a grey veil costs little, a lost stroke a lot.
     """
     ### BEGIN SOLUTION
     c1, c2 = 0.01**2, 0.03**2

@@ -1,18 +1,18 @@
 # %% [markdown]
 """# 7. The denoising autoencoder
 
-Spoil an image, and train a network to give the clean one back. What it has to learn for this is
-what digits look like: only who knows that can tell a stroke from noise. Then take away other
-things, sharpness or a whole block. And then look at what the network does where nothing can be
-known: it invents.
+Spoil an image, and train a network to give the clean one back. For this it has to learn what digits
+look like: without knowing that, it cannot tell a stroke from noise. Then take away other things,
+sharpness or a whole block. And then look at what the network does where nothing can be known: it
+invents.
 
 What you will see, on digits that no model was trained on, each number beside a baseline whose
 settings were chosen as carefully:
 
 - at a noise of 0.5 the autoencoder gains 5 dB and more, and is 2 dB above the best filter;
 - at a noise of 0.1 a good filter beats it;
-- one network serves all noise levels, and loses next to nothing where the specialist is at home;
-- blurred and noisy digits come out sharp, and better than by deconvolution;
+- one network serves all noise levels, and loses next to nothing at the level of a specialist;
+- blurred and noisy digits come out sharp, and better than from deconvolution;
 - now and then it draws a digit that was not there, and you count how often;
 - on photographs it is far worse than the median filter.
 """
@@ -56,22 +56,22 @@ def keep(figure, name):
 if FULL:
     try:
         data = load("mnist")
-    except InputError as reason:  # MNIST cannot be had
+    except InputError as reason:  # MNIST is not available
         sys.exit(f"--full needs MNIST: {reason}")
 else:
     data = load("mnist5k")
-    print("4,000 embedded digits to train on; with --full, 55,000 of MNIST, which are downloaded")
+    print("4,000 embedded digits to train on; with --full, 55,000 of MNIST, downloaded first")
 images = data.train.images  # (4000, 1, 28, 28)
 choosing = data.validation.images[:60]  # settings are chosen with these
-every = 5 if FULL else 1  # of MNIST's 10,000, 2,000: filters take their time
+every = 5 if FULL else 1  # 2,000 of MNIST's 10,000: filters are slow
 test, labels = data.test.images[::every], data.test.labels[::every]  # (500, 1, 28, 28), (500,)
 print(f"trained on {len(images):,} images, tested on {len(test):,} others")
 
 # %% [markdown]
-# ## Noise, and how far it is away
+# ## Noise, and how to measure it
 #
-# **Gaussian noise** adds to each pixel a draw of its own. Pixels stay between 0 and 1, black and
-# white, so what leaves this range is clipped:
+# **Gaussian noise** adds a separate random draw to each pixel. Pixels stay between 0, black, and 1,
+# white, so values beyond this range are clipped:
 #
 # $$y = \mathrm{clip}(x + \sigma \varepsilon, 0, 1), \qquad \varepsilon \sim N(0, 1)$$
 #
@@ -83,7 +83,7 @@ sigma = 0.5
 y = np.clip(images + sigma * np.random.default_rng(0).standard_normal(images.shape), 0, 1)
 black, expected = y[images == 0].mean(), sigma / np.sqrt(2 * np.pi)
 print(f"black pixels have a mean of {black:.3f}; sigma / sqrt(2 pi) is {expected:.3f}")
-assert abs(black - expected) < 0.02  # less where white clips, at two sigma
+assert abs(black - expected) < 0.02  # a little less, since white clips at two sigma
 
 
 def spoilt(corrupt, x):
@@ -92,9 +92,9 @@ def spoilt(corrupt, x):
 
 
 # %% [markdown]
-# Two numbers say how good an image y is, if the clean one is x. The **peak signal-to-noise ratio**
-# measures the mean squared error of its P pixels, in decibels. 3 dB more is half the error, 10 dB
-# a tenth. The peak is 1 here:
+# Two numbers say how good an image y is, given the clean one x. The **peak signal-to-noise ratio**
+# measures the mean squared error of its P pixels, in decibels. 3 dB more is half the error, 10 dB a
+# tenth. The peak is 1 here:
 #
 # $$\mathrm{PSNR} = 10 \log_{10} \frac{1}{\frac{1}{P} \sum_p (y_p - x_p)^2}$$
 
@@ -107,8 +107,8 @@ def psnr(y, x):
 
 # %% [markdown]
 # **SSIM**, the structural similarity (Wang et al. 2004), compares mean, variance and covariance in
-# windows of 7 x 7 pixels, and takes the mean over the windows. 1 is equality. It asks whether
-# light and dark change in the same places, which is nearer to what people see.
+# windows of 7 x 7 pixels, and takes the mean over the windows. For equal images it is 1. It asks
+# whether light and dark change in the same places, which is nearer to what people see.
 #
 # $$\mathrm{SSIM} = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}
 # {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_1 = 0.01^2, \; c_2 = 0.03^2$$
@@ -141,13 +141,13 @@ assert np.isclose(psnr(noisy[:1], test[:1]), metrics.peak_signal_noise_ratio(b, 
 #
 # Lesson 4's autoencoders had to be narrow, or they would have copied. This one need not be. Its
 # convolutions keep a map of 64 channels of 7 x 7, four numbers for each pixel, and yet copying does
-# not pay: what goes in is spoilt, what is asked for is clean (Vincent et al. 2008).
+# not pay: the input is spoilt, and the target is clean (Vincent et al. 2008).
 #
 # $$\text{loss} = \mathbb{E} \sum_p \mathrm{BCE}(\hat x_p, x_p), \qquad \hat x = g(f(y)),
 # \qquad y = \mathrm{corrupt}(x)$$
 #
-# The noise is drawn anew at every step, so that it is never learned by heart. `train.fit` does
-# both: it calls `model.loss(corrupt(x), x)`. (Exercise 7.4 writes this step.)
+# Fresh noise is drawn at every step, so that it cannot be learned by heart. `train.fit` does both:
+# it calls `model.loss(corrupt(x), x)`. (Exercise 7.4 writes this step.)
 
 
 # %%
@@ -165,7 +165,7 @@ def trained(corrupt, epochs, kind=models.DenoisingAutoencoder, **config):
 
 @no_grad()
 def output(model, y):
-    """Return what a model makes of images, as an array."""
+    """Return a model's output for images, as an array."""
     return np.concatenate([model(Tensor(part)).numpy() for part in np.array_split(y, 10)])
 
 
@@ -177,20 +177,20 @@ print(f"noisy {psnr(noisy, test):.2f} dB, denoised {psnr(output(model, noisy), t
 # %% [markdown]
 # ## The filters
 #
-# Is this much? It depends on what others do who never saw a digit:
+# Is this a lot? Compare it with methods that never saw a digit:
 #
 # - **median**: each pixel becomes the median of a window;
 # - **Gaussian**: a mean over neighbours, weighted by a bell curve;
-# - **Wiener** (`scipy.signal.wiener`): a mean over a window, but less of one where the window
-#   varies more than noise does;
-# - **total variation** (Rudin et al. 1992): the image nearest to the noisy one that does not go up
-#   and down much;
+# - **Wiener** (`scipy.signal.wiener`): a mean over a window, applied less where the window varies
+#   more than noise does;
+# - **total variation** (Rudin et al. 1992): the image nearest to the noisy one that does not vary
+#   much from pixel to pixel;
 # - **non-local means** (Buades et al. 2005): a mean over pixels whose surroundings look alike.
 #
-# And two that know digits, as far as linear maps can. **PCA** projects on the k directions in
-# which clean training images vary most, while noise lies in all 784. And the **best linear map**
-# from noisy to clean, the most that a linear denoising autoencoder could learn, is least squares:
-# of centred rows Y (noisy, three copies of each image) and X (clean), it is
+# Two more know digits, as far as linear maps can. **PCA** projects onto the k directions in which
+# clean training images vary most, while noise lies in all 784. And the **best linear map** from
+# noisy to clean, the most that a linear denoising autoencoder could learn, is found by least
+# squares: for centred rows Y (noisy, three copies of each image) and X (clean), it is
 # $W = (Y^T Y + \lambda I)^{-1} Y^T X$.
 #
 # For each noise level, settings are chosen on validation images. Grey backgrounds would spoil the
@@ -202,12 +202,12 @@ print(f"noisy {psnr(noisy, test):.2f} dB, denoised {psnr(output(model, noisy), t
 
 # %%
 def each(function):
-    """Return the function for images (N, 1, H, W) that does for each what this one does for one."""
+    """Return a function of images (N, 1, H, W) that applies this one to each image."""
     return lambda setting, sigma, y: np.stack([function(setting, sigma, i[0])[None] for i in y])
 
 
 @each
-@np.errstate(divide="ignore", invalid="ignore")  # windows of one colour: 0 / 0, and then not used
+@np.errstate(divide="ignore", invalid="ignore")  # flat windows: 0 / 0, which is not used
 def wiener(setting, sigma, y):
     """Return an image through SciPy's Wiener filter."""
     size, share = setting
@@ -221,7 +221,7 @@ directions = directions[:, ::-1]  # (784, 784), columns, the largest variance fi
 
 
 def pca(k, sigma, y):
-    """Return images (N, 1, 28, 28), projected on k principal components."""
+    """Return images (N, 1, 28, 28), projected onto k principal components."""
     v = directions[:, :k]
     return (centre + (y.reshape(-1, 784) - centre) @ v @ v.T).reshape(y.shape)
 
@@ -265,7 +265,7 @@ CLASSICAL = list(FILTERS)[:-2]  # never saw a digit
 
 
 def best(ways, y, x):
-    """Return the way whose result for y is nearest to x after levels, with these, and its name."""
+    """Return the way that brings y nearest to x after levels, with these, and its name."""
     found = []
     for setting, way in ways.items():
         raw = way(y)
@@ -310,20 +310,20 @@ assert scores["best linear map"][0] > scores[strongest][0] + 1
 assert ours[0] > scores["best linear map"][0] + 0.3
 
 # %% [markdown]
-# So much for decibels: most of what is gained on the filters comes from having seen digits, and a
-# linear map has most of that. Now look at the picture. The linear map leaves a veil, since it can
-# only add up the same strokes, more or less of each. The autoencoder decides: ink or none. That is
-# what the last few tenths and the SSIM count.
+# In decibels, most of the gain over the filters comes from having seen digits, and a linear map has
+# most of that. Now look at the picture. The linear map leaves a veil, since it can only add up the
+# same strokes, more or less of each. The autoencoder decides: ink or none. The last few tenths, and
+# the SSIM, reward that.
 #
 # ## Little noise, much noise
 #
-# A model trained at one noise level has seen no other. So train a second one on all: for each image
-# draw a sigma between 0 and 1 (exercise 7.2). Nothing tells it which one it was.
+# A model trained at one noise level has seen no other. So train a second one on all levels: for
+# each image draw a sigma between 0 and 1 (exercise 7.2). Nothing tells the model which it was.
 
 
 # %%
 def any_level(x, rng):
-    """Return images, each with noise of a level of its own."""
+    """Return images, each with its own level of noise."""
     sigma = rng.uniform(0, 1, (len(x), 1, 1, 1)).astype(np.float32)  # (N, 1, 1, 1)
     return np.clip(x + sigma * rng.standard_normal(x.shape, np.float32), 0, 1)
 
@@ -351,23 +351,25 @@ assert abs(all_levels[0.5] - one_level[0.5]) < 0.5
 assert FULL or decibels["best linear map"][1.0] > all_levels[1.0]
 
 # %% [markdown]
-# The left end first: with little noise, non-local means wins, by decibels. There nothing has to be
-# guessed, and leaving alone what is right already is just what a network that draws everything
-# anew is bad at. (Neither of the two was trained for little noise alone.) The more noise, the more
-# it pays to know digits.
+# First the left end: with little noise, non-local means wins, by decibels. Nothing has to be
+# guessed there, and a network that redraws everything is bad at leaving alone what is already
+# right. (Neither of the two was trained for little noise only.) The more noise, the more it pays to
+# know digits.
 #
 # The right end is not the autoencoder's either: the best linear map, computed for a noise of 1, is
-# ahead of it. It sees all 784 pixels for each one that it draws; these few convolutions see a part.
+# ahead. It sees all 784 pixels for each one that it draws; these few convolutions see only some.
 # (With 55,000 training images the two are about even: see the end.)
 #
-# The model of one level is hardly better at its own than the one that has seen all, and worse away
-# from it. With less noise it takes thin or faint strokes for noise, since 0.5 is all it knows.
+# The model trained at one level is hardly better there than the one that has seen all levels, and
+# worse elsewhere. With less noise it mistakes thin or faint strokes for noise, since 0.5 is all it
+# knows.
 #
 # ## Blurred in, sharp out
 #
-# Now every image is blurred, each pixel a mean around it with a width of 2 pixels, and a little
-# noise is added. Blur takes away the fine detail, but not all: if you know the blur B, you can go
-# back. The classical way for this is the iteration of Richardson and Lucy (1972, 1974):
+# Now every image is blurred, so that each pixel is a weighted mean of its surroundings, with a
+# width of 2 pixels, and a little noise is added. Blur makes fine detail faint, but does not remove
+# it: if you know the blur B, you can go back. The classical method is the iteration of Richardson
+# and Lucy (1972, 1974):
 #
 # $$x \leftarrow x \cdot B\!\left(\frac{y}{B(x)}\right)$$
 
@@ -379,7 +381,7 @@ def blurred(x, rng, noise=0.1):
 
 
 def deconvolved(steps, y):
-    """Return images after so many steps of Richardson and Lucy, which are told the blur."""
+    """Return images after this many steps of Richardson and Lucy, with the blur known."""
     x = np.full_like(y, 0.5)
     for _ in range(steps):
         x = x * Blur(2)(y / (Blur(2)(x, None) + 1e-6), None)
@@ -394,7 +396,7 @@ def best_deconvolution(corrupt):
 
 
 def variation(x):
-    """Return by how much neighbouring pixels differ, summed over an image: edges, and noise."""
+    """Return how much neighbouring pixels differ, summed over an image: edges, and noise."""
     return float((np.abs(np.diff(x, axis=2)).sum() + np.abs(np.diff(x, axis=3)).sum()) / len(x))
 
 
@@ -424,16 +426,16 @@ assert table[3][3] > 1.3 * table[0][3]
 # Without noise, deconvolution alone is good: the detail is still there, only faint, and no
 # autoencoder is needed. A noise of 0.1 drowns it, and no filter brings back what is not there. The
 # autoencoder does not bring it back either. It draws the **form**: the sharp digit that would look
-# like this if blurred, as far as the digits that it knows tell it.
+# like this if blurred, judging by the digits that it knows.
 #
 # ## A block is missing
 #
-# Black out a square of 10 x 10 pixels, anywhere (exercise 7.1). What was there has to come from
-# what is left. Inside the square, compare with leaving it black, with the mean image, and with
-# biharmonic inpainting, which continues what stands around it smoothly. That one is told where the
+# Black out a square of 10 x 10 pixels, anywhere (exercise 7.1). The missing part has to be inferred
+# from the rest. Inside the square, compare with leaving it black, with the mean image, and with
+# biharmonic inpainting, which smoothly continues the surroundings. Inpainting is told where the
 # square is. The autoencoder has to find it, and it redraws the rest too. It is a narrow one this
 # time, with a code of 64 numbers: each of them sees the whole image, which the convolutions of the
-# wide one do not, and what is missing here is told by what is far away.
+# wide one do not, and here the clues to what is missing are far away.
 
 
 # %%
@@ -442,7 +444,7 @@ def inside(x, hidden, clean):
     return float((((x - clean) ** 2) * hidden).sum() / len(x))
 
 
-first = test[:100]  # inpainting takes its time
+first = test[:100]  # inpainting is slow
 holed = spoilt(MaskBlock(10), first)
 hidden = spoilt(MaskBlock(10), np.ones_like(first)) == 0  # the same squares
 filler = trained(MaskBlock(10), 6, models.ConvAutoencoder, latent=64)
@@ -465,13 +467,14 @@ assert holes["autoencoder"] < holes["inpainting"]
 # %% [markdown]
 # ## What it invents
 #
-# The best answer to a squared error is the mean of all clean images that could have become y:
-# $\hat x = \mathbb{E}[x \mid y]$. (For the cross-entropy too.) Where two digits are possible this
+# With a squared error, the best answer is the mean of all clean images that could have become y:
+# $\hat x = \mathbb{E}[x \mid y]$. (With the cross-entropy too.) Where two digits are possible, this
 # mean is a grey mixture; where one is much likelier, it is that one, drawn with confidence. And
 # sometimes it is not the one that was there.
 #
-# Count it. A judge, a support vector machine trained on clean images, reads digits before and
-# after. Take those that it reads right when clean. How many are another digit afterwards?
+# Count how often. A judge, a support vector machine trained on clean images, reads digits before
+# and after. Take those that it reads correctly when clean. How many does it read as another digit
+# afterwards?
 
 # %%
 judge = make_pipeline(PCA(40, random_state=0), SVC(C=10))
@@ -501,13 +504,14 @@ assert invented["trained at 0.5", 0.5] < invented["median", 0.5]
 assert FULL or invented["trained at 0.5", 0.1] > invented["total variation", 0.1]
 
 # %% [markdown]
-# The more noise, the more often, and for the filters' outputs too. At 0.5 the autoencoders are the
-# better ones. With hardly any noise, the one trained at 0.5 errs more than a filter: what it draws
-# anew, it can draw wrong. (All this to one judge, who never saw a blotch of a filter in training.)
+# The more noise, the more often it happens, and for the filters' outputs too. At 0.5 the
+# autoencoders do better. With hardly any noise, the one trained at 0.5 errs more than a filter:
+# what it redraws, it can get wrong. (All this is according to one judge, which never saw a filter's
+# blotches in training.)
 #
-# Now look at those that the judge is surest of. The wide model errs in strokes: it leaves a gap or
-# closes one. A narrow one, with a code of 16 numbers and trained for a noise of 1, draws whole
-# digits, though often other ones.
+# Now look at those that the judge is surest of. The wide model gets strokes wrong: it leaves a gap
+# or closes one. A narrow one, with a code of 16 numbers and trained for a noise of 1, draws whole
+# digits, though often the wrong ones.
 
 # %%
 narrow = trained(GaussianNoise(1.0), 6, models.ConvAutoencoder, latent=16)
@@ -525,16 +529,18 @@ for s, x, kind in ((0.5, outputs[0.5]["trained at 0.5"], "wide"), (1.0, whole, "
 assert wrong[right].mean() > 0.15
 
 # %% [markdown]
-# In the first picture you would still read many a digit right: the judge errs too, and its shares
-# compare methods, no more. In the second, look for soft but whole digits that were never there.
-# Nothing in such a drawing says that it is wrong. A median filter leaves a mess, and you see that
-# it is one. Do not let an autoencoder clean what somebody has to decide by.
+# In the first picture you would still read many of the digits right: the judge errs too, and its
+# shares serve to compare methods, no more. In the second, look for soft but whole digits that were
+# never there. Nothing in such a drawing says that it is wrong. A median filter leaves a mess, and
+# you can see that it is one. Do not let an autoencoder clean images on which somebody will base a
+# decision.
 #
 # ## Images of another kind
 #
-# Now give it what it never saw, with the noise it was trained for: photographs (pieces of two
-# photos, shrunk to 28 x 28 pixels) and digits in negative. Beside it a median filter of 5 x 5
-# or 3 x 3, plain, nothing fitted. And digits with another noise: pixels turned black or white.
+# Now give it images of a kind that it never saw, with the noise it was trained for: photographs
+# (pieces of two photos, shrunk to 28 x 28 pixels) and digits in negative. Compare it with a plain
+# median filter of 3 x 3 or 5 x 5, with nothing fitted. Then try digits with another noise: pixels
+# turned black or white.
 
 
 # %%
@@ -567,13 +573,13 @@ assert FULL or others["salt and pepper"][1] > others["salt and pepper"][3]
 
 # %% [markdown]
 # On photographs the median filter wins by far: it assumes little, and that little holds. The
-# autoencoder makes strokes of them on a black ground. Digits in negative are enough to lose too.
-# And so is another kind of noise, if it was trained on 4,000 images. (With 55,000 it is not: see
+# autoencoder turns them into strokes on a black background. It also loses on digits in negative.
+# And it loses with another kind of noise, if trained on 4,000 images. (With 55,000 it does not: see
 # below.) What it knows is *these* images with *this* noise.
 #
 # ## With all of MNIST
 #
-# `--full` does all of the above with 55,000 training images. Without it, what it found is read from
+# `--full` does all of the above with 55,000 training images. Otherwise the figures come from
 # `results.json` beside this file.
 
 # %%
@@ -613,6 +619,6 @@ else:
 # %% [markdown]
 # ## Exercises
 #
-# They are in `exercises.py`. 7.1 hides a block, 7.2 adds noise of a level of its own to each image,
-# 7.3 computes the PSNR, 7.4 takes one step of training, 7.5 denoises by PCA, and 7.6 computes the
-# SSIM of one window. Try yours on `test`, `noisy` and `model` of this lesson.
+# They are in `exercises.py`. 7.1 hides a block, 7.2 adds noise to each image at its own level, 7.3
+# computes the PSNR, 7.4 takes one step of training, 7.5 denoises by PCA, and 7.6 computes the SSIM
+# of one window. Try your answers on this lesson's `test`, `noisy` and `model`.

@@ -35,14 +35,14 @@ def mask_block__over_the_edge(images, size, rng):
 
 
 def mask_block__height_for_width(images, size, rng):
-    """Takes the height for the width: right for squares."""
+    """Uses the height as the width: right for squares."""
     N, H, _ = images.shape
     places = rng.integers(0, H - size + 1, (2, N, 1))
     return _block(images, size, *places)
 
 
 def mask_block__one_draw(images, size, rng):
-    """Takes one draw for both coordinates: the block stays on the diagonal."""
+    """Uses one draw for both coordinates: the block stays on the diagonal."""
     N, H, W = images.shape
     place = rng.integers(0, min(H, W) - size + 1, (N, 1))
     return _block(images, size, place, place)
@@ -60,7 +60,7 @@ def mask_block__changes_input(images, size, rng):
 
 
 def mask_block__keeps_the_block(images, size, rng):
-    """Blackens all but the block."""
+    """Blackens everything but the block."""
     N, H, W = images.shape
     top = rng.integers(0, H - size + 1, (N, 1))
     _, hidden = _block(images, size, top, rng.integers(0, W - size + 1, (N, 1)))
@@ -68,7 +68,7 @@ def mask_block__keeps_the_block(images, size, rng):
 
 
 def mask_block__one_too_large(images, size, rng):
-    """Covers one row and one column more, since both ends belong to it."""
+    """Covers one more row and column, since both ends count."""
     N, H, W = images.shape
     top = rng.integers(0, H - size + 1, (N, 1))
     left = rng.integers(0, W - size + 1, (N, 1))
@@ -76,7 +76,7 @@ def mask_block__one_too_large(images, size, rng):
 
 
 def mask_block__own_generator(images, size, rng):
-    """Makes a generator of its own, so that every call hides the same blocks."""
+    """Creates its own generator, so that every call hides the same blocks."""
     rng = np.random.default_rng(3)
     N, H, W = images.shape
     top = rng.integers(0, H - size + 1, (N, 1))
@@ -84,7 +84,7 @@ def mask_block__own_generator(images, size, rng):
 
 
 def mask_block__black_is_hidden(images, size, rng):
-    """Takes all that is black afterwards for the block."""
+    """Treats everything that is black afterwards as the block."""
     N, H, W = images.shape
     top = rng.integers(0, H - size + 1, (N, 1))
     result, _ = _block(images, size, top, rng.integers(0, W - size + 1, (N, 1)))
@@ -92,7 +92,7 @@ def mask_block__black_is_hidden(images, size, rng):
 
 
 def mask_block__no_place_twice(images, size, rng):
-    """Gives the images of a batch places of which none comes again before all were there."""
+    """Repeats no place in a batch before every place has been used."""
     N, H, W = images.shape
     wide = W - size + 1
     places = (H - size + 1) * wide
@@ -115,14 +115,14 @@ def noise_of_any_level__same_noise(images, low, high, rng):
 
 
 def noise_of_any_level__variance(images, low, high, rng):
-    """Takes sigma for the variance."""
+    """Treats sigma as the variance."""
     sigma = rng.uniform(low, high, len(images))
     noise = np.sqrt(sigma)[:, None, None] * rng.standard_normal(images.shape)
     return np.clip(images + noise, 0, 1), sigma
 
 
 def noise_of_any_level__squared(images, low, high, rng):
-    """Multiplies by the variance in place of the standard deviation."""
+    """Multiplies by the variance instead of the standard deviation."""
     sigma = rng.uniform(low, high, len(images))
     noise = (sigma**2)[:, None, None] * rng.standard_normal(images.shape)
     return np.clip(images + noise, 0, 1), sigma
@@ -149,14 +149,14 @@ def noise_of_any_level__clips_noise(images, low, high, rng):
 
 
 def noise_of_any_level__uniform(images, low, high, rng):
-    """Draws evenly distributed noise of the right size."""
+    """Draws uniform noise of the right size."""
     sigma = rng.uniform(low, high, len(images))
     noise = sigma[:, None, None] * rng.uniform(-1, 1, images.shape) * np.sqrt(3)
     return np.clip(images + noise, 0, 1), sigma
 
 
 def noise_of_any_level__one_draw_an_image(images, low, high, rng):
-    """Adds one number to all pixels of an image: a change of brightness, no noise."""
+    """Adds one number to all pixels of an image: a change of brightness, not noise."""
     sigma = rng.uniform(low, high, len(images))
     noise = (sigma * rng.standard_normal(len(images)))[:, None, None]
     return np.clip(images + noise, 0, 1), sigma
@@ -177,7 +177,7 @@ def noise_of_any_level__strokes_only(images, low, high, rng):
 
 
 def noise_of_any_level__exact(images, low, high, rng):
-    """Makes the mean of each image's noise exactly 0: its pixels no longer draw on their own."""
+    """Makes the mean of each image's noise exactly 0: its pixels are no longer independent."""
     sigma = rng.uniform(low, high, len(images))
     noise = sigma[:, None, None] * rng.standard_normal(images.shape)
     return np.clip(images + noise - noise.mean(axis=(1, 2), keepdims=True), 0, 1), sigma
@@ -191,19 +191,19 @@ def noise_of_any_level__rising(images, low, high, rng):
 
 
 def noise_of_any_level__evenly_spaced(images, low, high, rng):
-    """Spaces the levels evenly and shuffles them, in place of drawing each."""
+    """Spaces the levels evenly and shuffles them, instead of drawing each."""
     sigma = rng.permutation(np.linspace(low, high, len(images)))
     noise = sigma[:, None, None] * rng.standard_normal(images.shape)
     return np.clip(images + noise, 0, 1), sigma
 
 
 def psnr__pooled(output, clean):
-    """Takes one mean over all images, and repeats it."""
+    """Computes one mean over all images, and repeats it."""
     return np.full(len(clean), 10 * np.log10(1 / ((output - clean) ** 2).mean()))
 
 
 def psnr__twenty(output, clean):
-    """Writes 20 before the logarithm of a mean of squares."""
+    """Puts 20 before the logarithm of a mean of squares."""
     return 20 * np.log10(1 / ((output - clean) ** 2).mean(axis=(1, 2)))
 
 
@@ -213,12 +213,12 @@ def psnr__natural(output, clean):
 
 
 def psnr__sign(output, clean):
-    """Forgets the one over: negative decibels."""
+    """Forgets to take the reciprocal: negative decibels."""
     return 10 * np.log10(((output - clean) ** 2).mean(axis=(1, 2)))
 
 
 def psnr__sum(output, clean):
-    """Sums over the pixels, in place of a mean."""
+    """Sums over the pixels instead of averaging."""
     return 10 * np.log10(1 / ((output - clean) ** 2).sum(axis=(1, 2)))
 
 
@@ -228,7 +228,7 @@ def psnr__absolute(output, clean):
 
 
 def psnr__peak_of_image(output, clean):
-    """Takes the brightest pixel for the peak."""
+    """Uses the brightest pixel as the peak."""
     peak = clean.max(axis=(1, 2))
     return 10 * np.log10(peak**2 / ((output - clean) ** 2).mean(axis=(1, 2)))
 
@@ -244,12 +244,12 @@ def psnr__clips(output, clean):
 
 
 def psnr__never_negative(output, clean):
-    """Calls it 0 where the error is larger than the peak."""
+    """Returns 0 where the error is larger than the peak."""
     return np.maximum(10 * np.log10(1 / ((output - clean) ** 2).mean(axis=(1, 2))), 0)
 
 
 def psnr__at_most_100(output, clean):
-    """Ends at 100 decibels."""
+    """Stops at 100 decibels."""
     return np.minimum(10 * np.log10(1 / ((output - clean) ** 2).mean(axis=(1, 2))), 100)
 
 
@@ -261,7 +261,7 @@ def _step(model, optimizer, x, target):
 
 
 def denoising_step__noisy_target(model, optimizer, clean, corrupt, rng):
-    """Asks for the noise back: an autoencoder of noisy images."""
+    """Uses the noisy images as the target: an ordinary autoencoder of noisy images."""
     optimizer.zero_grad()
     noisy = corrupt(clean, rng)
     return _step(model, optimizer, noisy, noisy)
@@ -275,7 +275,7 @@ def denoising_step__clean_input(model, optimizer, clean, corrupt, rng):
 
 
 def denoising_step__swapped(model, optimizer, clean, corrupt, rng):
-    """Shows the clean images and asks for the spoilt ones."""
+    """Shows the clean images, with the spoilt ones as the target."""
     optimizer.zero_grad()
     return _step(model, optimizer, clean, corrupt(clean, rng))
 
@@ -286,7 +286,7 @@ def denoising_step__old_gradients(model, optimizer, clean, corrupt, rng):
 
 
 def denoising_step__same_noise(model, optimizer, clean, corrupt, rng):
-    """Makes a new generator in every step: the same noise each time."""
+    """Creates a new generator in every step: the same noise each time."""
     optimizer.zero_grad()
     return _step(model, optimizer, corrupt(clean, np.random.default_rng(0)), clean)
 
@@ -316,7 +316,7 @@ def denoising_step__clears_too_late(model, optimizer, clean, corrupt, rng):
 
 
 def denoising_step__sum_over_batch(model, optimizer, clean, corrupt, rng):
-    """Sums over the batch, in place of a mean."""
+    """Sums over the batch instead of averaging."""
     optimizer.zero_grad()
     loss = ((model(Tensor(corrupt(clean, rng))) - Tensor(clean)) ** 2).sum()
     loss.backward()
@@ -325,7 +325,7 @@ def denoising_step__sum_over_batch(model, optimizer, clean, corrupt, rng):
 
 
 def denoising_step__clears_afterwards(model, optimizer, clean, corrupt, rng):
-    """Clears the gradients for the next step only: those from before are in the first one."""
+    """Clears the gradients only after each step: old ones enter the first."""
     loss = _step(model, optimizer, corrupt(clean, rng), clean)
     optimizer.zero_grad()
     return loss
@@ -343,13 +343,13 @@ def pca_denoise__smallest(clean, noisy, k):
 
 
 def pca_denoise__rows(clean, noisy, k):
-    """Takes rows of the matrix of directions for its columns."""
+    """Uses rows of the matrix of directions instead of its columns."""
     mean, v = clean.mean(axis=0), _directions(clean)[-k:].T
     return mean + (noisy - mean) @ v @ v.T
 
 
 def pca_denoise__no_mean(clean, noisy, k):
-    """Never adds the mean again."""
+    """Never adds the mean back."""
     mean, v = clean.mean(axis=0), _directions(clean)[:, -k:]
     return (noisy - mean) @ v @ v.T
 
@@ -367,7 +367,7 @@ def pca_denoise__mean_of_noisy(clean, noisy, k):
 
 
 def pca_denoise__second_moments(clean, noisy, k):
-    """Takes directions of the rows as they are: the first one points to the mean."""
+    """Finds directions without centring the rows: the first one points to the mean."""
     mean, v = clean.mean(axis=0), np.linalg.eigh(clean.T @ clean)[1][:, -k:]
     return mean + (noisy - mean) @ v @ v.T
 
@@ -379,7 +379,7 @@ def pca_denoise__fits_noisy(clean, noisy, k):
 
 
 def pca_denoise__one_too_many(clean, noisy, k):
-    """Keeps one direction more."""
+    """Keeps one direction too many."""
     mean, v = clean.mean(axis=0), _directions(clean)[:, -(k + 1) :]
     return mean + (noisy - mean) @ v @ v.T
 
@@ -391,7 +391,7 @@ def pca_denoise__drops_the_largest(clean, noisy, k):
 
 
 def pca_denoise__none_is_all(clean, noisy, k):
-    """Takes the last k columns as [-k:], which for k = 0 are all of them."""
+    """Takes the last k columns by [-k:], which for k = 0 is all of them."""
     mean, v = clean.mean(axis=0), _directions(clean)[:, -k:]
     return mean + (noisy - mean) @ v @ v.T
 
@@ -405,12 +405,12 @@ def _covariance(x, y):
 
 
 def ssim__deviations(x, y):
-    """Takes standard deviations for variances."""
+    """Uses standard deviations as variances."""
     return _similarity(x.mean(), y.mean(), x.std(), y.std(), _covariance(x, y))
 
 
 def ssim__product_of_deviations(x, y):
-    """Takes the product of the standard deviations for the covariance: contrast, not structure."""
+    """Uses the product of the standard deviations as the covariance: contrast, not structure."""
     return _similarity(x.mean(), y.mean(), x.var(), y.var(), x.std() * y.std())
 
 
@@ -426,7 +426,7 @@ def ssim__no_constants(x, y):
 
 
 def ssim__constants_not_squared(x, y):
-    """Takes 0.01 and 0.03 without squaring them."""
+    """Uses 0.01 and 0.03 without squaring them."""
     return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y), 0.01, 0.03)
 
 
@@ -447,14 +447,14 @@ def ssim__no_light(x, y):
 
 
 def ssim__product_below(x, y):
-    """Multiplies the variances below, in place of adding them."""
+    """Multiplies the variances in the denominator instead of adding them."""
     c1, c2, mx, my = 0.01**2, 0.03**2, x.mean(), y.mean()
     top = (2 * mx * my + c1) * (2 * _covariance(x, y) + c2)
     return top / ((mx**2 + my**2 + c1) * (2 * x.var() * y.var() + c2))
 
 
 def ssim__flat_is_alike(x, y):
-    """Calls two flat images alike, whatever their brightness."""
+    """Calls any two flat images equal, whatever their brightness."""
     if np.ptp(x) == np.ptp(y) == 0:
         return 1.0
     return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y))

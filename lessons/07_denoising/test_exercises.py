@@ -16,17 +16,17 @@ def uniform(*shape, seed=0):
 
 
 def two(result, call):
-    """Return a pair as two arrays, or say that it is none."""
+    """Return a pair as two arrays, or say that it is not one."""
     assert isinstance(result, tuple | list) and len(result) == 2, (  # noqa: PT018
         f"{call} returned {type(result).__name__}, not two arrays"
     )
     for one in result:
-        shape_of(one, call)  # says what is no array
+        shape_of(one, call)  # complains unless it is an array
     return np.asarray(result[0]), np.asarray(result[1])
 
 
 def corners(hidden, size, call):
-    """Return the upper left corner (row, column) of each image's block, or say what is no block."""
+    """Return the upper left corner (row, column) of each image's block, or say what is none."""
     _, H, W = hidden.shape
     top, left = hidden.any(axis=2).argmax(axis=1), hidden.any(axis=1).argmax(axis=1)
     rows, columns = np.arange(H) - top[:, None], np.arange(W) - left[:, None]
@@ -34,7 +34,7 @@ def corners(hidden, size, call):
     block = rows[:, :, None] & columns[:, None, :] & (block_size(rows, columns) == size * size)
     for i in np.flatnonzero((hidden != block).any(axis=(1, 2)))[:1]:
         raise AssertionError(
-            f"{call}: what is hidden of image {i} is no block of {size} x {size} pixels:\n"
+            f"{call}: what is hidden in image {i} is not a block of {size} x {size} pixels:\n"
             f"{hidden[i].astype(int)}"
         )
     return np.stack([top, left], axis=1)
@@ -46,7 +46,7 @@ def block_size(rows, columns):
 
 
 def test_mask_block__hides_one_block(student):
-    """Images that are no squares, blocks of 1 pixel and as large as the image, black pixels."""
+    """Images that are not square, blocks of 1 pixel or as large as the image, black pixels."""
     for N, H, W, size in [(5, 4, 7, 2), (4, 6, 3, 3), (3, 5, 5, 1), (2, 4, 4, 4), (1, 9, 5, 4)]:
         images = uniform(N, H, W)
         images[images < 0.3 * (N - 1)] = 0  # none of one image
@@ -60,7 +60,7 @@ def test_mask_block__hides_one_block(student):
 
 
 def test_mask_block__every_place_is_equally_likely(student):
-    """Many images: the share of each place, and how often the next image has the same one."""
+    """Many images: how often each place comes, and how often the next image has the same one."""
     for H, W, size in [(4, 5, 2), (5, 3, 1), (3, 6, 3)]:
         places = [(i, j) for i in range(H - size + 1) for j in range(W - size + 1)]
         each = 200  # images for each place
@@ -92,7 +92,7 @@ def test_mask_block__draws_from_rng(student):
 
 
 def noisy_grey(student, N, H, W, low, high):
-    """Return noise and levels of grey images, on which so little noise is not clipped."""
+    """Return noise and levels for grey images, where so little noise is not clipped."""
     call = f"noise_of_any_level(grey images ({N}, {H}, {W}), low={low}, high={high}, rng)"
     images = np.full((N, H, W), 0.5) + uniform(N, 1, 1) * 0.02
     copy, rng = images.copy(), np.random.default_rng(5)
@@ -164,7 +164,7 @@ def even(sigma, call):
 
 
 def test_noise_of_any_level__clips(student):
-    """Much noise on black, grey and white pixels: nothing outside of [0, 1], much at both ends."""
+    """Much noise on black, grey and white pixels: nothing outside [0, 1], much at both ends."""
     for level in (0.0, 0.5, 1.0):
         call = f"noise_of_any_level(pixels of {level} (5, 40, 30), low=0.8, high=0.8, rng)"
         images, rng = np.full((5, 40, 30), level), np.random.default_rng(2)
@@ -189,7 +189,7 @@ def test_noise_of_any_level__of_none(student):
 
 
 def test_psnr__agrees_with_a_loop(student):
-    """Images that differ very differently from their clean ones, and are no squares."""
+    """Images that are not square, at very different distances from their clean ones."""
     for N, H, W, size in [(1, 3, 4, 0.3), (3, 2, 5, 0.3), (4, 6, 6, 9.0), (2, 1, 1, 1e-5)]:
         clean = uniform(N, H, W)
         spread = size * 10.0 ** -np.arange(N)[:, None, None]
@@ -214,7 +214,7 @@ def test_psnr__by_hand(student):
 
 
 class Watched:
-    """A corruption that halves, adds noise, and remembers what it was given and gave."""
+    """A corruption that halves, adds noise, and remembers its inputs and outputs."""
 
     def __init__(self):
         self.given, self.made = [], []
@@ -239,7 +239,7 @@ def networks(P):
 
 
 def right_step(model, optimizer, made, clean):
-    """Return the loss, after the step that is asked for."""
+    """Take a right step, and return its loss."""
     for p in model.parameters():
         p.grad = None
     difference = model(Tensor(made)) - Tensor(clean)
@@ -250,7 +250,7 @@ def right_step(model, optimizer, made, clean):
 
 
 def test_denoising_step__takes_the_steps_of_the_optimizer(student):
-    """Three steps of each, the first with gradients left from before, beside our own."""
+    """Three steps of each, compared with our own; the first has gradients left from before."""
     for N, P in ((5, 4), (1, 6)):
         for name, (model, optimizer_of) in networks(P).items():
             clean = uniform(N, P).astype(np.float32)
@@ -287,7 +287,7 @@ def rows_of(N, P, seed):
 
 
 def test_pca_denoise__agrees_with_the_svd(student):
-    """Another way to the same directions, for no component, one, some, and all."""
+    """A different way to find the directions, for no component, one, some, and all."""
     cases = [
         (30, 4, 5, 2),
         (40, 3, 6, 1),
@@ -314,7 +314,7 @@ def test_pca_denoise__by_hand(student):
     t = np.array([-2.0, -1.0, 0.0, 3.0])[:, None]
     clean = np.array([1.0, 2.0]) + t * np.array([0.6, 0.8])
     noisy = np.array([[1.0 + 0.6 * 5 - 0.8 * 0.5, 2.0 + 0.8 * 5 + 0.6 * 0.5]])
-    call = "pca_denoise(points on a line, a point 0.5 beside it, k=1)"
+    call = "pca_denoise(points on a line, a point 0.5 off it, k=1)"
     same(student.pca_denoise(clean, noisy, 1), np.array([[4.0, 6.0]]), call)
 
 
@@ -331,7 +331,7 @@ def loop_ssim(x, y):
 
 
 def test_ssim__agrees_with_a_loop(student):
-    """Images alike, unrelated, nearly flat, and opposite to each other."""
+    """Images that are alike, unrelated, nearly flat, and opposite."""
     x, other = uniform(3, 5), uniform(3, 5, seed=1)
     pairs = {
         "random images": (x, other),

@@ -1,6 +1,6 @@
 """Exercises of lesson 8: scores, thresholds, and what they find.
 
-None needs a trained model of its own, and none needs another one of them.
+None needs a trained model, and none needs another.
 """
 
 import numpy as np
@@ -13,13 +13,12 @@ def reconstruction_errors(model, x, batch_size=100):
     """Return the squared error of each input's reconstruction, summed over the input: (N,).
 
     x is an array (N, ...) of any number of axes, such as images (N, 1, 28, 28) or windows (N, 96),
-    N >= 1.
-    model(Tensor(rows)) is a tensor in the shape of the rows. Give it at most `batch_size` rows at a
-    time, for a million inputs do not fit into memory at once, and no row twice. Nothing is to be
-    trained: no gradient is needed, and the model stays as it is, also its mode.
+    N >= 1. model(Tensor(rows)) is a tensor in the shape of the rows. Give it at most `batch_size`
+    rows at a time, since a million inputs do not fit into memory at once, and no row twice. Nothing
+    is trained: no gradient is needed, and the model stays as it is, including its mode.
 
-    About 7 lines, 10 minutes. Matters because a score is one number an input: a mean over a batch,
-    which is what a loss is, hides the one input in it that is strange.
+    About 7 lines, 10 minutes. Matters because a score is one number per input: a mean over a batch,
+    such as a loss, hides the one strange input in it.
     """
     ### BEGIN SOLUTION
     scores = []
@@ -33,17 +32,17 @@ def reconstruction_errors(model, x, batch_size=100):
 
 
 def threshold(scores, rate):
-    """Return the lowest of the scores such that at most the share `rate` of them is above it.
+    """Return the lowest of the scores that has at most the share `rate` of them above it.
 
     scores (N,) are those of normal inputs, in any order; 0 <= rate < 1. An input is reported if its
     score is above the threshold, not if it is equal to it. Scores may be equal to each other, and
-    then fewer may be above than the rate would allow.
+    then fewer may be above it than the rate allows.
 
     For 10 different scores and a rate of 0.2 it is the third from the top: 2 are above it. For 100
     and a rate of 0.29 there are 29, though 0.29 * 100 is 28.999999999999996 in Python.
 
-    About 3 lines, 10 minutes. Matters because it is the whole of a detector that is known before
-    the first anomaly comes, and being off by one doubles the false alarms where few are allowed.
+    About 3 lines, 10 minutes. Matters because the threshold is all you can set before the first
+    anomaly comes, and where few false alarms are allowed, being off by one may double them.
     """
     ### BEGIN SOLUTION
     allowed = int(rate * len(scores) + 1e-9)  # 0.29 * 100 is a little below 29
@@ -52,20 +51,20 @@ def threshold(scores, rate):
 
 
 def roc(scores, anomaly):
-    """Return the ROC curve and the area below it: (false, found, auc).
+    """Return the ROC curve and the area under it: (false, found, auc).
 
     scores (N,) with anomaly (N,), True or False, at least one of each. The curve begins at (0, 0),
     where the threshold is above all scores. Then there is one point for each distinct score, from
-    the highest to the lowest: with the threshold so that this score and all higher ones are
-    reported, `false` is the share of normal inputs that are, and `found` the share of anomalies. It
-    ends at (1, 1). Inputs with equal scores are reported together, so they make one point.
+    the highest to the lowest: if this score and all higher ones are reported, `false` is the share
+    of normal inputs reported, and `found` that of anomalies. The curve ends at (1, 1). Inputs with
+    equal scores are reported together, so they make one point.
 
-    auc is the area below the straight lines between these points, from 0 to 1. It is the chance
+    auc is the area under the straight lines between these points, from 0 to 1. It is the chance
     that an anomaly's score is higher than that of a normal input, where equal ones count one half
     (Mann and Whitney 1947). Sort once: no array of all pairs.
 
     About 9 lines, 20 minutes. Matters because a detector with many equal scores can be made to look
-    better, or worse, by the order in which they happen to stand.
+    better, or worse, by the order in which they happen to come.
     """
     ### BEGIN SOLUTION
     order = np.argsort(-scores)
@@ -83,11 +82,11 @@ def windows(series, length, stride):
     """Return the windows of a series as a view: (N, length), without copying a reading.
 
     series (T,), T >= length. Window i holds the readings i * stride to i * stride + length - 1. All
-    windows that fit are there, so N = (T - length) // stride + 1; readings after the last one that
-    fits are left out. A stride may be larger than the length.
+    windows that fit are returned, so N = (T - length) // stride + 1; readings after the last of
+    them are left out. The stride may be larger than the length.
 
-    About 1 line, 10 minutes. Matters because a year of readings, cut into windows of a day that
-    begin every reading, would take hundreds of times its memory, if each window were a copy.
+    About 1 line, 10 minutes. Matters because a year of readings, with a window of a day beginning
+    at every reading, would take hundreds of times its memory if each window were a copy.
     """
     ### BEGIN SOLUTION
     return np.lib.stride_tricks.sliding_window_view(series, length)[::stride]
@@ -97,12 +96,12 @@ def windows(series, length, stride):
 def reading_scores(scores, length, stride, T):
     """Return the score of each of T readings: the mean score of the windows that it lies in.
 
-    scores (N,), N >= 1, of a size of up to 1e6: window i holds the readings i * stride to
+    scores (N,), N >= 1, of up to 1e6 in size: window i holds the readings i * stride to
     i * stride + length - 1, all of them among the T. A reading that lies in no window has the score
-    nan: it is not known. The first and the last readings lie in fewer windows than those in the
-    middle.
+    nan: it is unknown. The first and last readings lie in fewer windows than those in the middle.
 
-    About 6 lines, 15 minutes. Matters because people ask when it happened, not in which window.
+    About 6 lines, 15 minutes. Matters because people want to know when it happened, not in which
+    window.
     """
     ### BEGIN SOLUTION
     total, count = np.zeros(T), np.zeros(T)
@@ -121,8 +120,8 @@ def count_events(reported, faults, gap):
 
     - A fault is found if at least one of its readings is reported, else it is missed.
     - Reported readings with fewer than `gap` quiet ones between them are one alarm.
-    - An alarm none of whose reported readings is faulty is a false alarm. One that has a faulty
-      reading is none, however long it is, and one alarm may belong to two faults.
+    - An alarm is false if none of its reported readings is faulty. With one faulty reading it is
+      not, however long it is, and one alarm may belong to two faults.
 
     About 10 lines, 20 minutes. Matters because a detector that flickers for an hour has raised one
     alarm, not twenty, and one that finds every reading of one fault has found one fault.

@@ -2,20 +2,20 @@
 """# 8. What does not belong
 
 An autoencoder that has seen nothing but eights draws an eight well and a 4 badly. So its error says
-whether an image is of the kind that it knows, although nobody has shown it one of another kind.
-This is how one looks for faults that have never happened yet. You make the error a score, set a
-threshold without any fault at hand, and measure what is found and what is missed, first on digits,
-then in the readings of a sensor.
+whether an image is of the kind that it knows, although it was never shown another kind. This is how
+you look for faults that have never happened yet. You turn the error into a score, set a threshold
+without a single fault to go by, and measure what is found and what is missed, first on digits, then
+in the readings of a sensor.
 
 What you will see:
 
-- trained on the images of one digit, the error tells it from the nine others with a mean AUC of
-  about 96 of 100; a published convolutional autoencoder has 89.65;
+- after training on one digit, the error tells it from the nine others with a mean AUC of about 96
+  of 100; a published convolutional autoencoder has 89.65;
 - PCA, which is older and quicker, comes within a point or so of it; an isolation forest does not;
-- a threshold from the images that the model was trained on raises more than twice the false alarms
-  that were allowed;
-- anomalies at half of their ink are hardly found at all;
-- in a stream of readings, windows of a day find faults that no single reading gives away, miss the
+- a threshold from the images that the model was trained on raises more than twice as many false
+  alarms as allowed;
+- anomalies with half their ink are hardly found at all;
+- in a stream of readings, windows of a day find faults that no single reading reveals, miss the
   weak ones, and on a real machine are not reliably better than the plain temperature.
 """
 
@@ -53,7 +53,7 @@ def keep(figure, name):
 
 
 def trained(x, sizes, steps, batch_size=64, seed=0):
-    """Return an autoencoder trained on x in about so many steps, as in lesson 5."""
+    """Return an autoencoder trained on x in about this many steps, as in lesson 5."""
     minae.manual_seed(seed)
     model = models.DenseAutoencoder(sizes, activation="silu", loss="mse")
     model.start_at_mean(x)
@@ -79,7 +79,7 @@ test, test_labels = data.test.images, data.test.labels  # (500, 1, 28, 28), (500
 # ## The error as a score
 #
 # The score of an image x is the squared error of its reconstruction, summed over the pixels. The
-# larger, the stranger.
+# larger it is, the stranger the image.
 #
 # $$s(x) = \sum_p (\hat x_p - x_p)^2$$
 
@@ -91,9 +91,9 @@ def errors(model, x):
 
 
 # %% [markdown]
-# Ten models, each trained on the 400 images of one digit, which is **normal** for it; all else is
-# an **anomaly**. They are 784-128-32 and the same back, and minimise the very score. Look at the
-# one that has seen nothing but eights.
+# Train ten models, each on the 400 images of one digit, which is **normal** for it; everything else
+# is an **anomaly**. They are 784-128-32 and the same back, and minimise this very score. Look at
+# the one that has seen nothing but eights.
 
 
 # %%
@@ -116,19 +116,19 @@ print("mean scores:", ", ".join(f"{d} {means[d]:.0f}" for d in sorted(means, key
 assert set(sorted(means, key=means.get)[:2]) == {"1", "8"}
 
 # %% [markdown]
-# The ones score no higher than the eights, though the model has never seen a one. Keep this in
-# mind: a score is small where there is little to get wrong.
+# The ones score no higher than the eights, though the model has never seen a one. Keep in mind that
+# a score is small where there is little to get wrong.
 #
-# ## A threshold, with no anomaly at hand
+# ## A threshold without anomalies
 #
-# What exceeds a threshold t is reported. You have normal images only, so the one thing that you can
-# fix beforehand is the **false alarm rate** r, the share of normal images that are reported:
+# Whatever exceeds a threshold t is reported. You have only normal images, so all you can fix
+# beforehand is the **false alarm rate** r, the share of normal images that are reported:
 #
 # $$t = \text{the } (1 - r) \text{ quantile of the scores of normal images}$$
 #
-# But of which? The model fits the images that it was trained on better than others, so their scores
-# are too small. Each model gets one threshold from its 400 training images, and one from 50 other
-# images of its digit. (Exercise 8.2 says exactly which score is the quantile.)
+# But of which normal images? The model fits the images that it was trained on better than others,
+# so their scores are too small. Each model gets one threshold from its 400 training images, and one
+# from 50 other images of its digit. (Exercise 8.2 says exactly which score is the quantile.)
 
 # %%
 RATE = 0.1
@@ -147,9 +147,9 @@ assert abs(false_rate["other"] - RATE) < 0.06
 # %% [markdown]
 # ## Every threshold at once
 #
-# Which false alarm rate is the right one is not for the model to say. The **ROC curve** shows all
-# of them: for every threshold, the share of normal images that are reported, to the right, and of
-# anomalies, upwards. The area below it, **AUC**, is a number without any threshold. It is the
+# The model cannot say which false alarm rate is right. The **ROC curve** shows all of them: for
+# every threshold, it has the share of normal images reported on the horizontal axis, and that of
+# anomalies on the vertical one. The area under it, the **AUC**, needs no threshold. It is the
 # chance that an anomaly has a larger score than a normal image, both drawn at random, where equal
 # scores count one half:
 #
@@ -158,7 +158,7 @@ assert abs(false_rate["other"] - RATE) < 0.06
 
 # %%
 def auc(s, anomaly):
-    """Return the area under the ROC curve of scores (N,), in percent, by asking every pair."""
+    """Return the area under the ROC curve of scores (N,), in percent, by comparing every pair."""
     above = s[anomaly][:, None] - s[~anomaly]  # (anomalies, normal ones)
     return 100 * float((above > 0).mean() + (above == 0).mean() / 2)
 
@@ -174,20 +174,20 @@ figure = plots.lines(curves, "normal reported", "anomalies reported", "ROC curve
 keep(figure, "roc.png")
 
 # %% [markdown]
-# (Exercise 8.3 finds curve and area by sorting once, without asking every pair.)
+# (Exercise 8.3 finds curve and area by sorting once, without comparing every pair.)
 #
 # ## Ten digits
 #
-# Each digit is once the normal one. Three others do the same task:
+# Each digit takes a turn as the normal one. Three other methods do the same task:
 #
 # - **PCA** (lesson 4) with 32 components, scored by its squared error too;
-# - an **isolation forest** (Liu and others 2008, with the 100 trees and 256 samples a tree that
+# - an **isolation forest** (Liu and others 2008, with the 100 trees and 256 samples per tree that
 #   they recommend): it cuts the data at random, and what is cut off early is strange. It does
-#   better on PCA codes that keep 95 % of the variance than on pixels, so it gets both;
+#   better on PCA codes that keep 95 % of the variance than on pixels, so it is run on both;
 # - the convolutional autoencoder with a code of 32 that L. Ruff and others, "Deep One-Class
 #   Classification", 2018, report in their table 1 as a baseline, for 60,000 training and 10,000
-#   test images, which were normalised for contrast. It is another network on other input, and a
-#   mean of ten runs.
+#   test images, which were normalised for contrast. It is a different network with different input,
+#   and a mean of ten runs.
 
 # %%
 PUBLISHED = [97.6, 98.3, 85.4, 86.7, 86.5, 78.2, 94.6, 92.3, 86.5, 90.4]
@@ -211,7 +211,7 @@ def forest_scores(x, queries):
 
 
 def compare(part, queries, model_of, pca_of):
-    """Return every method's AUC for each digit, by name; of both there is one for each digit."""
+    """Return every method's AUC for each digit, by name; there is a model and a PCA per digit."""
     areas = {name: [] for name in ("autoencoder", "PCA", "forest", "forest, pixels")}
     there = queries.images.reshape(-1, 784)
     for d in DIGITS:
@@ -243,15 +243,14 @@ assert mean["forest, pixels"] + 3 < mean["forest"] < mean["autoencoder"] - 1.5
 assert min(DIGITS, key=lambda d: small["autoencoder"][d]) == 8
 
 # %% [markdown]
-# PCA is a strong baseline here: two matrix products, no training, and nearly the same. The
-# published row is *not* what these few test images are to be measured by; what comes of all of
-# MNIST stands further down.
+# PCA is a strong baseline here: two matrix products, no training, and nearly the same result. Do
+# *not* compare these few test images with the published row; the figures for all of MNIST come
+# further down.
 #
-# Normal images alone do not say which settings are good: a longer code has the smaller error,
-# whatever it is good for. To compare AUCs takes anomalies, and with some at hand one could train a
-# classifier. So be wary of any single number, these too: a few networks, steps and forests had been
-# tried on these very digits before the ones above were settled on. Here is how much hangs on the
-# length of the code.
+# Normal images alone do not say which settings are good: a longer code always has the smaller
+# error. Comparing AUCs takes anomalies, and if you have some, you could train a classifier. So be
+# wary of any single number, these included: a few networks, steps and forests were tried on these
+# very digits before the ones above were chosen. Here is how much depends on the length of the code.
 
 # %%
 pca_at, ours_at = {}, {32: mean["autoencoder"]}
@@ -268,12 +267,13 @@ assert ours_at[8] < ours_at[32] - 0.7
 
 # %% [markdown]
 # Short codes cannot draw even the normal digit. Long ones draw everything: with all 784 components
-# PCA would copy every anomaly, and its score would say nothing. With 32 PCA happens to be at its
+# PCA would copy every anomaly, and its score would say nothing. With 32, PCA happens to be at its
 # best, and as good as the autoencoder.
 #
 # ## What slips through
 #
-# The anomalies with the lowest scores under the model of the eights: what is reported last.
+# Here are the anomalies with the lowest scores under the model of the eights, which are reported
+# last.
 
 # %%
 missed = np.flatnonzero(~normal[8])[scores[8][~normal[8]].argsort()[:10]]
@@ -285,9 +285,9 @@ print(f"{ones} of these ten are ones")
 assert ones >= 5
 
 # %% [markdown]
-# A one has little ink, so there is little to get wrong. Now make all anomalies pale, at half of
-# their ink, and ask the ten models again. And ask each for the mean image of its digit, the fog of
-# lesson 5, that nobody would take for a written digit.
+# A one has little ink, so there is little to get wrong. Now make all anomalies pale, with half
+# their ink, and score them again with the ten models. And score the mean image of each digit, the
+# fog of lesson 5, which nobody would take for a written digit.
 
 # %%
 pale = [np.where(normal[d], scores[d], errors(own_model[d], test / 2)) for d in DIGITS]
@@ -302,7 +302,7 @@ assert pale < mean["autoencoder"] - 10
 assert np.mean(above) > 0.95
 
 # %% [markdown]
-# The score asks "how far from what I can draw", and never "how likely". What is faint or blurred is
+# The score asks "how far from what I can draw?", never "how likely?". Faint or blurred images are
 # near to something that can be drawn. Where such faults matter, this score is the wrong one.
 #
 # ## All of MNIST
@@ -320,22 +320,22 @@ else:
     recorded = resources.files("minae.lessons") / "08_anomaly" / "results.json"
     full = json.loads(recorded.read_text(encoding="utf-8"))
     print(f"recorded, in {full['seconds']:.0f} s, by: {full['command']}")
-    print("--full computes it anew, from MNIST, which is downloaded when first asked for")
+    print("--full computes it again, from MNIST, which is downloaded when first asked for")
 print_areas(full["auc"], "AUC in percent: all training images of a digit, 10,000 test images")
 mean = {name: float(np.mean(area)) for name, area in full["auc"].items()}
 assert mean["autoencoder"] > 89.7  # the published mean
 assert mean["forest"] < mean["PCA"] < mean["autoencoder"] < mean["PCA"] + 2
 
 # %% [markdown]
-# With more images and steps the autoencoder is ahead of PCA by a point, and PCA ahead of the
-# published convolutional autoencoder by six. So a published number says little about a method as
-# long as PCA does not stand beside it.
+# With more images and steps the autoencoder is a point ahead of PCA, and PCA is six points ahead of
+# the published convolutional autoencoder. So a published number says little about a method unless
+# PCA stands beside it.
 #
 # ## A stream of readings
 #
-# A sensor says a number every quarter of an hour. No single number is an image, but a day of them,
-# 96, is a row that an autoencoder can learn. Here is a made-up stream: a daily cycle whose height,
-# level and hour wander a little, and noise of 0.3 degrees. After four weeks without faults, 25 are
+# A sensor gives a number every quarter of an hour. A single number is no image, but a day of 96 is
+# a row that an autoencoder can learn. Here is a made-up stream: a daily cycle whose height, level
+# and hour wander a little, with noise of 0.3 degrees. After four weeks without faults, 25 are
 # planted, of five kinds and five strengths each, days apart.
 
 # %%
@@ -350,7 +350,7 @@ FAULTS = {  # kind: what its strength is, and the strengths
 
 
 def faulty(kind, strength, x, start, rng):
-    """Return what stands in place of the readings x from `start` on."""
+    """Return the readings that replace those of x from `start` on."""
     sign, hours = rng.choice((-1, 1)), int(strength * DAY / 24)
     match kind:
         case "spike":
@@ -366,7 +366,7 @@ def faulty(kind, strength, x, start, rng):
 
 
 def wander(rng, days, size):
-    """Return what moves slowly from day to day, (days * DAY,)."""
+    """Return numbers that wander slowly from day to day, (days * DAY,)."""
     steps = rng.normal(0, size, days + 1)
     for day in range(days):
         steps[day + 1] += 0.6 * steps[day]
@@ -396,14 +396,14 @@ def planted(seed, normal_days=28, gap=6):
 # %% [markdown]
 # ## Windows
 #
-# A window is a day, and a new one begins every hour, so most readings lie in 24 windows. Window i
-# with length L and stride S holds the readings
+# A window is a day long, and a new one begins every hour, so most readings lie in 24 windows.
+# Window i with length L and stride S holds the readings
 #
 # $$w_i = (x_{iS}, \dots, x_{iS + L - 1}), \qquad 0 \le iS \le T - L$$
 #
 # Its score $s_i$ is the mean squared error of its reconstruction. A reading's score is the mean
-# over the windows that it lies in, $\{i : iS \le t < iS + L\}$; where there is none, it is not
-# known. (Exercises 8.4 and 8.5.)
+# over the windows that it lies in, $\{i : iS \le t < iS + L\}$; if there are none, it is unknown.
+# (Exercises 8.4 and 8.5.)
 
 
 # %%
@@ -425,14 +425,14 @@ def by_reading(scores, starts, length, T):
 # %% [markdown]
 # ## Five ways to watch
 #
-# The autoencoder is 96-64-8, three times with other random numbers (AE 0 to 2). Beside it stand PCA
-# with 8 components on the same windows, and three scores that need hardly any learning: how far a
-# value is from the mean value ("value"), from the mean of the last hour ("hour"), and from the
-# usual value at this time of day ("usual").
+# The autoencoder is 96-64-8, trained three times with different random numbers (AE 0 to 2). It is
+# compared with PCA with 8 components on the same windows, and with three scores that need hardly
+# any learning: how far a value is from the mean value ("value"), from the mean of the last hour
+# ("hour"), and from the usual value at this time of day ("usual").
 #
 # Everything is fitted to the first three quarters of the time before the first fault. The last
-# quarter sets the threshold, for it has not been fitted: 1 of 100 of its readings may be reported.
-# From its windows those that reach into the faults are left out.
+# quarter sets the threshold, since nothing was fitted to it: 1 of 100 of its readings may be
+# reported. Windows that reach into the first fault are left out.
 
 
 # %%
@@ -472,21 +472,21 @@ def watch(series, normal):
 # %% [markdown]
 # ## What counts
 #
-# Nobody wants one report a reading. Reported readings less than a day apart are one **alarm**. A
-# fault is found if a reading of it is reported, and missed otherwise. An alarm that touches no
-# fault is a **false alarm**, and these are counted a week. (Exercise 8.6.)
+# Nobody wants a report for every reading. Reported readings less than a day apart are one
+# **alarm**. A fault is found if one of its readings is reported, and missed otherwise. An alarm
+# that touches no fault is a **false alarm**, and these are counted per week. (Exercise 8.6.)
 
 
 # %%
 def judge(series, normal, watched):
-    """Return a record of each way to watch: which faults it found, and its false alarms."""
+    """Return a record for each way to watch: which faults it found, and its false alarms."""
     faults = [(start <= series.times) & (series.times <= end) for start, end in series.windows]
     faulty, after = np.any(faults, axis=0), np.arange(len(series)) >= normal
     day = 86_400 // int(np.median(np.diff(series.times).astype(int)))
     quiet = after & ~faulty
     records = []
     for name, (s, limit) in watched.items():
-        reported = (s > limit) & after  # nothing is above what is not known
+        reported = (s > limit) & after  # an unknown score is never above
         places = np.flatnonzero(reported)
         alarms = np.split(places, np.flatnonzero(np.diff(places) >= day) + 1) if len(places) else []
         false = sum(not faulty[alarm].any() for alarm in alarms)
@@ -536,7 +536,7 @@ for i, name in enumerate(watched[0]):
     busy = float(np.mean([r["in_alarm"] for r in records]))
     rows.append((name, *total[name].values(), weak, f"{false[name]:.2f}", f"{busy:.2f}"))
 header = ("score", *FAULTS, "all", "weak", "false", "alarm")
-print_table(header, rows, "found of 20 a kind, 100 in all, 40 weak ones; false alarms a week")
+print_table(header, rows, "found of 20 per kind, 100 in all, 40 weak ones; false alarms per week")
 deep = [name for name in total if name.startswith("AE")]
 assert all(total[n]["all"] > total["value"]["all"] + 15 for n in deep)
 assert all(abs(total[n]["all"] - total["PCA"]["all"]) < 12 for n in deep)
@@ -547,21 +547,21 @@ assert max(false[n] for n in deep) < false["hour"] / 3
 assert max(row[-3] for row in rows) < 30
 
 # %% [markdown]
-# A stuck sensor says nothing wrong: its values are usual ones, and only a window, or the time of
-# day, shows that they do not move. A spike is the reverse: two readings of a day's 96 hardly change
-# a window's mean, and the distance from the mean of the last hour finds more of them, at the price
-# of more than one false alarm a week. Everybody misses many of the weak faults, those of the two
-# smallest strengths. PCA and the autoencoder find equally many on the whole.
+# A stuck sensor gives no odd values: they are usual ones, and only a window, or the time of day,
+# shows that they do not move. With a spike it is the reverse: two of a day's 96 readings hardly
+# change a window's mean, and the distance from the mean of the last hour finds more of them, at the
+# price of more than one false alarm a week. All methods miss many of the weak faults, those of the
+# two smallest strengths. On the whole, PCA and the autoencoder find equally many.
 #
-# And mind "alarm", the share of faultless time that is reported. A window of a day that touches
-# a fault is strange as a whole, so its alarm lasts up to a day longer at both ends. It also comes
-# late: a window can be scored only when its last reading is there.
+# And note "alarm", the share of faultless time that is reported. A window of a day that touches a
+# fault is strange as a whole, so its alarm lasts up to a day longer at both ends. It also comes
+# late: a window can be scored only when its last reading is in.
 #
 # ## A machine
 #
 # `machine_temperature` (Numenta Anomaly Benchmark) is real: a part of a large machine, a reading
 # every 5 minutes for 11 weeks, and four labelled faults, the last one a breakdown. The first comes
-# after 7.4 days, so there are 5.5 days to fit to, and 1.8 to set a threshold with.
+# after 7.4 days, which leaves 5.5 days to fit to, and 1.8 to set a threshold with.
 
 # %%
 if FULL:
@@ -584,22 +584,22 @@ for record in full["machine_temperature"]:
     rows.append(
         (record["name"], marks, *(f"{record[k]:.2f}" for k in ("false_a_week", "in_alarm")))
     )
-print_table(("score", "x found, . missed", "false a week", "alarm"), rows, "machine_temperature")
+print_table(("score", "x found, . missed", "false per week", "alarm"), rows, "machine_temperature")
 by_name = {record["name"]: record for record in full["machine_temperature"]}
 assert all(by_name["value"]["found"])
 assert all(record["found"][1] and record["found"][3] for record in by_name.values())
 assert max(by_name[name]["false_a_week"] for name in ("value", "usual")) < 0.5
 
 # %% [markdown]
-# Everybody finds the second fault and the breakdown. Of the autoencoders two find all four and one
-# misses the third, with 0.11 to 0.66 false alarms a week: 5.5 days are little to learn from, and
-# the random numbers decide. What fails here gets cold, and the plain value finds all four as well,
-# at 0.44, and against what is usual at this time of day at 0.22. So little is won by windows where
-# single values are wrong. They are for faults that single values do not show: before you train,
-# find out which kind you have.
+# All methods find the second fault and the breakdown. Of the autoencoders, two find all four and
+# one misses the third, with 0.11 to 0.66 false alarms a week: 5.5 days are little to learn from,
+# and the random numbers decide. Here a failing machine gets cold, and the plain value also finds
+# all four, at 0.44 false alarms a week, or 0.22 when compared with what is usual at this time of
+# day. So windows gain little where single values are wrong. They are for faults that single values
+# do not show: before you train, find out which kind you have.
 #
 # ## Exercises
 #
 # They are in `exercises.py`. 8.1 scores any number of images, 8.2 sets a threshold, 8.3 finds the
-# ROC curve and its area by sorting once, 8.4 cuts windows that copy nothing, 8.5 goes back from
-# windows to readings, and 8.6 counts events. Try yours on `scores`, `normal` and `streams`.
+# ROC curve and its area by sorting once, 8.4 cuts windows without copying, 8.5 goes back from
+# windows to readings, and 8.6 counts events. Try your answers on `scores`, `normal` and `streams`.

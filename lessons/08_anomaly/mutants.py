@@ -21,12 +21,12 @@ def reconstruction_errors__mean(model, x, batch_size=100):
 
 
 def reconstruction_errors__absolute(model, x, batch_size=100):
-    """Takes absolute values for squares."""
+    """Uses absolute values instead of squares."""
     return np.abs(_differences(model, x, batch_size)).reshape(len(x), -1).sum(axis=1)
 
 
 def reconstruction_errors__squared_sum(model, x, batch_size=100):
-    """Sums first and squares then: errors of two signs cancel."""
+    """Sums first and then squares: errors of opposite signs cancel."""
     return _differences(model, x, batch_size).reshape(len(x), -1).sum(axis=1) ** 2
 
 
@@ -36,7 +36,7 @@ def reconstruction_errors__last_axis(model, x, batch_size=100):
 
 
 def reconstruction_errors__a_batch(model, x, batch_size=100):
-    """Returns one number a batch, as a loss would: right for batches of one."""
+    """Returns one number per batch, as a loss would: right for batches of one."""
     d = _differences(model, x, batch_size)
     return np.array([(d[i : i + batch_size] ** 2).sum() for i in range(0, len(x), batch_size)])
 
@@ -49,13 +49,13 @@ def reconstruction_errors__drops_the_rest(model, x, batch_size=100):
 
 
 def reconstruction_errors__all_at_once(model, x, batch_size=100):
-    """Takes no notice of batch_size."""
+    """Ignores batch_size."""
     d = _differences(model, x, len(x))
     return (d**2).reshape(len(x), -1).sum(axis=1)
 
 
 def reconstruction_errors__keeps_the_graph(model, x, batch_size=100):
-    """Right numbers, with all that a backward pass would need."""
+    """Right numbers, but records everything that a backward pass would need."""
     parts = [x[i : i + batch_size] for i in range(0, len(x), batch_size)]
     d = np.concatenate([model(Tensor(rows)).detach().numpy() - rows for rows in parts])
     return (d**2).reshape(len(x), -1).sum(axis=1)
@@ -71,7 +71,7 @@ def reconstruction_errors__flat_rows(model, x, batch_size=100):
 
 
 def reconstruction_errors__stays_in_eval(model, x, batch_size=100):
-    """Leaves the model in eval mode: who trains on, trains without dropout."""
+    """Leaves the model in eval mode: further training goes without dropout."""
     model.eval()
     with no_grad():
         parts = [x[i : i + batch_size] for i in range(0, len(x), batch_size)]
@@ -80,7 +80,7 @@ def reconstruction_errors__stays_in_eval(model, x, batch_size=100):
 
 
 def reconstruction_errors__clears_gradients(model, x, batch_size=100):
-    """Tidies up behind itself, and behind whoever was about to take a step."""
+    """Clears gradients, even if the caller was about to take a step."""
     with no_grad():
         starts = range(0, len(x), batch_size)
         outputs = [model(Tensor(x[i : i + batch_size])).numpy() for i in starts]
@@ -89,7 +89,7 @@ def reconstruction_errors__clears_gradients(model, x, batch_size=100):
 
 
 def threshold__other_tail(scores, rate):
-    """Takes the quantile from below: reports nearly all."""
+    """Takes the quantile from below: reports nearly everything."""
     return np.sort(scores)[int(rate * len(scores))]
 
 
@@ -109,12 +109,12 @@ def threshold__rounds(scores, rate):
 
 
 def threshold__between(scores, rate):
-    """Takes a value between two scores, as np.quantile does."""
+    """Returns a value between two scores, as np.quantile does."""
     return np.quantile(scores, 1 - rate)
 
 
 def threshold__bell(scores, rate):
-    """Takes mean and standard deviation, as if scores were normally distributed."""
+    """Uses mean and standard deviation, as if scores were normally distributed."""
     return scores.mean() + 2 * scores.std()
 
 
@@ -130,12 +130,12 @@ def threshold__counts_distinct(scores, rate):
 
 
 def threshold__rounding(scores, rate):
-    """Takes 0.29 * 100 for what Python makes of it, a little less than 29."""
+    """Trusts 0.29 * 100, which is a little less than 29 in Python."""
     return np.sort(scores)[::-1][int(rate * len(scores))]
 
 
 def threshold__a_hundredth_more(scores, rate):
-    """Makes up for rounding with far too much."""
+    """Allows far too much for rounding."""
     return np.sort(scores)[::-1][min(int(rate * len(scores) + 0.01), len(scores) - 1)]
 
 
@@ -145,7 +145,7 @@ def threshold__single(scores, rate):
 
 
 def threshold__positive(scores, rate):
-    """Sorts by size, whatever the sign."""
+    """Sorts by absolute value."""
     return scores[np.argsort(-np.abs(scores))][int(rate * len(scores) + 1e-9)]
 
 
@@ -170,7 +170,7 @@ def _area(false, found):
 
 
 def roc__a_point_an_input(scores, anomaly):
-    """Makes a point of each of some equal scores, in the order in which they stand."""
+    """Makes a point for each of several equal scores, in the order in which they come."""
     return _curve(scores, anomaly, np.argsort(-scores, kind="stable"))
 
 
@@ -193,7 +193,7 @@ def roc__no_start(scores, anomaly):
 
 
 def roc__steps(scores, anomaly):
-    """Takes rectangles for trapezia: wrong where scores of both kinds are equal."""
+    """Uses rectangles instead of trapezia: wrong where scores of both kinds are equal."""
     false, found = (np.append(0, x) for x in _distinct(scores, anomaly))
     return false, found, (np.diff(false) * found[1:]).sum()
 
@@ -228,7 +228,7 @@ def roc__all_pairs(scores, anomaly):
 
 
 def roc__nearly_equal(scores, anomaly):
-    """Takes scores for equal that differ by little."""
+    """Treats scores that differ little as equal."""
     false, found = (np.append(0, x) for x in _distinct(scores.round(8), anomaly))
     return false, found, _area(false, found)
 
@@ -239,12 +239,12 @@ def windows__no_last(series, length, stride):
 
 
 def windows__every_reading(series, length, stride):
-    """Takes no notice of the stride."""
+    """Ignores the stride."""
     return np.lib.stride_tricks.sliding_window_view(series, length)
 
 
 def windows__copies(series, length, stride):
-    """Right numbers, in memory of their own."""
+    """Right numbers, but copied."""
     starts = np.arange(0, len(series) - length + 1, stride)
     return series[starts[:, None] + np.arange(length)]
 
@@ -265,14 +265,14 @@ def windows__transposed(series, length, stride):
 
 
 def windows__gaps_forgotten(series, length, stride):
-    """Takes 8 bytes for the step from one reading to the next: wrong for a slice with a step."""
+    """Assumes 8 bytes from one reading to the next: wrong for a slice with a step."""
     shape = ((len(series) - length) // stride + 1, length)
     size = series.itemsize
     return np.lib.stride_tricks.as_strided(series, shape, (stride * size, size))
 
 
 def windows__from_the_end(series, length, stride):
-    """Lays the windows so that the last reading is in one, not the first."""
+    """Aligns the windows with the last reading, not the first."""
     rest = (len(series) - length) % stride
     return np.lib.stride_tricks.sliding_window_view(series, length)[rest::stride]
 
@@ -293,7 +293,7 @@ def windows__gaps_copied(series, length, stride):
 
 
 def reading_scores__sum(scores, length, stride, T):
-    """Takes the sum: readings in the middle look stranger than those at the ends."""
+    """Returns the sum: readings in the middle look stranger than those at the ends."""
     total, count = _spread(scores, length, stride, T)
     return np.where(count > 0, total, np.nan)
 
@@ -305,7 +305,7 @@ def reading_scores__same_count(scores, length, stride, T):
 
 
 def reading_scores__zero(scores, length, stride, T):
-    """Calls a reading normal that no window has."""
+    """Calls a reading normal if it is in no window."""
     total, count = _spread(scores, length, stride, T)
     return total / np.maximum(count, 1)
 
@@ -327,13 +327,13 @@ def reading_scores__repeats(scores, length, stride, T):
 
 
 def reading_scores__no_stride(scores, length, stride, T):
-    """Takes each window to begin one reading after the other."""
+    """Assumes that each window begins one reading after the last."""
     total, count = _spread(scores, length, 1, T)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def reading_scores__one_too_long(scores, length, stride, T):
-    """Counts one reading too many to each window."""
+    """Gives each window one reading too many."""
     total, count = _spread(scores, length + 1, stride, T)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
@@ -364,7 +364,7 @@ def _right(reported, faults, gap):
 
 
 def reading_scores__zero_is_unknown(scores, length, stride, T):
-    """Takes a sum of 0 for a reading that no window has."""
+    """Treats a sum of 0 as a reading in no window."""
     total, count = np.zeros(T), np.zeros(T)
     for i, score in enumerate(scores):
         total[i * stride : i * stride + length] += score
@@ -373,7 +373,7 @@ def reading_scores__zero_is_unknown(scores, length, stride, T):
 
 
 def reading_scores__whole_numbers(scores, length, stride, T):
-    """Sums in the type of the scores, and divides so that whole numbers stay whole."""
+    """Keeps the type of the scores, so that whole numbers stay whole."""
     total, count = np.zeros(T, scores.dtype), np.zeros(T)
     for i, score in enumerate(scores):
         total[i * stride : i * stride + length] += score
@@ -398,7 +398,7 @@ def count_events__gap_one_more(reported, faults, gap):
 
 
 def count_events__stop_inside(reported, faults, gap):
-    """Takes stop for the last faulty reading."""
+    """Treats stop as the last faulty reading."""
     return _right(reported, [(start, stop + 1) for start, stop in faults], gap)
 
 
@@ -409,7 +409,7 @@ def count_events__found_readings(reported, faults, gap):
 
 
 def count_events__all_of_it(reported, faults, gap):
-    """Takes a fault for found only if all of its readings are reported."""
+    """Counts a fault as found only if all of its readings are reported."""
     found = sum(bool(reported[start:stop].all()) for start, stop in faults)
     return found, len(faults) - found, _right(reported, faults, gap)[2]
 
@@ -437,7 +437,7 @@ def count_events__alarms_found(reported, faults, gap):
 
 
 def count_events__faults_in_order(reported, faults, gap):
-    """Walks through the faults once, and misses those that come before the one before."""
+    """Goes through the faults once, and misses those not in order."""
     faulty, found, end = np.zeros(len(reported), bool), 0, 0
     for start, stop in faults:
         faulty[start:stop] = True

@@ -16,7 +16,7 @@ def normal(*shape, seed=0):
 
 
 class Half(nn.Module):
-    """Stands in for a model: halves its input, adds 0.1, and notes what it was given."""
+    """Stands in for a model: halves its input, adds 0.1, and records what it was given."""
 
     def __init__(self):
         super().__init__()
@@ -54,7 +54,7 @@ def test_reconstruction_errors__agrees_with_a_loop(student):
 
 
 def test_reconstruction_errors__gives_batches(student):
-    """At most so many rows at once, each once, in their own shape; 100 if nothing is said."""
+    """At most batch_size rows at once, each once, in their own shape; the default is 100."""
     for shape, options in [((10, 3), {"batch_size": 4}), ((250, 2, 1), {}), ((6, 2), {})]:
         model, x, most = Half(), normal(*shape), options.get("batch_size", 100)
         said = "".join(f", {name}={value}" for name, value in options.items())
@@ -91,7 +91,7 @@ def test_reconstruction_errors__leaves_all_as_it_was(student):
 
 
 def test_threshold__allows_as_many_as_the_rate(student):
-    """Rates that are a whole number of scores, a little less, and more; scores in no order."""
+    """Rates that allow a whole number of scores, a little less, or more; scores in no order."""
     cases = [(N, m, m / N) for N in (1, 4, 8, 10) for m in range(N)]
     cases += [(100, m, m / 100) for m in (7, 14, 28, 29, 55, 56, 57, 58, 99)]
     cases += [(9, 2, 0.3), (13, 6, 0.5), (1, 0, 0.99), (10, 2, 0.25), (6, 5, 0.999)]
@@ -130,7 +130,7 @@ def loop_roc(scores, anomaly):
 
 
 def test_roc__agrees_with_all_pairs(student):
-    """More anomalies than normal inputs and fewer, one of a kind, all negative, nearly equal."""
+    """More anomalies than normal inputs or fewer, one of a kind, all negative, nearly equal."""
     cases = [(6, 9, 1.0, 0.0), (9, 4, 1.0, -50.0), (1, 5, 1.0, 0.0), (4, 1, 100.0, 0.0)]
     cases += [(5, 6, 1e-15, 1e-8)]  # different scores, however close
     for seed, (anomalies, others, size, shift) in enumerate(cases):
@@ -153,7 +153,7 @@ def test_roc__has_no_array_of_all_pairs(student):
 
 
 def test_roc__equal_scores(student):
-    """Equal scores make one point, in whatever order they stand."""
+    """Equal scores make one point, in whatever order they come."""
     scores, anomaly = np.array([2.0, 1, 2, 3, 1, 1]), np.array([1, 0, 0, 1, 1, 0], bool)
     for order in ([0, 1, 2, 3, 4, 5], [2, 0, 5, 4, 3, 1], [4, 3, 1, 0, 2, 5]):
         s, a = scores[order], anomaly[order]
@@ -172,7 +172,7 @@ def test_roc__all_scores_equal(student):
 
 
 def test_windows__are_views_that_agree_with_a_loop(student):
-    """The last window fits just so, or leaves readings; long strides; readings of any kind."""
+    """The last window fits exactly, or leaves readings; long strides; readings of any kind."""
     kinds = {
         "series": lambda T: normal(T),
         "a[::2]": lambda T: normal(2 * T)[::2],
@@ -188,7 +188,7 @@ def test_windows__are_views_that_agree_with_a_loop(student):
             call = f"windows({kind} ({T},), length={length}, stride={stride})"
             result = student.windows(series, length, stride)
             same(result, rows, call)
-            assert isinstance(result, np.ndarray), f"{call} returned no array"
+            assert isinstance(result, np.ndarray), f"{call} did not return an array"
             assert np.shares_memory(result, series), (
                 f"{call} is a copy: its memory is not that of the series"
             )
@@ -204,7 +204,7 @@ def loop_reading_scores(scores, length, stride, T):
 
 
 def test_reading_scores__agrees_with_a_loop(student):
-    """With readings at the end that no window has, and between windows."""
+    """With readings in no window, at the end and between windows."""
     cases = [(4, 4, 2, 10), (3, 4, 3, 12), (1, 5, 2, 5), (3, 2, 4, 11), (6, 3, 1, 8)]
     for N, length, stride, T in cases:
         scores = normal(N)
@@ -262,15 +262,20 @@ def test_count_events__by_hand(student):
         # reported readings, faults, gap, expected (found, missed, false)
         ([], [(3, 5)], 2, (0, 1, 0)),  # nothing reported
         ([4], [(3, 5)], 2, (1, 0, 0)),
-        ([5], [(3, 5)], 2, (0, 1, 1)),  # stop does not belong to it
+        ([5], [(3, 5)], 2, (0, 1, 1)),  # stop is not part of it
         ([8, 10], [], 2, (0, 0, 1)),  # one quiet reading between: one alarm
         ([8, 11], [], 2, (0, 0, 2)),  # two of them: two
         ([4, 6, 8], [(3, 5)], 2, (1, 0, 0)),  # goes on after the fault: no false alarm
         ([3, 4, 6], [(3, 5), (6, 8)], 3, (2, 0, 0)),  # one alarm, two faults
         ([0, 15], [], 4, (0, 0, 2)),  # both ends
         ([1, 3, 5, 7], [], 2, (0, 0, 1)),  # one alarm, longer than the gap
-        ([2, 3], [], 1, (0, 0, 1)),  # no quiet one between
-        ([2, 9], [(4, 7)], 8, (0, 1, 1)),  # quiet through the fault: no reading of it is reported
+        ([2, 3], [], 1, (0, 0, 1)),  # no quiet reading between
+        (
+            [2, 9],
+            [(4, 7)],
+            8,
+            (0, 1, 1),
+        ),  # one alarm across the fault, not in it
     ]
     for places, faults, gap, expected in cases:
         reported = np.zeros(16, bool)

@@ -1,6 +1,6 @@
 """Exercises of lesson 9: few labels, used well and compared fairly.
 
-Each stands for itself. No function may write into what it is given.
+Each stands alone. No function may write into its arguments.
 """
 
 from copy import deepcopy
@@ -13,18 +13,18 @@ from minae.optim import SGD
 
 
 def probe_loss(weight, bias, x, y, lam):
-    """Return the loss of a linear probe, and its gradients by weight and bias.
+    """Return the loss of a linear probe, and its gradients with respect to weight and bias.
 
     weight (K, Z), bias (K,), x (n, Z) features, y (n,) class numbers from 0 to K - 1, lam a number
     -> the loss, a number; dweight (K, Z); dbias (K,)
 
         L = -1/n Σᵢ log softmax(W xᵢ + b)[yᵢ]  +  λ/2 Σ W²
 
-    By hand, in NumPy. The bias is not in the second term. Logits may be as large as 1000, and the
-    loss is finite and right even then.
+    Work by hand, in NumPy. The bias is not in the second term. Logits may be as large as 1000, and
+    even then the loss must be finite and right.
 
     About 8 lines, 20 minutes. Matters because this is the last layer of nearly every classifier,
-    and here, with one layer only, its gradient is the whole of training.
+    and here, with only one layer, its gradient is all that training needs.
     """
     ### BEGIN SOLUTION
     n = len(x)
@@ -39,21 +39,21 @@ def probe_loss(weight, bias, x, y, lam):
 
 
 def few_labels(labels, k, seed):
-    """Return the numbers of rows that get a label: k of each class, none of them twice.
+    """Return the numbers of the rows that get a label: k of each class, none twice.
 
-    labels (N,): any integers, such as 3, 8 and 40, as often as it happens -> (C k,) integers, in
-    any order, where C is how many classes there are
+    labels (N,): any integers, such as 3, 8 and 40, any number of each -> (C k,) integers, in any
+    order, where C is the number of classes
 
     - The same labels, k and seed give the same rows, whatever was drawn before, and nobody else's
-      random numbers are disturbed: a generator of its own.
-    - Another seed gives other rows; any k rows of a class have the same chance as any others.
-    - With one seed, the rows for a smaller k are among those for a larger one, as if you had gone
-      on labelling.
-    - A class with fewer than k rows: raise ValueError with its name, and no other class's, in the
+      random numbers are disturbed: use a separate generator.
+    - Another seed gives other rows; all sets of k rows of a class are equally likely.
+    - With the same seed, the rows for a smaller k are among those for a larger one, as if you had
+      gone on labelling.
+    - If a class has fewer than k rows, raise ValueError with its name, and no other class's, in the
       message.
 
     About 8 lines, 15 minutes. Matters because with few labels the draw decides more than the
-    method, so that a comparison needs the same draws for all.
+    method, so a comparison needs the same draws for all.
     """
     ### BEGIN SOLUTION
     rng = np.random.default_rng(seed)
@@ -62,22 +62,22 @@ def few_labels(labels, k, seed):
         rows = np.flatnonzero(labels == name)
         if len(rows) < k:
             raise ValueError(f"class {name} has {len(rows)} rows, not {k}")
-        chosen.append(rng.permutation(rows)[:k])  # draws as much for any k
+        chosen.append(rng.permutation(rows)[:k])  # uses as many random numbers for any k
     return np.concatenate(chosen)
     ### END SOLUTION
 
 
 def standardised(train, test):
-    """Return both arrays with features of mean 0 and standard deviation 1, as training has it.
+    """Return both arrays, standardised to mean 0 and standard deviation 1 on the training rows.
 
     train (N, Z), test (M, Z), M >= 1 -> the same shapes
 
     Mean and standard deviation (over N, as np.std takes it) of each feature are those of the
     training rows, for both arrays: when the model is used, test rows come one by one. A feature
-    that is the same number in all training rows tells nothing: it is 0 in both results.
+    that is the same number in all training rows says nothing: make it 0 in both results.
 
-    About 5 lines, 10 minutes. Matters because statistics that have seen the test set make its
-    figures better than they will ever be again, and because pixels at the border are constant.
+    About 5 lines, 10 minutes. Matters because statistics that include the test set make its figures
+    look better than they will ever be again, and because pixels at the border are constant.
     """
     ### BEGIN SOLUTION
     mean, std = train.mean(axis=0), train.std(axis=0)
@@ -92,14 +92,13 @@ def fine_tune(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
 
     encoder and head are modules, head(encoder(x)) are logits (N, K); x and y are tensors, y (N,)
     class numbers. The loss is their cross-entropy, as a mean over all N rows, and each step is one
-    of gradient descent (minae.optim.SGD) on all of them. The first `frozen_steps` move the head
-    only, with rate lr; then `steps` more move both at once, the head with lr and the encoder with
+    of gradient descent (minae.optim.SGD) on all of them. The first `frozen_steps` move only the
+    head, with rate lr; then `steps` more move both together, the head with lr and the encoder with
     encoder_lr.
 
-    Encoder and head that were given stay as they are, with their gradients and mode: others start
-    from them too. Gradients from before do not count. deepcopy makes copies, which can be trained
-    on afterwards. While it is frozen, the encoder needs no gradients, and what it says of x stays
-    the same.
+    The given encoder and head stay as they are, with their gradients and mode: others start from
+    them too. Gradients from before must not count. deepcopy makes copies, which can then be
+    trained. While it is frozen, the encoder needs no gradients, and its codes of x stay the same.
 
     About 12 lines, 20 minutes. Matters because a new head's first gradients are noise, and an
     encoder that follows them forgets what it was trained for.
@@ -123,18 +122,18 @@ def fine_tune(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
 
 
 def compare(a, b):
-    """Return by how much a is better than b, how sure that is, and how sure without pairs.
+    """Return how much better a is than b, how sure that is, and how sure without pairs.
 
     a and b (S,), S >= 2: accuracies of two methods, entry s of both on the same draw s
     -> three numbers: the mean of a - b; its standard error, from the S differences; and what the
-       standard error of the same mean would be if a and b had come from draws of their own, so
-       that their variances add up
+       standard error of the same mean would be if a and b had come from separate draws, so that
+       their variances add up
 
-    A variance here is estimated from S numbers, so its sum of squares is divided by S - 1; that of
-    a mean of S numbers is one S-th of it.
+    A variance here is estimated from S numbers, so its sum of squares is divided by S - 1; the
+    variance of a mean of S numbers is 1/S of it.
 
-    About 5 lines, 10 minutes. Matters because a lucky draw is lucky for both methods: in pairs
-    luck cancels out, and a difference shows that otherwise drowns.
+    About 5 lines, 10 minutes. Matters because a lucky draw is lucky for both methods: in pairs luck
+    cancels out, and reveals a difference that would otherwise drown in it.
     """
     ### BEGIN SOLUTION
     differences = a - b

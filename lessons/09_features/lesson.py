@@ -1,11 +1,11 @@
 # %% [markdown]
 """# 9. Codes as features
 
-Images are cheap, labels are not: somebody has to look at every single image. So learn from all
-images what images are like, without labels, and spend the few labels on what is left to say. This
-lesson trains autoencoders on images whose labels it does not look at. Then it classifies digits
-with 1, 3, 10 and 100 labels of each. It measures what this brings against a classifier of pixels,
-against PCA, and against the same network without the training beforehand.
+Images are cheap, labels are not: somebody has to look at every single image. So learn what images
+are like from all of them, without labels, and spend the few labels on what remains. This lesson
+trains autoencoders on images without looking at their labels. Then it classifies digits with 1, 3,
+10 and 100 labels of each. It measures what this gains over a classifier of pixels, over PCA, and
+over the same network without pretraining.
 """
 
 # %%
@@ -43,13 +43,11 @@ def keep(figure, name):
 
 try:
     data = load("mnist" if FULL else "mnist5k")
-except InputError as reason:  # MNIST cannot be had
+except InputError as reason:  # MNIST is not available
     print(reason)
     FULL, data = False, load("mnist5k")
 if not FULL:
-    print(
-        "with 5,000 digits; --full takes all of MNIST, and more draws and passes, about 6 minutes"
-    )
+    print("with 5,000 digits; --full uses all of MNIST, more draws and epochs: about 6 minutes")
 PER_DIGIT = (1, 3, 10, 100)  # labels of each digit
 DRAWS = 10 if FULL else 5
 EPOCHS = 20 if FULL else 10  # of training without labels
@@ -59,14 +57,14 @@ print(f"{len(images):,} images without labels; {len(data.test):,} to test on")
 # %% [markdown]
 # ## A draw of labels
 #
-# Which images get a label is chance, and with few it matters a lot which. So everything below is
-# done for several draws, the same ones for all methods, and comes as a mean with its standard
+# Chance decides which images get a label, and with few labels it matters a lot. So everything below
+# is done for several draws, the same ones for all methods, and given as a mean with its standard
 # error:
 #
 # $$\bar a = \frac{1}{S} \sum_s a_s, \qquad
 #   \mathrm{SE} = \sqrt{\frac{1}{S (S - 1)} \sum_s (a_s - \bar a)^2}$$
 #
-# A draw takes k images of each digit, none of them twice.
+# A draw takes k images of each digit, none twice.
 
 
 # %%
@@ -94,9 +92,9 @@ keep(plots.image_grid(images[picked.ravel()], "All that is labelled: one draw of
 # $$L(W, b) = -\frac{1}{n} \sum_i \log \mathrm{softmax}(W x_i + b)_{y_i}
 #   + \frac{\lambda}{2} \sum_{jk} W_{jk}^2$$
 #
-# The second term keeps weights small, for with few labels there are many W that get all of them
-# right. The bias is not in it. L is convex, so there is one lowest point and no recipe for getting
-# there: the result depends on λ only. (In exercise 9.1 you write the gradient by hand.)
+# The second term keeps weights small, since with few labels many W get all of them right. It leaves
+# out the bias. L is convex, so there is one lowest point, however you get there: the result depends
+# only on λ. (In exercise 9.1 you write the gradient by hand.)
 
 
 # %%
@@ -124,10 +122,11 @@ def percent_right(weight, bias, x, y):
 
 
 # %% [markdown]
-# Who chooses λ? Cross-validation on the labelled images, and nothing else: leave out a third of
-# each digit's, fit on the rest, see how many of those left out come out right, and so for each
-# third. Of equally good ones take the largest. With one label a digit nothing can be left out. λ
-# is then 0.001, whatever the features; a cell below shows how little hangs on it.
+# How is λ chosen? By cross-validation on the labelled images, and nothing else: leave out a third
+# of each digit's images, fit on the rest, count how many of those left out come out right, and do
+# so for each third. If several λ are equally good, take the largest. With one label per digit
+# nothing can be left out. λ is then 0.001, whatever the features; a cell below shows how little
+# depends on it.
 
 # %%
 LAMBDAS = (1e-2, 1e-3, 1e-4, 1e-5)[: 4 if FULL else 3]  # the last one takes longest
@@ -149,9 +148,9 @@ def chosen_lambda(x, y):
 # %% [markdown]
 # ## Features
 #
-# λ means the same in all spaces only if rows are equally long there. So subtract the mean row, and
-# divide by the root of the mean squared length. Both come from the training images. They need no
-# labels, and a test image must have no part in them:
+# λ means the same in all spaces only if rows are equally long in them. So subtract the mean row,
+# and divide by the root of the mean squared length. Both come from the training images: they need
+# no labels, and test images must have no part in them.
 #
 # $$z' = \frac{z - \bar z}{s}, \qquad s^2 = \frac{1}{N} \sum_n |z_n - \bar z|^2$$
 
@@ -159,7 +158,7 @@ def chosen_lambda(x, y):
 # %%
 @dataclass
 class Space:
-    """Rows of features: of training, validation and test images, and what made them standard."""
+    """Rows of features of training, validation and test images, and what standardised them."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -188,13 +187,13 @@ def codes(model, x):
 
 
 # %% [markdown]
-# Two autoencoders, one network: convolutions of lesson 6 down to a code of 64 numbers. The first
-# copies its input. The second is a **denoising** one, and its noise is a black square of 14 x 14
-# pixels, a quarter of the image, anywhere: it has to say what is behind it. For that it must know
-# how strokes go on, which a copy need not know.
+# Train two autoencoders with the same network: lesson 6's convolutions down to a code of 64
+# numbers. The first copies its input. The second is a **denoising** one, whose noise is a black
+# square of 14 x 14 pixels, a quarter of the image, anywhere: it has to say what is behind it. For
+# that it must know how strokes continue, which it need not know for copying.
 #
-# The third is the network as it begins, with random weights. It says what of all this is due to
-# training, and what to convolutions.
+# The third is the same network with its initial random weights. It shows how much is due to
+# training, and how much to convolutions.
 
 # %%
 Z = 64
@@ -228,11 +227,11 @@ unseen = data.test.images[:10]
 corrupted = mask(unseen, np.random.default_rng(0))
 with no_grad():
     rebuilt = masked(Tensor(corrupted)).numpy()
-title = "Digits that it never saw, with a square covered, and what it makes of them"
+title = "Unseen digits with a square covered, and how they are rebuilt"
 keep(plots.reconstructions(unseen, rebuilt, corrupted=corrupted, title=title), "masked.png")
 
 # %% [markdown]
-# Principal components are the linear code (lesson 4), of 64 numbers too.
+# Principal components are the linear code (lesson 4), also of 64 numbers.
 
 # %%
 flat = pixels(images)
@@ -256,17 +255,17 @@ spaces |= {name: [space_of(model) for model in nets] for name, nets in networks.
 
 
 # %% [markdown]
-# First, the promise about λ. With 10 labels, here is what each λ gives on the validation images,
-# as a mean over 10 draws. They are not the draws that follow: what is chosen here, and the network,
-# its rates and the size of the square were chosen in the same way, is then tested with other
-# labelled images and on other images. Somebody who really has 10 labels has no validation set.
+# First, the promise about λ. Here is what each λ gives with 10 labels on the validation images, as
+# a mean over 10 draws. These are not the draws that follow: whatever is chosen here (and the
+# network, its rates and the size of the square were chosen in the same way) is then tested with
+# other labelled images, on other images. Somebody who really has 10 labels has no validation set.
 
 # %%
 OTHER_DRAWS = range(100, 110)
 
 
 def validated(name, k, lam):
-    """Return the mean accuracy on validation images, with k labels a digit."""
+    """Return the mean accuracy on validation images, with k labels per digit."""
     right = []
     for seed in OTHER_DRAWS:
         found, i = spaces[name][seed % DRAWS], draw(k, seed).ravel()
@@ -280,21 +279,21 @@ print_table(("10 labels", *(f"λ = {lam:g}" for lam in LAMBDAS)), rows, "% of va
 assert all(max(row[1:]) - min(row[1:]) < 1.5 for row in rows)
 
 # %% [markdown]
-# A factor of 10 in λ moves a row by less than rows are apart. Now the test: λ by cross-validation,
-# and each probe on the same draws.
+# A factor of 10 in λ changes a row by less than the differences between rows. Now for the test,
+# with λ from cross-validation, and the same draws for each probe.
 
 
 # %%
 @cache
 def fitted(name, k, seed):
-    """Return W and b of the probe of one draw, with the λ that its own images choose."""
+    """Return W and b of the probe of one draw, with λ chosen by its own images."""
     i = draw(k, seed).ravel()
     x, y = spaces[name][seed % DRAWS].train[i], labels[i]
     return probe(x, y, chosen_lambda(x, y))
 
 
 def probed(name, k):
-    """Return the accuracies on test images, one a draw."""
+    """Return the accuracies on test images, one per draw."""
     rows = [spaces[name][seed % DRAWS].test for seed in range(DRAWS)]
     probes = [fitted(name, k, seed) for seed in range(DRAWS)]
     pairs = zip(probes, rows, strict=True)
@@ -324,18 +323,19 @@ show(means(), DRAWS)
 # %% [markdown]
 # ## Fine-tuning
 #
-# So far the encoder stayed as it was. Now train it on, together with the head:
+# So far the encoder stayed as it was. Now train it further, together with the head:
 #
 # $$\mathrm{logits} = W \, \mathrm{encoder}(x) + b$$
 #
 # A head of random weights would send random gradients into the encoder, and spoil what it knows
-# before the head knows anything. So the head begins as the probe, and only then everything is
+# before the head knows anything. So the head begins as the probe, and only then is everything
 # trained (Kumar et al. 2022 call it LP-FT). The probe was fitted to standardised codes. As a layer
-# on plain ones it is
+# on plain codes it is
 #
 # $$W \frac{z - \bar z}{s} + b = \frac{W}{s} z + \left(b - \frac{W \bar z}{s}\right)$$
 #
-# The network with random weights gets just the same: a probe first, then all of it is trained.
+# The network with random weights gets the same treatment: first a probe, then training of the
+# whole.
 
 
 # %%
@@ -355,11 +355,11 @@ class Classifier(nn.Module):
         return ops.cross_entropy(self(x), target)
 
 
-STEPS, PASSES = (200, 20) if FULL else (100, 8)  # at least so many steps, and so many epochs
+STEPS, PASSES = (200, 20) if FULL else (100, 8)  # at least this many steps, and epochs
 
 
 def fine_tuned(name, k, seed, rate):
-    """Return a classifier: encoder and probe of the features by this name, trained on a draw."""
+    """Return a classifier: these features' encoder and probe, trained on a draw."""
     i, weight, bias = draw(k, seed).ravel(), *fitted(name, k, seed)
     found, model = spaces[name][seed % DRAWS], networks[name][seed % DRAWS]
     copy = models.ConvAutoencoder(**model.config)
@@ -378,9 +378,9 @@ def percent_of(classifier, part):
 
 
 # %% [markdown]
-# With `--full` the rate is chosen on validation images, with other draws, for each row and each
-# number of labels anew. So the random network has its own best one. Without it, the rate is 0.001
-# everywhere.
+# With `--full` the rate is chosen on validation images, with other draws, separately for each row
+# and each number of labels. So the random network has its own best rate. Otherwise the rate is
+# 0.001 everywhere.
 
 # %%
 tuned = {"fine-tuned": "codes, masked", "same network, random": "codes, random weights"}
@@ -411,17 +411,18 @@ show(means(), DRAWS)
 x = 10 * np.array(PER_DIGIT)
 drawn = ("fine-tuned", "codes, masked", "same network, random", "codes, copying", "pixels")
 curves = {name: (x, *np.transpose(means()[name])) for name in drawn}
-title = "What labels bring: mean of draws, bars of one standard error"
+title = "Accuracy by labels: mean of draws, bars of one standard error"
 keep(plots.lines(curves, "labelled images", "% right", title, log_x=True), "few_labels.png")
 
 # %% [markdown]
-# The errors in the table are large, above all with 10 labels, because a lucky draw is lucky for
-# everyone. So compare draw by draw: take the difference first, then its mean and standard error.
+# The errors in the table are large, above all with 10 labels, because draws differ in luck. But a
+# lucky draw is lucky for every method. So compare draw by draw: take the difference first, then its
+# mean and standard error.
 
 
 # %%
 def ahead(name, other, k):
-    """Return by how much a row is ahead of another, draw by draw: the mean and its error."""
+    """Return how far a row is ahead of another, draw by draw: the mean and its error."""
     return mean_and_error(np.subtract(accuracy[name][k], accuracy[other][k]))
 
 
@@ -443,7 +444,7 @@ show(gains, DRAWS, "{:+.1f} ± {:.1f}")
 # ## All of MNIST
 #
 # `--full` does all of this with 55,000 images without labels, 10 draws and 10,000 test images, and
-# writes what it finds. Without it, the numbers come from `results.json` beside this file.
+# writes down the results. Otherwise the numbers come from `results.json` beside this file.
 
 # %%
 recorded = resources.files("minae.lessons") / "09_features" / "results.json"
@@ -463,8 +464,8 @@ show(full["gains"], full["draws"], "{:+.1f} ± {:.1f}")
 # %% [markdown]
 # Others have done this before, with 100 and 1,000 labels of MNIST. Kingma et al. ("Semi-supervised
 # learning with deep generative models", 2014, table 1) list a network trained on the labelled
-# images alone, the same with convolutions, one that began as a contractive autoencoder (Rifai et
-# al. 2011), and their own generative model. The last two rows are ours, of the table above.
+# images alone, one with convolutions, one that began as a contractive autoencoder (Rifai et al.
+# 2011), and their own generative model. The last two rows are ours, from the table above.
 
 # %%
 published = {  # errors in %, with 100 and 1,000 labels
@@ -478,15 +479,15 @@ rows += [(f"ours: {row}", *(mean for mean, _ in full["accuracy"][row][2:])) for 
 print_table(("", "100 labels", "1,000 labels"), rows, "% of test images right")
 
 # %% [markdown]
-# Ours stay below theirs of the same kind, the contractive autoencoder and the convolutions, by one
-# to four points. And the generative model says how much more there is in images without labels.
+# Ours stay one to four points below theirs of the same kind, the contractive autoencoder and the
+# convolutions. And the generative model shows how much more there is in images without labels.
 #
-# ## When it helps, and when not
+# ## When it helps, and when it does not
 
 
 # %%
 def gained(pair):
-    """Return by how many points a row is ahead, for each number of labels."""
+    """Return how many points a row is ahead, for each number of labels."""
     return np.array([mean for mean, _ in gains[pair]])
 
 
@@ -506,33 +507,33 @@ assert frozen[few] < -4 < -2 < frozen[many]
 print(f"weights of the encoder: {sum(p.numel() for p in masked.encoder.parameters()):,}")
 
 # %% [markdown]
-# What stands in bold is asserted above, and has its numbers in the tables.
+# Everything in bold is asserted above, with its numbers in the tables.
 #
 # - **PCA is as good as pixels,** within two points. It hands a linear classifier what a linear
 #   classifier could have found for itself.
-# - **With random weights, codes are worse than pixels.** So it is training that makes features
-#   of them, not convolutions alone.
-# - **Codes of the masked autoencoder are better than pixels, and than codes that copy.** What the
-#   autoencoder had to do matters: copying brings one to three points, and not always more than
-#   its error.
-# - **With 10 labels, fine-tuning brings nothing.** It moves all the encoder's weights to please ten
+# - **With random weights, codes are worse than pixels.** So it is training that turns them into
+#   features, not convolutions alone.
+# - **Codes of the masked autoencoder are better than pixels, and better than codes from copying.**
+#   The autoencoder's task matters: copying gains one to three points, not always more than the
+#   error.
+# - **With 10 labels, fine-tuning gains nothing.** It moves all of the encoder's weights to suit ten
 #   images. Leave the encoder alone.
-# - **With 1,000 labels it does:** now there is enough to learn from, and a frozen encoder is in the
-#   way. Even the network that began with random weights has nearly caught up with the frozen codes.
+# - **With 1,000 labels it helps:** now there is enough to learn from, and a frozen encoder is in
+#   the way. Even the network that began with random weights has nearly caught up with the frozen
+#   codes.
 # - **The head start over the network with random weights is smallest with 1,000 labels.**
 #   Pretraining pays where images are many and labels few. All of MNIST has more images to learn
-#   from, and there it pays more.
-# - **Pixels win against no encoder that was pretrained.** But they cost nothing, and with 1,000
-#   labels a copying autoencoder is hardly worth the trouble.
+#   from, so it pays more there.
+# - **Pixels beat no pretrained encoder.** But they cost nothing, and with 1,000 labels a copying
+#   autoencoder is hardly worth the trouble.
 #
-# What the errors do not contain: each autoencoder was trained once, and the 500 test images of the
-# small version are the same for all. A share of 80% of 500 images is itself uncertain by 1.8
-# points, for all rows alike. And the network, the square and the rates were chosen on
+# The errors leave out some uncertainty: each autoencoder was trained once, and the 500 test images
+# of the small version are the same for all. A share of 80% of 500 images is itself uncertain by 1.8
+# points, in the same way for all rows. And the network, the square and the rates were chosen on
 # validation images: hundreds of labels that somebody with ten does not have.
 #
 # ## Exercises
 #
 # They are in `exercises.py`. 9.1 is the probe's gradient by hand, 9.2 a fair draw of labels, 9.3
-# makes features standard one by one, 9.4 fine-tunes in two phases, and 9.5 compares two methods
-# draw by draw. Then try squares of 10 or 18 pixels in place of 14, and look at the validation
-# images only.
+# standardises features one by one, 9.4 fine-tunes in two phases, and 9.5 compares two methods draw
+# by draw. Then try squares of 10 or 18 pixels instead of 14, looking only at the validation images.

@@ -14,7 +14,7 @@ def _softmax(logits):
 
 
 def _parts(weight, bias, x, y):
-    """Return the mean cross-entropy and the slopes by the logits, summed over rows."""
+    """Return the mean cross-entropy, and dlogits not divided by n."""
     shifted = x @ weight.T + bias
     shifted = shifted - shifted.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -43,7 +43,7 @@ def probe_loss__clips(weight, bias, x, y, lam):
 
 
 def probe_loss__classes_seen(weight, bias, x, y, lam):
-    """Takes no notice of classes above the highest one that a row has."""
+    """Ignores classes above the highest one that a row has."""
     n, K = len(x), y.max() + 1
     z = x @ weight[:K].T + bias[:K]
     z = z - z.max(axis=1, keepdims=True)
@@ -68,7 +68,7 @@ def probe_loss__decay_over_n(weight, bias, x, y, lam):
 
 
 def probe_loss__twice_the_decay(weight, bias, x, y, lam):
-    """Takes 2 λ W for the gradient of λ/2 W²."""
+    """Uses 2 λ W as the gradient of λ/2 W²."""
     loss, d = _parts(weight, bias, x, y)
     n = len(x)
     return loss + lam / 2 * (weight**2).sum(), d.T @ x / n + 2 * lam * weight, d.sum(axis=0) / n
@@ -83,13 +83,13 @@ def probe_loss__decays_the_bias(weight, bias, x, y, lam):
 
 
 def probe_loss__gradient_without_decay(weight, bias, x, y, lam):
-    """Has the second term in the loss and not in the gradient."""
+    """Has the second term in the loss but not in the gradient."""
     loss, d = _parts(weight, bias, x, y)
     return loss + lam / 2 * (weight**2).sum(), d.T @ x / len(x), d.mean(axis=0)
 
 
 def probe_loss__sign(weight, bias, x, y, lam):
-    """Takes label minus probability for the slope."""
+    """Uses label minus probability as the gradient."""
     loss, d = _parts(weight, bias, x, y)
     return loss + lam / 2 * (weight**2).sum(), -d.T @ x / len(x) + lam * weight, -d.mean(axis=0)
 
@@ -102,7 +102,7 @@ def probe_loss__transposed(weight, bias, x, y, lam):
 
 
 def probe_loss__overflows(weight, bias, x, y, lam):
-    """Takes e to the power of logits as they are."""
+    """Takes e to the power of the logits without a shift."""
     e = np.exp(x @ weight.T + bias)
     p = e / e.sum(axis=1, keepdims=True)
     d = p - np.eye(len(bias))[y]
@@ -130,13 +130,13 @@ def _by_class(labels, k, pick):
 
 
 def few_labels__side_by_side(labels, k, seed):
-    """Draws where to begin, and takes the k rows of the class from there on."""
+    """Draws a start, and takes the k rows of the class from there on."""
     rng = np.random.default_rng(seed)
     return _by_class(labels, k, lambda rows: np.roll(rows, rng.integers(len(rows)))[:k])
 
 
 def few_labels__names_all(labels, k, seed):
-    """Says all labels, not which class has too few rows."""
+    """Lists all labels, instead of the class with too few rows."""
     rng, chosen = np.random.default_rng(seed), []
     for name in np.unique(labels):
         rows = np.flatnonzero(labels == name)
@@ -147,7 +147,7 @@ def few_labels__names_all(labels, k, seed):
 
 
 def few_labels__counts_all(labels, k, seed):
-    """Refuses only where there are too few rows in all."""
+    """Refuses only if there are too few rows in all."""
     names = np.unique(labels)
     if len(labels) < k * len(names):
         raise ValueError(f"class {names[0]} has too few rows")
@@ -167,7 +167,7 @@ def few_labels__first_rows(labels, k, seed):
 
 
 def few_labels__unseeded(labels, k, seed):
-    """Draws others each time."""
+    """Draws other rows each time."""
     rng = np.random.default_rng()
     return _by_class(labels, k, lambda rows: rng.permutation(rows)[:k])
 
@@ -179,33 +179,33 @@ def few_labels__global_random(labels, k, seed):
 
 
 def few_labels__not_balanced(labels, k, seed):
-    """Draws k rows a class on average, from all rows."""
+    """Draws k rows per class on average, from all rows."""
     _by_class(labels, k, lambda rows: rows)
     rng = np.random.default_rng(seed)
     return rng.permutation(len(labels))[: k * len(np.unique(labels))]
 
 
 def few_labels__numbers_in_class(labels, k, seed):
-    """Returns places within a class, not row numbers."""
+    """Returns positions within a class, not row numbers."""
     rng = np.random.default_rng(seed)
     return _by_class(labels, k, lambda rows: rng.permutation(len(rows))[:k])
 
 
 def few_labels__not_nested(labels, k, seed):
-    """Draws k anew: the random numbers of the second class depend on k."""
+    """Draws only k rows: the random numbers of the second class depend on k."""
     rng = np.random.default_rng([seed, k])
     return _by_class(labels, k, lambda rows: rng.permutation(rows)[:k])
 
 
 def few_labels__takes_what_there_is(labels, k, seed):
-    """Is content with fewer rows of a small class."""
+    """Accepts fewer rows of a small class."""
     rng = np.random.default_rng(seed)
     classes = [np.flatnonzero(labels == name) for name in np.unique(labels)]
     return np.concatenate([rng.permutation(rows)[:k] for rows in classes])
 
 
 def few_labels__a_run_of_rows(labels, k, seed):
-    """Takes neighbours from a random place on: the last rows are rare."""
+    """Takes neighbours from a random position on: the last rows are rare."""
     rng = np.random.default_rng(seed)
 
     def run(rows):
@@ -240,17 +240,17 @@ def _scaled(train, test, constant):
 
 
 def standardised__first_and_last(train, test):
-    """Takes a feature for constant if it is the same in the first and the last row."""
+    """Treats a feature as constant if its first and last rows are equal."""
     return _scaled(train, test, train[0] == train[-1])
 
 
 def standardised__nearly_the_same(train, test):
-    """Takes a feature for constant that varies by little."""
+    """Treats a feature that varies little as constant."""
     return _scaled(train, test, np.isclose(train, train[0]).all(axis=0))
 
 
 def standardised__small_deviation(train, test):
-    """Takes a feature for constant whose deviation is below a hundred-millionth."""
+    """Treats a feature as constant if its deviation is below a hundred-millionth."""
     return _scaled(train, test, train.std(axis=0) < 1e-8)
 
 
@@ -261,18 +261,18 @@ def standardised__clips(train, test):
 
 
 def standardised__each_its_own(train, test):
-    """Takes the test set's own mean and deviation for the test set."""
+    """Uses the test set's own mean and deviation for the test set."""
     return _scaled(train, *_spread(train)), _scaled(test, *_spread(test))
 
 
 def standardised__of_both(train, test):
-    """Takes mean and deviation of training and test rows together."""
+    """Uses mean and deviation of training and test rows together."""
     both = _spread(np.concatenate([train, test]))
     return _scaled(train, *both), _scaled(test, *both)
 
 
 def standardised__over_rows(train, test):
-    """Makes each row standard, not each feature."""
+    """Standardises each row, not each feature."""
     return tuple(
         _scaled(a, a.mean(axis=1, keepdims=True), a.std(axis=1, keepdims=True))
         for a in (train, test)
@@ -280,7 +280,7 @@ def standardised__over_rows(train, test):
 
 
 def standardised__one_for_all(train, test):
-    """Takes one mean and one deviation for all features."""
+    """Uses one mean and one deviation for all features."""
     return (train - train.mean()) / train.std(), (test - train.mean()) / train.std()
 
 
@@ -298,7 +298,7 @@ def standardised__by_n_minus_one(train, test):
 
 
 def standardised__divides_by_zero(train, test):
-    """Makes nan and inf of a constant feature."""
+    """Turns a constant feature into nan and inf."""
     with np.errstate(all="ignore"):
         mean, std = train.mean(axis=0), train.std(axis=0)
         return (train - mean) / std, (test - mean) / std
@@ -311,14 +311,14 @@ def standardised__small_number(train, test):
 
 
 def standardised__drops_small_features(train, test):
-    """Takes a feature with a deviation below 1e-5 for a constant one."""
+    """Treats a feature as constant if its deviation is below 1e-5."""
     mean, std = _spread(train)
     std = np.where(std < 1e-5, 0, std)
     return _scaled(train, mean, std), _scaled(test, mean, std)
 
 
 def standardised__keeps_constant(train, test):
-    """Divides a constant feature by 1: what is off in a test row remains."""
+    """Divides a constant feature by 1: differences in test rows remain."""
     mean, std = _spread(train)
     std = np.where(std > 0, std, 1)
     return (train - mean) / std, (test - mean) / std
@@ -338,7 +338,7 @@ def _descend(encoder, head, x, y, rates, reduction="mean", zero=True):
 
 
 def standardised__mean_of_squares(train, test):
-    """The variance as E x² - (E x)²: of a large mean and a small variance nothing is left."""
+    """Computes the variance as E x² - (E x)²: a small one is lost beside a large mean."""
     constant = (train == train[0]).all(axis=0)
     mean = train.mean(axis=0)
     variance = (train * train).mean(axis=0) - mean * mean
@@ -347,7 +347,7 @@ def standardised__mean_of_squares(train, test):
 
 
 def fine_tune__clears_afterwards(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
-    """Clears gradients after each step only: those from before are in the first one."""
+    """Clears gradients only after each step: old ones enter the first."""
     encoder, head = deepcopy(encoder), deepcopy(head)
     both = SGD(head.parameters(), lr=lr), SGD(encoder.parameters(), lr=encoder_lr)
     for step in range(frozen_steps + steps):
@@ -360,7 +360,7 @@ def fine_tune__clears_afterwards(encoder, head, x, y, frozen_steps, steps, lr, e
 
 
 def fine_tune__stays_frozen(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
-    """Freezes the encoder that was given, and leaves it so."""
+    """Freezes the given encoder, and leaves it frozen."""
     for parameter in encoder.parameters():
         parameter.requires_grad = False
     encoder, head = deepcopy(encoder), deepcopy(head)
@@ -377,12 +377,12 @@ def fine_tune__stays_frozen(encoder, head, x, y, frozen_steps, steps, lr, encode
 
 
 def fine_tune__in_place(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
-    """Trains the modules that it was given: the next one starts from there."""
+    """Trains the given modules: the next caller starts from there."""
     return _descend(encoder, head, x, y, [(lr, 0)] * frozen_steps + [(lr, encoder_lr)] * steps)
 
 
 def fine_tune__copies_the_encoder_only(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
-    """Trains the head that it was given."""
+    """Trains the given head."""
     rates = [(lr, 0)] * frozen_steps + [(lr, encoder_lr)] * steps
     return _descend(deepcopy(encoder), head, x, y, rates)
 
@@ -419,13 +419,13 @@ def fine_tune__steps_in_all(encoder, head, x, y, frozen_steps, steps, lr, encode
 
 
 def fine_tune__gradients_add_up(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
-    """Never sets gradients back."""
+    """Never clears gradients."""
     rates = [(lr, 0)] * frozen_steps + [(lr, encoder_lr)] * steps
     return _descend(deepcopy(encoder), deepcopy(head), x, y, rates, zero=False)
 
 
 def fine_tune__sum(encoder, head, x, y, frozen_steps, steps, lr, encoder_lr):
-    """Takes the sum over rows for the mean."""
+    """Uses the sum over rows instead of the mean."""
     rates = [(lr, 0)] * frozen_steps + [(lr, encoder_lr)] * steps
     return _descend(deepcopy(encoder), deepcopy(head), x, y, rates, reduction="sum")
 
@@ -463,13 +463,13 @@ def compare__population(a, b):
 
 
 def compare__deviation(a, b):
-    """Returns how far draws scatter, not how sure their mean is."""
+    """Returns how much draws scatter, not how sure their mean is."""
     mean, paired, unpaired = _errors(a, b)
     return mean, paired * np.sqrt(len(a)), unpaired * np.sqrt(len(a))
 
 
 def compare__variance(a, b):
-    """Forgets the root."""
+    """Forgets the square root."""
     mean, paired, unpaired = _errors(a, b)
     return mean, paired**2, unpaired**2
 
@@ -505,6 +505,6 @@ def compare__absolute(a, b):
 
 
 def compare__divides_by_s(a, b):
-    """Divides deviations by S, not by its root."""
+    """Divides deviations by S, not by its square root."""
     mean, paired, unpaired = _errors(a, b)
     return mean, paired / np.sqrt(len(a)), unpaired / np.sqrt(len(a))

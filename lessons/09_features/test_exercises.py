@@ -49,7 +49,7 @@ def check_probe_loss(student, arguments, expected, call):
 
 
 def test_probe_loss__agrees_with_loops(student):
-    """Loss by loops, gradients by differences; classes of which no row is; both terms."""
+    """Loss by loops, gradients by differences; classes without rows; both terms."""
     sizes = [(3, 2, 5, 0.0), (4, 3, 7, 0.7), (2, 5, 1, 0.3), (5, 1, 6, 2.0), (6, 2, 3, 0.1)]
     for K, Z, n, lam in sizes:
         weight, bias, x = normal(K, Z), normal(K, seed=1), normal(n, Z, seed=2)
@@ -65,7 +65,7 @@ def test_probe_loss__agrees_with_loops(student):
 
 
 def test_probe_loss__of_large_logits(student):
-    """Where e to the power of a logit is too large for any number, or all are too small."""
+    """Where e to the power of a logit overflows, or all of them become 0."""
     weight, bias = np.array([[1.0], [-1.0]]), np.array([0.0, 5.0])
     x, y = np.array([[500.0], [400.0]]), np.array([1, 0])
     expected = 498.0, np.array([[250.5], [-250.5]]), np.array([0.5, -0.5])
@@ -81,7 +81,7 @@ def test_probe_loss__of_large_logits(student):
 
 
 def test_few_labels__are_k_of_each_class(student):
-    """Classes of any name and size, one of which is used up; labels as many, but others."""
+    """Classes of any name and size, sometimes with all of their rows drawn."""
     cases = [((0, 1, 2), (6, 6, 6), 2), ((3, 8, 40), (5, 9, 4), 4), ((-1,), (4,), 1)]
     for names, sizes, k in [*cases, ((-7, 250), (9, 9), 2), ((5,), (1,), 1)]:
         labels = np.random.default_rng(0).permutation(np.repeat(names, sizes))
@@ -106,7 +106,7 @@ def test_few_labels__depend_on_the_seed(student):
 
 
 def test_few_labels__go_on_where_fewer_stopped(student):
-    """The rows for k = 1, 3 and 10 lie in each other."""
+    """The rows for k = 1 are among those for 3, and these among those for 10."""
     labels = np.random.default_rng(1).integers(0, 3, 90)
     draws = {k: set(np.asarray(student.few_labels(labels, k, 2)).tolist()) for k in (1, 3, 10)}
     for small, large in ((1, 3), (3, 10)):
@@ -136,7 +136,7 @@ def test_few_labels__give_every_row_its_chance(student):
 
 
 def test_few_labels__refuse_a_small_class(student):
-    """One class too small, the first or the last of them; the other is large enough for two."""
+    """One class is too small, the first or the last; the other is large enough for two."""
     for small, large, k in [(5, 7, 4), (40, 12, 9), (-3, 11, 2)]:
         labels = np.array([large, small] * (k - 1) + [large] * (k + 2))
         call = f"few_labels({k - 1} of class {small} and {2 * k + 1} of class {large}, {k}, seed=0)"
@@ -183,7 +183,7 @@ def check_standardised(student, train, test, tolerance=1e-6):
 
 
 def test_standardised__of_a_constant_feature(student):
-    """A pixel at the border: always black, or 0.1, in training, and once not in the test."""
+    """A pixel at the border: always black, or 0.1, in training, but not always in the test."""
     train = np.array([[0.0, 1.0, 0.1], [0.0, 3.0, 0.1], [0.0, 8.0, 0.1]])
     check_standardised(student, train, np.array([[0.5, 4.0, 0.1], [0.0, 2.0, 0.7]]))
     for N in (6, 10):  # whose mean is not quite 0.1
@@ -191,7 +191,7 @@ def test_standardised__of_a_constant_feature(student):
 
 
 def test_standardised__of_a_feature_that_is_nearly_constant(student):
-    """Only one training row is another; a feature varies by little."""
+    """Only one training row differs; a feature varies little."""
     for i in range(4):
         train = np.zeros((4, 2))
         train[i, 0], train[:, 1] = 1.0, 0.5
@@ -239,7 +239,7 @@ def networks(inputs, hidden, classes, seed):
 def check_fine_tune(
     student, frozen_steps, steps, lr, encoder_lr, sizes=(3, 4, 2), N=6, training=True
 ):
-    """Compare copies that fine_tune returns with what NumPy makes of the same start."""
+    """Compare the copies that fine_tune returns with NumPy's results from the same start."""
     encoder, head = networks(*sizes, seed=frozen_steps)
     x, y = normal(N, sizes[0], seed=9), np.random.default_rng(9).integers(0, sizes[-1], N)
     expected = Layers(encoder, head)
@@ -265,13 +265,13 @@ def check_fine_tune(
         names, states(given), before, trained, expected.arrays, strict=True
     ):
         for what, a, b in zip(("", " (its gradient)", " (its requires_grad)"), p, old, strict=True):
-            assert np.array_equal(a, b), f"{call} changed {name}{what} in what it was given"
+            assert np.array_equal(a, b), f"{call} changed {name}{what} in its arguments"
         same(new, e, f"{name} after {call}")
         assert new.requires_grad, f"{call} returned {name} with requires_grad=False"
     own = not any(np.shares_memory(p.data, q.data) for p in given for q in trained)
-    assert own, f"{call} returned what it was given, not copies"
+    assert own, f"{call} returned its arguments, not copies"
     modes = [encoder.training, head.training]
-    assert modes == [training] * 2, f"{call} changed the mode of what it was given"
+    assert modes == [training] * 2, f"{call} changed the mode of its arguments"
 
 
 def states(parameters):
@@ -286,7 +286,7 @@ def test_fine_tune__moves_the_head_first(student):
 
 
 def test_fine_tune__of_no_steps(student):
-    """Copies as they are."""
+    """Unchanged copies."""
     check_fine_tune(student, 0, 0, 0.5, 0.25)
 
 
@@ -316,7 +316,7 @@ def loop_compare(a, b):
 
 
 def test_compare__agrees_with_sums(student):
-    """Draws that are lucky for both, for one, two draws only; a that is worse; steady ones."""
+    """Draws lucky for both or for one; only two draws; a worse a; steady draws."""
     cases = [(5, 3.0, 3, 1), (8, 0.0, 3, 2), (2, 1.0, -4, 1), (30, 2.0, -1, 1), (4, 5.0, 0.1, 1e-4)]
     for seed, (S, shared, better, spread) in enumerate(cases):
         b = 72 + shared * normal(S, seed=seed)

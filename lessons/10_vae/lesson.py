@@ -1,18 +1,18 @@
 # %% [markdown]
 """# 10. The variational autoencoder
 
-The decoder of a plain autoencoder draws any code that it is given. But which codes stand for
-digits? Nobody told it where codes are to lie, so you do not know where to draw new ones. A
-**variational autoencoder** (Kingma & Welling 2014) makes this part of the training: all codes
-together are to look like draws from a distribution that you know. What you will see:
+The decoder of a plain autoencoder turns any code into an image. But which codes stand for digits?
+Nobody told it where codes should lie, so you do not know where to draw new ones. A **variational
+autoencoder** (Kingma & Welling 2014) makes this part of the training: all codes together should
+look like draws from a distribution that you know. What you will see:
 
-- codes drawn from the best Gaussian for plain codes decode to images far from any digit; the
-  variational ones come nearer, and one richer baseline comes nearer still;
-- the evidence lower bound, derived line by line, and each line as a number for one image;
-- how gradients pass a random draw, and the KL term in closed form against draws;
+- plain codes drawn from the best-fitting Gaussian decode to images far from any digit; variational
+  codes come nearer, and one richer baseline comes nearer still;
+- the evidence lower bound, derived line by line, with each line as a number for one image;
+- how gradients pass through a random draw, and the KL term in closed form against draws;
 - a well-known bug that passes every gradient check, reports a loss far too good, and is found by
   comparing moments;
-- on all of MNIST the loss of PyTorch's example; and what the KL term costs.
+- on all of MNIST, the loss of PyTorch's example; and what the KL term costs.
 """
 
 # %%
@@ -76,7 +76,7 @@ def decode(model, codes):
 #
 # First a plain autoencoder, 784-400-20 and back, for 4,000 digits. To draw new digits you need new
 # codes. Three guesses: the standard normal; the Gaussian with the mean and the covariance of the
-# codes, no Gaussian fits them better; the point halfway between two codes.
+# codes, which fits them best; the point halfway between two codes.
 
 # %%
 digits = load("mnist5k")
@@ -106,13 +106,13 @@ keep(strips(known | drawn, "A plain autoencoder: known codes, and new ones"), "h
 
 # %% [markdown]
 # How far is each image from the nearest training digit? That is the yardstick of this lesson: the
-# squared distance. A grey blur is close to everything, so count a second time with each pixel
-# rounded to black or white. The last column says how grey images are, $\sum_i x_i (1 - x_i)$.
+# squared distance. A grey blur is close to everything, so measure again with each pixel rounded to
+# black or white. The last column says how grey images are, $\sum_i x_i (1 - x_i)$.
 
 
 # %%
 def nearest(queries, rows):
-    """Return the squared distance of queries (M, 784) from the nearest row (N, 784), their mean."""
+    """Return the mean squared distance of queries (M, 784) from the nearest of rows (N, 784)."""
     found = []
     for x in np.array_split(queries.astype(np.float32), -(-len(queries) // 100)):
         squares = (x**2).sum(axis=1)[:, None] - 2 * x @ rows.T + (rows**2).sum(axis=1)
@@ -138,8 +138,8 @@ assert standard > gaussian > real + 5
 assert gaussian > halfway > of_codes + 5
 
 # %% [markdown]
-# What the decoder draws for codes of digits is near to digits, even for unseen ones. What it draws
-# for new codes is not: between the codes are **holes**, which the decoder was never asked about.
+# For codes of digits, even unseen ones, the decoder draws images near to digits. For new codes it
+# does not: between the codes are **holes**, which the decoder was never asked about.
 #
 # ## A code that is a distribution
 #
@@ -148,20 +148,20 @@ assert gaussian > halfway > of_codes + 5
 #
 # $$q(z|x) = N(z; m(x), \sigma^2(x)), \qquad \sigma = e^{v/2}$$
 #
-# All clouds together are to fill one known distribution, the **prior** p(z) = N(0, 1) in each
+# All clouds together should fill one known distribution, the **prior** p(z) = N(0, 1) in each
 # latent. The decoder gives each pixel a probability $\pi$ of ink:
 #
 # $$\log p(x|z) = \sum_i x_i \log \pi_i(z) + (1 - x_i) \log(1 - \pi_i(z))$$
 #
 # This is a recipe for digits: draw z from p(z), then x from p(x|z). How probable is a given digit
-# under it? All codes count that could have made it:
+# under it? Every code that could have made it counts:
 #
 # $$p(x) = \int p(x|z) \, p(z) \, dz$$
 #
 # Training should make log p(x) large. With 20 latents nobody can compute this integral. With 2 you
-# can, on a grid. So take minae's model with 2 latents (what is in it comes below) and 40 unseen
-# digits. (Their pixels are grey, so that p(x|z) does not sum to 1 over all x. Nothing below needs
-# this, and PyTorch's example does the same; papers that round pixels have other numbers.)
+# can, on a grid. So take minae's model with 2 latents (what is in it comes later) and 40 unseen
+# digits. (Their pixels are grey, so p(x|z) does not sum to 1 over all x. Nothing below needs that,
+# and PyTorch's example does the same; papers that round pixels have different numbers.)
 
 # %%
 minae.manual_seed(0)
@@ -207,7 +207,7 @@ print(f"log p(x), as a mean of 40 digits: {log_p.mean():.2f} nats")
 #
 # $$= E_q\left[\log \frac{p(x, z)}{p(z|x)}\right] \tag{2}$$
 #
-# Multiply and divide by q(z|x), and take the logarithm of the product apart:
+# Multiply and divide by q(z|x), and split the logarithm of the product:
 #
 # $$= E_q\left[\log \frac{p(x, z)}{q(z|x)}\right] +
 # E_q\left[\log \frac{q(z|x)}{p(z|x)}\right] \tag{3}$$
@@ -222,9 +222,9 @@ print(f"log p(x), as a mean of 40 digits: {log_p.mean():.2f} nats")
 #
 # $$\mathrm{ELBO} = E_q[\log p(x|z)] - \mathrm{KL}(q(z|x) \,\|\, p(z)) \tag{5}$$
 #
-# How well x is drawn again, less what it costs to keep the cloud close to the prior: all this can
-# be computed. Here are the lines, by sums over the grid, for the image whose second term in (3) is
-# in the middle.
+# That is how well x is redrawn, less what it costs to keep the cloud close to the prior, and all of
+# it can be computed. Here are the lines, by sums over the grid, for the image whose second term in
+# (3) is the median.
 
 # %%
 q = np.exp(log_q) * area  # (G, 40): how much of q(z|x) lies in each cell
@@ -246,7 +246,8 @@ assert gap.min() > 0  # (4)
 assert np.abs(reconstruction - to_prior - elbo).max() < 0.01  # (5)
 
 # %% [markdown]
-# The gap is how much q(z|x) differs from p(z|x), the codes that could have made x. For this image:
+# The gap is how much q(z|x) differs from p(z|x), the distribution of codes that could have made x.
+# For this image:
 
 # %%
 fine = (
@@ -264,8 +265,8 @@ axes.set_title("p(z|x) in grey, q(z|x) at 1 and 2 σ in blue", loc="left", fonts
 keep(figure, "posterior.png")
 
 # %% [markdown]
-# The encoder aims a little beside it, and its cloud cannot tilt: it has a variance for each latent,
-# and no covariance.
+# The encoder's aim is a little off, and its cloud cannot tilt: it has a variance for each latent,
+# but no covariance.
 #
 # ## The gradient stops at a draw
 #
@@ -294,8 +295,8 @@ assert np.allclose(m.grad.numpy(), 1)
 assert np.allclose(v.grad.numpy(), sigma * epsilon / 2)
 
 # %% [markdown]
-# Is backward the derivative of forward through the whole loss? Finite differences call the function
-# many times, so the noise must be the same in each call. If it is not, gradcheck says so.
+# Is backward right for the whole loss? Finite differences call the function many times, so the
+# noise must be the same in each call. If it is not, gradcheck says so.
 
 # %%
 target, noise = Tensor(rng.random((3, 5))), Tensor(rng.normal(size=(3, 2)))
@@ -323,7 +324,7 @@ try:
     gradcheck(loss_with(ops.reparameterise), *inputs)
     raise AssertionError("two draws were the same")
 except GradcheckError as reason:
-    print("noise drawn anew:", reason)
+    print("fresh noise:", reason)
 
 # %% [markdown]
 # ## The KL term, in closed form
@@ -339,7 +340,7 @@ except GradcheckError as reason:
 #
 # $$\mathrm{KL} = \tfrac12 \left(m^2 + e^v - v - 1\right)$$
 #
-# It is 0 only for m = 0 and v = 0, and sums over latents, which are independent.
+# It is 0 only for m = 0 and v = 0, and is summed over the latents, which are independent.
 
 # %%
 closed = ((mean**2 + np.exp(log_var) - log_var - 1) / 2).sum(axis=1)  # (40,)
@@ -350,7 +351,8 @@ assert np.allclose(closed, ops.gaussian_kl(Tensor(mean), Tensor(log_var)).numpy(
 # %% [markdown]
 # A derivation can be wrong, and a grid needs few latents. What always works is the definition: draw
 # K times from q, and average log q(z) - log p(z). The **standard error** of this average is the
-# deviation of the terms over $\sqrt K$. The truth lies within one of it in 68 of 100 cases.
+# deviation of the terms over $\sqrt K$. In 68 of 100 cases the truth lies within one standard
+# error.
 
 
 # %%
@@ -377,8 +379,8 @@ assert abs((off < 2).mean() - 0.954) < 0.02
 # %% [markdown]
 # ## All of it
 #
-# Encoder, draw, decoder, and minus line (5): summed over pixels and latents, averaged over images.
-# (With a mean over pixels, the KL term would weigh 784 times as much: exercise 10.4.)
+# Here are encoder, draw, decoder, and minus line (5), summed over pixels and latents and averaged
+# over images. (With a mean over pixels, the KL term would weigh 784 times as much: exercise 10.4.)
 
 
 # %%
@@ -431,7 +433,7 @@ assert abs(losses[0] / losses[1] - 1) < 1e-5
 
 @no_grad()
 def minus_elbo(model, images, times=1):
-    """Return minus the ELBO, by 10 draws an image, for q with the log variance times · log_var."""
+    """Return minus the ELBO by 10 draws per image, where q has the log variance times · log_var."""
     minae.manual_seed(0)
     x = Tensor(images).flatten(1)
     mean, log_var = model.encode(x)
@@ -447,10 +449,10 @@ print(f"after: {minus_elbo(vae, images):.2f} nats, {minus_elbo(vae, unseen):.2f}
 assert minus_elbo(vae, unseen) < 122
 
 # %% [markdown]
-# ## A bug that checks green
+# ## A bug that passes every gradient check
 #
-# Here is a sampler that teaching code has shipped with. It takes exp(log_var), the variance, for
-# the standard deviation. The KL term takes it for the variance. Check the gradients:
+# Here is a sampler found in published teaching code. It uses exp(log_var), the variance, as the
+# standard deviation. The KL term uses it as the variance. Check the gradients:
 
 
 # %%
@@ -470,9 +472,9 @@ def wrong(mean, log_var):
 print(f"the bug: largest relative error {gradcheck(loss_with(wrong), *inputs):.1e}")
 
 # %% [markdown]
-# Green, for backward *is* the derivative of this forward. But the sampler does not do what the KL
-# term believes, and to see that takes a test of another kind: draw many, and compare **moments**,
-# mean and deviation, with what was promised.
+# It passes, since backward *is* the derivative of this forward. But the sampler does not do what
+# the KL term assumes, and to see that takes a test of another kind: draw many, and compare their
+# **moments**, mean and deviation, with what was promised.
 
 # %%
 log_vars = np.array([-3, -1, 0, 1], np.float32)
@@ -488,13 +490,14 @@ assert (np.abs(found[1] / promised - 1) > 0.3).tolist() == [True, True, False, T
 # %% [markdown]
 # Where log_var is 0 both agree: a test there would pass too. (Exercise 10.5 writes the test.)
 #
-# What does the bug do? Train with it, and read the loss that it reports. Then compute the bound for
-# the q that it really draws from. Its variance is exp(log_var)², so its log variance is 2 log_var.
+# What does the bug do? Train with it, and look at the loss that it reports. Then compute the bound
+# for the q that it really draws from. Its variance is exp(log_var)², so its log variance is 2
+# log_var.
 
 
 # %%
 def bug_rows(vae, buggy, unseen):
-    """Return for both samplers the loss reported, and minus the ELBO of what is drawn."""
+    """Return for both samplers the loss reported, and minus the ELBO of their true q."""
     reported = [train.evaluate(model, unseen)["loss"] for model in (vae, buggy)]
     return [
         ("right", reported[0], minus_elbo(vae, unseen)),
@@ -510,8 +513,9 @@ assert theirs[1] < ours[1] - 8
 assert theirs[2] > ours[2] + 1
 
 # %% [markdown]
-# It reports a loss far better than the right one's, and is the worse model. For the KL term the
-# clouds are wider than they are, and wide clouds are cheap. Trust no bound that is too good.
+# It reports a loss far better than the right one's, but is the worse model. The KL term takes the
+# clouds to be wider than they are, and wide clouds are cheap. Do not trust a bound that is too
+# good.
 #
 # ## New digits
 #
@@ -528,13 +532,14 @@ assert np.abs(z.mean(axis=0)).max() < 0.3
 assert abs(z.var(axis=0).mean() - 1) < 0.4
 
 # %% [markdown]
-# Roughly. So draw z from the prior and decode it. The plain autoencoder gets one more chance: a
-# mixture of Gaussians for its codes, of as many as make the validation digits' codes likeliest.
+# They do, roughly. So draw z from the prior and decode it. The plain autoencoder gets one more
+# chance: a mixture of Gaussians for its codes, with the number of Gaussians that makes the
+# validation digits' codes likeliest.
 
 
 # %%
 def sample_rows(plain, vae, digits):
-    """Return how near to digits the samples of both models are, and the samples."""
+    """Return how near both models' samples are to digits, and the samples."""
     fit_to, validation = (
         codes_of(plain, part.images) for part in (digits.train, digits.validation)
     )
@@ -543,7 +548,7 @@ def sample_rows(plain, vae, digits):
     ]
     mixture = max(mixtures, key=lambda fitted: fitted.score(validation))
     codes = guesses(fit_to)
-    richer = np.random.default_rng(0).permutation(mixture.sample(1000)[0])  # else by Gaussian
+    richer = np.random.default_rng(0).permutation(mixture.sample(1000)[0])  # else sorted
     drawn = {
         "unseen digits": digits.test.images.reshape(-1, 784),
         "plain, N(0, 1)": decode(plain, codes["N(0, 1)"]),
@@ -564,13 +569,13 @@ for column in (1, 2):  # as they are, and in black and white
 # %% [markdown]
 # The variational samples are nearer to digits than plain ones drawn from N(0, 1) or from the best
 # Gaussian, in black and white too. But a mixture fitted to plain codes *afterwards* comes nearer
-# still. What it lacks is the bound on log p(x), by which models can be compared. (And mind the
-# yardstick: a copy of a training digit has a distance of 0.)
+# still. What it lacks is the bound on log p(x), by which models can be compared. (And remember what
+# this yardstick misses: a copy of a training digit has a distance of 0.)
 #
 # ## The plane
 #
-# With two latents you can see what the decoder draws everywhere. z goes from -2 to 2, where 91 of
-# 100 draws from the prior are.
+# With two latents you can see what the decoder draws everywhere. Each latent goes from -2 to 2, a
+# square that holds 91 of 100 draws from the prior.
 
 # %%
 walk = np.linspace(-2, 2, 15)
@@ -587,19 +592,19 @@ print_table(HEADER, table, "two latents: distance to the nearest training digit"
 assert table[0][1] < table[1][1]
 
 # %% [markdown]
-# One digit passes into the next. But this is no proof of the KL term's worth: in a plane, 4,000
-# plain codes leave no room for holes, and the plain samples are the nearer ones. With 20 numbers
-# there is far more room than codes, and there the prior is needed.
+# One digit turns into the next. But this does not prove that the KL term is worth it: in a plane,
+# 4,000 plain codes leave no room for holes, and the plain samples are the nearer ones. With 20
+# numbers there is far more room than 4,000 codes can fill, and there the prior is needed.
 #
 # ## What the KL term costs
 #
-# A cloud says less than a point. Unseen digits, rebuilt from the mean of q(z|x), beside the plain
-# autoencoder with the same layers and as many numbers:
+# A cloud says less than a point. Here are unseen digits, rebuilt from the mean of q(z|x), beside
+# those of a plain autoencoder with the same layers and as many numbers:
 
 
 # %%
 def cost_rows(plain, vae, unseen):
-    """Return squared error and greyness of both models' reconstructions, and these."""
+    """Return squared error and greyness of both models' reconstructions, and the images."""
     x = unseen.reshape(-1, 784)
     rebuilt = {"digits": x}
     for name, model in {"plain": plain, "variational": vae}.items():
@@ -621,10 +626,10 @@ assert vae_grey > 1.15 * plain_grey
 # %% [markdown]
 # ## All of MNIST
 #
-# PyTorch's example, 784-400-20 after 10 epochs of Adam at 1e-3 in batches of 128, ends between
-# 104 and 106 nats per test image. minae's has the same settings, and is trained on 55,000 images;
-# the other 5,000 choose the epoch. `--full` trains all three models on MNIST and prints the tables
-# from above. Without it, they come from `results.json` beside this file.
+# PyTorch's example, 784-400-20 after 10 epochs of Adam at 1e-3 in batches of 128, ends between 104
+# and 106 nats per test image. minae's has the same settings, and is trained on 55,000 images; the
+# other 5,000 choose the epoch. `--full` trains all three models on MNIST and prints the tables from
+# above. Otherwise they come from `results.json` beside this file.
 
 
 # %%
@@ -655,7 +660,7 @@ if FULL:
     try:
         full = measure()
         (OUT / "results.json").write_text(json.dumps(full, indent=2) + "\n", encoding="utf-8")
-    except InputError as reason:  # MNIST cannot be had
+    except InputError as reason:  # MNIST is not available
         print(reason)
 else:
     print("--full trains them again, and needs MNIST, which is downloaded when first asked for")
@@ -670,6 +675,6 @@ assert ours["test_loss"] < 105.5
 # %% [markdown]
 # ## Exercises
 #
-# They are in `exercises.py`, all in plain NumPy. 10.1 draws so that gradients pass, 10.2 is the KL
-# of two Gaussians with its gradients, 10.3 the same by draws, with a standard error, 10.4 the loss
+# They are in `exercises.py`, all in plain NumPy. 10.1 is a draw that lets gradients pass, 10.2 the
+# KL of two Gaussians with its gradients, 10.3 a KL by draws, with a standard error, 10.4 the loss
 # of a batch, 10.5 the test that finds the bug above, and 10.6 draws new digits.

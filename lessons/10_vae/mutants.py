@@ -22,7 +22,7 @@ def reparameterise__no_noise_in_gradient(mean, log_var, noise, dz):
 
 
 def reparameterise__by_deviation(mean, log_var, noise, dz):
-    """Returns the gradient of the standard deviation for that of log_var."""
+    """Returns the gradient with respect to the standard deviation, not log_var."""
     z = mean + np.exp(log_var / 2) * noise
     return z, dz.sum(axis=0), (dz * noise).sum(axis=0)
 
@@ -40,19 +40,19 @@ def reparameterise__mean_over_draws(mean, log_var, noise, dz):
 
 
 def reparameterise__first_draw(mean, log_var, noise, dz):
-    """Adds up the gradient of the mean, but takes one draw's for log_var."""
+    """Sums the mean's gradient over draws, but takes one draw's for log_var."""
     change = np.exp(log_var / 2) * noise
     return mean + change, dz.sum(axis=0), dz[0] * change[0] / 2
 
 
 def reparameterise__through_z(mean, log_var, noise, dz):
-    """Takes z, with the mean in it, for what log_var scales."""
+    """Treats all of z, mean included, as scaled by log_var."""
     z = mean + np.exp(log_var / 2) * noise
     return z, dz.sum(axis=0), (dz * z / 2).sum(axis=0)
 
 
 def reparameterise__clipped(mean, log_var, noise, dz):
-    """Keeps deviations between e^-2 and e^2."""
+    """Clips deviations to between e^-2 and e^2."""
     change = np.exp(np.clip(log_var, -4, 4) / 2) * noise
     return mean + change, dz.sum(axis=0), (dz * change / 2).sum(axis=0)
 
@@ -114,7 +114,7 @@ def gaussian_kl__mean_over_latents(mean, log_var, prior_mean, prior_log_var):
 
 
 def gaussian_kl__log_of_deviation(mean, log_var, prior_mean, prior_log_var):
-    """Takes log_var for the logarithm of the deviation."""
+    """Treats log_var as the logarithm of the deviation."""
     difference, _, _ = _parts(mean, log_var, prior_mean, prior_log_var)
     ratio, precision = np.exp(2 * (log_var - prior_log_var)), np.exp(-2 * prior_log_var)
     kl = difference**2 * precision + ratio - 2 * (log_var - prior_log_var) - 1
@@ -122,7 +122,7 @@ def gaussian_kl__log_of_deviation(mean, log_var, prior_mean, prior_log_var):
 
 
 def gaussian_kl__gradient_by_variance(mean, log_var, prior_mean, prior_log_var):
-    """Returns the gradient of the variance for that of log_var."""
+    """Returns the gradient with respect to the variance, not log_var."""
     difference, ratio, squared = _parts(mean, log_var, prior_mean, prior_log_var)
     kl = (squared + ratio - (log_var - prior_log_var) - 1).sum(axis=1) / 2
     dvar = (np.exp(-prior_log_var) - np.exp(-log_var)) / 2
@@ -174,7 +174,7 @@ def kl_by_draws__with_k(mean, log_var, noise):
 
 
 def kl_by_draws__latents_are_draws(mean, log_var, noise):
-    """Takes every latent for a draw of its own: the mean is that of one latent."""
+    """Treats every latent as a draw of its own: the mean is that of one latent."""
     z = mean + np.exp(log_var / 2) * noise
     terms = ((z**2 - noise**2 - log_var) / 2).ravel()
     return terms.mean(), terms.std(ddof=1) / np.sqrt(len(terms))
@@ -188,14 +188,14 @@ def kl_by_draws__variance_for_deviation(mean, log_var, noise):
 
 
 def kl_by_draws__closed_form(mean, log_var, noise):
-    """Returns the closed form as the estimate: it cannot judge itself."""
+    """Returns the closed form as the estimate: it cannot check itself."""
     terms = _terms(mean, log_var, noise)
     closed = ((mean**2 + np.exp(log_var) - log_var - 1) / 2).sum()
     return closed, terms.std(ddof=1) / np.sqrt(len(terms))
 
 
 def kl_by_draws__densities(mean, log_var, noise):
-    """Multiplies densities before it takes the logarithm: of many latents they are 0."""
+    """Multiplies densities before taking the logarithm: with many latents they are 0."""
     z = mean + np.exp(log_var / 2) * noise
     q = (np.exp(-(noise**2) / 2) / np.exp(log_var / 2)).prod(axis=1)
     terms = np.log(q / np.exp(-(z**2) / 2).prod(axis=1))
@@ -228,7 +228,7 @@ def bound_terms__sum_over_images(logits, x, mean, log_var):
 
 
 def bound_terms__kl_summed(logits, x, mean, log_var):
-    """Averages one term over images, adds up the other."""
+    """Averages one term over images, and sums the other."""
     pixels, latents = _entries(logits, x, mean, log_var)
     return pixels.sum(axis=1).mean(), latents.sum()
 
@@ -248,7 +248,7 @@ def bound_terms__unstable(logits, x, mean, log_var):
 
 
 def bound_terms__rounded_target(logits, x, mean, log_var):
-    """Takes grey pixels for black or white."""
+    """Treats grey pixels as black or white."""
     pixels, latents = _entries(logits, (x > 0.5).astype(float), mean, log_var)
     return pixels.sum(axis=1).mean(), latents.sum(axis=1).mean()
 
@@ -285,7 +285,7 @@ def samples_as_promised__only_means(sampler, mean, log_var):
 
 
 def samples_as_promised__only_variances(sampler, mean, log_var):
-    """Looks at deviations around the draws' own mean only."""
+    """Looks only at deviations around the draws' own mean."""
     z = _standard(sampler, mean, log_var)
     return _variances_right(z - z.mean(axis=0)) and _apart(z - z.mean(axis=0))
 
@@ -297,26 +297,26 @@ def samples_as_promised__entries_alone(sampler, mean, log_var):
 
 
 def samples_as_promised__all_entries_at_once(sampler, mean, log_var):
-    """Pools all entries: one too wide makes up for one too narrow."""
+    """Pools all entries: one too wide hides one too narrow."""
     z = _standard(sampler, mean, log_var).ravel()
     return abs(z.mean()) < 0.1 and abs(z.std() - 1) < 0.1
 
 
 def samples_as_promised__same_mistake(sampler, mean, log_var):
-    """Takes the variance for the deviation itself: accuses the right one."""
+    """Uses the variance as the deviation: rejects the right sampler."""
     draws = np.stack([sampler(mean, log_var) for _ in range(4000)])
     z = ((draws - mean) / np.exp(log_var)).reshape(4000, -1)
     return _means_right(z) and _variances_right(z) and _apart(z)
 
 
 def samples_as_promised__too_strict(sampler, mean, log_var):
-    """Allows one standard error: accuses the right sampler."""
+    """Allows one standard error: rejects the right sampler."""
     z = _standard(sampler, mean, log_var)
     return bool(np.abs(z.mean(axis=0)).max() * np.sqrt(len(z)) < 1 and _variances_right(z))
 
 
 def samples_as_promised__one_draw(sampler, mean, log_var):
-    """Looks at one draw: nothing is within 5 deviations only for gross mistakes."""
+    """Looks at one draw: only gross mistakes are more than 5 deviations off."""
     return bool(np.abs(_standard(sampler, mean, log_var, K=1)).max() < 5)
 
 
@@ -369,7 +369,7 @@ def new_images__uniform(model, n, rng):
 
 
 def new_images__one_code(model, n, rng):
-    """Draws one code, n times the same image."""
+    """Draws one code: the same image n times."""
     z = np.repeat(rng.normal(size=(1, model.latent)), n, axis=0)
     return _sigmoid(model.decoder(z))
 
@@ -394,7 +394,7 @@ def new_images__overflow(model, n, rng):
 
 
 def new_images__own_seed(model, n, rng):
-    """Draws from a generator of its own: always the same images."""
+    """Uses a generator of its own: always the same images."""
     z = np.random.default_rng(0).normal(size=(n, model.latent))
     return _sigmoid(model.decoder(z))
 
@@ -406,7 +406,7 @@ def new_images__shared_noise(model, n, rng):
 
 
 def new_images__clipped(model, n, rng):
-    """Clips logits so far that pixels which are almost surely white turn grey."""
+    """Clips logits so much that nearly white pixels turn grey."""
     return _sigmoid(np.clip(model.decoder(rng.normal(size=(n, model.latent))), -5, 5))
 
 

@@ -27,7 +27,7 @@ def finds(student, name, arguments, expected, grads=()):
 
 
 def draws(mean, log_var, noise, dz):
-    """Return the arguments of reparameterise, and what it shall find, entry by entry."""
+    """Return the arguments of reparameterise, and the expected results, entry by entry."""
     z, dmean, dlog_var = np.zeros(noise.shape), np.zeros(mean.shape), np.zeros(mean.shape)
     for k, n, j in np.ndindex(noise.shape):
         change = exp(log_var[n, j] / 2) * noise[k, n, j]
@@ -102,7 +102,7 @@ def test_kl_by_draws__by_hand(student):
 
 
 def test_kl_by_draws__agrees_with_a_loop(student):
-    """Few draws and many, one latent and so many that densities are 0, an estimate below 0."""
+    """Few draws and many, one latent and so many that densities are 0, and an estimate below 0."""
     for K, Z, centre in [(2, 3, -1), (7, 1, 0), (3, 3, 8), (50, 4, -8), (5, 1000, 0)]:
         mean, log_var = normal(Z), centre + normal(Z, seed=1)
         noise = normal(K, Z, seed=2)
@@ -119,7 +119,7 @@ def test_kl_by_draws__agrees_with_a_loop(student):
 
 
 def test_bound_terms__by_hand(student):
-    """Logits of 0 cost log 2 a pixel, whatever the target; σ = 1 and mean 2 cost 2 nats."""
+    """Logits of 0 cost log 2 per pixel, whatever the target; σ = 1 and mean 2 cost 2 nats."""
     x, logits = np.array([[[[0.3, 1.0]]], [[[0.0, 0.5]]]]), np.zeros((2, 2))
     mean, log_var = np.array([[2.0, 0, 0], [0, 0, 0]]), np.zeros((2, 3))
     arguments = {"logits": logits, "x": x, "mean": mean, "log_var": log_var}
@@ -127,7 +127,7 @@ def test_bound_terms__by_hand(student):
 
 
 def test_bound_terms__agrees_with_a_loop(student):
-    """One image and more, images that are no squares, more and fewer latents than images."""
+    """One image and more, images that are not square, more and fewer latents than images."""
     for N, H, W, Z in [(3, 2, 5, 4), (1, 3, 2, 2), (4, 1, 4, 1), (2, 1, 1, 3), (5, 4, 2, 2)]:
         rng = np.random.default_rng(N)
         x, logits = rng.random((N, 1, H, W)), normal(N, H * W, scale=20)
@@ -156,7 +156,7 @@ def test_bound_terms__of_large_logits(student):
 
 MEAN = np.array([[0.0, 1.5, -0.5], [0.4, -2.0, 0.0]])
 LOG_VAR = np.array([[-1.0, 0.5, 0.0], [1.2, -0.3, -2.5]])
-BANK = 200_000  # numbers of noise that are made at a time, at most, for as many draws as that is
+BANK = 200_000  # at most so many noise numbers are made at a time
 
 
 def judge(student, what, expected, how, mean=MEAN, log_var=LOG_VAR, seed=0):
@@ -186,7 +186,7 @@ def right(mean, log_var, noise):
 
 
 def test_samples_as_promised__accepts_the_right_sampler(student):
-    """With several seeds, one code and many: of 780 pairs some are 3 standard errors off."""
+    """With several seeds, one code and many; of 780 pairs, some are 3 standard errors off."""
     for seed in range(3):
         judge(student, f"the right sampler (seed {seed})", True, right, seed=seed)
     for N, Z in [(1, 1), (4, 1), (5, 8)]:
@@ -195,7 +195,7 @@ def test_samples_as_promised__accepts_the_right_sampler(student):
 
 
 def test_samples_as_promised__rejects_the_wrong_ones(student):
-    """One mistake at a time, of those that people make."""
+    """One common mistake at a time."""
 
     def fixed(mean, log_var, noise):
         return right(mean, log_var, normal(*noise.shape))
@@ -314,19 +314,19 @@ def test_new_images__draw_codes_from_the_prior(student):
     off = np.abs(moments - np.eye(Z)) / (1 + (2**0.5 - 1) * np.eye(Z))
     assert off.max() < 5.5 * error, (
         f"the mean products of the latents of {what} are\n{moments.round(2)}\nexpected about 1 on"
-        " the diagonal, about 0 beside it: is it the prior that they come from?"
+        " the diagonal, about 0 off it: do they come from the prior?"
     )
     for edge in (-3, -2, -1, 0, 1, 2, 3):
         share, normal_share = (z < edge).mean(), (1 + erf(edge / 2**0.5)) / 2
         most = 5.5 * (normal_share * (1 - normal_share) / z.size) ** 0.5
         assert abs(share - normal_share) < most, (
             f"of {what} a share of {share:.4f} is below {edge}, expected about {normal_share:.4f}:"
-            " is it the prior that they come from?"
+            " do they come from the prior?"
         )
 
 
 def test_new_images__have_codes_of_their_own(student):
-    """Over 300 latents, the codes of no two of 40 images have anything to do with each other."""
+    """Over 300 latents, the codes of no two of 40 images are correlated."""
     n, Z = 40, 300
     _, z, call = decoded(student, n, Z, 5)
     moments = z @ z.T / Z
@@ -334,12 +334,12 @@ def test_new_images__have_codes_of_their_own(student):
     i, j = (int(k) for k in np.unravel_index(np.abs(moments).argmax(), moments.shape))
     assert abs(moments[i, j]) < 5.5 * Z**-0.5, (
         f"{call}: the codes of images {i} and {j} have the mean product {moments[i, j]:.2f},"
-        " expected about 0: draw each code anew"
+        " expected about 0: draw each code separately"
     )
 
 
 def test_new_images__depend_on_the_generator(student):
-    """Equal generators give equal images, and others give others; the next call gives new ones."""
+    """Equal generators give equal images, and the next call gives new ones."""
     model, _ = vae(2, 4)
     rng = np.random.default_rng(3)
     first = np.array(student.new_images(model, 3, rng))

@@ -2,13 +2,13 @@
 """# 11. Variants of the VAE
 
 A VAE (lesson 10) has one objective, a bound with two terms, and one kind of code, a Gaussian. Each
-of its variants changes one thing: how the terms are weighed, what the networks are told, how tight
-the bound is, what a code is made of. What you will see:
+of its variants changes one thing: how the terms are weighted, what the networks are told, how tight
+the bound is, or what a code is made of. What you will see:
 
 - β trades rate for distortion along one curve, and switches latents off on the way;
-- a conditional VAE draws the digit that you ask for, and obeys less the more latents it has;
+- a conditional VAE draws the digit that you ask for, but obeys less the more latents it has;
 - the bound with k draws rises with k, up to the exact log-likelihood and not past it, on models
-  small enough for the exact one to be computed;
+  small enough to compute it;
 - a codebook of 64 codes, most of which die unless something is done;
 - log-likelihoods of MNIST beside the published ones.
 """
@@ -64,17 +64,17 @@ chosen = np.array([np.flatnonzero(their_labels == digit)[0] for digit in range(1
 # ## Rate and distortion
 #
 # Minus the bound of a VAE is a sum of two costs. **Distortion** is what the decoder still has to be
-# told to get from a code to the image, **rate** is what the code itself costs. Both are in nats.
+# told to get from a code to the image; **rate** is what the code itself costs. Both are in nats.
 #
 # $$-\mathrm{ELBO} = D + R, \qquad D = -E_q[\log p(x|z)], \qquad
 # R = \mathrm{KL}(q(z|x) \,\|\, p(z))$$
 #
-# A VAE weighs them alike. A **β-VAE** (Higgins et al. 2017) does not:
+# A VAE weights them equally. A **β-VAE** (Higgins et al. 2017) does not:
 #
 # $$\mathrm{loss} = D + \beta R$$
 #
-# Exercise 11.1 computes these three from the networks' outputs. Here you train
-# `models.BetaVAE` five times, and for each ask 500 unseen digits what they cost.
+# Exercise 11.1 computes all three from the networks' outputs. Here you train `models.BetaVAE` five
+# times, and measure what 500 unseen digits cost each time.
 
 
 # %%
@@ -111,10 +111,10 @@ figure.axes[0].set_xlim(-2, 47)  # room for the last name
 keep(figure, "rate_distortion.png")
 
 # %% [markdown]
-# Every β gives one point of one curve. Where R is nearly 0, the code says nothing, every image gets
-# the same answer, and all that the pixels cost is distortion. To the right, each further nat of
-# rate buys less. With β = 1 a nat costs as much as it has to bring in. So D + R should be lowest
-# there, and other β can only lose bound. Is it so?
+# Every β gives one point on one curve. Where R is nearly 0, the code says nothing, every image gets
+# the same answer, and distortion is the whole cost. To the right, each further nat of rate buys
+# less. With β = 1 a nat of rate must save a nat of distortion. So D + R should be lowest there, and
+# any other β should worsen the bound. Does it?
 #
 # ## Latents switch off
 #
@@ -141,36 +141,36 @@ keep(plots.bars({f"β = {row[0]}": row[-1] for row in rows}, "active units of 20
 
 with no_grad():
     mean, log_var = (t.numpy() for t in beta_vae[10].encode(Tensor(others)))
-kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).mean(axis=0)  # (20,), nats a latent
+kl = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).mean(axis=0)  # (20,), nats per latent
 on = mean.var(axis=0) > 0.01
 shown = ", ".join(f"{nats:.2f}" for nats in np.sort(kl)[::-1])
-print(f"nats a latent with β = 10: {shown}; the {on.sum()} active ones hold {kl[on].sum():.2f}")
+print(f"nats per latent with β = 10: {shown}; the {on.sum()} active ones hold {kl[on].sum():.2f}")
 assert kl[on].sum() > 0.9 * kl.sum()
 assert np.isclose(kl.sum(), costs[10][1], rtol=1e-3)
 
 # %% [markdown]
-# A latent that is off has q(z|x) = p(z) for every x: it costs nothing and brings nothing. As the
-# price of rate goes up, one latent after another no longer earns its keep. That is the whole
-# mechanism. It is often told as "a large β disentangles": here nothing of that kind was measured,
-# and what a latent stands for, no term of the loss asks.
+# A latent that is off has q(z|x) = p(z) for every x: it costs nothing and contributes nothing. As
+# the price of rate goes up, one latent after another no longer earns its keep. That is the whole
+# mechanism. It is often told as "a large β disentangles": nothing of that kind was measured here,
+# and no term of the loss asks what a latent stands for.
 
 # %%
 drawn = {"unseen": others[chosen]}
 with no_grad():
     for beta, model in beta_vae.items():
         drawn[f"β = {beta:g}"] = model(Tensor(others[chosen])).numpy()
-keep(plots.strips(drawn, "What is left of a digit, as rate gets dear"), "beta.png")
+keep(plots.strips(drawn, "What is left of a digit as rate gets expensive"), "beta.png")
 
 # %% [markdown]
 # ## Digits on demand
 #
 # A VAE draws digits, but not the one that you want. A **conditional VAE** (Sohn et al. 2015) tells
-# both networks the label y, as ten more inputs of which one is 1:
+# both networks the label y, as ten more inputs, one of which is 1:
 #
 # $$\log p(x|y) \ge E_{q(z|x,y)}[\log p(x|z,y)] - \mathrm{KL}(q(z|x,y) \,\|\, p(z))$$
 #
 # Exercise 11.3 is the pass through both networks. In the picture, each row is a label and each
-# column one draw of z: what z says beside the label should be the same down a column.
+# column one draw of z: whatever z says apart from the label should be the same down a column.
 
 # %%
 conditional = {}
@@ -193,8 +193,8 @@ drawn = {str(digit): row for digit, row in enumerate(on_demand(conditional[5], 1
 keep(plots.strips(drawn, "Ten labels, fourteen draws of 5 latents"), "on_demand.png")
 
 # %% [markdown]
-# Does it draw what was asked for? Two classifiers that know real digits only are to say: a logistic
-# regression, and the 3 nearest training images. They err too, and how often is in the table.
+# Does it draw what was asked for? Ask two classifiers that know only real digits: a logistic
+# regression, and the 3 nearest training images. They err too; the table says how often.
 
 # %%
 rows, wanted = images.reshape(-1, 784), np.repeat(np.arange(10), 200)
@@ -203,7 +203,7 @@ judges = [judge.fit(rows, labels) for judge in judges]
 
 
 def agree(x, asked_for):
-    """Return in what share of images (N, 784), in %, each judge sees what was asked for."""
+    """Return the share of images (N, 784), in %, in which each judge sees what was asked for."""
     return [100 * float((judge.predict(x) == asked_for).mean()) for judge in judges]
 
 
@@ -222,9 +222,7 @@ assert twenty[3] < min(five[3], bound[1])
 assert five[1] > five[2] + 5
 
 ones = 100 * (judges[1].predict(samples[5].reshape(-1, 784)) == 1).mean()
-print(
-    f"of the samples with 5 latents the neighbours take {ones:.0f} % for a 1; 10 % were asked for"
-)
+print(f"of the samples with 5 latents the neighbours see a 1 in {ones:.0f} %; 10 % were asked for")
 assert ones > 15
 ink = np.corrcoef(samples[5].sum(axis=(2, 3, 4)))  # (10, 10)
 together = float(ink[~np.eye(10, dtype=bool)].mean())
@@ -232,30 +230,30 @@ print(f"ink of two digits from one z: correlation {together:.2f}, mean over pair
 assert together > 0.6
 
 # %% [markdown]
-# With 5 latents nearly all samples are what was asked for, according to the regression. The
-# neighbours, who are right more often on real digits, say so much less often: they take many
-# samples for a 1. Such a percentage is about a judge as well, and neither was ever shown an image
-# as soft as these. Look at the rows yourself. Down a column one hand writes all digits: thick
-# stays thick.
+# With 5 latents, nearly all samples are what was asked for, according to the regression. The
+# neighbours, who are right more often on real digits, say so much less often: they see a 1 in many
+# samples. Such a percentage is also about the judge, and neither was ever shown images as soft as
+# these. Look at the rows yourself. Down a column, one hand writes all digits: thick stays thick.
 #
 # (The bound in the first row is that of the VAE above, which has 20 latents and no labels.) With 20
-# latents the bound is better, and both judges find fewer samples as asked. Nothing forbids
-# z to say which digit it is, and with room to spare it does, in part: then a z drawn at random and
-# the label contradict each other. A better bound is not a better answer to your wish.
+# latents the bound is better, but both judges find fewer samples as requested. Nothing keeps z from
+# saying which digit it is, and with room to spare it partly does: then a random z may contradict
+# the label. A better bound does not mean a better answer to your request.
 #
 # ## A tighter bound
 #
 # The bound is low where q(z|x) is not the true posterior. Its gap is known: it is
-# KL(q(z|x) || p(z|x)). Draw k codes instead of one, and weigh them (Burda et al. 2016):
+# KL(q(z|x) || p(z|x)). Draw k codes instead of one, and weight them (Burda et al. 2016):
 #
 # $$L_k = E\left[\log \frac{1}{k} \sum_{i=1}^k w_i\right], \qquad
 # w_i = \frac{p(x, z_i)}{q(z_i|x)}, \qquad z_i \sim q(z|x)$$
 #
 # $L_1$ is the ELBO. Each w has the mean p(x), so an average of k of them has it too, and scatters
-# less. The log of what scatters less is higher on average: $L_1 \le L_2 \le \dots \le \log p(x)$.
+# less. The less it scatters, the higher its log is on average:
+# $L_1 \le L_2 \le \dots \le \log p(x)$.
 #
-# To see it end where it must, take a model so small that log p(x) can be computed. With 2 latents
-# it is an integral over a plane, that is, a sum over a fine grid of squares of area Δ:
+# To see it reach its limit, take a model so small that log p(x) can be computed. With 2 latents it
+# is an integral over a plane, that is, a sum over a fine grid of squares of area Δ:
 #
 # $$p(x) = \int p(x|z) \, p(z) \, dz \approx \Delta \sum_g p(x|z_g) \, p(z_g)$$
 
@@ -285,11 +283,11 @@ def exact(model, x, side=161):
 
 
 def binarised(x, rng):
-    """Return each pixel as 1 with its grey value for a probability, else 0."""
+    """Return each pixel as 1 with its grey value as the probability, else 0."""
     return (rng.random(x.shape, dtype=np.float32) < x).astype(np.float32)
 
 
-small = load("digits", validation=0)  # 8x8
+small = load("digits", validation=0)  # 8 x 8
 rng = np.random.default_rng(0)
 few, unseen = binarised(small.train.images, rng), binarised(small.test.images, rng)
 iwae, log_p = {}, {}
@@ -299,7 +297,7 @@ for k in (1, 5, 50):
     log_p[k] = exact(iwae[k], unseen)  # (180,)
     off = np.abs(exact(iwae[k], unseen, side=121) - log_p[k]).max()
     print(
-        f"k = {k}: log p(x) {log_p[k].mean():.3f}; a grid of 121 x 121 is off by {off:.0e} at most"
+        f"k = {k}: log p(x) {log_p[k].mean():.3f}; a grid of 121 x 121 is off by at most {off:.0e}"
     )
     assert off < 1e-3
 
@@ -320,7 +318,7 @@ for k, model in iwae.items():
     table.append((k, *middle[[0, 2, 5, 7]].tolist(), float(log_p[k].mean())))
     assert (np.diff(middle) > 0).all()
     assert (middle <= log_p[k].mean() + 3 * error).all()
-figure = plots.lines(curves, "draws k", "bound less exact log p(x), nats", log_x=True)
+figure = plots.lines(curves, "draws k", "bound minus exact log p(x), nats", log_x=True)
 figure.axes[0].axhline(0, color=plots.MUTED, linewidth=1)
 keep(figure, "bounds.png")
 header = ("trained with k", "bound, k = 1", "k = 5", "k = 50", "k = 200", "exact")
@@ -337,13 +335,13 @@ assert above > 10
 assert abs(ratio - 1) < 0.05
 
 # %% [markdown]
-# Read the last column against the first bound. Trained with 50 draws, a model has the *worst* ELBO
-# of the three and the best log-likelihood. The ELBO does not only ask for a good model, it also
-# asks for one whose posterior is a Gaussian along the axes. With more draws, q need not fit the
-# posterior. It only has to cover it, and the decoder is free to do what is good for x.
+# Compare the last column with the first bound. The model trained with 50 draws has the *worst* ELBO
+# of the three and the best log-likelihood. The ELBO asks not only for a good model, but also for
+# one whose posterior is a Gaussian along the axes. With more draws, q need not fit the posterior.
+# It only has to cover it, and the decoder is free to do what is good for x.
 #
-# "Never past it" holds for the mean. Many a single draw's log w lies above log p(x), and nothing is
-# wrong with that: it is w whose mean is p(x).
+# "Not past it" holds for the mean. For many single draws log w lies above log p(x), and nothing is
+# wrong with that: it is w, not log w, whose mean is p(x).
 #
 # Here is one image's posterior, from the grid, and q as ellipses of 1 and 2 standard deviations:
 
@@ -364,10 +362,10 @@ figure.suptitle("Blue: the posterior p(z|x) of one image. Red: q(z|x)", fontsize
 keep(figure, "posterior.png")
 
 # %% [markdown]
-# Training follows the gradient of $\log \frac1k \sum w_i$. How much of it does each draw get? The
-# k shares of an image add up to 1, and exercise 11.4 asks you what they are. With equal shares this
-# would be the ELBO's gradient, with k draws in place of one. n shares of 1/n have the sum of
-# squares 1/n, so its inverse says how many draws of equal weight they are worth.
+# Training follows the gradient of $\log \frac1k \sum w_i$. How much of it does each draw get? The k
+# shares of an image add up to 1, and exercise 11.4 asks you what they are. With equal shares this
+# would be the ELBO's gradient, with k draws instead of one. For n shares of 1/n, the sum of squares
+# is 1/n, so its inverse says how many draws of equal weight the shares are worth.
 
 # %%
 for k in (1, 50):
@@ -375,7 +373,7 @@ for k in (1, 50):
     (log_w50.logsumexp(0) - np.log(50)).sum().backward()
     share = log_w50.grad.numpy()  # (50, 180)
     most, worth = share.max(axis=0).mean(), (1 / (share**2).sum(axis=0)).mean()
-    print(f"trained with k = {k}: the best of 50 draws has {100 * most:.0f} %", end="; ")
+    print(f"trained with k = {k}: the best of 50 draws gets {100 * most:.0f} %", end="; ")
     print(f"together they are worth {worth:.1f} of equal weight")
     assert np.allclose(share.sum(axis=0), 1)
 
@@ -388,9 +386,9 @@ for k in (1, 50):
 #
 # $$j = \arg\min_i \|z - e_i\|^2, \qquad \hat z = e_j$$
 #
-# A nearest vector is a step function: its slope is 0. So its gradient is taken from a lie that
-# works, the **straight-through** rule: pass dẑ on to z as it is. With sg for "no gradient", which
-# is `.detach()`:
+# The nearest vector is a step function of z: its slope is 0. So its gradient is replaced by a lie
+# that works, the **straight-through** rule: pass dẑ on to z unchanged. With sg for "stop the
+# gradient", which is `.detach()`:
 #
 # $$\hat z = z + \mathrm{sg}(e_j - z)$$
 
@@ -412,24 +410,25 @@ except GradcheckError as error:
     print(f"the gradient check: {error}")
 
 # %% [markdown]
-# The check is right to complain: this is not the derivative. You now know of a gradient that is
-# wrong by intention, and of a bug that no gradient check can find (lesson 10).
+# The check is right to complain: this is not the derivative. You now know a gradient that is wrong
+# on purpose, and a bug that no gradient check can find (lesson 10).
 #
-# No gradient reaches the codebook this way. So the loss gets two terms more: one draws each vector
-# to the z that it stood for, one keeps z near its vector (which sg stands where is exercise 11.5):
+# No gradient reaches the codebook this way. So the loss gets two more terms: one draws each vector
+# towards the z that it stood for, the other keeps z near its vector (where each sg belongs is
+# exercise 11.5):
 #
 # $$\mathrm{loss} = -\log p(x|\hat z) + \|\mathrm{sg}(z) - e_j\|^2
 # + c \, \|z - \mathrm{sg}(e_j)\|^2$$
 #
-# The paper has c = 0.25, and says that 0.1 to 2 do. `nn.VectorQuantizer` begins with 1.
+# The paper uses c = 0.25, and says that 0.1 to 2 work. In `nn.VectorQuantizer` the default is 1.
 #
 # ## Dead codes
 #
-# A code that is nobody's nearest gets no gradient, so it stays where it is, so it stays nobody's
-# nearest. `nn.VectorQuantizer`, in `models.VQVAE`, moves a code that is hardly used to one of the
-# batch's own vectors; so the first batch fills the book. Train with and without that. With p the
-# share of each code, the **perplexity** says how many codes, used alike, would be as varied
-# (exercise 11.6):
+# A code that is nearest to no vector gets no gradient, so it stays where it is, and stays unused.
+# `nn.VectorQuantizer`, in `models.VQVAE`, moves a hardly used code to one of the batch's own
+# vectors; so the first batch fills the book. Train with and without that. With p the share of each
+# code, the **perplexity** says how many codes, used equally often, would be as varied (exercise
+# 11.6):
 #
 # $$\exp\Big(-\sum_i p_i \log p_i\Big)$$
 
@@ -439,7 +438,7 @@ for name in ("codes stay", "codes move"):
     minae.manual_seed(0)
     model = models.VQVAE(channels=(16, 32), codes=64, latent=8)
     if name == "codes stay":
-        model.quantizer.used.data[...] = np.inf  # the running count: none is ever too little used
+        model.quantizer.used.data[...] = np.inf  # the running counts: none is ever too low
     vq[name] = fit(model, (images,), epochs=5, lr=3e-3)
     costs = train.evaluate(model, others, batch_size=500)
     with no_grad():
@@ -447,7 +446,7 @@ for name in ("codes stay", "codes move"):
     counts[name] = np.bincount(index.ravel(), minlength=64)
     dead, bits = int((counts[name] == 0).sum()), 49 * float(np.log2(costs["perplexity"]))
     table.append((name, costs["perplexity"], dead, bits, costs["squared_error"]))
-header = ("", "perplexity", "dead of 64", "bits an image", "squared error")
+header = ("", "perplexity", "dead of 64", "bits per image", "squared error")
 print_table(header, table, "500 unseen digits")
 (_, plain, plain_dead, _, plain_error), (_, moved, moved_dead, _, moved_error) = table
 assert moved > 1.5 * plain
@@ -457,18 +456,18 @@ assert moved_error < plain_error
 figure = Figure(figsize=(7.4, 2.8), layout="constrained")
 for panel, (name, count) in zip(figure.subplots(1, 2, sharey=True), counts.items(), strict=True):
     panel.bar(np.arange(64), np.sort(count)[::-1] / count.sum(), color=plots.BLUE)
-    panel.set(xlabel="codes, the most used first", title=name)
+    panel.set(xlabel="codes, most used first", title=name)
 figure.axes[0].set_ylabel("share of uses")
 keep(figure, "codebook.png")
 
 # %% [markdown]
-# (Without moves, the codes also begin where chance puts them: both are in this comparison.) The
-# bits are what the numbers of an image would take if each were coded by its share, without
-# looking at its neighbours.
+# (Without moves, the codes also begin where chance puts them: the comparison includes both
+# effects.) The bits are what the numbers of an image would take if each were coded by its share,
+# without looking at its neighbours.
 #
-# Can it draw new digits? Not yet: its prior is over 49 numbers together. Draw each by its share
-# alone, and you get scraps of strokes. The paper learns a second model, of which number follows
-# which.
+# Can it draw new digits? Not yet: for that it needs a prior over all 49 numbers together. Draw each
+# by its share alone, and you get scraps of strokes. The paper trains a second model, of which
+# number follows which.
 
 # %%
 model, share = vq["codes move"], counts["codes move"] / index.size
@@ -478,18 +477,19 @@ with no_grad():
     scraps = model.decode(Tensor(vectors.transpose(0, 3, 1, 2).reshape(10, -1))).numpy()
     drawn = {"unseen": others[chosen], "rebuilt": model(Tensor(others[chosen])).numpy()}
 drawn["random codes"] = scraps.reshape(10, 1, 28, 28)
-keep(plots.strips(drawn, "49 numbers below 64 for an image"), "vq.png")
+keep(plots.strips(drawn, "An image as 49 numbers below 64"), "vq.png")
 
 # %% [markdown]
 # ## Beside the published numbers
 #
 # Burda et al. (2016, table 1) give log-likelihoods of binarised MNIST, for networks 784-200-200-50
-# and back with tanh, trained for 3,280 passes over the images and measured with 5,000 draws. The
-# pixels are drawn anew from their grey values in every pass; the test images once.
+# and back with tanh, trained for 3,280 passes over the images and measured with 5,000 draws. Pixels
+# of training images are drawn from their grey values again in every pass; those of test images
+# once.
 #
-# `--full` trains the same networks on all 60,000 images, much shorter: each in as many passes as
-# the others, on the same settings. It measures all 10,000 test images with 1,000 draws. How much
-# higher 5,000 draws come out is measured on the first 500 of them.
+# `--full` trains the same networks on all 60,000 images, for far fewer passes: the same number for
+# each, with the same settings. It measures all 10,000 test images with 1,000 draws. What 5,000
+# draws change is measured on the first 500 of them.
 
 # %%
 PUBLISHED = {1: 86.76, 5: 85.54, 50: 84.78}
@@ -497,11 +497,11 @@ EPOCHS, ALL_DRAWS, MOST_DRAWS, FIRST = 16, 1000, 5000, 500
 
 
 def trained_on_mnist(k, x):
-    """Return a model trained with k draws on images that are binarised anew in every pass."""
+    """Return a model trained with k draws on images binarised again in every pass."""
     minae.manual_seed(0)
     model = models.IWAE([784, 200, 200, 50], activation="tanh", k=k)
     model.start_at_mean(x)
-    for weight in model.parameters():  # to a variance of 1 / fan_in, as tanh wants it
+    for weight in model.parameters():  # to a variance of 1 / fan_in, which suits tanh
         if weight.ndim == 2:
             weight.data *= np.sqrt(3, dtype=np.float32)
     adam, loader = Adam(model.parameters(), lr=1e-3), Loader(x, batch_size=20)
@@ -517,7 +517,7 @@ def trained_on_mnist(k, x):
 
 @no_grad()
 def nats(model, x, draws):
-    """Return -log p(x) as estimated with so many draws, a mean over images."""
+    """Return -log p(x) estimated with this many draws, as a mean over images."""
     chunks = [Tensor(x[i : i + 20]) for i in range(0, len(x), 20)]
     return -float(np.concatenate([model.log_likelihood(c, draws).numpy() for c in chunks]).mean())
 
@@ -559,8 +559,8 @@ try:
         (OUT / "results.json").write_text(json.dumps(full, indent=2) + "\n", encoding="utf-8")
         print(f"written: {OUT / 'results.json'}")
     else:
-        print("this lesson ran on 4,000 digits; --full trains on MNIST, which is then downloaded")
-except InputError as reason:  # MNIST cannot be had
+        print("this lesson ran on 4,000 digits; --full downloads MNIST and trains on it")
+except InputError as reason:  # MNIST is not available
     print(reason)
 
 if full is None:
@@ -580,14 +580,14 @@ else:
     print(f"{full['most_draws']:,} draws, on {full['first']} of these images: lower by {gains}")
 
 # %% [markdown]
-# The bound of k draws lies below log p(x), so every number of minae's is a little too bad, never
-# too good, up to the chance of the draws. A few passes are not 3,280: do not expect the published
-# column. And what minae's column compares, it compares for equal passes, not for equal time: a step
-# with 50 draws costs many times one with a single draw.
+# The bound of k draws lies below log p(x), so apart from chance, each of minae's figures is a
+# little too bad, never too good. A few passes are not 3,280: do not expect the published figures.
+# And minae's column compares equal passes, not equal time: a step with 50 draws costs many times as
+# much as one with a single draw.
 #
 # ## Exercises
 #
 # They are in `exercises.py`. 11.1 computes rate, distortion and the β-VAE's loss, 11.2 finds the
 # active units, 11.3 tells both networks of a conditional VAE the label, 11.4 is the bound with k
-# draws and its gradient, 11.5 quantises with the right stop-gradients, and 11.6 counts what a
-# codebook is used for. Try 11.4 on `log_w` of this lesson, and 11.6 on `index`.
+# draws and its gradient, 11.5 quantises with the right stop-gradients, and 11.6 measures how much
+# of a codebook is used. Try 11.4 on this lesson's `log_w`, and 11.6 on `index`.

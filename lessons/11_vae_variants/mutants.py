@@ -12,7 +12,7 @@ def _pieces(x, logits, mean, log_var):
 
 
 def rate_distortion__mean_of_pixels(x, logits, mean, log_var, beta):
-    """Takes the mean over pixels, so that β is P times as large as it says."""
+    """Takes the mean over pixels, so that β is in effect P times as large."""
     pixels, latents = _pieces(x, logits, mean, log_var)
     distortion, rate = pixels.mean(), latents.sum(axis=1).mean()
     return distortion, rate, distortion + beta * rate
@@ -25,7 +25,7 @@ def rate_distortion__sum_of_images(x, logits, mean, log_var, beta):
 
 
 def rate_distortion__beta_on_distortion(x, logits, mean, log_var, beta):
-    """Weighs the wrong term."""
+    """Weights the wrong term."""
     pixels, latents = _pieces(x, logits, mean, log_var)
     distortion, rate = pixels.sum(axis=1).mean(), latents.sum(axis=1).mean()
     return distortion, rate, beta * distortion + rate
@@ -39,7 +39,7 @@ def rate_distortion__beta_in_the_rate(x, logits, mean, log_var, beta):
 
 
 def rate_distortion__log_var_as_deviation(x, logits, mean, log_var, beta):
-    """Takes exp(log_var) for the standard deviation."""
+    """Uses exp(log_var) as the standard deviation."""
     pixels, _ = _pieces(x, logits, mean, log_var)
     latents = 0.5 * (mean**2 + np.exp(2 * log_var) - 2 * log_var - 1)
     distortion, rate = pixels.sum(axis=1).mean(), latents.sum(axis=1).mean()
@@ -47,7 +47,7 @@ def rate_distortion__log_var_as_deviation(x, logits, mean, log_var, beta):
 
 
 def rate_distortion__no_half(x, logits, mean, log_var, beta):
-    """Forgets the half of the KL."""
+    """Forgets the ½ in the KL."""
     pixels, latents = _pieces(x, logits, mean, log_var)
     distortion, rate = pixels.sum(axis=1).mean(), 2 * latents.sum(axis=1).mean()
     return distortion, rate, distortion + beta * rate
@@ -70,7 +70,7 @@ def rate_distortion__through_the_sigmoid(x, logits, mean, log_var, beta):
 
 
 def rate_distortion__clipped(x, logits, mean, log_var, beta):
-    """Keeps log variances between -10 and 10."""
+    """Clips log variances to between -10 and 10."""
     distortion, rate = _pieces(x, logits, mean, np.clip(log_var, -10, 10))
     distortion, rate = distortion.sum(axis=1).mean(), rate.sum(axis=1).mean()
     return distortion, rate, distortion + beta * rate
@@ -97,7 +97,7 @@ def active_units__average(mean, threshold=0.01):
 
 
 def active_units__inactive(mean, threshold=0.01):
-    """Returns those that are switched off."""
+    """Returns the latents that are switched off."""
     return mean.var(axis=0) <= threshold
 
 
@@ -117,7 +117,7 @@ def active_units__at_least(mean, threshold=0.01):
 
 
 def active_units__zero_is_no_threshold(mean, threshold=0.01):
-    """Takes the default for a threshold of 0."""
+    """Uses the default if the threshold is 0."""
     return mean.var(axis=0) > (threshold or 0.01)
 
 
@@ -132,12 +132,12 @@ def active_units__one_less(mean, threshold=0.01):
 
 
 def active_units__mean_of_squares(mean, threshold=0.01):
-    """The variance as E m² - E[m]²: far from zero nothing is left of it."""
+    """Computes the variance as E m² - E[m]²: far from zero it is lost."""
     return (mean**2).mean(axis=0) - mean.mean(axis=0) ** 2 > threshold
 
 
 def conditional_pass__encoder_only(encoder, decoder, x, labels, classes, noise):
-    """Tells the decoder no label, but as many zeros."""
+    """Gives the decoder zeros instead of the label."""
     onehot = np.eye(classes)[labels]
     mean, log_var = np.split(encoder(np.hstack([x, onehot])), 2, axis=1)
     z = mean + np.exp(0.5 * log_var) * noise
@@ -145,7 +145,7 @@ def conditional_pass__encoder_only(encoder, decoder, x, labels, classes, noise):
 
 
 def conditional_pass__decoder_only(encoder, decoder, x, labels, classes, noise):
-    """Tells the encoder no label, but as many zeros."""
+    """Gives the encoder zeros instead of the label."""
     onehot = np.eye(classes)[labels]
     mean, log_var = np.split(encoder(np.hstack([x, 0 * onehot])), 2, axis=1)
     z = mean + np.exp(0.5 * log_var) * noise
@@ -161,7 +161,7 @@ def conditional_pass__labels_at_the_left(encoder, decoder, x, labels, classes, n
 
 
 def conditional_pass__classes_of_the_batch(encoder, decoder, x, labels, classes, noise):
-    """Numbers the classes that are in the batch: a column means another class each time."""
+    """Numbers only the classes in the batch: a column's meaning changes."""
     onehot = np.eye(classes)[np.unique(labels, return_inverse=True)[1]]
     mean, log_var = np.split(encoder(np.hstack([x, onehot])), 2, axis=1)
     z = mean + np.exp(0.5 * log_var) * noise
@@ -184,7 +184,7 @@ def conditional_pass__variance_for_deviation(encoder, decoder, x, labels, classe
 
 
 def conditional_pass__halves_swapped(encoder, decoder, x, labels, classes, noise):
-    """Takes the first half for the log variances."""
+    """Takes the first half as the log variances."""
     onehot = np.eye(classes)[labels]
     log_var, mean = np.split(encoder(np.hstack([x, onehot])), 2, axis=1)
     z = mean + np.exp(0.5 * log_var) * noise
@@ -199,7 +199,7 @@ def conditional_pass__mean_decoded(encoder, decoder, x, labels, classes, noise):
 
 
 def conditional_pass__clipped(encoder, decoder, x, labels, classes, noise):
-    """Keeps log variances between -6 and 2."""
+    """Clips log variances to between -6 and 2."""
     onehot = np.eye(classes)[labels]
     mean, log_var = np.split(encoder(np.hstack([x, onehot])), 2, axis=1)
     log_var = np.clip(log_var, -6, 2)
@@ -234,7 +234,7 @@ def importance_weighted_bound__one_shift_for_all(log_weights):
 
 
 def importance_weighted_bound__shift_not_undone(log_weights):
-    """Does not add the largest again."""
+    """Does not add the largest back."""
     shifted = log_weights - log_weights.max(axis=0)
     return np.log(np.exp(shifted).mean(axis=0)), _softmax(log_weights)
 
@@ -291,7 +291,7 @@ def vector_quantise__not_detached(z, codebook, commitment):
 
 
 def vector_quantise__codes_too(z, codebook, commitment):
-    """Stops z only: the output's gradient reaches the codebook too."""
+    """Stops only z: the output's gradient reaches the codebook too."""
     index, e = _nearest(z, codebook)
     return z + e - z.detach(), index, _loss(z, e, commitment)
 
@@ -304,13 +304,13 @@ def vector_quantise__no_stop(z, codebook, commitment):
 
 
 def vector_quantise__stops_swapped(z, codebook, commitment):
-    """The commitment weighs the codes' term: the right values."""
+    """The commitment weights the codes' term: only the gradients are wrong."""
     index, e = _nearest(z, codebook)
     return z + (e - z).detach(), index, _loss(e, z, commitment)
 
 
 def vector_quantise__dot_product(z, codebook, commitment):
-    """Takes the largest dot product for the smallest distance: large codes win."""
+    """Takes the largest dot product to mean the smallest distance: large codes win."""
     index = (z.detach().numpy() @ codebook.detach().numpy().T).argmax(axis=1)
     e = codebook[index]
     return z + (e - z).detach(), index, _loss(z, e, commitment)
@@ -365,7 +365,7 @@ def codebook_use__two_bases(index, codes):
 
 
 def codebook_use__dead_at_the_end(index, codes):
-    """Knows nothing of dead codes beyond the largest index."""
+    """Misses dead codes beyond the largest index."""
     counts = np.bincount(index.ravel())
     p = counts[counts > 0] / counts.sum()
     return np.exp(-(p * np.log(p)).sum()), int((counts == 0).sum())
@@ -378,7 +378,7 @@ def codebook_use__mean_of_logs(index, codes):
 
 
 def codebook_use__counts(index, codes):
-    """Uses counts in place of shares."""
+    """Uses counts instead of shares."""
     counts = np.bincount(index.ravel(), minlength=codes)
     used = counts[counts > 0]
     return np.exp(-(used * np.log(used)).sum()), int((counts == 0).sum())

@@ -40,7 +40,7 @@ def loop_rate_distortion(x, logits, mean, log_var, beta):
 
 
 def test_rate_distortion__by_hand(student):
-    """Logit 0 costs log 2 a pixel; a mean of 2 with variance 1 costs 2 nats."""
+    """Logit 0 costs log 2 per pixel; a mean of 2 with variance 1 costs 2 nats."""
     x, logits, mean = np.ones((1, 3)), np.zeros((1, 3)), np.array([[2.0, 0]])
     answer, call = answered(
         student, "rate_distortion", x=x, logits=logits, mean=mean, log_var=np.zeros((1, 2)), beta=5
@@ -64,7 +64,7 @@ def test_rate_distortion__agrees_with_a_loop(student):
 
 
 def test_rate_distortion__of_the_largest_logits(student):
-    """A sigmoid of these is 0 or 1, and log 0 is no number."""
+    """A sigmoid of these is 0 or 1, and log 0 is not finite."""
     zero = np.zeros((1, 1))
     for x, logits, distortion in [
         ([[1.0, 0.0, 0.0]], [[-800.0, 900.0, -50.0]], 1700.0),
@@ -92,7 +92,7 @@ def test_active_units__agrees_with_a_loop(student):
 
 
 def test_active_units__are_above_the_threshold(student):
-    """Variances of 4, 9 and 0, which are not above themselves; one image has no variance."""
+    """Variances of 4, 9 and 0; equal is not above; a single image has no variance."""
     mean = np.array([[-2.0, 7.0, 5.0], [2.0, 13.0, 5.0]])
     for threshold, expected in [
         (6, [False, True, False]),
@@ -176,7 +176,7 @@ def test_importance_weighted_bound__agrees_with_a_loop(student):
 
 
 def test_importance_weighted_bound__of_large_numbers(student):
-    """Weights far below and above what float64 holds, side by side, and apart from each other."""
+    """Weights far below and above what float64 holds, close together or far apart."""
     a, b = math.exp(-1), math.exp(-2)
     log_weights = [
         [-5000.0, 3.0, 900.0, -900.0, -5000.0, -100.0, 2000.0],
@@ -219,7 +219,7 @@ SIZES = [(5, 3, 2, 0.25), (3, 8, 4, 2.0), (4, 4, 4, 0.0), (1, 2, 1, 1), (6, 2, 3
 
 
 def test_vector_quantise__gives_the_nearest_code(student):
-    """Values: the rows of the codebook, their numbers, and the loss; also in float32."""
+    """The right values: rows of the codebook, their numbers, and the loss; also in float32."""
     for (N, K, D, commitment), dtype in zip(SIZES * 2, ["f8"] * 5 + ["f4"] * 5, strict=True):
         z = normal(N, D, scale=1.5).astype(dtype)
         codebook = normal(K, D, seed=1).astype(dtype)
@@ -232,7 +232,7 @@ def test_vector_quantise__gives_the_nearest_code(student):
 
 
 def follow(result, tensors, what):
-    """Return what a backward pass from here leaves in the tensors; 0 where nothing came."""
+    """Return the gradients that a backward pass from here leaves in the tensors, or 0."""
     assert result.requires_grad, f"no gradient flows from {what} to z or codebook"
     result.backward()
     return [np.zeros(x.shape) if x.grad is None else x.grad.numpy() for x in tensors]
@@ -250,7 +250,7 @@ def test_vector_quantise__passes_gradients_straight_through(student):
 
 
 def test_vector_quantise__moves_codes_and_rows_apart(student):
-    """Of the loss: the first term moves codes, towards their rows; the second one moves rows."""
+    """The loss's first term moves codes towards their rows; the second moves rows."""
     for N, K, D, commitment in SIZES:
         z, codebook = normal(N, D), normal(K, D, seed=1)
         index, dcodebook = nearest_of(z, codebook), np.zeros((K, D))

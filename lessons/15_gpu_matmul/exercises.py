@@ -1,10 +1,10 @@
 """Exercises of lesson 15: the matrix products of a linear layer, on a GPU.
 
-Write in the words of the simulator, which also runs your kernels when they are checked:
+Write for the simulator, which also runs your kernels when they are checked:
 
     launch(kernel, blocks, threads, *arrays)
 
-All arrays are contiguous and hold float32. Run any kernel that puzzles you on a small array of your
+All arrays are contiguous and hold float32. If a kernel puzzles you, run it on a small array of your
 own, with count=True to see what it moves.
 """
 
@@ -17,18 +17,18 @@ SQUARE, ROWS = 32, 8  # of transpose
 
 
 def product_tn(a, b, c):
-    """c = aᵀ b, one thread an entry, so that neighbours read neighbours.
+    """c = aᵀ b, one thread per entry, so that neighbours read neighbours.
 
     a (K, M), b (K, N), c (M, N). This is the gradient of a linear layer's weight, where the sum
     runs over the images of a batch. A block has (32, 8) threads, and the grid has at least as many
     threads as c has entries, in both directions: some have nothing to do.
 
-    A warp is 32 threads that differ in threadIdx.x only. Choose which of i and j follows x. For 32
-    products, one a lane, a warp shall move 5 sectors of 32 bytes at most, and 4 to store c. The
-    numbers come out right either way; the check counts sectors.
+    A warp is 32 threads that differ only in threadIdx.x. Choose which of i and j follows x. For 32
+    products, one per lane, a warp may move at most 5 sectors of 32 bytes, and 4 to store 32 entries
+    of c. The numbers come out right either way; the check counts sectors.
 
-    About 6 lines, 10 minutes. Matters because a kernel that goes across rows moves several times
-    the bytes that it wants, and no computing makes up for that.
+    About 6 lines, 10 minutes. Matters because a kernel whose lanes read across rows moves several
+    times the bytes that it needs, and no arithmetic makes up for that.
     """
     ### BEGIN SOLUTION
     j, i = cuda.grid(2)
@@ -47,12 +47,12 @@ def product_nt(a, b, c):
     A block has (16, 16) threads and computes the 16 x 16 entries of c whose rows begin at
     16 blockIdx.y and whose columns begin at 16 blockIdx.x.
 
-    Rows of a and rows of b both run along k, so both tiles are to be copied with threadIdx.x along
-    k: then a warp reads two rows of 64 bytes, which are 4 sectors. What lies beyond the edges
-    counts as zero, and is neither read nor written. Every thread comes to every barrier.
+    Rows of a and rows of b both run along k, so copy both tiles with threadIdx.x along k: then a
+    warp reads two rows of 64 bytes, which are 4 sectors. Entries beyond the edges count as zero,
+    and are neither read nor written. Every thread must reach every barrier.
 
-    About 18 lines, 30 minutes. Matters because tiles of 16 x 16 move 0.5 bytes for a product. One
-    thread an entry would move 18 here: neighbours along x read rows of b that are far apart.
+    About 18 lines, 30 minutes. Matters because tiles of 16 x 16 move 0.5 bytes per product. One
+    thread per entry would move 18 here: neighbours along x read rows of b that are far apart.
     """
     ### BEGIN SOLUTION
     a_tile = cuda.shared.array((TILE, TILE), float32)  # (i, k)
@@ -75,7 +75,7 @@ def product_nt(a, b, c):
 
 
 def racy(a, b, c):
-    """c = a b with two tiles of each matrix: one is multiplied, the other filled. It has two races.
+    """c = a b with two tiles of each matrix, one multiplied and one filled. It has two races.
 
     a (M, K), b (K, N), c (M, N), all sizes multiples of 8; a block has (8, 8) threads. Leave this
     kernel as it is, and write `double_buffered` below.
@@ -98,14 +98,14 @@ def racy(a, b, c):
 
 
 def double_buffered(a, b, c):
-    """The kernel `racy`, without its two races, and still with one barrier a step.
+    """The kernel `racy`, without its two races, but still with one barrier per step.
 
     Have the simulator explain the first race: launch `racy` on matrices of 8 x 24 and 24 x 8, with
-    one block. Mend it, launch again, and read what comes next. A second barrier in each step would
-    end both races too, but then all threads would wait twice as often: the check counts barriers.
+    one block. Fix it, launch again, and read what comes next. A second barrier in each step would
+    also end both races, but then all threads would wait twice as often: the check counts barriers.
 
     Copy the body of `racy` and change it; about 3 lines differ, 15 minutes. Matters because the
-    result of a race is right on most days, so that no test of the numbers finds it.
+    result of a race is right on most days, so no test of the numbers finds it.
     """
     ### BEGIN SOLUTION
     a_tile = cuda.shared.array((2, HALF, HALF), float32)
@@ -116,7 +116,7 @@ def double_buffered(a, b, c):
     a_tile[0, y, x], b_tile[0, y, x] = a[i, x], b[y, j]
     for step in range(steps):
         half, other = step % 2, (step + 1) % 2
-        cuda.syncthreads()  # this half is filled, and all have read the other one
+        cuda.syncthreads()  # this half is filled, and all threads have read the other
         if step + 1 < steps:
             first = (step + 1) * HALF
             a_tile[other, y, x], b_tile[other, y, x] = a[i, first + x], b[first + y, j]
@@ -127,7 +127,7 @@ def double_buffered(a, b, c):
 
 
 def registers(a, b, c):
-    """c = a b for 64 x 64 entries a block, 4 x 4 a thread; `multiply` is yours. Leave it as it is.
+    """c = a b, 64 x 64 entries per block, 4 x 4 per thread, by your `multiply`. Leave it as it is.
 
     a (M, K), b (K, N), c (M, N); M and N are multiples of 64, K of 4. A block has 256 threads.
     """
@@ -154,17 +154,17 @@ def registers(a, b, c):
 def multiply(a_tile, b_tile, x, y, total):
     """Add a thread's products of one pair of tiles to its 4 x 4 sums, reading each number once.
 
-    a_tile (4, 64) holds a turned, as (k, i); b_tile (4, 64) is (k, j); total (4, 4). The thread at
-    x, y sums for the rows 4 y + 0, 1, 2, 3 and for the columns x + 0, 16, 32, 48:
+    a_tile (4, 64) holds a transposed, as (k, i); b_tile (4, 64) is (k, j); total (4, 4). The thread
+    at x, y sums for the rows 4 y + 0, 1, 2, 3 and for the columns x + 0, 16, 32, 48:
 
         total[i, j] += the sum over k of a_tile[k, 4 y + i] b_tile[k, x + 16 j]
 
-    So neighbours in x read neighbours of b_tile, each at a bank of its own. For each k a thread
-    may read shared memory 8 times, for 16 products. What it has read it keeps in variables or in
-    an array of its own, as cuda.local.array(4, float32).
+    So neighbours in x read neighbours of b_tile, each from a different bank. For each k a thread
+    may read shared memory 8 times, for 16 products. It keeps the numbers in variables or in a local
+    array, such as cuda.local.array(4, float32).
 
-    About 8 lines, 15 minutes. Matters because one read for each multiplicand would be 32 reads:
-    shared memory would then be what the multiplications wait for.
+    About 8 lines, 15 minutes. Matters because one read for each factor would be 32 reads: the
+    multiplications would then wait for shared memory.
     """
     ### BEGIN SOLUTION
     left = cuda.local.array(4, float32)
@@ -180,18 +180,18 @@ def multiply(a_tile, b_tile, x, y, total):
 
 
 def transpose(x, y):
-    """y = xᵀ, for any sizes, with whole sectors on both sides and no two lanes at one bank.
+    """y = xᵀ, for any sizes, with whole sectors on both sides and no bank conflicts.
 
     x (M, N), y (N, M). A block has (32, 8) threads and moves a square of 32 x 32, whose rows in x
     begin at 32 blockIdx.y and whose columns begin at 32 blockIdx.x; each thread moves 4 numbers.
 
-    A warp shall read 32 neighbours of x and write 32 neighbours of y, 4 sectors each where sizes
-    are multiples of 32. So the square has to turn in between, in shared memory, and one of its two
-    sides there goes along a column. 32 lanes that read a column of an array with 32 numbers a row
-    all want the same bank, and are answered one after the other.
+    A warp must read 32 neighbours of x and write 32 neighbours of y, 4 sectors each where sizes are
+    multiples of 32. So the square has to be transposed in between, in shared memory, where either
+    reading or writing goes along a column. 32 lanes that read a column of an array with 32 numbers
+    per row all want the same bank, and are answered one after the other.
 
-    About 14 lines, 25 minutes. Matters because operands often lie the wrong way round: the tiles of
-    every fast product are turned like this.
+    About 14 lines, 25 minutes. Matters because operands are often stored the wrong way round: the
+    tiles of every fast product are transposed like this.
     """
     ### BEGIN SOLUTION
     square = cuda.shared.array((SQUARE, SQUARE + 1), float32)  # one more: columns cross all banks

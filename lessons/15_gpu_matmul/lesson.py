@@ -1,13 +1,13 @@
 # %% [markdown]
 """# 15. Matrix products on a GPU
 
-A linear layer is a matrix product, and its backward pass is two more. On a GPU a product written
-as the formula says it wastes most of the machine: it moves 17 bytes for each multiplication, where
-0.06 would do. This lesson climbs from the one to the other in eight rungs. Each rung changes one
+A linear layer is a matrix product, and its backward pass is two more. On a GPU, a product written
+straight from the formula wastes most of the machine: it moves 17 bytes for each multiplication,
+where 0.06 would do. This lesson climbs from one to the other in eight rungs. Each rung changes one
 idea, and every claim is a number that you see counted.
 
-You need no GPU. The kernels run in `minae.kernels.simulator`, which executes their own Python
-source thread by thread. It counts what is moved and stops at races. It says nothing about time.
+You need no GPU. The kernels run in `minae.kernels.simulator`, which executes their Python source
+thread by thread. It counts what is moved and stops at races. It says nothing about time.
 """
 
 # %%
@@ -46,18 +46,18 @@ def normal(*shape, seed=0):
 #
 # A **kernel** is a function that thousands of **threads** run at once, each with its own numbers in
 # its own **registers**. You launch it with a grid of **blocks**, and each block has up to 1024
-# threads. The GPU deals the blocks out to its multiprocessors (an H100 has 132). What a thread does
-# follows from where it stands: `cuda.threadIdx` in its block, `cuda.blockIdx` in the grid;
-# `cuda.grid(1)` is its number in all.
+# threads. The GPU distributes the blocks over its multiprocessors (an H100 has 132). What a thread
+# does depends on its position: `cuda.threadIdx` in its block, `cuda.blockIdx` in the grid;
+# `cuda.grid(1)` is its number overall.
 #
-# 32 threads that follow each other along x are a **warp**. Its threads, called lanes then, execute
-# the same instruction together. So they also go to memory together, and that decides speed more
-# than anything else.
+# 32 consecutive threads along x are a **warp**. Its threads, called lanes, execute the same
+# instruction together. So they also access memory together, and that decides speed more than
+# anything else.
 
 
 # %%
 def who(number, warp, lane):
-    """Each thread writes down where it stands."""
+    """Each thread writes down its position."""
     i = cuda.grid(1)
     number[i] = i
     warp[i] = cuda.threadIdx.x // 32
@@ -75,11 +75,11 @@ print_table(
 # %% [markdown]
 # ## Global memory answers in sectors
 #
-# **Global memory** is the GPU's large memory, where your arrays are. It is far away. It answers a
-# warp in **sectors** of 32 bytes, eight float32 each, and moves a whole sector where one lane
-# wants one number of it. 32 lanes that want 32 neighbours take 4 sectors, 128 bytes, all of it
-# wanted: they are *coalesced*. 32 lanes that want every eighth number take 32 sectors, and seven
-# of eight bytes are moved for nothing.
+# **Global memory** is the GPU's large memory, where your arrays are. It is far away. It serves a
+# warp in **sectors** of 32 bytes, eight float32 each, and moves a whole sector even if one lane
+# wants only one number of it. 32 lanes that want 32 neighbours take 4 sectors, 128 bytes, all of
+# them used: the accesses are *coalesced*. 32 lanes that want every eighth number take 32 sectors,
+# and seven of eight bytes are moved for nothing.
 
 
 # %%
@@ -98,18 +98,18 @@ for stride in (1, 2, 4, 8, 16):
     if stride in (1, 16):
         panels[f"{stride} apart, sectors: {load.sectors}"] = load
 print_table(("stride", "bytes wanted", "sectors", "% of use"), rows, "one load of a warp")
-keep(plots.requests(panels, "What 32 lanes want, and the sectors that hold it"), "sectors.png")
+keep(plots.requests(panels, "What 32 lanes want, and the sectors that it lies in"), "sectors.png")
 
 # %% [markdown]
 # ## Shared memory has banks
 #
-# Each block has some **shared memory** of its own, small and near: at most 227 KB on an H100, where
-# all its threads read and write. It has 32 **banks**: the word of 4 bytes at place p lies in bank
-# p % 32. In one answer each bank gives one word, to all lanes that want this word. Lanes that want
-# different words of one bank are answered one after the other.
+# Each block has its own **shared memory**, small and near: at most 227 KB on an H100, which all its
+# threads can read and write. It has 32 **banks**: the 4-byte word at place p lies in bank p % 32.
+# In one answer each bank gives one word, to all lanes that want this word. Lanes that want
+# different words from the same bank are answered one after the other.
 #
-# The usual way to meet that is a column. In an array with 32 numbers a row, a whole column lies in
-# one bank. With one number more a row, which nobody uses, it lies across all of them.
+# The usual cause of this is reading a column. In an array with 32 numbers per row, a whole column
+# lies in one bank. Add one unused number to each row, and the column is spread over all of them.
 
 
 # %%
@@ -127,9 +127,9 @@ panels = {}
 for width in (32, 33):
     traffic = launch(column, 1, 32, np.empty(32, np.float32), width, count=True)
     (load,) = (r for r in traffic.requests if r.kind == "load")
-    print(f"a column, {width} numbers a row, answers: {load.waves}")
+    print(f"a column, {width} numbers per row, answers: {load.waves}")
     assert load.waves == (32 if width == 32 else 1)
-    panels[f"{width} numbers a row, answers: {load.waves}"] = load
+    panels[f"{width} numbers per row, answers: {load.waves}"] = load
 keep(plots.requests(panels, "The banks that a warp wants when it reads a column"), "banks.png")
 
 # %% [markdown]
@@ -138,14 +138,14 @@ keep(plots.requests(panels, "The banks that a warp wants when it reads a column"
 # $$c_{ij} = \sum_k a_{ik} b_{kj}$$
 #
 # One thread computes one entry. The line `total += a[i, k] * b[k, j]` is the formula: it reads two
-# numbers of 4 bytes for each product, so a thread asks for **8 bytes a product**. What is moved is
-# more, because of sectors. In this first kernel the lanes of a warp lie below each other: i follows
-# x, so 16 lanes read 16 different rows of a, a sector each.
+# numbers of 4 bytes for each product, so a thread asks for **8 bytes per product**. More than that
+# is moved, because of sectors. In this first kernel the lanes of a warp lie one below the other: i
+# follows x, so 16 lanes read 16 different rows of a, one sector each.
 
 
 # %%
 def naive(a, b, c):
-    """One thread an entry: this is minae's own first rung."""
+    """One thread per entry: this is minae's own first rung."""
     i, j = cuda.grid(2)
     if i < c.shape[0] and j < c.shape[1]:
         total = float32(0)
@@ -163,9 +163,9 @@ print("naive computes a @ b")
 # %% [markdown]
 # The ladder is in `kernels/cuda/matmul.py` and `gemm.py`; keep these files open beside this
 # one. Here are all its rungs on one small product, 128 x 128 x 16, each checked against `a @ b`.
-# What follows looks at these counts one rung at a time. Bytes for a and b are counted for each
-# product, and do not depend on how long k is. Storing c is apart: it is done once, so its share
-# shrinks as k grows.
+# The following sections look at these counts one rung at a time. Bytes for a and b are counted per
+# product, and do not depend on how many k there are. Storing c is counted separately: it is done
+# once, so its share shrinks as the sum over k grows.
 
 # %%
 MATMUL = ladder("matmul")
@@ -178,7 +178,7 @@ def moved(name):
 
 
 def answers(name):
-    """Answers of shared memory to the loads of a warp, for 32 products: one for each lane."""
+    """Answers of shared memory to the loads of a warp for 32 products, one per lane."""
     return 32 * TRAFFIC[name].total("shared", "load").waves / MATMUL.products
 
 
@@ -193,13 +193,13 @@ assert wanted == 8
 assert moved("naive") == 17
 
 # %% [markdown]
-# Where the 17 comes from: a warp has 16 rows and 2 columns of c. For one k it makes 32 products,
-# and takes 16 sectors of a and 1 of b. (16 + 1) sectors times 32 bytes, for 32 products.
+# Where does the 17 come from? A warp has 16 rows and 2 columns of c. For one k it makes 32
+# products, and takes 16 sectors of a and 1 of b: (16 + 1) sectors times 32 bytes, for 32 products.
 #
 # ## Rung 2, coalesced: neighbours read neighbours
 #
-# The second rung exchanges i and j, in one line: `j, i = cuda.grid(2)`. Now the lanes of a warp lie
-# side by side in c. They share a's number, 1 sector, and read 32 neighbours of b, 4 sectors.
+# The second rung swaps i and j, in one line: `j, i = cuda.grid(2)`. Now the lanes of a warp lie
+# side by side in c. They share a number of a, 1 sector, and read 32 neighbours of b, 4 sectors.
 
 # %%
 print(f"coalesced: {moved('coalesced'):g} bytes moved for each product")
@@ -212,8 +212,9 @@ for name in ("naive", "coalesced"):
 keep(plots.requests(panels, "One load of a warp: who reads what"), "coalescing.png")
 
 # %% [markdown]
-# A GPU has caches between its threads and global memory, which answer a part of these requests. The
-# simulator has none: it counts what is asked for. A kernel that asks for less has less to hope for.
+# A GPU has caches between its threads and global memory, which answer some of these requests. The
+# simulator has none: it counts what is asked for. A kernel that asks for less depends less on luck
+# with the caches.
 #
 # ## Rung 3, tiled: read once, use 16 times
 #
@@ -221,9 +222,9 @@ keep(plots.requests(panels, "One load of a warp: who reads what"), "coalescing.p
 # column. So let a block fetch a **tile** of each into shared memory once, and have its threads read
 # the numbers from there. A block of T x T threads fetches 2 T² numbers of 4 bytes for T³ products:
 #
-# $$\frac{2 T^2 \cdot 4}{T^3} = \frac{8}{T} \text{ bytes a product}$$
+# $$\frac{2 T^2 \cdot 4}{T^3} = \frac{8}{T} \text{ bytes per product}$$
 #
-# With a tile of E x E entries of c, however many threads share the work, it is 8 / E.
+# For a tile of E x E entries of c, however many threads share the work, it is 8 / E.
 
 # %%
 edges = {"tiled": matmul.TILE, "registers": matmul.EDGE, "vectors": matmul.BLOCK}
@@ -232,9 +233,9 @@ for name, E in edges.items():
     assert moved(name) == 8 / E
 
 # %% [markdown]
-# The picture shows one block at work, from its own requests: the block in the corner computes 16 x
-# 16 entries of c, and walks along a's rows and b's columns in steps. What has one colour is in
-# shared memory at the same time.
+# The picture shows one block at work, drawn from its requests: the block in the corner computes 16
+# x 16 entries of c, and moves along a's rows and b's columns in steps. Tiles of the same colour are
+# in shared memory at the same time.
 
 # %%
 SIZE, T = 48, matmul.TILE
@@ -272,14 +273,15 @@ keep(figure, "tiles.png")
 # ### Two barriers, and what happens without them
 #
 # Threads of a block run in any order. `cuda.syncthreads()` is a **barrier**: each thread waits
-# there until all of its block have come, and what they wrote before can be read behind it. `tiled`
-# needs two in each step. The first: until the tiles are complete. The second: until nobody reads
-# them any more, for the next step writes new ones into the same place.
+# there until all threads of its block have arrived, and whatever they wrote before it can be read
+# after it. `tiled` needs two in each step. At the first, threads wait until the tiles are complete;
+# at the second, until nobody reads them any more, since the next step overwrites them.
 #
 # Here is `tiled` without the second. The numbers come out right as long as no warp runs ahead of
-# another. So it passes its test on most days; this is a **race**. The simulator does not wait for a
+# another, so it passes its test on most days. This is a **race**. The simulator does not wait for a
 # bad day. It remembers for each place who wrote and who read it, and after which barriers. Read
-# what it says: the place, the two lines that touch it, and two threads that no barrier keeps apart.
+# what it reports: the place, the two lines that access it, and two threads that no barrier
+# separates.
 
 
 # %%
@@ -301,7 +303,7 @@ def forgetful(a, b, c):
 
 
 def complaint(kernel, *how):
-    """Launch a kernel that is wrong, and return what the simulator says."""
+    """Launch a wrong kernel, and return what the simulator says."""
     try:
         launch(kernel, *how)
     except SimulationError as error:
@@ -318,21 +320,21 @@ print(f"with one step only: {said}")  # nothing is written again, so nothing can
 assert said == "nothing is wrong"
 
 # %% [markdown]
-# ## Rung 4, registers: spare shared memory in the same way
+# ## Rung 4, registers: relieve shared memory in the same way
 #
-# Now shared memory is the bottleneck. In `tiled` each product reads two numbers of it, so a warp
-# needs 2 answers for its 32 products. A multiprocessor of an H100 multiplies 128 pairs in a clock,
-# four warps full, while its shared memory answers once. That is 1/4 answer for 32 products, and
-# `tiled` needs eight times as many.
+# Now shared memory is the bottleneck. In `tiled` each product reads two numbers from it, so a warp
+# needs 2 answers for its 32 products. A multiprocessor of an H100 multiplies 128 pairs per clock,
+# enough for four warps, while its shared memory answers once. That is 1/4 answer for 32 products,
+# and `tiled` needs eight times as many.
 #
 # The remedy is the same as before, one level up. A thread computes R x R entries of c: it reads R
-# numbers of a's tile and R of b's into registers, and makes R² products of them.
+# numbers of a's tile and R of b's into registers, and makes R² products from them.
 #
-# $$\frac{2 R}{R^2} = \frac{2}{R} \text{ numbers a product}$$
+# $$\frac{2 R}{R^2} = \frac{2}{R} \text{ numbers per product}$$
 #
-# `registers` has R = 4, `vectors` R = 8. What is counted for `registers` is more than 2 / 4: its
+# `registers` has R = 4, `vectors` R = 8. `registers` takes more answers than that suggests: its
 # lanes are 4 columns apart in b's tile, so two of them share a bank, and each load of b takes 2
-# answers. (Exercise 15.4 lays the columns better.)
+# answers. (Exercise 15.4 assigns the columns better.)
 
 # %%
 numbers = {
@@ -340,7 +342,7 @@ numbers = {
     for name in ("tiled", "registers", "vectors")
 }
 for (name, count), R in zip(numbers.items(), (1, 4, 8), strict=True):
-    print(f"{name}: 2 / {R} = {count:g} numbers a product, {answers(name):g} answers for 32")
+    print(f"{name}: 2 / {R} = {count:g} numbers per product, {answers(name):g} answers for 32")
     assert count == 2 / R
 assert answers("tiled") == 2
 assert answers("registers") == 1 / 4 + 2 / 4  # a's loads take one answer each, b's two
@@ -352,15 +354,15 @@ for name in ("registers", "vectors"):
 keep(plots.requests(panels, "One load of a warp from the tiles"), "registers.png")
 
 # %% [markdown]
-# In the lower row each lane asks for 16 bytes, four banks at once; eight lanes are answered
-# together, so a warp takes 4 answers for 4 times as many numbers. Red marks lanes that are in each
+# In the lower row each lane asks for 16 bytes, from four banks at once; eight lanes are answered
+# together, so a warp takes 4 answers for 4 times as many numbers. Red marks lanes that get in each
 # other's way.
 #
 # ## Rung 5, vectors: 16 bytes at once
 #
-# Every load is an instruction, and stands where a multiplication could have been. With `load4` and
-# `store4` one instruction moves four neighbours. What it moves has to begin at a multiple of 16
-# bytes, and a's tile is turned, so that a thread finds its numbers side by side.
+# Every load is an instruction, and takes the place of a multiplication. With `load4` and `store4`
+# one instruction moves four neighbours. They have to begin at a multiple of 16 bytes, and a's tile
+# is transposed, so that a thread finds its numbers side by side.
 
 # %%
 per_load = {
@@ -374,29 +376,29 @@ assert per_load["vectors"] == 8 * per_load["registers"]  # 8 x 8 entries: 2 time
 # %% [markdown]
 # ## Rung 6, double_buffered: fetch while multiplying
 #
-# A step of `vectors` first fetches and then multiplies. Fetching means waiting: an answer of global
-# memory takes hundreds of clocks. With two tiles of each matrix, the numbers for the next step are
-# ordered before the products of this one and put down into the other tile after them. Nothing else
-# changes: the traffic is the same, byte by byte. What is gained is time, which no count shows. And
-# one barrier a step is enough, since nobody fills what others still read.
+# A step of `vectors` first fetches and then multiplies. Fetching means waiting: an answer from
+# global memory takes hundreds of clocks. With two tiles of each matrix, the numbers for the next
+# step are requested before this step's products, and stored in the other tile after them. Nothing
+# else changes: the traffic is the same, byte for byte. The gain is time, which no count shows. And
+# one barrier per step is enough, since nobody fills what others still read.
 
 # %%
 assert moved("double_buffered") == moved("vectors")
 assert answers("double_buffered") == answers("vectors")
 for name in ("vectors", "double_buffered"):
     source = inspect.getsource(matmul.RUNGS[name].kernel)
-    print(f"{name}: {source.count('cuda.syncthreads()')} barrier(s) a step")
+    print(f"{name}: {source.count('cuda.syncthreads()')} barrier(s) per step")
 
 # %% [markdown]
-# ## Rung 7, pipelined: copies that nobody carries
+# ## Rung 7, pipelined: copies past the registers
 #
-# In `double_buffered` the numbers on their way occupy registers. From compute capability 8.0 on,
-# `copy4` orders a copy from global to shared memory that passes no register (`cp.async`). You order
+# In `double_buffered` the numbers in transit occupy registers. From compute capability 8.0 on,
+# `copy4` starts a copy from global to shared memory that bypasses registers (`cp.async`). You start
 # copies, close the group, and wait for it when you need it. `pipeline.py` keeps three tiles of each
-# matrix: one is multiplied, two are on their way.
+# matrix: one is multiplied, two are in transit.
 #
-# There are two things to wait for, and forgetting one is easy. `wait_copies0()` waits until *your
-# own* copies have arrived. That others see them takes a barrier besides. Here 64 threads copy a
+# There are two things to wait for, and it is easy to forget one. `wait_copies0()` waits until *your
+# own* copies have arrived. For others to see them also takes a barrier. Here 64 threads copy one
 # number each and read their neighbour's:
 
 
@@ -422,29 +424,29 @@ for wait, barrier in ((False, True), (True, False), (True, True)):
 assert (y == np.roll(x, -1)).all()
 
 # %% [markdown]
-# Which tile is filled and which is read, as the pipeline goes round: what is multiplied in a step
-# was ordered two steps before.
+# The table shows which tile is filled and which is read as the pipeline cycles: the tile multiplied
+# in a step was requested two steps before.
 
 # %%
 print_table(
-    ("step", "multiplies tile", "orders tile", "for step"),
+    ("step", "multiplies tile", "fetches tile", "for step"),
     [(s, s % STAGES, (s + STAGES - 1) % STAGES, s + STAGES - 1) for s in range(5)],
     f"{STAGES} tiles in turn",
 )
 
 # %% [markdown]
-# ## Rung 8, tensor_cores: a warp multiplies at once
+# ## Rung 8, tensor_cores: a whole warp multiplies together
 #
 # A **tensor core** takes the registers of a whole warp and multiplies 16 x 8 by 8 x 8 in one
-# instruction: 1024 products where the usual one makes 32. The price is the precision of what goes
-# in. TF32 keeps 10 of float32's 23 bits after the point. So a number changes by less than the last
-# bit that is kept, $u = 2^{-10}$ of itself at most, and a product of two by at most $2u + u^2$.
-# Sums stay in float32.
+# instruction: 1024 products where the usual one makes 32. The price is precision in the inputs.
+# TF32 keeps 10 of float32's 23 bits after the point. So a number changes by less than the last bit
+# kept, at most $u = 2^{-10}$ of itself, and a product of two by at most $2u + u^2$. Sums stay in
+# float32.
 
 
 # %%
 def tf32(x):
-    """Return what the kernel has tensor cores multiply in place of x."""
+    """Return the numbers that tensor cores multiply in place of x."""
     bits = [to_tf32(number) for number in x.ravel()]
     return np.array(bits, np.uint32).view(np.float32).reshape(x.shape)
 
@@ -475,18 +477,18 @@ print(f"error in TF32: {error(c['tensor'], a, b):.2g}, the bound is {2 * u + u *
 print(f"TF32 against the product of rounded numbers: {error(c['tensor'], tf32(a), tf32(b)):.2g}")
 assert error(c["simple"], a, b) < 1e-6
 assert 1e-5 < error(c["tensor"], a, b) < 2 * u + u * u + 1e-6
-assert error(c["tensor"], tf32(a), tf32(b)) < 1e-6  # all of the error is what went in
+assert error(c["tensor"], tf32(a), tf32(b)) < 1e-6  # all of the error is in the inputs
 
 # %% [markdown]
 # ## The whole ladder
 #
-# Down by a factor of 272 in global memory, and by a factor of 8 in shared memory. Tensor cores read
-# still less, because the lanes of a warp share what they hold. `naive` and `registers` take four
-# times the sectors that an entry of c needs when they store it: their lanes are not side by side.
+# Traffic is down by a factor of 272 in global memory, and by a factor of 8 in shared memory. Tensor
+# cores read still less, because the lanes of a warp share what they hold. `naive` and `registers`
+# use four times the sectors needed to store an entry of c: their lanes are not side by side.
 
 # %%
 print_table(
-    ("rung", "global bytes a product", "bytes to store an entry", "shared answers"),
+    ("rung", "global bytes per product", "bytes to store an entry", "shared answers"),
     [
         (name, moved(name), 32 * t.total("global", "store").sectors / 128**2, answers(name))
         for name, t in TRAFFIC.items()
@@ -500,7 +502,7 @@ figure = Figure(figsize=(8, 3.4))
 for panel, count, title in zip(
     figure.subplots(1, 2, sharey=True),
     (moved, answers),
-    ("global memory: bytes a product", "shared memory: answers for 32 products"),
+    ("global memory: bytes per product", "shared memory: answers for 32 products"),
     strict=True,
 ):
     values = [count(name) for name in TRAFFIC]
@@ -515,26 +517,26 @@ figure.tight_layout()
 keep(figure, "ladder.png")
 
 # %% [markdown]
-# ## What that may be worth: the roofline
+# ## What that could be worth: the roofline
 #
-# A GPU can multiply so many pairs in a second, and move so many bytes. Whichever it has to do more
-# of bounds the kernel. A product and its sum count as two floating point operations, so
-# **arithmetic intensity** is I = 2 / (bytes a product) operations for each byte, and
+# A GPU can multiply only so many pairs per second, and move only so many bytes. Whichever limit is
+# reached first bounds the kernel. A product and its sum count as two floating-point operations, so
+# **arithmetic intensity** is I = 2 / (bytes per product) operations per byte, and
 #
 # $$\text{speed} \le \min(\text{peak}, I \cdot \text{bandwidth})$$
 #
-# The numbers of the machine are assumptions: those that NVIDIA's data sheet "H100 Tensor Core GPU"
-# states for the SXM model. Nothing here was measured. The count takes it that no cache helps, so a
+# The machine's figures are assumptions: those that NVIDIA's data sheet "H100 Tensor Core GPU"
+# states for the SXM model. Nothing here was measured. The count assumes that no cache helps, so a
 # rung left of the bend can do better than its point; none can do better than the roof.
 
 # %%
 BANDWIDTH = 3.35e12  # bytes a second: "GPU memory bandwidth"
 FP32 = 67e12  # operations a second: "FP32"
-TF32 = 989e12 / 2  # "TF32 Tensor Core" is stated "with sparsity", twice of what it is without
+TF32 = 989e12 / 2  # "TF32 Tensor Core" is stated "with sparsity", twice the figure without
 
 
 def roofline(intensity, peak):
-    """Operations a second, at most."""
+    """Return the most operations per second."""
     return np.minimum(peak, intensity * BANDWIDTH)
 
 
@@ -542,9 +544,9 @@ POINTS = "naive", "coalesced", "tiled", "registers", "vectors"  # later ones mov
 for name in POINTS:
     intensity = 2 / moved(name)
     speed = roofline(intensity, FP32)
-    print(f"{name}: {intensity:.3g} operations a byte, at most {speed / 1e12:.3g} TFLOP/s uncached")
+    print(f"{name}: {intensity:.3g} operations per byte, {speed / 1e12:.3g} TFLOP/s at most")
 bend = FP32 / BANDWIDTH
-print(f"the roof bends at {bend:.3g} operations a byte, {2 / bend:.2g} bytes a product")
+print(f"the roof bends at {bend:.3g} operations per byte, {2 / bend:.2g} bytes per product")
 assert 2 / moved("registers") < bend < 2 / moved("vectors")
 
 figure = Figure(figsize=(6.4, 4))
@@ -560,9 +562,9 @@ for name in POINTS:
     offset, side = ((-7, 3), "right") if intensity < bend else ((0, -14), "left")
     panel.annotate(name, (intensity, speed), offset, textcoords="offset points", ha=side)
 panel.set(
-    xlabel="operations for each byte of global memory",
+    xlabel="operations per byte of global memory",
     ylabel="TFLOP/s, at most",
-    title="Roofline of an H100 SXM, by its data sheet",
+    title="Roofline of an H100 SXM, from its data sheet",
     ylim=(0.06, 1200),
 )
 panel.grid(alpha=0.3)
@@ -570,21 +572,21 @@ figure.tight_layout()
 keep(figure, "roofline.png")
 
 # %% [markdown]
-# Tiles 128 wide are the first beyond the bend. For tensor cores they are not enough by this count,
-# which is why caches matter there. How much there is to gain from them: if each matrix of a 4096 x
-# 4096 x 4096 product were moved only once, that would be 3 x 4 x 4096² bytes for 4096³ products.
+# Tiles 128 wide are the first beyond the bend. By this count they are not enough for tensor cores,
+# which is why caches matter there. How much can caches gain? If each matrix of a 4096 x 4096 x 4096
+# product were moved only once, that would be 3 x 4 x 4096² bytes for 4096³ products.
 
 # %%
 n = 4096
 least = 3 * 4 * n**2 / n**3
-print(f"each matrix once: {least:.2g} bytes a product, {2 / least:.0f} operations a byte")
+print(f"each matrix once: {least:.2g} bytes per product, {2 / least:.0f} operations per byte")
 assert 2 / least > TF32 / BANDWIDTH
 
 # %% [markdown]
-# Shared memory has a roof as well. An H100 multiprocessor makes 128 products in a clock (it has 128
-# FP32 cores, says NVIDIA's white paper on the H100), and each bank gives one word in a clock (CUDA
-# C++ Programming Guide). So 1/4 answer for 32 products is what multiplication at full speed leaves
-# room for. The count of answers is the simulator's model: a GPU may merge more of what lanes share.
+# Shared memory has a roof as well. An H100 multiprocessor makes 128 products per clock (it has 128
+# FP32 cores, according to NVIDIA's white paper on the H100), and each bank gives one word per clock
+# (CUDA C++ Programming Guide). So multiplication at full speed leaves room for 1/4 answer per 32
+# products. The count of answers is the simulator's model: a GPU may merge more of what lanes share.
 
 # %%
 for name in ("tiled", "registers", "vectors", "pipelined"):
@@ -617,6 +619,6 @@ else:
 # ## Exercises
 #
 # They are in `exercises.py`. 15.1 and 15.2 are products of a linear layer: its weight's gradient aᵀ
-# b, and its forward pass a bᵀ, where b lies the other way round. In 15.3 you find two races, 15.4
-# is the heart of `registers`, and 15.5 turns a tile without bank conflicts. Lesson 16 does the same
-# climb for convolutions.
+# b, and its forward pass a bᵀ, where b is stored transposed. In 15.3 you find two races, 15.4 is
+# the heart of `registers`, and 15.5 transposes a tile without bank conflicts. Lesson 16 does the
+# same climb for convolutions.

@@ -55,7 +55,7 @@ def product_tn__wrong_length(a, b, c):
 
 
 def product_tn__sums_in_c(a, b, c):
-    """Adds to what c held before, which nobody has set to zero."""
+    """Adds to what c held before, which was never set to zero."""
     j, i = cuda.grid(2)
     if i < c.shape[0] and j < c.shape[1]:
         for k in range(a.shape[0]):
@@ -63,7 +63,7 @@ def product_tn__sums_in_c(a, b, c):
 
 
 def product_tn__writes_into_a(a, b, c):
-    """Leaves the number in a too, where all three have one entry."""
+    """Writes into a too, if all three have one entry."""
     j, i = cuda.grid(2)
     if i < c.shape[0] and j < c.shape[1]:
         total = float32(0)
@@ -76,7 +76,7 @@ def product_tn__writes_into_a(a, b, c):
 
 
 def product_tn__last_row_missing(a, b, c):
-    """Drops the last row where the rows fill whole blocks."""
+    """Drops the last row if the rows fill whole blocks."""
     j, i = cuda.grid(2)
     if i < c.shape[0] - (c.shape[0] % 8 == 0) and j < c.shape[1]:
         total = float32(0)
@@ -122,7 +122,7 @@ def product_nt__no_second_barrier(a, b, c):
 
 
 def product_nt__last_tile_missing(a, b, c):
-    """Takes whole tiles along k only, and drops the rest."""
+    """Uses only whole tiles along k, and drops the rest."""
     a_tile = cuda.shared.array((TILE, TILE), float32)
     b_tile = cuda.shared.array((TILE, TILE), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -142,7 +142,7 @@ def product_nt__last_tile_missing(a, b, c):
 
 
 def product_nt__threads_outside_return(a, b, c):
-    """Those that have no entry of c leave before the barrier."""
+    """Threads without an entry of c leave before the barrier."""
     a_tile = cuda.shared.array((TILE, TILE), float32)
     b_tile = cuda.shared.array((TILE, TILE), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -181,7 +181,7 @@ def product_nt__b_copied_along_j(a, b, c):
 
 
 def product_nt__guard_of_b_by_x(a, b, c):
-    """Checks the column of c where the row of b is meant: right for whole tiles."""
+    """Checks the column of c instead of the row of b: right for whole tiles."""
     a_tile = cuda.shared.array((TILE, TILE), float32)
     b_tile = cuda.shared.array((TILE, TILE), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -219,7 +219,7 @@ def product_nt__b_tile_not_turned(a, b, c):
 
 
 def product_nt__no_tiles(a, b, c):
-    """Right numbers, each read from global memory by every thread that wants it."""
+    """Right numbers, but every thread reads all of its own from global memory."""
     i = cuda.blockIdx.y * TILE + cuda.threadIdx.y
     j = cuda.blockIdx.x * TILE + cuda.threadIdx.x
     if i < c.shape[0] and j < c.shape[1]:
@@ -255,7 +255,7 @@ def product_nt__square_b_not_turned(a, b, c):
 
 
 def product_nt__three_steps_at_most(a, b, c):
-    """Drops what lies beyond three tiles along k."""
+    """Drops everything beyond three tiles along k."""
     a_tile = cuda.shared.array((16, 16), float32)
     b_tile = cuda.shared.array((16, 17), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -275,7 +275,7 @@ def product_nt__three_steps_at_most(a, b, c):
 
 
 def double_buffered__only_the_half_mended(a, b, c):
-    """Fills the other half, but at a time when it is still read."""
+    """Fills the other half, but while it is still read."""
     a_tile = cuda.shared.array((2, HALF, HALF), float32)
     b_tile = cuda.shared.array((2, HALF, HALF), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -333,7 +333,7 @@ def double_buffered__two_barriers(a, b, c):
 
 
 def double_buffered__a_warp_barrier(a, b, c):
-    """Waits for the warp, and the tiles are filled by two."""
+    """Waits for the warp only, but two warps fill the tiles."""
     a_tile = cuda.shared.array((2, HALF, HALF), float32)
     b_tile = cuda.shared.array((2, HALF, HALF), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -352,7 +352,7 @@ def double_buffered__a_warp_barrier(a, b, c):
 
 
 def double_buffered__fetches_beyond_the_end(a, b, c):
-    """Orders a tile after the last one."""
+    """Fetches a tile beyond the last one."""
     a_tile = cuda.shared.array((2, HALF, HALF), float32)
     b_tile = cuda.shared.array((2, HALF, HALF), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -388,7 +388,7 @@ def double_buffered__barrier_in_the_branch(a, b, c):
 
 
 def double_buffered__no_tiles(a, b, c):
-    """Has no race, for nothing is shared: every thread reads all its numbers itself."""
+    """Has no race, since nothing is shared: every thread reads all its numbers itself."""
     j, i = cuda.grid(2)
     total = float32(0)
     for k in range(a.shape[1]):
@@ -416,7 +416,7 @@ def double_buffered__fetches_twice(a, b, c):
 
 
 def multiply__reads_for_each_product(a_tile, b_tile, x, y, total):
-    """Right sums, but 32 numbers read for 16 products."""
+    """Right sums, but reads 32 numbers for 16 products."""
     for k in range(DEPTH):
         for i in range(4):
             for j in range(4):
@@ -424,7 +424,7 @@ def multiply__reads_for_each_product(a_tile, b_tile, x, y, total):
 
 
 def multiply__reads_b_for_each_row(a_tile, b_tile, x, y, total):
-    """Keeps the number of a, and reads those of b four times."""
+    """Keeps the number of a, but reads those of b four times."""
     for k in range(DEPTH):
         for i in range(4):
             left = a_tile[k, 4 * y + i]
@@ -433,7 +433,7 @@ def multiply__reads_b_for_each_row(a_tile, b_tile, x, y, total):
 
 
 def multiply__columns_side_by_side(a_tile, b_tile, x, y, total):
-    """Sums for columns 4 x + j, which is not where the kernel stores them."""
+    """Sums for columns 4 x + j, but the kernel stores them elsewhere."""
     left = cuda.local.array(4, float32)
     right = cuda.local.array(4, float32)
     for k in range(DEPTH):
@@ -474,7 +474,7 @@ def multiply__begins_anew(a_tile, b_tile, x, y, total):
 
 
 def multiply__x_and_y_swapped(a_tile, b_tile, x, y, total):
-    """Takes the rows by x and the columns by y."""
+    """Takes rows by x and columns by y."""
     left = cuda.local.array(4, float32)
     right = cuda.local.array(4, float32)
     for k in range(DEPTH):
@@ -505,7 +505,7 @@ def multiply__diagonal_only(a_tile, b_tile, x, y, total):
 
 
 def multiply__keeps_in_shared_memory(a_tile, b_tile, x, y, total):
-    """Keeps what it has read in shared memory, and reads it there 16 times."""
+    """Keeps what it has read in shared memory, and reads it from there 16 times."""
     left, right = cuda.shared.array((4, 256), float32), cuda.shared.array((4, 256), float32)
     t = x + 16 * y
     for k in range(4):
@@ -556,7 +556,7 @@ def transpose__without_shared_memory(x, y):
 
 
 def transpose__turned_when_written(x, y):
-    """Turns the square, and then writes it by columns of y all the same."""
+    """Transposes the square, but then writes it by columns of y all the same."""
     square = cuda.shared.array((SQUARE, SQUARE + 1), float32)
     lane, first = cuda.threadIdx.x, cuda.threadIdx.y
     top, start = cuda.blockIdx.y * SQUARE, cuda.blockIdx.x * SQUARE
@@ -585,7 +585,7 @@ def transpose__no_barrier(x, y):
 
 
 def transpose__square_not_moved(x, y):
-    """Turns each square, but leaves it at its place in the grid: right on the diagonal."""
+    """Transposes each square, but leaves it at its place in the grid: right on the diagonal."""
     square = cuda.shared.array((SQUARE, SQUARE + 1), float32)
     lane, first = cuda.threadIdx.x, cuda.threadIdx.y
     top, start = cuda.blockIdx.y * SQUARE, cuda.blockIdx.x * SQUARE
@@ -600,7 +600,7 @@ def transpose__square_not_moved(x, y):
 
 
 def transpose__guard_not_turned(x, y):
-    """Keeps the edge of x when it writes y: right for squares."""
+    """Uses the bounds of x when it writes y: right for squares."""
     square = cuda.shared.array((SQUARE, SQUARE + 1), float32)
     lane, first = cuda.threadIdx.x, cuda.threadIdx.y
     top, start = cuda.blockIdx.y * SQUARE, cuda.blockIdx.x * SQUARE
@@ -615,7 +615,7 @@ def transpose__guard_not_turned(x, y):
 
 
 def transpose__eight_rows_only(x, y):
-    """Forgets that a block has 8 rows of threads for 32 of the square."""
+    """Forgets that a block has only 8 rows of threads for the square's 32."""
     square = cuda.shared.array((SQUARE, SQUARE + 1), float32)
     lane, row = cuda.threadIdx.x, cuda.threadIdx.y
     top, start = cuda.blockIdx.y * SQUARE, cuda.blockIdx.x * SQUARE
@@ -628,7 +628,7 @@ def transpose__eight_rows_only(x, y):
 
 
 def transpose__square_in_its_place(x, y):
-    """Turns each square of a square matrix, but leaves it at its place in the grid."""
+    """Transposes each square of a square matrix, but leaves it at its place in the grid."""
     square = cuda.shared.array((32, 33), float32)
     lane, first = cuda.threadIdx.x, cuda.threadIdx.y
     top, start = cuda.blockIdx.y * 32, cuda.blockIdx.x * 32
@@ -675,7 +675,7 @@ def transpose__one_warp(x, y):
 
 
 def transpose__squares_cut_off_scattered(x, y):
-    """Turns whole squares in shared memory, and writes the others by columns of y."""
+    """Transposes whole squares in shared memory, but writes the others by columns of y."""
     square = cuda.shared.array((32, 33), float32)
     lane, first = cuda.threadIdx.x, cuda.threadIdx.y
     top, start = cuda.blockIdx.y * 32, cuda.blockIdx.x * 32

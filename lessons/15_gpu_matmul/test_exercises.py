@@ -17,15 +17,14 @@ def matrix(*shape, seed=0):
 
 
 def parts(count, size):
-    """Return how many parts of a size it takes for so many."""
+    """Return how many parts of this size it takes to hold `count`."""
     return -(-count // size)
 
 
 def launched(kernel, name, grid, block, inputs, result, expected, **how):
-    """Launch a kernel; return what it was given, in words, and what it moved.
+    """Launch a kernel; return a description of the call, and the traffic.
 
-    Fails unless it leaves what is expected in its result, of which nothing was written before, and
-    the inputs, by their names, as they were.
+    Fails unless the result, all nan before, is what is expected, and the inputs are unchanged.
     """
     shapes = [f"{what} {array.shape}" for what, array in inputs.items()]
     call = f"{name} with {' and '.join(shapes)}, for {grid} blocks of {block} threads"
@@ -36,7 +35,7 @@ def launched(kernel, name, grid, block, inputs, result, expected, **how):
         error.add_note(call)
         raise
     for (what, array), copy in zip(inputs.items(), copies, strict=True):
-        assert np.array_equal(array, copy), f"{call} writes into {what}, which is only to be read"
+        assert np.array_equal(array, copy), f"{call} writes into {what}, which it may only read"
     right = np.isclose(got, expected, rtol=1e-4, atol=1e-4)
     if not right.all():
         i, j = (int(n) for n in np.argwhere(~right)[0])
@@ -110,7 +109,7 @@ def test_product_nt__is_right_at_the_edges(student):
 
 
 def test_product_nt__reads_each_number_once_a_block(student):
-    """That is what the tiles are for; and whole sectors of it."""
+    """That is what the tiles are for; and in whole sectors."""
     M, N, K = 16, 32, 48
     call, traffic = nt(student, M, N, K, count=True)
     reads_once(call, traffic, {"a": M * K * N // 16, "b": N * K * M // 16})
@@ -150,7 +149,7 @@ def test_double_buffered__reads_each_number_once_a_block(student):
 
 
 def test_double_buffered__has_one_barrier_a_step(student):
-    """A thread may stop once more, before its first step or after its last one."""
+    """A thread may wait once more, before its first step or after its last."""
     steps, threads, calls = 5, 64, []
     wait = type(cuda).syncthreads
 
@@ -162,7 +161,7 @@ def test_double_buffered__has_one_barrier_a_step(student):
         buffered(student, 8, 8, 8 * steps)
     assert len(calls) <= threads * (steps + 1), (
         f"double_buffered with {steps} steps along k stops each thread {len(calls) // threads}"
-        f" times; {steps} are enough, one a step"
+        f" times; {steps} are enough, one per step"
     )
 
 
@@ -179,13 +178,13 @@ def test_multiply__adds_the_products(student):
 
 
 def test_multiply__reads_each_number_once(student):
-    """8 numbers for 16 products, of whatever is in shared memory."""
+    """8 reads of shared memory for 16 products."""
     K, threads = 4, 256
     _, traffic = tiles(student, K, count=True)
     reads = sum(r.wanted for r in requests(traffic, "shared", "load")) / 4 / K / threads
     assert reads <= 8, (
         f"a thread reads shared memory {reads:.4g} times for each k, and 8 are enough:"
-        " read first, keep the numbers in variables of its own, and multiply what is kept"
+        " read first, keep the numbers in variables, and multiply those"
     )
 
 
@@ -197,21 +196,21 @@ def turned(student, M, N, kernel=None, **how):
 
 
 def test_transpose__is_right_for_any_size(student):
-    """Squares cut off at either side, one row, one column, in any order of threads."""
+    """Squares cut off on either side, one row, one column, in any order of threads."""
     sizes = [(32, 32), (33, 33), (5, 40), (1, 33), (33, 1), (1, 1)]
     for seed, (M, N) in enumerate(sizes):
         turned(student, M, N, seed=seed)
 
 
 def test_transpose__moves_whole_sectors(student):
-    """4 for 32 numbers, on both sides; where squares are cut off, a row may begin within one."""
+    """4 for 32 numbers, on both sides; if squares are cut off, a row may begin inside a sector."""
     for M, N, most in [(32, 64, 4), (40, 33, 5)]:
         call, traffic = turned(student, M, N, count=True)
         for kind, name in [("load", "x"), ("store", "y")]:
             made = requests(traffic, "global", kind, name)
             numbers = sum(r.wanted for r in made) // 4
             assert numbers == M * N, (
-                f"{call} makes {numbers} {kind}s of {name}, not {M * N}, one a number"
+                f"{call} makes {numbers} {kind}s of {name}, not {M * N}, one per number"
             )
             worst = max(made, key=lambda r: r.sectors)
             assert worst.sectors <= most, (
@@ -232,7 +231,7 @@ class Watched:
 
 
 def test_transpose__gives_each_thread_four_numbers(student):
-    """None of them is idle, and none has more to do than the others."""
+    """None is idle, and none has more to do than the others."""
     reads = Counter()
     turned(student, 32, 32, lambda x, y: student.transpose(Watched(x, reads), y))
     assert len(reads) == 256, f"{len(reads)} of a block's 256 threads move numbers, not all"
@@ -249,5 +248,5 @@ def test_transpose__has_no_bank_conflicts(student):
         worst = max(made, key=lambda r: r.waves)
         assert worst.waves == 1, (
             f"a warp's {kind} of {worst.array} at {worst.line} takes {worst.waves} answers, not 1:"
-            " lanes want different numbers of one bank"
+            " lanes want different numbers from the same bank"
         )

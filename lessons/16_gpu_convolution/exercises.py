@@ -1,6 +1,6 @@
 """Exercises of lesson 16: a convolution as a matrix product, and its gradients.
 
-The kernels here run in the simulator, which stops at a race and at a place out of bounds.
+The kernels here run in the simulator, which stops at a race or an access out of bounds.
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ THREADS = 32  # of a block of dweight_parts
 
 
 def im2col(x, patches, KH, KW, HO, WO, stride, padding):
-    """Write the patch of every output pixel down as a row: a kernel, a thread an entry.
+    """Write the patch of every output pixel out as a row: a kernel, one thread per entry.
 
     x (N, C, H, W), patches (N HO WO, C KH KW), float32. Row m belongs to pixel (i, j) of image n,
     m = (n HO + i) WO + j; column k to tap (r, q) of channel c, k = (c KH + r) KW + q. The entry is
     x[n, c, i stride - padding + r, j stride - padding + q], or 0 where that is outside the image.
-    The kernel is launched with a grid of one dimension that may have more threads than patches has
-    entries. Neighbouring threads shall write neighbouring entries.
+    The kernel is launched with a one-dimensional grid that may have more threads than patches has
+    entries. Neighbouring threads must write neighbouring entries.
 
-    Why: this is the matrix A with which a convolution becomes a product, and later you gather from
-    it without writing it. About 10 lines, 15 minutes.
+    Why: this is the matrix A with which a convolution becomes a product; later you gather its
+    entries without writing it. About 10 lines, 15 minutes.
     """
     ### BEGIN SOLUTION
     H, W, T = x.shape[2], x.shape[3], patches.shape[1]
@@ -38,20 +38,21 @@ def im2col(x, patches, KH, KW, HO, WO, stride, padding):
 
 
 def inside_words(size, output_size, kernel_size, stride, padding):
-    """Return the words by which one AND says whether a tap lies inside the image for a pixel.
+    """Return words with which one AND says whether a tap lies inside the image for a pixel.
 
     size (H, W), output_size (HO, WO), kernel_size (KH, KW), each at most 15; stride and padding are
-    for both axes. Return two integer arrays: the words of the pixels, (HO WO,), pixel (i, j) at
-    i WO + j, and of the taps, (KH KW,), tap (r, q) at r KW + q. Bit r of a word stands for row r
-    of the weight, bit COLUMN_BIT + q for its column q. A tap's word has the bits of its own row and
-    column. A pixel's word has those of all rows and columns that lie inside for it, so that
+    the same for both axes. Return two integer arrays: the words of the pixels, (HO WO,), with pixel
+    (i, j) at i WO + j, and of the taps, (KH KW,), with tap (r, q) at r KW + q. Bit r of a word
+    stands for row r of the weight, bit COLUMN_BIT + q for its column q. A tap's word has the bits
+    of its own row and column. A pixel's word has those of all rows and columns that lie inside for
+    it, so that
 
         pixel & tap == tap
 
     exactly if row i stride - padding + r and column j stride - padding + q are in the image.
 
-    Why: a kernel asks this for each number that it gathers, and four comparisons, with the
-    arithmetic before them, would cost more than the multiplications. About 8 lines, 15 minutes.
+    Why: a kernel tests this for each number that it gathers, and four comparisons, with the
+    arithmetic for them, would cost more than the multiplications. About 8 lines, 15 minutes.
     """
     ### BEGIN SOLUTION
     words = []
@@ -73,16 +74,16 @@ def implicit_gemm(
 
     x (N, C H W), weight (O, T) for T = C KH KW taps, bias (O,), y (N, O, P) for P = HO WO pixels;
     words and places are (P,) and (T,). Pixel p of image n sees x[n, pixel_places[p] +
-    tap_places[k]] by tap k if pixel_words[p] & tap_words[k] == tap_words[k], else 0: then the place
-    may be outside of x and must not be read. No tap's word is 0. relu is 0 or 1; nan stays nan.
+    tap_places[k]] through tap k if pixel_words[p] & tap_words[k] == tap_words[k], else 0: then the
+    place may be outside x and must not be read. No tap's word is 0. relu is 0 or 1; nan stays nan.
 
-    A block has TILE x TILE threads and computes as many entries of y: thread (i, j) that of pixel
-    blockIdx.x TILE + i, counted through all images, and channel blockIdx.y TILE + j. Walk along the
-    taps by TILE with two tiles in shared memory, one gathered, one of the weight. N P, O and T need
-    not be multiples of TILE.
+    A block has TILE x TILE threads and computes as many entries of y: thread (i, j) computes that
+    of pixel blockIdx.x TILE + i, counted across all images, and channel blockIdx.y TILE + j. Go
+    along the taps in steps of TILE, with two tiles in shared memory, one gathered, one of the
+    weight. N P, O and T need not be multiples of TILE.
 
-    Why: this is the kernel that runs, without what makes it fast in lesson 15. About 25 lines,
-    40 minutes.
+    Why: this is minae's kernel, without what made products fast in lesson 15. About 25 lines, 40
+    minutes.
     """
     ### BEGIN SOLUTION
     gathered = cuda.shared.array((TILE, TILE), float32)  # (tap, pixel)
@@ -117,7 +118,7 @@ def parity_taps(parity, taps, stride, padding):
 
     Forward, y[i] = sum over r of x[i stride - padding + r] weight[r], for r in range(taps). The
     class consists of the pixels h = parity + t stride, t = 0, 1, ..., with 0 <= parity < stride.
-    Return a list of pairs (r, shift) by rising r, such that
+    Return a list of pairs (r, shift), in ascending order of r, such that
 
         dx[parity + t stride] = sum over the pairs of dy[t + shift] weight[r]
 
@@ -139,9 +140,10 @@ def parity_taps(parity, taps, stride, padding):
 def dweight_parts(x, dy, parts, stride, padding):
     """Sum dy times x over the pixels of each split, the same bits in any order: a kernel.
 
-    x (N, C, H, W), dy (N, O, HO, WO), parts (splits, O, C, KH, KW), float32. All pixels of all
-    images, M = N HO WO, are counted through: m = (n HO + i) WO + j. A split is so many of them in
-    a row: M / splits, rounded up. The first begins at 0, the last may be shorter or empty. Write
+    x (N, C, H, W), dy (N, O, HO, WO), parts (splits, O, C, KH, KW), float32. The pixels of all
+    images, M = N HO WO in all, are numbered consecutively: m = (n HO + i) WO + j. A split is a run
+    of M / splits of them, rounded up. The first begins at 0; later ones may be shorter or empty.
+    Write
 
         parts[split, o, c, r, q] = the sum over the split's pixels of
             dy[n, o, i, j] x[n, c, i stride - padding + r, j stride - padding + q]
@@ -149,8 +151,8 @@ def dweight_parts(x, dy, parts, stride, padding):
     where x is zero outside; an empty sum is 0. Block (entry, split) has THREADS threads and
     computes the number entry = ((o C + c) KH + r) KW + q of parts[split]: thread t adds the split's
     pixels t, t + THREADS, ... in this order, leaves its sum in shared memory, and thread 0 adds
-    those from the first to the last. All sums are float32, and none is atomic: the same bits
-    whatever order threads run in.
+    these from the first to the last. All sums are float32, and none is atomic, so the bits are the
+    same whatever order threads run in.
 
     Why: a training run that can be repeated exactly needs sums whose order is fixed. About 20
     lines, 30 minutes.

@@ -1,18 +1,19 @@
-"""Lesson 16: convolution on a GPU, from one thread an entry to a matrix that nobody stores."""
+"""Lesson 16: convolution on a GPU, from one thread per entry to a matrix that is never stored."""
 
 # %% [markdown]
 # # Lesson 16: convolution on a GPU
 #
-# A convolution is a matrix product in disguise. In lesson 15 you climbed from one thread an entry
-# to a fast product; here you see what has to be added so that a convolution, and both of its
-# gradients, run on the same machinery. You will see
+# A convolution is a matrix product in disguise. In lesson 15 you climbed from one thread per entry
+# to a fast product; here you see what it takes to run a convolution, and both of its gradients, on
+# the same machinery. You will see
 #
-# - why a thread an entry reads eight bytes for each multiplication, and what patches written down
-#   as a matrix cost instead;
-# - how a kernel multiplies a matrix that nobody stores: tables, and a padding test that is one AND;
-# - why the gradient of the input is gathered and not scattered, and how stride 2 splits its pixels
-#   into classes that spare three quarters of the work;
-# - why the gradient of the weight is cut into parts that are added in a fixed order.
+# - why one thread per entry reads eight bytes for each multiplication, and what it costs instead to
+#   write patches out as a matrix;
+# - how a kernel multiplies a matrix that is never stored: tables, and a padding test that is one
+#   AND;
+# - why the gradient of the input is gathered, not scattered, and how stride 2 splits its pixels
+#   into classes that save three quarters of the work;
+# - why the gradient of the weight is computed in parts that are added in a fixed order.
 #
 # Everything runs in the simulator, so you need no GPU. It counts what a kernel moves, in sectors of
 # 32 bytes, and finds races; it says nothing about time. The kernels are those in
@@ -61,7 +62,7 @@ def unwritten(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def error(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest difference, as a part of the largest number expected."""
+    """Return the largest difference, relative to the largest number expected."""
     return float(np.abs(actual - expected).max() / np.abs(expected).max())
 
 
@@ -77,7 +78,7 @@ def moved(*traffics) -> int:
 #
 # $$y_{n,o,i,j} = b_o + \sum_{c,r,q} x_{n,c,\;is-p+r,\;js-p+q}\; w_{o,c,r,q}$$
 #
-# where $x$ is zero outside the image. One entry of it, as a loop:
+# where $x$ is zero outside the image. Here is one entry of it, as a loop:
 
 
 # %%
@@ -102,8 +103,8 @@ assert error(by_formula, expected) < 1e-5
 # %% [markdown]
 # ## Rung 1, direct: two reads for each product
 #
-# `direct` gives that loop to a thread, one thread for each entry of y. To count what it moves, take
-# a convolution without padding, so that no thread skips a turn:
+# `direct` gives that loop to a thread, one thread per entry of y. To count what it moves, take a
+# convolution without padding, so that no thread skips an iteration:
 
 # %%
 N, C, H, O, K = 1, 8, 16, 32, 3  # noqa: E741 - images, channels in, rows, channels out, taps
@@ -119,16 +120,16 @@ y = unwritten(expected.shape)
 direct = convolution.conv2d(x, weight, None, y, rung="direct", **plain).simulate(count=True)
 loads = direct.total("global", "load")
 print(f"direct against reference: error {error(y, expected):.1e}")
-print(f"asked for: {loads.bytes / products} bytes a product")
-print(f"moved: {moved(direct) / products:.2f} bytes a product")
+print(f"asked for: {loads.bytes / products} bytes per product")
+print(f"moved: {moved(direct) / products:.2f} bytes per product")
 assert error(y, expected) < 1e-5
 assert loads.bytes == 8 * products
 
 # %% [markdown]
 # Eight bytes are asked for: a number of x and one of the weight. Fewer are moved, because the
-# threads of a warp stand side by side in y: they share the weight's number, so that one sector
-# serves 32 lanes, and want numbers of x that lie in a few sectors. The picture shows one request
-# of each kind. Where the lanes turn into the next row of y, x jumps by K - 1 words.
+# threads of a warp are side by side in y: they share the weight's number, so one sector serves 32
+# lanes, and want numbers of x that lie in a few sectors. The picture shows one request of each
+# kind. Where the lanes pass to the next row of y, the place in x jumps by K - 1 words.
 
 
 # %%
@@ -145,10 +146,11 @@ panels = first_requests(direct, "load", "global x", "global weight")
 save(plots.requests(panels, "direct: what the lanes of a warp want at once"), "direct")
 
 # %% [markdown]
-# Each number of x is asked for by up to K K O threads, each number of the weight by all P pixels.
-# A fast kernel reads a number once and uses it often. Lesson 15 has such a kernel for matrices:
+# Each number of x is asked for by up to K K O threads, each number of the weight by the threads of
+# all P pixels. A fast kernel reads a number once and uses it often. Lesson 15 has such a kernel for
+# matrices:
 #
-# ## Rung 2, im2col: write the patches down
+# ## Rung 2, im2col: write the patches out
 #
 # Let row m of a matrix A be the patch that output pixel m sees, flattened: C K K numbers. Then
 #
@@ -168,25 +170,25 @@ print(f"im2col and a product against reference: error {error(y, expected):.1e}")
 assert error(y, expected) < 1e-5
 
 print(f"x has {x.size:,} numbers, A has {A.size:,}: {A.size / x.size:.2f} times as many")
-print(f"writing A moves {moved(writing) / products:.3f} bytes a product")
-print(f"multiplying moves {moved(multiplying) / products:.3f} bytes a product")
+print(f"writing A moves {moved(writing) / products:.3f} bytes per product")
+print(f"multiplying moves {moved(multiplying) / products:.3f} bytes per product")
 assert moved(writing, multiplying) < moved(direct) / 5
 
 # %% [markdown]
-# That is a great gain, but look at what it costs. Every number of x is written down once for each
-# tap that meets it, K K = 9 times but for the edges and the stride, then read again; and A has to
-# lie somewhere. For 128 images of 64 channels, 56 x 56 pixels, padding 1:
+# That is a great gain, but look at what it costs. Every number of x is written once for each tap
+# that meets it, K K = 9 times apart from edges and stride, and then read again; and A has to be
+# stored somewhere. For 128 images of 64 channels, 56 x 56 pixels, padding 1:
 
 # %%
 image_bytes = 4 * 128 * 64 * 56 * 56
 print(f"x: {image_bytes / 2**20:.0f} MiB, A: {9 * image_bytes / 2**20:.0f} MiB")
 
 # %% [markdown]
-# ## Rung 3, implicit GEMM: a matrix that nobody stores
+# ## Rung 3, implicit GEMM: a matrix that is never stored
 #
 # The product copies tiles of A to shared memory and multiplies them there. So A need not exist: a
-# block can gather its tile straight from x. The question is where A[m, k] lies, and that question
-# is asked for each entry of each tile. `im2col` answers it by arithmetic:
+# block can gather its tile straight from x. The question is where A[m, k] lies in x, and it comes
+# up for each entry of each tile. `im2col` answers it by arithmetic:
 
 
 # %%
@@ -196,27 +198,28 @@ def divisions(kernel) -> int:
     return sum(isinstance(node, ast.FloorDiv | ast.Mod) for node in ast.walk(tree))
 
 
-print(f"im2col has {divisions(im2col)} divisions and remainders for each entry of A, by sizes that")
-print(f"are known only when it runs: {divisions(im2col) * A.size:,} here")
+print(f"im2col has {divisions(im2col)} divisions and remainders for each entry of A, by sizes")
+print(f"known only at run time: {divisions(im2col) * A.size:,} here")
 
 # %% [markdown]
-# A GPU has no instruction that divides whole numbers: each of these becomes a sequence of "up to 20
+# A GPU has no instruction for integer division: each of these becomes a sequence of "up to 20
 # instructions" (CUDA C++ Programming Guide, "Arithmetic Instructions"). For an entry that takes
-# part in a few multiplications that would be most of the time.
+# part in only a few multiplications, that would be most of the time.
 #
-# But the place of A[m, k] in x is a sum of two parts, one of the pixel alone, one of the tap alone:
+# But the place of A[m, k] in x is a sum of two parts, one that depends only on the pixel, and one
+# only on the tap:
 #
 # $$\underbrace{n\,CHW}_{\text{image}} + \underbrace{(is-p)W + (js-p)}_{\text{pixel's place}} +
 # \underbrace{cHW + rW + q}_{\text{tap's place}}$$
 #
-# So two tables hold all places: one entry a pixel, one entry a tap. The padding test splits as
-# well. Row r of the kernel is inside for output row i or it is not: one bit for each r. The same
-# for columns. A pixel's *word* has the bits of all rows and columns that are inside for it, and a
-# tap's word has the two bits that it needs. Then A[m, k] is inside exactly if
+# So two tables hold all places: one entry per pixel, one entry per tap. The padding test splits in
+# the same way. For output row i, row r of the kernel is inside the image or not: one bit for each
+# r. The same holds for columns. A pixel's *word* has the bits of all rows and columns that are
+# inside for it, and a tap's word has the two bits that it needs. Then A[m, k] is inside exactly if
 #
 # $$\text{word}_m \;\&\; \text{word}_k = \text{word}_k$$
 #
-# Look at it for an image of 5 x 5 pixels, 3 x 3 taps, padding 1 (bit 0 is on the right):
+# Here it is for an image of 5 x 5 pixels, 3 x 3 taps, padding 1 (bit 0 is on the right):
 
 # %%
 tables = forward_tables(1, (5, 5), (3, 3), (1, 1), (1, 1), (1, 1))
@@ -228,7 +231,7 @@ def word(entries: np.ndarray) -> np.ndarray:
 
 
 def place(entries: np.ndarray) -> np.ndarray:
-    """Return the lower halves, with their signs: where it is."""
+    """Return the lower halves, with their signs: the places."""
     return (entries << 32) >> 32
 
 
@@ -249,10 +252,9 @@ assert inside.sum(axis=1).reshape(5, 5)[0].tolist() == [4, 6, 6, 6, 4]
 
 # %% [markdown]
 # The place of pixel (0, 0) is negative: its patch begins above and left of the image. Nothing is
-# read there, for the word forbids it. Stride, padding and dilation are nothing but other numbers in
-# these tables, so a kernel that looks everything up does not know them. To see that the tables say
-# all that there is to say, build A from them and compare it with what `im2col` writes, with stride
-# 2 and padding 1:
+# read there, since the word forbids it. Stride, padding and dilation only change the numbers in
+# these tables, so a kernel that looks everything up need not know them. To see that the tables are
+# enough, build A from them and compare it with what `im2col` writes, with stride 2 and padding 1:
 
 # %%
 image = normal(1, 3, 7, 8)
@@ -268,21 +270,21 @@ print(f"{inside.size} entries gathered by tables, {inside.size - inside.sum()} o
 print("the same as im2col's")
 
 # %% [markdown]
-# Entries are of 64 bits, word above and place below, so that a thread reads both at once. There are
-# more taps in the table than 27: it is filled up to a multiple of 8, which a step of the kernel
-# takes, with a word that no pixel has.
+# Entries have 64 bits, the word in the upper half and the place in the lower, so that a thread
+# reads both at once. The table has more than 27 taps: since a step of the kernel takes 8 taps, it
+# is padded to a multiple of 8, with a word that no pixel has.
 
 # %%
 filled = tables.taps[27:]
 assert not (word(tables.pixels)[:, None] & word(filled) == word(filled)).any()
-print(f"{len(filled)} taps lie nowhere: {(len(tables.taps) - 8) // 8} steps of 8, and one to spare")
+print(f"{len(filled)} taps are padding: {(len(tables.taps) - 8) // 8} steps of 8, and one to spare")
 
 # %% [markdown]
 # Now the kernel: `implicit_gemm` in `convolution_gather.py`. A block computes a tile of 64 pixels x
-# 32 channels (other tiles are there for other shapes). Each thread divides once, to find the image
-# of its pixel; all else that looks like a division in the source is by a constant, a power of 2.
-# Then, 8 taps at a time: gather the numbers of x, read the weights, multiply the tiles before, put
-# the new ones into shared memory, barrier.
+# 32 channels (other shapes have other tiles). Each thread divides once, to find the image of its
+# pixel; every other division in the source is by a constant, a power of 2. Then, 8 taps at a time,
+# it gathers numbers of x, reads weights, multiplies the previous tiles, puts the new ones into
+# shared memory, and waits at a barrier.
 
 # %%
 y = unwritten(expected.shape)
@@ -290,7 +292,7 @@ step = convolution.conv2d(x, weight, None, y, rung="implicit_gemm_64x32", **plai
 implicit = step.simulate(count=True)
 threads = prod(step.rung.grid(*step.sizes)) * step.rung.threads
 print(f"implicit GEMM against reference: error {error(y, expected):.1e}")
-print(f"at most {threads} divisions, one a thread, instead of {divisions(im2col) * A.size:,}")
+print(f"at most {threads} divisions, one per thread, instead of {divisions(im2col) * A.size:,}")
 assert error(y, expected) < 1e-5
 
 a_product = {
@@ -298,17 +300,17 @@ a_product = {
     "im2col + product": moved(writing, multiplying) / products,
     "implicit GEMM": moved(implicit) / products,
 }
-save(plots.bars(a_product, "bytes moved a multiplication", "Traffic of the rungs"), "traffic")
+save(plots.bars(a_product, "bytes moved per multiplication", "Traffic of the rungs"), "traffic")
 assert a_product["implicit GEMM"] < a_product["im2col + product"] / 2
 
 # %% [markdown]
-# A tile uses each number of A for 32 channels, and each weight for 64 pixels. So what has to be
-# loaded for a product is
+# A tile uses each number of A for 32 channels, and each weight for 64 pixels. So each product has
+# to load
 #
 # $$4 \left(\frac{1}{32} + \frac{1}{64}\right) \text{ bytes}$$
 #
-# y has to be stored once, and the rest is sectors of which only a part is wanted, and the tables,
-# which every warp looks up:
+# y has to be stored once. The rest is sectors of which only a part is wanted, and the tables, which
+# every warp looks up:
 
 # %%
 print(f"to load at least: {4 * (1 / 32 + 1 / 64):.4f}; to store: {y.nbytes / products:.4f}; moved:")
@@ -317,10 +319,10 @@ for array in ("x", "weight", "taps", "weights", "pixels", "places", "classes", "
     print(f"{array:8} {32 * sectors / products:.4f}")
 
 # %% [markdown]
-# Tables are small and read by every block: they stay in the cache. In the picture, all lanes want
-# the same entry of `taps`; lanes gather pixels side by side, but for the end of a row, in an order
-# in which they can store y side by side later; and in shared memory red would be lanes that wait
-# for each other's bank. There are none:
+# Tables are small and read by every block, so they stay in the cache. In the picture, all lanes
+# want the same entry of `taps`; lanes gather pixels side by side, except at the end of a row, in an
+# order in which they can later store y side by side; and in shared memory, red would mark lanes
+# that wait for each other's bank. There are none:
 
 # %%
 shared = implicit.total("shared")
@@ -335,13 +337,13 @@ save(plots.requests(panels, title), "implicit_gemm")
 # %% [markdown]
 # ## Bias and ReLU on the way
 #
-# After the convolution, a layer adds a bias and applies a ReLU. As a kernel of its own, that reads
-# y and writes it again:
+# After the convolution, a layer adds a bias and applies a ReLU. A separate kernel for that reads y
+# and writes it again:
 
 
 # %%
 def bias_relu(y, bias):
-    """y = relu(y + bias), a thread an entry."""
+    """y = relu(y + bias), one thread per entry."""
     entry = cuda.grid(1)
     if entry < y.size:
         n, o, i, j = entry // (O * HO * HO), entry // (HO * HO) % O, entry // HO % HO, entry % HO
@@ -357,14 +359,14 @@ apart = launch(bias_relu, -(-y.size // 256), 256, y, bias, count=True)
 step = convolution.conv2d(x, weight, bias, fused_y, "relu", "implicit_gemm_64x32", **plain)
 fused = step.simulate(count=True)
 more = moved(fused) - moved(implicit)
-print(f"a kernel of its own moves {moved(apart):,} bytes, fused {more:,} more than without")
+print(f"a separate kernel moves {moved(apart):,} bytes; fused, it takes only {more:,} more")
 assert error(fused_y, y) < 1e-5
 assert more < moved(apart) / 10
 
 # %% [markdown]
-# A detail that shows only in bad times: the ReLU says `if value < 0: value = 0`. A nan is not below
-# zero and stays. Written as `value if value > 0 else 0`, it would turn a nan into a zero, and a
-# training run that has gone wrong would look as if a neuron slept:
+# One detail matters only when things go wrong: the ReLU says `if value < 0: value = 0`. A nan is
+# not below zero, so it stays. Written as `value if value > 0 else 0`, the ReLU would turn a nan
+# into a zero, and a broken training run would look as if a unit were merely inactive:
 
 # %%
 sick = x.copy()
@@ -384,8 +386,9 @@ assert reached == K * K * O
 # $$dx_{n,c,h,w} = \sum_{o}\;\sum_{(i,r):\,is+r=h+p}\;\sum_{(j,q):\,js+q=w+p}
 # dy_{n,o,i,j}\; w_{o,c,r,q}$$
 #
-# It is tempting to give a thread an entry of dy and have it spread that over its patch. But patches
-# overlap, so two threads add to one place. The simulator says so, whatever order they run in:
+# It is tempting to give each thread an entry of dy and have it spread that over its patch. But
+# patches overlap, so two threads add to the same place. The simulator says so, whatever order they
+# run in:
 
 
 # %%
@@ -423,7 +426,8 @@ except SimulationError as race:
 # %% [markdown]
 # With atomic additions the race is gone, but the order of the additions is not fixed. A float32 sum
 # is rounded after each step, so the bits depend on the order. The simulator shuffles threads by a
-# seed; the gathering kernel `direct_dx` has one thread an entry of dx, which adds in its own order:
+# seed; the gathering kernel `direct_dx` has one thread per entry of dx, which always adds in the
+# same order:
 
 # %%
 scattered, gathered = set(), set()
@@ -442,11 +446,12 @@ print(
 assert len(scattered) > 1 == len(gathered)
 
 # %% [markdown]
-# All of them are right to five digits at least. But with different bits from run to run, two
-# trainings from one seed drift apart, and a bug cannot be run again. minae takes no such kernel.
+# All of them are right to at least five digits. But if the bits differ from run to run, two
+# training runs from the same seed drift apart, and a bug cannot be reproduced. minae uses no such
+# kernel.
 #
 # The same gather is the *forward* of a transposed convolution, which a decoder uses to make images
-# larger. It needs no kernel of its own:
+# larger. It needs no separate kernel:
 
 # %%
 code, weight = normal(1, 4, 4, 4), normal(4, 2, 3, 3, seed=1)
@@ -460,17 +465,17 @@ print(f"conv_transpose2d against direct_dx: error {error(dx, decoded.numpy()):.1
 assert error(dx, decoded.numpy()) < 1e-5
 
 # %% [markdown]
-# ## Stride 2: three looks in vain for each one that finds
+# ## Stride 2: only one tap in four reaches an entry of dy
 #
-# With stride s, $is + r = h + p$ has a whole solution i for one row r in s only, and the same holds
-# for columns: that leaves $1/s^2$ of the taps. `direct_dx` tries all of them. (Laying dy out with
-# zeros in between and convolving that, as textbooks do, multiplies by those zeros instead.)
-# Counted, with what is lost at the edges on top:
+# With stride s, $is + r = h + p$ has an integer solution i for only one row r in s, and the same
+# holds for columns: that leaves $1/s^2$ of the taps. `direct_dx` tries all of them. (Textbooks put
+# zeros between the entries of dy and convolve that, which multiplies by those zeros instead.) Here
+# is the share, including what is lost at the edges:
 
 
 # %%
 def useful(stride: int) -> float:
-    """Return which part of all pairs (pixel of dx, tap) have an entry of dy: by the reference."""
+    """Return the share of pairs (pixel of dx, tap) that reach an entry of dy, by the reference."""
     size = 12 * stride
     ones, taps = np.ones((1, 1, 12, 12)), np.ones((1, 1, 3, 3))
     geometry = {"stride": (stride,) * 2, "padding": (1, 1), "dilation": (1, 1), "groups": 1}
@@ -478,17 +483,17 @@ def useful(stride: int) -> float:
 
 
 for stride in (1, 2, 3, 4):
-    print(f"stride {stride}: {useful(stride):.1%} of the looks find dy, at most {stride**-2:.1%}")
+    print(f"stride {stride}: {useful(stride):.1%} of the tries reach dy, at most {stride**-2:.1%}")
 assert all(0.89 < useful(stride) * stride**2 <= 1 for stride in (1, 2, 3, 4))
 
 # %% [markdown]
-# Which taps find something depends on nothing but the rest of $h + p$ when divided by $s$:
+# Which taps reach dy depends only on the remainder of $h + p$ when divided by $s$:
 #
 # $$r \equiv h + p \pmod s$$
 #
-# So pixels with the same rests of row and column need the same taps: a *class*. Within a class
-# nothing is in vain, and it is a convolution of its own, with stride 1 and fewer taps: the i-th of
-# its rows gets its gradient from row $i + (\text{parity} + p - r) / s$ of dy, which is
+# So pixels whose rows and columns have the same remainders need the same taps: they are a *class*.
+# Within a class no try is wasted, and it is itself a convolution, with stride 1 and fewer taps: the
+# i-th of its rows gets its gradient from row $i + (\text{parity} + p - r) / s$ of dy, which is
 # `backward_axis` in `convolution_tables.py`. For stride 2, padding 1 and 3 x 3 taps:
 
 
@@ -505,9 +510,9 @@ for (a, b), found in reaches.items():
 assert sum(map(len, reaches.values())) == 9  # every tap is in one class
 
 # %% [markdown]
-# In the picture, each pixel of dx has the colour of its class, and in it stands how many entries of
-# dy reach it, which the reference computed (of dy and a weight that are all ones). In the last row
-# and column some numbers are lower: there a tap would need a dy beyond the edge.
+# In the picture, each pixel of dx has the colour of its class, and shows how many entries of dy
+# reach it, as computed by the reference (from a dy and a weight of all ones). In the last row and
+# column some numbers are lower: there a tap would need a dy beyond the edge.
 
 # %%
 ones = np.ones((1, 1, 4, 4))
@@ -542,9 +547,10 @@ for n, (key, found) in enumerate(reaches.items()):
 save(figure, "parity_classes")
 
 # %% [markdown]
-# `backward_tables` makes these classes, and `implicit_gemm`, the very kernel of the forward pass,
-# runs on them: a class is another z of the grid, with its own pixels and taps. Count what each way
-# multiplies, for 16 channels of dy (taps are filled up to multiples of 8, which costs a little):
+# `backward_tables` makes these classes, and `implicit_gemm`, the same kernel as in the forward
+# pass, runs on them: each class is another z of the grid, with its own pixels and taps. Count the
+# multiplications of both ways, for 16 channels of dy (taps are padded to multiples of 8, which
+# costs a little):
 
 # %%
 C, O = 8, 16  # noqa: E741
@@ -564,13 +570,13 @@ for rung in ("direct_dx", "implicit_gemm_64x32"):
     assert error(dx, expected) < 1e-5
     if rung == "direct_dx":
         found = sum(len(r.first) for r in traffic.requests if r.array == "global dy")
-        print(f"   found dy in {found:,} of {all_taps:,} looks: {found / all_taps:.1%}")
+        print(f"   reached dy in {found:,} of {all_taps:,} tries: {found / all_taps:.1%}")
         assert found < 0.26 * all_taps
 
 # %% [markdown]
 # ## The gradient of the weight: a long sum, cut into parts
 #
-# The third product has the same matrix A, from the other side:
+# The third product has the same matrix A, on the other side:
 #
 # $$dw_{o,k} = \sum_m dy_{m,o}\, A_{m,k} \qquad\text{that is}\qquad dw = dy^\top A$$
 #
@@ -602,10 +608,10 @@ print(f"in {splits} splits: {across * down * splits} blocks")
 assert across * down < 132 < across * down * splits
 
 # %% [markdown]
-# Who adds the parts? Blocks cannot wait for each other. If each added its part atomically into
-# dweight, they would do so in any order. How much that matters, first with plain numbers: a sum of
-# 1,000 float32 numbers, one after the other, in 1,000 shuffled orders; and the same numbers cut
-# into 8 parts at fixed places, the parts then added in order.
+# Who adds the parts? Blocks cannot wait for each other. If each added its part to dweight
+# atomically, they would do so in any order. To see how much that matters, begin with plain numbers:
+# add up 1,000 float32 numbers, one after the other, in 1,000 shuffled orders; and cut the same
+# numbers into 8 parts at fixed places, and add the parts in order.
 
 # %%
 numbers = normal(1000)
@@ -613,7 +619,7 @@ shuffled = np.random.default_rng(1)
 
 
 def one_after_the_other(values: np.ndarray) -> np.float32:
-    """Return the sum as a loop makes it, rounded after each addition."""
+    """Return the sum as a loop computes it, rounded after each addition."""
     return np.cumsum(values, dtype=np.float32)[-1]
 
 
@@ -632,9 +638,9 @@ assert len(sums) > 10
 assert len(fixed) == 1
 
 # %% [markdown]
-# The kernels do the latter: every split writes its part into its own place of a workspace, and
-# `add_splits` adds the parts, always in the same order. How many splits there are depends on the
-# shapes only, not on the GPU or on how busy it is.
+# The kernels do the latter: every split writes its part to its own place in a workspace, and
+# `add_splits` adds the parts, always in the same order. The number of splits depends only on the
+# shapes, not on the GPU or on how busy it is.
 
 # %%
 x, dy, dweight = normal(2, 3, 18, 18), normal(2, 8, 16, 16, seed=1), unwritten((8, 3, 3, 3))
@@ -654,10 +660,10 @@ assert len(steps) == 2
 assert len(results) == 1
 
 # %% [markdown]
-# ## What it wins on a GPU
+# ## What it gains on a GPU
 #
-# The simulator counts, a GPU takes time. If times were measured, they are in `results.json` beside
-# the kernels:
+# The simulator counts, but a GPU takes time. If times have been measured, they are in
+# `results.json` beside the kernels:
 
 # %%
 measured = files("minae.kernels.cuda") / "results.json"
@@ -672,10 +678,10 @@ else:
 # %% [markdown]
 # ## Exercises
 #
-# `exercises.py` beside this file asks you for the parts of the ladder that decide:
+# `exercises.py` beside this file asks you for the decisive parts of the ladder:
 #
-# 1. `im2col`: the kernel that writes patches down, with stride and padding.
-# 2. `inside_words`: the words of pixels and taps, so that one AND is the padding test.
+# 1. `im2col`: the kernel that writes patches out, with stride and padding.
+# 2. `inside_words`: the words of pixels and taps, which make the padding test one AND.
 # 3. `implicit_gemm`: a tiled product whose left tile is gathered, with bias and ReLU.
-# 4. `parity_taps`: which taps reach a class of pixels, and where in dy they find their numbers.
-# 5. `dweight_parts`: the long sum in splits, the same bits in any order of threads.
+# 4. `parity_taps`: which taps reach a class of pixels, and from where in dy.
+# 5. `dweight_parts`: the long sum in splits, with the same bits in any order of threads.

@@ -52,12 +52,12 @@ def im2col__first_image_only():
 
 @instead(("m // (HO * WO), m // WO % HO, m % WO", "m // (HO * WO), m // HO % WO, m % HO"))
 def im2col__square_output():
-    """Rows are counted by HO where WO is meant: right for square outputs."""
+    """Rows are counted by HO instead of WO: right for square outputs."""
 
 
 @instead(("k // (KH * KW), k // KW % KH, k % KW", "k // (KH * KW), k // KH % KW, k % KH"))
 def im2col__square_kernel():
-    """Taps are counted by KH where KW is meant: right for square kernels."""
+    """Taps are counted by KH instead of KW: right for square kernels."""
 
 
 @instead(
@@ -67,7 +67,7 @@ def im2col__square_kernel():
     )
 )
 def im2col__channel_fastest():
-    """Taps before channels, as in images whose channels lie last."""
+    """Taps before channels, as in images with channels last."""
 
 
 @instead(("    if entry < patches.shape[0] * T:\n        m, k", "    if entry >= 0:\n        m, k"))
@@ -83,7 +83,7 @@ def im2col__without_guard():
     ),
 )
 def im2col__edges_repeated():
-    """Outside the image stands the nearest pixel, not zero."""
+    """Uses the nearest pixel outside the image, not zero."""
 
 
 @instead(("entry // T, entry % T", "entry % patches.shape[0], entry // patches.shape[0]"))
@@ -98,7 +98,7 @@ def im2col__strided_stores():
     )
 )
 def im2col__times_zero():
-    """Multiplies the nearest pixel by 0 where it means 0: nan, if that is infinite."""
+    """Multiplies the nearest pixel by 0 instead of using 0: nan if it is infinite."""
 
 
 @instead(
@@ -109,7 +109,7 @@ def im2col__times_zero():
     )
 )
 def im2col__empties_x():
-    """Moves the numbers where it shall copy them, if each is in one patch."""
+    """Moves the numbers instead of copying them, if each is in one patch."""
 
 
 @instead(("(0, COLUMN_BIT)", "(0, 0)"))
@@ -146,7 +146,7 @@ def inside_words__rows_only():
 
 @instead(("(0, COLUMN_BIT)", "(0, 3)"))
 def inside_words__bits_overlap():
-    """Columns begin at bit 3: right up to three rows of taps."""
+    """Columns begin at bit 3: right for up to three rows of taps."""
 
 
 @instead(
@@ -156,12 +156,12 @@ def inside_words__bits_overlap():
     )
 )
 def inside_words__counts():
-    """A word counts the taps that are inside, and does not say which."""
+    """A word counts the taps that are inside, but does not say which."""
 
 
 @instead(("return pixels.ravel(),", "return 1.0 * pixels.ravel(),"))
 def inside_words__floats():
-    """Returns numbers that have no bits."""
+    """Returns floats, which have no AND."""
 
 
 @instead(("        cuda.syncthreads()  # until the tiles are complete\n", ""))
@@ -196,12 +196,12 @@ def implicit_gemm__whole_tiles_only():
 
 @instead(("k < T and word & tap_words[k]", "word & tap_words[k]"))
 def implicit_gemm__reads_beyond_the_last_tap():
-    """No test whether there is such a tap."""
+    """Does not test whether there is such a tap."""
 
 
 @instead(("gathered[k, i] * weights[j, k]", "gathered[i, k] * weights[j, k]"))
 def implicit_gemm__tile_transposed():
-    """The tile of patches is read with pixel and tap exchanged."""
+    """The tile of patches is read with pixel and tap swapped."""
 
 
 @instead(("x[n, place + tap_places[k]]", "x[0, place + tap_places[k]]"))
@@ -219,12 +219,12 @@ def implicit_gemm__relu_before_bias():
 
 @instead(("if relu and total < 0:", "if relu and not total > 0:"))
 def implicit_gemm__relu_swallows_nan():
-    """What is not above zero becomes zero, nan included."""
+    """Everything not above zero becomes zero, nan included."""
 
 
 @instead(("if relu and total < 0:", "if total < 0:"))
 def implicit_gemm__relu_always():
-    """ReLU is applied without being asked for."""
+    """ReLU is applied even if not asked for."""
 
 
 @instead(
@@ -246,7 +246,7 @@ def implicit_gemm__weight_without_tile():
     )
 )
 def implicit_gemm__tiles_for_nothing():
-    """Fills tiles, and reads all its numbers from global memory again."""
+    """Fills tiles, but reads all its numbers from global memory again."""
 
 
 @instead(
@@ -257,7 +257,7 @@ def implicit_gemm__tiles_for_nothing():
     )
 )
 def implicit_gemm__writes_into_bias():
-    """Leaves no bias for the next launch, if there is one block."""
+    """Erases the bias if there is one block."""
 
 
 @instead(
@@ -283,7 +283,7 @@ def parity_taps__as_forward():
 
 @instead(("(parity + padding - r) % stride == 0", "r >= 0"))
 def parity_taps__all_taps():
-    """Taps that meet between two entries of dy are taken for the one before."""
+    """Taps that fall between two entries of dy use the one before."""
 
 
 @instead(("(parity + padding - r) % stride == 0", "(parity + padding - r) % 2 == 0"))
@@ -303,7 +303,7 @@ def parity_taps__from_parity():
     )
 )
 def parity_taps__no_negative_shifts():
-    """Shifts below zero are taken for outside."""
+    """Shifts below zero are treated as outside."""
 
 
 @instead(("(parity + padding - r) // stride))", "parity + padding - r))"))
@@ -338,7 +338,7 @@ def dweight_parts__all_pixels():
 
 @instead((PIXELS, "range(split + thread * splits, N * HO * WO, THREADS * splits)"))
 def dweight_parts__interleaved():
-    """Splits take turns in the pixels, and are not ranges of them."""
+    """Splits take turns at pixels, instead of having ranges."""
 
 
 @instead(
@@ -402,4 +402,4 @@ def dweight_parts__one_thread():
     )
 )
 def dweight_parts__writes_into_dy():
-    """Leaves its sum in dy too, if there is one entry and one split."""
+    """Writes its sum into dy too, if there is one entry and one split."""

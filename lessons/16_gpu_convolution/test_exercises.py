@@ -24,7 +24,7 @@ def normal(*shape, seed=0):
 
 
 def unwritten(*shape):
-    """Return an array of nan: what nobody has written."""
+    """Return an array of nan, which marks entries never written."""
     return np.full(shape, np.nan, np.float32)
 
 
@@ -34,15 +34,15 @@ def output_size(size, kernel, stride, padding):
 
 
 def options(stride, padding):
-    """Return what reference functions want to know."""
+    """Return the geometry as the reference functions take it."""
     pairs = {"stride": (stride,) * 2, "padding": (padding,) * 2}
     return pairs | {"dilation": (1, 1), "groups": 1}
 
 
 def launched(student, name, grid, block, result, arguments, **how):
-    """Launch a kernel; return what it was given, in words, what it wrote, and what it moved.
+    """Launch a kernel; return a description of the call, the result, and the traffic.
 
-    Fails unless it leaves all arrays but its result, by their names, as they were.
+    Fails unless it leaves all arrays but its result unchanged.
     """
     words = [f"{n} {a.shape}" if np.ndim(a) else f"{n}={a}" for n, a in arguments.items()]
     call = f"{name} with {', '.join(words)}"
@@ -54,7 +54,7 @@ def launched(student, name, grid, block, result, arguments, **how):
         raise
     for n, a in arguments.items():
         same = n == result or np.array_equal(a, copies[n], equal_nan=np.ndim(a) > 0)
-        assert same, f"{call} writes into {n}, which is only to be read"
+        assert same, f"{call} writes into {n}, which it may only read"
     return call, copies[result], traffic
 
 
@@ -124,7 +124,7 @@ def test_im2col__writes_every_patch(student):
 
 
 def test_im2col__neighbours_write_neighbours(student):
-    """Each thread one entry, and the next thread the next one."""
+    """Each thread writes one entry, and the next thread the next one."""
     written = {}
 
     def kernel(x, patches, KH, KW, HO, WO, stride, padding):
@@ -136,7 +136,7 @@ def test_im2col__neighbours_write_neighbours(student):
         beside = written.get((block, thread + 1))
         assert beside is None or abs(min(beside) - min(places)) == 1, (
             f"{call}: threads {thread} and {thread + 1} of block {block} write the entries"
-            f" {min(places)} and {min(beside)} of patches, which are no neighbours"
+            f" {min(places)} and {min(beside)} of patches, which are not neighbours"
         )
 
 
@@ -158,7 +158,7 @@ def check_words(student, size, kernel, stride, padding):
             f"{call}: the words of the {what} have shape {shape}, expected {(count,)}"
         )
         assert np.asarray(found).dtype.kind in "iu", (
-            f"{call}: the words of the {what} are no integers"
+            f"{call}: the words of the {what} are not integers"
         )
     pixels, taps = words
     for i, j, r, q in np.ndindex(HO, WO, KH, KW):
@@ -170,7 +170,7 @@ def check_words(student, size, kernel, stride, padding):
             f"pixel & tap == tap is {pixel & tap == tap}; but the tap reaches row {h} and column "
             f"{w} of an image of {size}, which is {'inside' if inside else 'outside'}"
         )
-    # Bit r for rows, COLUMN_BIT + q for columns: a kernel's tables are made of them.
+    # Bit r for rows, COLUMN_BIT + q for columns: a kernel's tables rely on them.
     for r, q in np.ndindex(KH, KW):
         got, expected = int(taps[r * KW + q]), 1 << r | 1 << 15 + q
         assert got == expected, f"{call}: tap ({r}, {q}) is {got:#x}, expected {expected:#x}"
@@ -183,13 +183,13 @@ def check_words(student, size, kernel, stride, padding):
 
 
 def test_inside_words__say_what_comparisons_say(student):
-    """One AND is right for every pixel and tap, by the bits that were agreed on."""
+    """One AND is right for every pixel and tap, with the bits that were agreed on."""
     for _, _, size, _, kernel, stride, padding in WINDOWS:
         check_words(student, size, kernel, stride, padding)
 
 
 def test_inside_words__fit_the_largest_kernel(student):
-    """15 x 15 taps are 225, and still a word has 30 bits."""
+    """15 x 15 taps are 225, and still a word needs only 30 bits."""
     check_words(student, (4, 3), (15, 15), 4, 8)
     check_words(student, (20, 17), (1, 15), 1, 7)
 
@@ -222,7 +222,7 @@ def tables(size, channels, kernel, stride, padding):
 
 
 def check_gemm(student, window, relu, x=None, bias=None, **how):
-    """Run the student's implicit_gemm and compare y with the reference; return what it moved."""
+    """Run the student's implicit_gemm and compare y with the reference; return the traffic."""
     N, C, size, O, kernel, stride, padding = window  # noqa: E741
     x = normal(N, C, *size) if x is None else x
     weight, bias = normal(O, C, *kernel, seed=1), normal(O, seed=2) if bias is None else bias
@@ -257,7 +257,7 @@ def test_implicit_gemm__reads_by_tiles(student):
 
 
 def test_implicit_gemm__is_the_convolution(student):
-    """With padding and stride, in any order of threads; sizes multiples of a tile, and not."""
+    """With padding and stride, in any order of threads; sizes need not be multiples of a tile."""
     for seed, window in enumerate((*WINDOWS, *GEMMS)):
         check_gemm(student, window, relu=0, seed=seed)
 
@@ -269,7 +269,7 @@ def test_implicit_gemm__applies_relu_after_the_bias(student):
 
 
 def test_implicit_gemm__keeps_nan(student):
-    """A nan in x reaches y, and no ReLU makes a zero of it; nor does it reach other pixels."""
+    """A nan in x reaches y, and no ReLU turns it into zero; nor does it reach other pixels."""
     x = normal(2, 2, 5, 7)
     x[0, 0, 0, 0] = x[1, 1, 3, 2] = np.nan
     check_gemm(student, WINDOWS[1], relu=1, x=x)
@@ -302,7 +302,7 @@ def test_parity_taps__of_every_class(student):
 
 # 16.5
 
-SPLITS = (  # window, and into how many splits its pixels are cut
+SPLITS = (  # window, and the number of splits
     (WINDOWS[0], 1),  # 4 pixels
     ((1, 1, (1, 1), 1, (1, 1), 1, 0), 1),
     ((2, 2, (3, 5), 1, (2, 1), 1, 1), 4),  # 2 x 4 x 7 = 56, no more than 14 a split
@@ -357,6 +357,6 @@ def test_dweight_parts__sum_their_own_pixels(student):
 
 
 def test_dweight_parts__have_the_same_bits_in_any_order(student):
-    """Threads run in other orders by a seed: nothing may change, not even the last bit."""
+    """Each seed has another order of threads: nothing may change, not even the last bit."""
     for seed in range(4):
         check_parts(student, *SPLITS[-1], seed=seed)
