@@ -1,21 +1,25 @@
-"""Where an array is, and the way to the other place: NumPy's are on the CPU, CuPy's on the GPU.
+"""Where an array is, and how to move it: NumPy's are on the CPU, CuPy's on the GPU.
 
-Everything that is not one of our kernels is the array library's own. NumPy's functions find CuPy's
-by themselves if they are given its arrays, so only what makes arrays out of nothing is told where.
+Everything that is not one of our kernels is left to the array library. NumPy's functions call
+CuPy's when they are given its arrays, so only what creates arrays has to be told where.
 """
 
+from typing import Any
+
 import numpy as np
+
+Array = np.ndarray  # or CuPy's ndarray, which has the same methods
 
 DEVICES = ("cpu", "cuda")
 
 
-def device_of(array) -> str:
+def device_of(array: Array) -> str:
     """Return "cpu" for NumPy's arrays, "cuda" for CuPy's."""
     return "cpu" if isinstance(array, np.ndarray) else "cuda"
 
 
 def device_problem(device: str) -> str | None:
-    """Return why nothing can be computed there, in a sentence that says what to do, or None."""
+    """Return None, or why the device cannot be used, in a sentence that says what to do."""
     if device not in DEVICES:
         return f"device {device!r} is unknown: choose one of {', '.join(DEVICES)}"
     if device == "cpu":
@@ -25,8 +29,8 @@ def device_problem(device: str) -> str | None:
     return problem()
 
 
-def to_device(array, device: str):
-    """Return the array there: itself, if that is where it is, or a copy.
+def to_device(array: Array, device: str) -> Array:
+    """Return the array on a device: itself if it is there already, or a copy.
 
     Raises RuntimeError if the device cannot be used.
     """
@@ -34,22 +38,23 @@ def to_device(array, device: str):
         return array if isinstance(array, np.ndarray) else array.get()
     if problem := device_problem(device):
         raise RuntimeError(problem)
-    import cupy
+    import cupy  # pyright: ignore[reportMissingImports] - an extra
 
     return cupy.asarray(array)
 
 
-def beside(array, other):
-    """Return the array where `other` is: itself, or a copy."""
+def beside(array: Array, other: Array) -> Array:
+    """Return the array on the device of `other`: itself, or a copy."""
     return to_device(array, device_of(other))
 
 
-def whole(part, shape: tuple[int, ...]):
-    """View a stretch of a vector in this shape, as an array to which its own views refer.
+def whole(part: Array, shape: tuple[int, ...]) -> Array:
+    """View part of a vector in this shape, as an array that its own views refer to.
 
-    A view of a view refers to whoever owns the memory. Views of this array refer to this array, so
-    that counting its references counts all that see it.
+    A view of a view refers to the owner of the memory. Views of this array refer to this array, so
+    counting references to it finds everything that sees it.
     """
-    if isinstance(part, np.ndarray):  # a memoryview in between hides the owner
-        return np.asarray(memoryview(part).cast("B").cast(part.dtype.char, shape))
+    if isinstance(part, np.ndarray):
+        memory: Any = part.data.cast("B")  # a memoryview, which hides the owner
+        return np.asarray(memory.cast(part.dtype.char, shape))
     return type(part)(shape, part.dtype, part.data)

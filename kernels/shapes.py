@@ -1,13 +1,31 @@
-"""Shapes: how large a result is, and whether the operands fit together.
+"""Shapes: how large a result is, and whether operands fit together.
 
 Every backend calls these functions before it computes anything, so all of them refuse the same
-calls with the same sentence. The `check_*` functions look at nothing but `.shape`; sizes, strides,
-paddings and dilations are pairs (rows, columns) of plain ints.
+calls with the same sentence. The `check_*` functions look at nothing but `.shape`.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypedDict
 
-Pair = tuple[int, int]
+Pair = tuple[int, int]  # rows, columns
+
+
+class Geometry(TypedDict):
+    """Where the kernels of a convolution lie."""
+
+    stride: Pair
+    padding: Pair  # zeros added on either side
+    dilation: Pair  # the distance between the pixels that a kernel touches
+    groups: int  # the parts that see only each other's channels
+
+
+class Window(TypedDict):
+    """Where the windows of a pooling lie."""
+
+    kernel_size: Pair
+    stride: Pair
+    padding: Pair
 
 
 @lru_cache(1024)  # every pass of every step asks, and asks the same
@@ -278,7 +296,7 @@ def check_avg_pool2d_dx(
     _check_size("avg_pool2d_dx", dy, input_size, kernel_size, size)
 
 
-def _times(size: Pair) -> str:
+def _times(size: Sequence[int]) -> str:
     return "x".join(str(n) for n in size)
 
 
