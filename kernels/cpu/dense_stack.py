@@ -14,7 +14,7 @@ from minae.kernels.cpu import dense
 from minae.kernels.cpu.compiled import compiled, compiled_if
 from minae.kernels.cpu.covered import FLOATS
 from minae.kernels.cpu.threads import threads_for
-from minae.kernels.reference.matrices import layer_by_layer, layer_by_layer_backward
+from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 _linear, _linear_backward = dense._linear.share, dense._linear_backward.share
 

@@ -12,7 +12,7 @@ from minae.kernels.cuda.device import empty, launch, processors
 from minae.kernels.cuda.ladder import Step
 from minae.kernels.cuda.product import product
 from minae.kernels.cuda.reductions import RUNGS
-from minae.kernels.reference.matrices import layer_by_layer, layer_by_layer_backward
+from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 ROWS = 64  # that a block of activation_backward adds up, or more where that makes MOST_BLOCKS
 MOST_BLOCKS = 128

@@ -3,69 +3,25 @@
 Read this to learn what a kernel computes, and another backend to learn how to make it fast.
 """
 
-from minae.kernels.reference.convolution import (
+from minae.kernels.reference.conv import (
     conv2d,
     conv2d_backward,
     conv2d_dx,
     conv_transpose2d_backward,
 )
-from minae.kernels.reference.losses import (
-    adam,
-    bce_with_logits,
-    cross_entropy,
-    gaussian_kl,
-    mse,
-    reparameterise,
-    reparameterise_dlog_var,
-    sgd,
-)
-from minae.kernels.reference.matrices import (
-    channels_last,
-    contiguous,
-    erf,
-    index_add,
+from minae.kernels.reference.elementwise import erf
+from minae.kernels.reference.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var
+from minae.kernels.reference.indexing import index_add
+from minae.kernels.reference.layout import channels_last, contiguous
+from minae.kernels.reference.linear import (
     linear,
     linear_backward,
     linear_stack,
     linear_stack_backward,
     matmul,
 )
-from minae.kernels.reference.normalisation import batch_norm, batch_norm_backward
-from minae.kernels.reference.pooling import (
-    avg_pool2d,
-    avg_pool2d_dx,
-    max_pool2d,
-    max_pool2d_dx,
-)
+from minae.kernels.reference.losses import bce_with_logits, cross_entropy, mse
+from minae.kernels.reference.norm import batch_norm, batch_norm_backward
+from minae.kernels.reference.optim import adam, sgd
+from minae.kernels.reference.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
 from minae.kernels.reference.reductions import sum
-
-__all__ = [
-    "adam",
-    "avg_pool2d",
-    "avg_pool2d_dx",
-    "batch_norm",
-    "batch_norm_backward",
-    "bce_with_logits",
-    "channels_last",
-    "contiguous",
-    "conv2d",
-    "conv2d_backward",
-    "conv2d_dx",
-    "conv_transpose2d_backward",
-    "cross_entropy",
-    "erf",
-    "gaussian_kl",
-    "index_add",
-    "linear",
-    "linear_backward",
-    "linear_stack",
-    "linear_stack_backward",
-    "matmul",
-    "max_pool2d",
-    "max_pool2d_dx",
-    "mse",
-    "reparameterise",
-    "reparameterise_dlog_var",
-    "sgd",
-    "sum",
-]

@@ -1,22 +1,25 @@
-"""What the specifications share."""
+"""What several families of the specification share."""
+
+from typing import Any
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels.arrays import Array
+from minae.kernels.shapes import check_activation
 
 
-def activate(y: np.ndarray, activation: str | None) -> np.ndarray:
+def activate(y: Array, activation: str | None) -> Array:
     """Apply the activation."""
-    return np.maximum(y, 0) if shapes.check_activation(activation) else y
+    return np.maximum(y, 0) if check_activation(activation) else y
 
 
-def activate_backward(dy: np.ndarray, y: np.ndarray, activation: str | None) -> np.ndarray:
-    """Return dz: dy where the activation, whose output was y, let it pass."""
-    return dy * (y > 0) if shapes.check_activation(activation) else dy
+def activate_backward(dy: Array, y: Any, activation: str | None) -> Array:
+    """Return dz, the gradient before the activation. Without one, its output y may be None."""
+    return dy * (y > 0) if check_activation(activation) else dy
 
 
-def into(out: np.ndarray | None, value: np.ndarray | None) -> np.ndarray | None:
-    """Put a value where it is wanted, if a place was given, and return it."""
+def into(out: Array | None, value: Array | None) -> Array | None:
+    """Return the value, written to `out` if that is given."""
     if out is None or value is None:
         return value
     out[...] = value

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 from unittest import mock
 
 import numpy as np
@@ -9,39 +10,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from minae.kernels import cpu, reference
+from minae.kernels.contract import Backend
 from minae.kernels.cpu import threads
 
 BACKENDS = {"reference": reference, "cpu": cpu}
-FUNCTIONS = (
-    "matmul",
-    "contiguous",
-    "channels_last",
-    "linear",
-    "linear_backward",
-    "linear_stack",
-    "linear_stack_backward",
-    "conv2d",
-    "conv2d_dx",
-    "conv2d_backward",
-    "conv_transpose2d_backward",
-    "max_pool2d",
-    "max_pool2d_dx",
-    "avg_pool2d",
-    "avg_pool2d_dx",
-    "batch_norm",
-    "batch_norm_backward",
-    "mse",
-    "bce_with_logits",
-    "cross_entropy",
-    "reparameterise",
-    "reparameterise_dlog_var",
-    "gaussian_kl",
-    "sgd",
-    "adam",
-    "index_add",
-    "erf",
-    "sum",
-)
+#: Every function of the contract, and its family.
+FUNCTIONS = {
+    name: family.__name__.lower()
+    for family in Backend.__bases__
+    for name in vars(family)
+    if family is not Protocol and not name.startswith("_")
+}
 examples = settings(derandomize=True, deadline=None, max_examples=150)
 
 

@@ -3,12 +3,15 @@
 Every case is computed by the reference in float64; a backend gets the same numbers in float32.
 """
 
+import importlib
+import inspect
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from minae.kernels import cpu, reference
+from minae.kernels import BACKENDS, cpu, reference
+from minae.kernels.contract import Backend
 from minae.kernels.cuda import backend, device, vendor
 from minae.kernels.cuda.dense import tensor_cores
 
@@ -224,4 +227,31 @@ def test_tensor_cores_keep_ten_bits(case, place):
 
 
 def test_no_function_is_left_out():
-    assert {name for name, _, _ in CASES.values()} == set(FUNCTIONS)
+    assert {name for name, _, _ in CASES.values()} == FUNCTIONS.keys()
+
+
+def parameters(function) -> list[tuple]:
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
+MODULES = [
+    "reference",
+    pytest.param("cpu", marks=pytest.mark.xfail(strict=True)),
+    pytest.param("cuda", marks=pytest.mark.xfail(strict=True)),
+    pytest.param("vendor", marks=pytest.mark.xfail(strict=True)),
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_backend_has_the_contracts_functions_in_their_families_files(name):
+    """Defined there, with the contract's parameters; `vendor` borrows most of them."""
+    module = importlib.import_module(BACKENDS[name])
+    found = {n for n, value in vars(module).items() if callable(value) and not n.startswith("_")}
+    assert found == FUNCTIONS.keys()
+    for function, family in FUNCTIONS.items():
+        actual, declared = getattr(module, function), getattr(Backend, function)
+        assert parameters(actual) == parameters(declared)[1:], function  # without self
+        assert inspect.unwrap(actual).__module__.endswith(f".{family}"), function
+        if name != "vendor":
+            file = importlib.import_module(f"{module.__spec__.parent}.{family}")
+            assert getattr(file, function) is actual
