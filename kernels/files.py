@@ -20,7 +20,7 @@ def folder_for(sources: Path) -> Path:
     It is named after their text, so a change in any of them compiles anew.
     """
     text = hashlib.sha256()
-    for source in sorted(sources.glob("*.py")):
+    for source in sorted(sources.rglob("*.py")):
         text.update(source.read_bytes())
     base = os.environ.get("MINAE_CACHE") or platformdirs.user_cache_path("minae") / "kernels"
     return Path(base) / text.hexdigest()[:16]

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from minae import kernel_show
-from minae.kernels.cuda import matmul
+from minae.kernels.cuda.ladders import matmul
 
 
 def bytes_moved(out):

@@ -3,7 +3,14 @@
 Given NumPy's arrays, it runs the very same kernels in the simulator.
 """
 
-from minae.kernels.cuda.dense import (
+from minae.kernels.cuda.conv import (
+    conv2d,
+    conv2d_backward,
+    conv2d_dx,
+    conv_transpose2d_backward,
+)
+from minae.kernels.cuda.indexing import index_add
+from minae.kernels.cuda.linear import (
     channels_last,
     contiguous,
     linear,
@@ -12,14 +19,7 @@ from minae.kernels.cuda.dense import (
     linear_stack_backward,
     matmul,
 )
-from minae.kernels.cuda.images import (
-    conv2d,
-    conv2d_backward,
-    conv2d_dx,
-    conv_transpose2d_backward,
-)
-from minae.kernels.cuda.indexing import index_add
-from minae.kernels.cuda.pooling import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
+from minae.kernels.cuda.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
 from minae.kernels.cuda.training import (
     adam,
     bce_with_logits,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minae.kernels.cpu.indexing import names_each_place_once
-from minae.kernels.cuda.covered import on_the_cpu
+from minae.kernels.cuda.launch.covered import on_the_cpu
 
 
 def index_add(shape: tuple[int, ...], index, values: np.ndarray) -> np.ndarray:

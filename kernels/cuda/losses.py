@@ -6,7 +6,7 @@ by neighbouring threads side by side. A loss leaves a sum per block, for `reduct
 
 import math
 
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.cuda.reductions import THREADS, VECTOR, block_sum
 from minae.kernels.simulator import cuda, float32
 

@@ -8,8 +8,8 @@ on the device, which does the counting: a captured launch draws new ones each ti
 
 import math
 
-from minae.kernels.cuda.device import launch
-from minae.kernels.cuda.ladder import Rung, Step
+from minae.kernels.cuda.launch.device import launch
+from minae.kernels.cuda.launch.rung import Rung, Step
 from minae.kernels.cuda.reductions import THREADS, VECTOR
 from minae.kernels.simulator import cuda, float32, int64
 

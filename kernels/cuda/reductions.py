@@ -5,7 +5,7 @@ rounding depends on the order. So each block leaves its sum in a place of its ow
 launch adds those.
 """
 
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32
 
 THREADS = 256

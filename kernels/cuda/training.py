@@ -6,10 +6,10 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cuda import reductions
-from minae.kernels.cuda.covered import covered
-from minae.kernels.cuda.dense import contiguous, rows_of
-from minae.kernels.cuda.device import empty, launch
-from minae.kernels.cuda.ladder import Step
+from minae.kernels.cuda.launch.covered import covered
+from minae.kernels.cuda.launch.device import empty, launch
+from minae.kernels.cuda.launch.rung import Step
+from minae.kernels.cuda.linear import contiguous, rows_of
 from minae.kernels.cuda.losses import RUNGS
 
 

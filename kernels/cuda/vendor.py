@@ -10,7 +10,7 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.cuda import backend
 from minae.kernels.cuda.backend import *  # noqa: F403 - what is not defined anew below
-from minae.kernels.cuda.dense import contiguous, rows_of
+from minae.kernels.cuda.linear import contiguous, rows_of
 from minae.kernels.reference.common import activate, activate_backward, into
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 from minae.kernels.shapes import Pair

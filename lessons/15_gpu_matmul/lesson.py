@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 
 from minae import plots
 from minae.kernel_show import ladder, lines
-from minae.kernels.cuda import gemm, matmul
-from minae.kernels.cuda.intrinsics import close_copies, copy1, to_tf32, wait_copies0
-from minae.kernels.cuda.pipeline import STAGES
+from minae.kernels.cuda.ladders import gemm, matmul
+from minae.kernels.cuda.ladders.pipeline import STAGES
+from minae.kernels.cuda.launch.intrinsics import close_copies, copy1, to_tf32, wait_copies0
 from minae.kernels.simulator import SimulationError, cuda, float32, int32, launch
 from minae.report import print_table
 
@@ -161,7 +161,7 @@ assert inspect.getsource(naive).splitlines()[2:] == inspect.getsource(matmul.nai
 print("naive computes a @ b")
 
 # %% [markdown]
-# The ladder is in `kernels/cuda/matmul.py` and `gemm.py`; keep these files open beside this
+# The ladder is in `kernels/cuda/ladders/matmul.py` and `gemm.py`; keep these files open beside this
 # one. Here are all its rungs on one small product, 128 x 128 x 16, each checked against `a @ b`.
 # What follows looks at these counts one rung at a time. Bytes for a and b are counted for each
 # product, and do not depend on how long k is. Storing c is apart: it is done once, so its share

@@ -15,8 +15,9 @@ from minae.bench.contenders import torch_model
 from minae.bench.gpu_race import Row, figures, sentence, turns
 from minae.bench.workloads import WORKLOADS, Workload
 from minae.kernels import use_backend
-from minae.kernels.cuda import device, losses
-from minae.kernels.cuda.ladder import Step
+from minae.kernels.cuda import losses
+from minae.kernels.cuda.launch import device
+from minae.kernels.cuda.launch.rung import Step
 
 BATCHES = 128, 512
 LOSS_STEPS = 50

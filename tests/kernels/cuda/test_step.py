@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minae.kernels import reference
-from minae.kernels.cuda import losses, pooling, random, reductions
+from minae.kernels.cuda import losses, random, reductions
+from minae.kernels.cuda import pool as pooling
 
 SIZES = [1, 255, 257, 1000]
 
@@ -132,7 +133,7 @@ def test_sums_have_the_same_bits_in_any_order_of_threads(seed):
 
 def test_they_compile():
     pytest.importorskip("cuda.bindings.nvjitlink", reason="needs minae[cuda-compile]")
-    from minae.kernels.cuda import build
+    from minae.kernels.cuda.launch import build
 
     modules = losses, pooling, random, reductions
     for rung in [rung for module in modules for rung in module.RUNGS.values()]:

@@ -4,7 +4,7 @@ x (N, C, H, W), weight (O, C / groups, KH, KW), y and dy (N, O, HO, WO), bias (O
 bias is not read unless has_bias.
 """
 
-from minae.kernels.cuda.intrinsics import divide, load1
+from minae.kernels.cuda.launch.intrinsics import divide, load1
 from minae.kernels.simulator import cuda, float32
 
 

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from minae.kernels.cuda import build
-from minae.kernels.cuda.ladder import Capability, Rung, Step
+from minae.kernels.cuda.launch import build
+from minae.kernels.cuda.launch.rung import Capability, Rung, Step
 
 OLDEST = (7, 5)  # the first GPUs that these kernels are compiled for
 NEEDED = {"CuPy": "cupy", "numba-cuda": "numba_cuda"}  # and their modules

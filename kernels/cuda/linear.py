@@ -7,10 +7,10 @@ from contextvars import ContextVar
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cuda.covered import covered
-from minae.kernels.cuda.device import empty, launch, processors
-from minae.kernels.cuda.ladder import Step
-from minae.kernels.cuda.product import product
+from minae.kernels.cuda.ladders.product import product
+from minae.kernels.cuda.launch.covered import covered
+from minae.kernels.cuda.launch.device import empty, launch, processors
+from minae.kernels.cuda.launch.rung import Step
 from minae.kernels.cuda.reductions import RUNGS
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 

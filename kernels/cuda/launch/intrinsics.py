@@ -13,7 +13,7 @@ import numpy as np
 from greenlet import getcurrent
 from llvmlite import ir
 
-from minae.kernels.cuda.ladder import Capability
+from minae.kernels.cuda.launch.rung import Capability
 
 FLOAT, INT, LONG, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
 FOUR = ir.VectorType(FLOAT, 4)

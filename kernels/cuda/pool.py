@@ -7,10 +7,10 @@ nothing is added atomically, and every run gives the same bits.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cuda.covered import covered
-from minae.kernels.cuda.dense import contiguous
-from minae.kernels.cuda.device import empty, launch
-from minae.kernels.cuda.ladder import Rung, Step
+from minae.kernels.cuda.launch.covered import covered
+from minae.kernels.cuda.launch.device import empty, launch
+from minae.kernels.cuda.launch.rung import Rung, Step
+from minae.kernels.cuda.linear import contiguous
 from minae.kernels.cuda.reductions import THREADS
 from minae.kernels.shapes import Pair
 from minae.kernels.simulator import cuda, float32, int32

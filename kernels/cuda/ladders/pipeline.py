@@ -12,7 +12,7 @@ order. And before its own tile is read come two more barriers, by which others s
 The simulator knows copies as asynchronous only, which asks for more.
 """
 
-from minae.kernels.cuda.intrinsics import (
+from minae.kernels.cuda.launch.intrinsics import (
     close_copies,
     copy1,
     copy4,
@@ -24,7 +24,7 @@ from minae.kernels.cuda.intrinsics import (
     thread_again,
     wait_copies1,
 )
-from minae.kernels.cuda.ladder import Capability, Rung
+from minae.kernels.cuda.launch.rung import Capability, Rung
 from minae.kernels.simulator import cuda, float32, int32
 
 BK = 16  # numbers along k of a tile

@@ -39,9 +39,9 @@ from functools import cache
 from math import ceil, prod
 from typing import NamedTuple
 
-from minae.kernels.cuda import gemm
-from minae.kernels.cuda.ladder import Rung, Step
-from minae.kernels.cuda.pipeline import ADD_SPLITS, BK
+from minae.kernels.cuda.ladders import gemm
+from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS, BK
+from minae.kernels.cuda.launch.rung import Rung, Step
 
 TILES = (128, 128), (128, 64), (64, 64)
 WARP_ENTRIES = 32 * 64  # of c, of a warp; the same for both kernels

@@ -10,9 +10,9 @@ index is divided, except for a pixel's once. Arrays are flat.
 
 import numpy as np
 
-from minae.kernels.cuda.convolution_tables import DEPTH
-from minae.kernels.cuda.intrinsics import divide, load1, load4, store1
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladders.convolution_tables import DEPTH
+from minae.kernels.cuda.launch.intrinsics import divide, load1, load4, store1
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32
 
 

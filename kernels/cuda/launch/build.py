@@ -16,8 +16,8 @@ from pathlib import Path
 from types import CellType, FunctionType, SimpleNamespace
 
 from minae.kernels import files, simulator
-from minae.kernels.cuda.intrinsics import Intrinsic
-from minae.kernels.cuda.ladder import Capability, Rung
+from minae.kernels.cuda.launch.intrinsics import Intrinsic
+from minae.kernels.cuda.launch.rung import Capability, Rung
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
 
 def cache_folder() -> Path:
     """Return where compiled kernels are kept."""
-    return files.folder_for(Path(__file__).parent)
+    return files.folder_for(Path(__file__).parent.parent)
 
 
 def _identity(value):

@@ -13,9 +13,9 @@ the same bits. `product` chooses all that.
     c (M, N) = a b + bias (N,), a (M, K) or (K, M) if transposed, b (K, N) or (N, K): all flat.
 """
 
-from minae.kernels.cuda.intrinsics import load1, load4, mma_tf32, thread_again, to_tf32
-from minae.kernels.cuda.ladder import Rung
-from minae.kernels.cuda.pipeline import Tile, corner, finisher, gemm_rung, pipeline
+from minae.kernels.cuda.ladders.pipeline import Tile, corner, finisher, gemm_rung, pipeline
+from minae.kernels.cuda.launch.intrinsics import load1, load4, mma_tf32, thread_again, to_tf32
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32, uint32
 
 

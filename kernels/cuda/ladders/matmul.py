@@ -16,8 +16,8 @@ a (M, K), b (K, N), c (M, N), contiguous, float32. The last two rungs here take 
 and N are multiples of 128 and K of 8 there.
 """
 
-from minae.kernels.cuda.intrinsics import load4, store1, store4
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.launch.intrinsics import load4, store1, store4
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cuda import convolution
-from minae.kernels.cuda.covered import covered
-from minae.kernels.cuda.dense import contiguous
-from minae.kernels.cuda.device import empty, launch
+from minae.kernels.cuda.ladders import convolution
+from minae.kernels.cuda.launch.covered import covered
+from minae.kernels.cuda.launch.device import empty, launch
+from minae.kernels.cuda.linear import contiguous
 from minae.kernels.shapes import Pair
 
 

@@ -8,7 +8,7 @@ of a workspace, and `pipeline.add_splits` adds the parts, always in the same ord
 would need no workspace, but come in any order, so that no two runs give the same bits.
 """
 
-from minae.kernels.cuda.convolution_gather import (
+from minae.kernels.cuda.ladders.convolution_gather import (
     gatherer,
     multiplier,
     place_of,
@@ -16,9 +16,9 @@ from minae.kernels.cuda.convolution_gather import (
     reader,
     word_of,
 )
-from minae.kernels.cuda.convolution_tables import DEPTH
-from minae.kernels.cuda.intrinsics import divide, load1, store1
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladders.convolution_tables import DEPTH
+from minae.kernels.cuda.launch.intrinsics import divide, load1, store1
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.cuda.reductions import THREADS, block_sum
 from minae.kernels.simulator import cuda, float32, int32
 

@@ -30,21 +30,21 @@ from collections.abc import Callable
 from math import prod
 
 from minae.kernels import shapes
-from minae.kernels.cuda.convolution_direct import direct, direct_dx, im2col
-from minae.kernels.cuda.convolution_dweight import (
+from minae.kernels.cuda.ladders.convolution_direct import direct, direct_dx, im2col
+from minae.kernels.cuda.ladders.convolution_dweight import (
     bias_gradient,
     direct_dweight,
     weight_gradient,
 )
-from minae.kernels.cuda.convolution_gather import implicit_gemm
-from minae.kernels.cuda.convolution_tables import (
+from minae.kernels.cuda.ladders.convolution_gather import implicit_gemm
+from minae.kernels.cuda.ladders.convolution_tables import (
     DEPTH,
     MOST_TAPS,
     backward_tables,
     forward_tables,
 )
-from minae.kernels.cuda.ladder import Rung, Step
-from minae.kernels.cuda.pipeline import ADD_SPLITS
+from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS
+from minae.kernels.cuda.launch.rung import Rung, Step
 from minae.kernels.cuda.reductions import THREADS
 from minae.kernels.shapes import Pair
 
