@@ -1,7 +1,7 @@
-"""The poolings on the GPU: a thread a window, or for a gradient a thread a pixel or a plane.
+"""Pooling: one thread per window, or for gradients one per pixel or per plane.
 
-They move memory and compute next to nothing. Gradients are gathered by whoever owns the pixel, so
-nothing is added atomically, and every run gives the same bits.
+The kernels move memory and compute next to nothing. Gradients are gathered by the thread that owns
+the pixel, so nothing is added atomically, and every run gives the same bits.
 """
 
 import numpy as np
@@ -9,15 +9,13 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch
-from minae.kernels.cuda.launch.rung import Rung, Step
-from minae.kernels.cuda.linear import contiguous
-from minae.kernels.cuda.reductions import THREADS
-from minae.kernels.shapes import Pair
+from minae.kernels.cuda.launch.rung import IMAGES, Rung, Step
+from minae.kernels.cuda.layout import contiguous
 from minae.kernels.simulator import cuda, float32, int32
 
 
-def largest(x, y, index, KH, KW, SH, SW, PH, PW):
-    """y = the largest number of each window, index = its place h W + w; the first of equals."""
+def max_kernel(x, y, index, KH, KW, SH, SW, PH, PW):
+    """y = the maximum of each window, index = its position h W + w, the first if several."""
     N, C, HO, WO = y.shape
     H, W = x.shape[2], x.shape[3]
     i = int32(cuda.grid(1))
@@ -35,8 +33,8 @@ def largest(x, y, index, KH, KW, SH, SW, PH, PW):
         index[n, c, row, column] = place
 
 
-def largest_dx(dy, index, dx):
-    """dx (N, C, H W) = each dy (N, C, windows) at the place that its index names: a plane each."""
+def max_dx_kernel(dy, index, dx):
+    """dx (N, C, H W) = each dy (N, C, windows) at the position in `index`; one thread per plane."""
     N, C, windows = dy.shape
     i = int32(cuda.grid(1))
     if i < N * C:
@@ -47,8 +45,8 @@ def largest_dx(dy, index, dx):
             dx[n, c, index[n, c, window]] += dy[n, c, window]
 
 
-def mean(x, y, KH, KW, SH, SW, PH, PW):
-    """y = the mean of each window, its padding counted as zeros."""
+def mean_kernel(x, y, KH, KW, SH, SW, PH, PW):
+    """y = the mean of each window, in which padding counts as zeros."""
     N, C, HO, WO = y.shape
     H, W = x.shape[2], x.shape[3]
     i = int32(cuda.grid(1))
@@ -62,92 +60,63 @@ def mean(x, y, KH, KW, SH, SW, PH, PW):
         y[n, c, row, column] = total / float32(KH * KW)
 
 
-def mean_dx(dy, dx, KH, KW, SH, SW, PH, PW):
-    """dx = the sum of dy over all windows that hold the pixel, over the size of a window."""
+def mean_dx_kernel(dy, dx, KH, KW, SH, SW, PH, PW):
+    """dx = the sum of dy over all windows with the pixel, divided by the size of a window."""
     N, C, H, W = dx.shape
     HO, WO = dy.shape[2], dy.shape[3]
     i = int32(cuda.grid(1))
     if i < N * C * H * W:
         w, h, c, n = i % W, i // W % H, i // (W * H) % C, i // (W * H * C)
         total = float32(0)
-        # window r holds h if r SH - PH <= h < r SH - PH + KH
+        # row r of windows covers h if r SH - PH <= h < r SH - PH + KH
         for row in range(max(h + PH - KH + SH, 0) // SH, min((h + PH) // SH + 1, HO)):
             for column in range(max(w + PW - KW + SW, 0) // SW, min((w + PW) // SW + 1, WO)):
                 total += dy[n, c, row, column]
         dx[n, c, h, w] = total / float32(KH * KW)
 
 
-def _each(size: int) -> tuple[int]:
-    return (-(-size // THREADS),)
-
-
-IMAGES, PLACES, WINDOW = "float32[:, :, :, :]", "int64[:, :, :, :]", ("int32",) * 6
-PLANES = "float32[:, :, :]"
+PLACES, WINDOW = "int64[:, :, :, :]", ("int32",) * 6
+PLANES, PLANE_PLACES = "float32[:, :, :]", "int64[:, :, :]"
 RUNGS = {
-    "largest": Rung(largest, (IMAGES, IMAGES, PLACES, *WINDOW), (THREADS,), _each),
-    "largest_dx": Rung(largest_dx, (PLANES, "int64[:, :, :]", PLANES), (THREADS,), _each),
-    "mean": Rung(mean, (IMAGES, IMAGES, *WINDOW), (THREADS,), _each),
-    "mean_dx": Rung(mean_dx, (IMAGES, IMAGES, *WINDOW), (THREADS,), _each),
+    "max": Rung(max_kernel, (IMAGES, IMAGES, PLACES, *WINDOW)),
+    "max_dx": Rung(max_dx_kernel, (PLANES, PLANE_PLACES, PLANES)),
+    "mean": Rung(mean_kernel, (IMAGES, IMAGES, *WINDOW)),
+    "mean_dx": Rung(mean_dx_kernel, (IMAGES, IMAGES, *WINDOW)),
 }
 
 
 @covered(operands=1)
-def max_pool2d(
-    x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair
-) -> tuple[np.ndarray, np.ndarray]:
-    """Take the maximum of every window, and where it stood.
-
-    x (N, C, H, W) -> y (N, C, HO, WO) and index (N, C, HO, WO), int64: the position h * W + w of
-    the first maximum of the window. Padding is never chosen; a NaN wins over every number. Raises
-    ValueError if no window fits or the padding is more than half of the kernel.
-    """
-    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
-    size = shapes.check_pool2d("max_pool2d", x, **window)
-    y, index = empty((*x.shape[:2], *size), x), empty((*x.shape[:2], *size), x, np.int64)
-    arguments = contiguous(x), y, index, *kernel_size, *stride, *padding
-    launch(Step(RUNGS["largest"], (y.size,), arguments))
+def max_pool2d(x, **window):
+    shape = *x.shape[:2], *shapes.check_pool2d("max_pool2d", x, **window)
+    y, index = empty(shape, x), empty(shape, x, np.int64)
+    launch(Step(RUNGS["max"], (y.size,), (contiguous(x), y, index, *_numbers(window))))
     return y, index
 
 
 @covered(operands=1)
-def max_pool2d_dx(dy: np.ndarray, index: np.ndarray, input_size: Pair) -> np.ndarray:
-    """Send each dy to the pixel that was the maximum; windows that share a pixel add up.
-
-    dy (N, C, HO, WO), index (N, C, HO, WO) from max_pool2d, input_size (H, W) -> dx (N, C, H, W).
-    Raises ValueError if dy and index differ in shape.
-    """
+def max_pool2d_dx(dy, index, input_size):
     shapes.check_max_pool2d_dx(dy, index)
     N, C, *_ = dy.shape
     dx = empty((N, C, *input_size), dy)
     planes = [contiguous(a).reshape(N, C, -1) for a in (dy, index, dx)]
-    launch(Step(RUNGS["largest_dx"], (N * C,), (*planes,)))
+    launch(Step(RUNGS["max_dx"], (N * C,), (*planes,)))
     return dx
 
 
 @covered(operands=1)
-def avg_pool2d(x: np.ndarray, *, kernel_size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
-    """Take the mean of every window; padding counts as zeros.
-
-    x (N, C, H, W) -> (N, C, HO, WO). Raises ValueError as max_pool2d does.
-    """
-    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+def avg_pool2d(x, **window):
     y = empty((*x.shape[:2], *shapes.check_pool2d("avg_pool2d", x, **window)), x)
-    launch(Step(RUNGS["mean"], (y.size,), (contiguous(x), y, *kernel_size, *stride, *padding)))
+    launch(Step(RUNGS["mean"], (y.size,), (contiguous(x), y, *_numbers(window))))
     return y
 
 
 @covered(operands=1)
-def avg_pool2d_dx(
-    dy: np.ndarray, input_size: Pair, *, kernel_size: Pair, stride: Pair, padding: Pair
-) -> np.ndarray:
-    """Share each dy equally among the pixels of its window.
-
-    dy (N, C, HO, WO), input_size (H, W) -> dx (N, C, H, W). Raises ValueError if shapes don't fit.
-    """
-    window = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+def avg_pool2d_dx(dy, input_size, **window):
     shapes.check_avg_pool2d_dx(dy, input_size, **window)
     dx = empty((*dy.shape[:2], *input_size), dy)
-    launch(
-        Step(RUNGS["mean_dx"], (dx.size,), (contiguous(dy), dx, *kernel_size, *stride, *padding))
-    )
+    launch(Step(RUNGS["mean_dx"], (dx.size,), (contiguous(dy), dx, *_numbers(window))))
     return dx
+
+
+def _numbers(window):
+    return *window["kernel_size"], *window["stride"], *window["padding"]

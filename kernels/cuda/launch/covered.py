@@ -1,7 +1,8 @@
-"""The rule by which arrays go to these kernels or to the CPU."""
+"""Whether arrays go to these kernels or to the CPU."""
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -9,15 +10,15 @@ from minae.kernels import cpu
 from minae.kernels.arrays import device_of
 
 
-def covered(operands: int):
-    """Have a kernel called if its first `operands` arguments suit it, and else the CPU's.
+def covered(operands: int) -> Callable[[Callable], Callable]:
+    """Call a kernel if its first `operands` arguments suit it, and the CPU's function otherwise.
 
-    They suit it if all are float32 and none is empty. What a GPU is slow in (float64) or has no
-    kernel for here (adding up by index) is computed by the backend `cpu`, and moved there and back:
-    correct, and slow.
+    They suit it if all are float32 and none is empty. What GPUs are slow at (float64) is computed
+    by the backend `cpu` and copied there and back: correct, but slow. Raises ValueError if the
+    operands are on different devices.
     """
 
-    def decorate(kernel):
+    def decorate(kernel: Callable) -> Callable:
         moved = on_the_cpu(kernel.__name__)
 
         @functools.wraps(kernel)
@@ -25,36 +26,34 @@ def covered(operands: int):
             given = [a for a in args[:operands] if a is not None]
             if len({device_of(a) for a in given}) > 1:
                 raise ValueError(f"{kernel.__name__}: operands are on cpu and on cuda: move them")
-            return (kernel if _suits(given) else moved)(*args, **options)
+            suits = all(a.dtype == np.float32 and a.size for a in given)
+            return (kernel if suits else moved)(*args, **options)
 
         return choose
 
     return decorate
 
 
-def _suits(arrays) -> bool:
-    return all(a.dtype == np.float32 and a.size for a in arrays)
-
-
 def on_the_cpu(name: str) -> Callable:
-    """Return the CPU backend's function, taking and returning arrays of the GPU."""
+    """Return the CPU backend's function, for arrays of the GPU."""
     function = getattr(cpu, name)
 
     @functools.wraps(function)
     def compute(*args, **options):
-        originals = {}  # by the id of their copy, beside it
-        results = function(*_moved(args, originals), **options)
-        for copy, original in originals.values() if results is None else ():
-            original[...] = _like(copy, original)  # an optimiser has written into its arguments
+        originals: dict[int, tuple] = {}  # by the id of each copy: the copy and its original
+        results = function(*_copied(args, originals), **options)
+        if results is None:  # an optimiser, which has written to its arguments
+            for copy, original in originals.values():
+                original[...] = _like(copy, original)
         return _back(results, originals)
 
     return compute
 
 
-def _moved(value, originals: dict):
-    """Return a value, or what a tuple or list holds, with arrays of the GPU copied from there."""
+def _copied(value: Any, originals: dict[int, tuple]) -> Any:
+    """Return a value, or a tuple or list of values, with arrays of the GPU copied to the CPU."""
     if isinstance(value, tuple | list):
-        return type(value)(_moved(v, originals) for v in value)
+        return type(value)(_copied(v, originals) for v in value)
     if not hasattr(value, "get") or isinstance(value, dict):
         return value
     copy = value.get()
@@ -62,19 +61,18 @@ def _moved(value, originals: dict):
     return copy
 
 
-def _back(results, originals: dict):
-    """Return results on the GPU; what was written into an argument's copy, in that argument."""
+def _back(results: Any, originals: dict[int, tuple]) -> Any:
+    """Return results on the GPU. A result that is an argument's copy goes to that argument."""
     if isinstance(results, tuple | list):
         return type(results)(_back(r, originals) for r in results)
     if not isinstance(results, np.ndarray) or not originals:
         return results
     _, original = originals.get(id(results), (None, None))
     if original is None:
-        some, *_ = (value for _, value in originals.values())
-        return _like(results, some)
+        return _like(results, next(iter(originals.values()))[1])
     original[...] = _like(results, original)
     return original
 
 
-def _like(array: np.ndarray, other):
+def _like(array, other):
     return np.asarray(array, like=other)

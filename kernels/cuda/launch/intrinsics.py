@@ -1,87 +1,57 @@
 """Machine instructions that Python has no word for: what each means, and how it is compiled.
 
-Called in the simulator, an intrinsic does what its Python says. When a kernel is compiled, `build`
-puts what a lowering makes in its place: the newest that the GPU has the instructions for. It is
-only called then, so that this file can be read and simulated where no CUDA compiler is installed.
+Called in the simulator, an intrinsic does what its Python code says. When a kernel is compiled,
+`build` replaces it by what a lowering emits, the newest that the GPU has the instructions for.
+Lowerings are called only then, so this file can be read and simulated without a CUDA compiler.
 
-Arrays are flat, and indices count their numbers (4 bytes each), not bytes.
+Arrays are flat, and indices count numbers (of 4 bytes each), not bytes.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from greenlet import getcurrent
 from llvmlite import ir
 
-from minae.kernels.cuda.launch.rung import Capability
-
-FLOAT, INT, LONG, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
-FOUR = ir.VectorType(FLOAT, 4)
-
-
-class Intrinsic:
-    """An instruction: `meaning` runs in the simulator, a lowering types and emits it for a GPU.
-
-    A lowering gets Numba's types and the arguments' types, and returns the signature and a function
-    that emits code, as numba.extending.intrinsic wants them.
-    """
-
-    def __init__(self, meaning: Callable):
-        self.meaning = meaning
-        self.lowerings: dict[Capability, Callable] = {}  # by the first GPUs that it is for
-        self.__doc__, self.__name__ = meaning.__doc__, meaning.__name__
-
-    def __call__(self, *arguments):
-        """Do what it means, for the simulated thread whose turn it is."""
-        return self.meaning(*arguments)
-
-    def lowered_by(self, lower: Callable, since: Capability = (7, 5)) -> Callable:
-        """Have `lower` compile it for GPUs from `since` on; also as a decorator."""
-        self.lowerings[since] = lower
-        return lower
-
-    def compiled(self, capability: Capability):
-        """Return what Numba calls in its place."""
-        from numba.cuda import types
-        from numba.cuda.extending import intrinsic
-
-        lower = self.lowerings[max(since for since in self.lowerings if since <= capability)]
-        names = self.meaning.__code__.co_varnames[: self.meaning.__code__.co_argcount]
-        scope = {"lower": lower, "types": types}
-        arguments = "".join(f", {name}" for name in names)  # Numba looks at the signature
-        exec(f"def typed(context{arguments}): return lower(types{arguments})", scope)
-        return intrinsic(scope["typed"])
-
-
-def _address(context, builder, types, kind, array, offset_kind, offset):
-    """Return the address of array[offset]; a pointer is taken as it is."""
-    offset = context.cast(builder, offset, offset_kind, types.int64)
-    if not isinstance(kind, types.CPointer):
-        array = context.make_array(kind)(context, builder, array).data
-    return builder.gep(array, [offset])
-
-
-def _assembly(builder, text: str, constraints: str, result, arguments=(), effects=True):
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    if effects:
-        constraints += ",~{memory}" if constraints else "~{memory}"
-    code = ir.InlineAsm(kind, text, constraints, side_effect=effects)
-    return builder.call(code, list(arguments))
+from minae.kernels.cuda.launch.intrinsic import (
+    FLOAT,
+    INT,
+    LONG,
+    VOID,
+    Intrinsic,
+    address,
+    assembly,
+)
 
 
 @Intrinsic
 def load1(array, i):
-    """Return array[i]; a pointer cannot be indexed by a plain [i] without checks of its sign."""
+    """Return array[i]. For a pointer, a plain [i] would check the sign of i."""
     return array.load(i, 1)[0]
+
+
+@Intrinsic
+def load4(array, i):
+    """Return four neighbours, 16 bytes at once (LDG.128, LDS.128). i is a multiple of 4."""
+    return array.load(i, 4)
 
 
 @load1.lowered_by
 def _(types, array, i):
     def emit(context, builder, signature, arguments):
-        (kind, offset_kind), (a, offset) = signature.args, arguments
-        return builder.load(_address(context, builder, types, kind, a, offset_kind, offset))
+        return builder.load(address(types, context, builder, signature.args, arguments))
 
     return types.float32(array, i), emit
+
+
+@load4.lowered_by
+def _(types, array, i):
+    def emit(context, builder, signature, arguments):
+        place = address(types, context, builder, signature.args, arguments)
+        vector = builder.load(builder.bitcast(place, ir.VectorType(FLOAT, 4).as_pointer()))
+        vector.align = 16
+        parts = [builder.extract_element(vector, ir.Constant(INT, n)) for n in range(4)]
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    return types.UniTuple(types.float32, 4)(array, i), emit
 
 
 @Intrinsic
@@ -90,34 +60,57 @@ def store1(array, i, x):
     array.store(i, (x,))
 
 
-@store1.lowered_by
-def _(types, array, i, x):
+@Intrinsic
+def store2(array, i, x0, x1):
+    """array[i : i + 2] = x0, x1, 8 bytes at once. i is a multiple of 2."""
+    array.store(i, (x0, x1))
+
+
+@Intrinsic
+def store4(array, i, x0, x1, x2, x3):
+    """array[i : i + 4] = x0, x1, x2, x3, 16 bytes at once. i is a multiple of 4."""
+    array.store(i, (x0, x1, x2, x3))
+
+
+def _lower_store(types, array, i, *numbers):
+    count = len(numbers)
+
     def emit(context, builder, signature, arguments):
-        kind, offset_kind, _ = signature.args
-        a, offset, value = arguments
-        builder.store(value, _address(context, builder, types, kind, a, offset_kind, offset))
+        place, values = address(types, context, builder, signature.args, arguments), arguments[2:]
+        if count == 1:
+            builder.store(*values, place)
+            return context.get_dummy_value()
+        vector = ir.Constant(ir.VectorType(FLOAT, count), ir.Undefined)
+        for n, value in enumerate(values):
+            vector = builder.insert_element(vector, value, ir.Constant(INT, n))
+        place = builder.bitcast(place, vector.type.as_pointer())
+        builder.store(vector, place).align = 4 * count
         return context.get_dummy_value()
 
-    return types.void(array, i, types.float32), emit
+    return types.void(array, i, *[types.float32] * count), emit
+
+
+for _store in (store1, store2, store4):
+    _store.lowered_by(_lower_store)
 
 
 @Intrinsic
 def thread_again():
-    """Return cuda.threadIdx.x, read anew: so what follows from it need not be kept in registers."""
+    """Return cuda.threadIdx.x, read anew, so that what follows from it needs no registers."""
     return getcurrent().position.x
 
 
 @thread_again.lowered_by
 def _(types):
     def emit(context, builder, signature, arguments):
-        return _assembly(builder, "mov.u32 $0, %tid.x;", "=r", INT)
+        return assembly(builder, "mov.u32 $0, %tid.x;", "=r", INT)
 
     return types.int32(), emit
 
 
 @Intrinsic
 def divide(i, j):
-    """Return i // j of numbers that are not negative. A plain // is of 64 bits, and minds signs."""
+    """Return i // j of numbers that are not negative. A plain // has 64 bits and minds signs."""
     return int(i) // int(j)
 
 
@@ -129,78 +122,24 @@ def _(types, i, j):
     return types.int32(types.int32, types.int32), emit
 
 
-@Intrinsic
-def load4(array, i):
-    """Return four neighbours, 16 bytes at once (LDG.128, LDS.128). i is a multiple of 4."""
-    return array.load(i, 4)
-
-
-@load4.lowered_by
-def _(types, array, i):
-    def emit(context, builder, signature, arguments):
-        (kind, offset_kind), (a, offset) = signature.args, arguments
-        place = _address(context, builder, types, kind, a, offset_kind, offset)
-        vector = builder.load(builder.bitcast(place, FOUR.as_pointer()))
-        vector.align = 16
-        parts = [builder.extract_element(vector, ir.Constant(INT, n)) for n in range(4)]
-        return context.make_tuple(builder, signature.return_type, parts)
-
-    return types.UniTuple(types.float32, 4)(array, i), emit
-
-
-@Intrinsic
-def store4(array, i, x0, x1, x2, x3):
-    """array[i : i + 4] = x0, x1, x2, x3, 16 bytes at once. i is a multiple of 4."""
-    array.store(i, (x0, x1, x2, x3))
-
-
-@Intrinsic
-def store2(array, i, x0, x1):
-    """array[i : i + 2] = x0, x1, 8 bytes at once. i is a multiple of 2."""
-    array.store(i, (x0, x1))
-
-
-def _lower_store(count: int):
-    kind_of_all = ir.VectorType(FLOAT, count)
-
-    def lower(types, array, i, *numbers):
-        def emit(context, builder, signature, arguments):
-            (kind, offset_kind, *_), (a, offset, *values) = signature.args, arguments
-            place = _address(context, builder, types, kind, a, offset_kind, offset)
-            vector = ir.Constant(kind_of_all, ir.Undefined)
-            for n, value in enumerate(values):
-                vector = builder.insert_element(vector, value, ir.Constant(INT, n))
-            place = builder.bitcast(place, kind_of_all.as_pointer())
-            builder.store(vector, place).align = 4 * count
-            return context.get_dummy_value()
-
-        return types.void(array, i, *[types.float32] * count), emit
-
-    return lower
-
-
-store4.lowered_by(_lower_store(4))
-store2.lowered_by(_lower_store(2))
-
-
 def _lower_copy(count: int, instructions: str):
-    """Lower a copy to PTX from address s to e in shared memory, where $3 says whether valid."""
+    """Lower a copy to PTX, from address s to e in shared memory; $3 is 0 if it is not valid."""
 
     def lower(types, shared, i, array, j, valid):
         def emit(context, builder, signature, arguments):
-            kinds, (target, ti, source, si, wanted) = signature.args, arguments
-            zero = ir.Constant(LONG, 0)
-            target = _address(context, builder, types, kinds[0], target, types.int64, zero)
-            source = _address(context, builder, types, kinds[2], source, kinds[3], si)
+            kinds, (target, offset, *source, wanted) = signature.args, arguments
+            begin = (kinds[0], types.int64), (target, ir.Constant(LONG, 0))
+            target = address(types, context, builder, *begin)
+            source = address(types, context, builder, kinds[2:4], source)
             sizes = ir.Constant(INT, 4 * count), ir.Constant(INT, 0)
             size = builder.select(builder.trunc(wanted, ir.IntType(1)), *sizes)
-            place = context.cast(builder, ti, kinds[1], types.int32)
+            place = context.cast(builder, offset, kinds[1], types.int32)
             text = (  # an address in shared memory has 32 bits
                 "{ .reg .u64 d, s; .reg .u32 e; cvta.to.shared.u64 d, $0; cvt.u32.u64 e, d;"
                 f" mad.lo.u32 e, $1, 4, e; cvta.to.global.u64 s, $2; {instructions} }}"
             )
-            target, source = (builder.ptrtoint(place, LONG) for place in (target, source))
-            _assembly(builder, text, "l,r,l,r", VOID, [target, place, source, size])
+            target, source = (builder.ptrtoint(pointer, LONG) for pointer in (target, source))
+            assembly(builder, text, "l,r,l,r", VOID, [target, place, source, size])
             return context.get_dummy_value()
 
         return types.void(shared, i, array, j, types.boolean), emit
@@ -210,19 +149,19 @@ def _lower_copy(count: int, instructions: str):
 
 @Intrinsic
 def copy4(shared, i, array, j, valid):
-    """Order shared[i : i + 4] = array[j : j + 4], or zeros if not valid, to arrive later.
+    """Start copying array[j : j + 4], or zeros if not valid, to shared[i : i + 4].
 
-    The numbers are there once they were waited for. No register holds them on their way, so that
-    a thread can compute meanwhile (cp.async, from sm_80 on). Older GPUs load and store: there the
-    numbers are in place when the call returns, and waiting is nothing. i and j are multiples of 4.
-    What is not valid is not read.
+    The numbers have arrived once this thread has waited for them. They pass no registers, and the
+    thread can compute meanwhile (cp.async, from sm_80 on). Older GPUs load and store: there the
+    numbers are in place when the call returns, and waiting does nothing. i and j are multiples of
+    4. What is not valid is not read.
     """
     getcurrent().copies[-1].append(shared.order(i, array, j, 4, valid))
 
 
 @Intrinsic
 def copy1(shared, i, array, j, valid):
-    """Order shared[i] = array[j], or zero if not valid; see copy4."""
+    """Start copying array[j], or zero if not valid, to shared[i]; see copy4."""
     getcurrent().copies[-1].append(shared.order(i, array, j, 1, valid))
 
 
@@ -236,11 +175,11 @@ copy1.lowered_by(_lower_copy(1, f"{_ZERO} {_MOVE1}"))
 
 
 def _lower_instruction(text: str):
-    """Lower to an instruction without operands, or to none."""
+    """Lower to an instruction without operands, or to nothing."""
 
     def lower(types):
         def emit(context, builder, signature, arguments):
-            _assembly(builder, text, "", VOID)
+            assembly(builder, text, "", VOID)
             return context.get_dummy_value()
 
         return types.void(), emit
@@ -250,7 +189,7 @@ def _lower_instruction(text: str):
 
 @Intrinsic
 def close_copies():
-    """Close a group: of the copies ordered since the last one was closed."""
+    """Close a group: the copies started since the last group was closed."""
     getcurrent().copies.append([])
 
 
@@ -266,7 +205,7 @@ def _wait(n: int) -> Intrinsic:
                 copy.arrive()
 
     wait.__name__ = f"wait_copies{n}"
-    wait.__doc__ = f"Wait until at most {n} groups of this thread's copies are still on their way."
+    wait.__doc__ = f"Wait until at most {n} groups of this thread's copies have not arrived."
     intrinsic = Intrinsic(wait)
     intrinsic.lowered_by(_lower_instruction(f"cp.async.wait_group {n};"), since=(8, 0))
     intrinsic.lowered_by(_lower_instruction(""))
@@ -276,20 +215,20 @@ def _wait(n: int) -> Intrinsic:
 wait_copies0, wait_copies1, wait_copies2 = map(_wait, range(3))
 
 
-#: What `to_tf32` multiplies by: 1.m grows by 1.m thirds of the last bit that tensor cores see.
+#: 1.m times this is 1.m + 1.m / 3 of the last bit that tensor cores keep.
 TF32_SCALE = np.float32(1 + 2**-10 / 3)
 
 
 @Intrinsic
 def to_tf32(x):
-    """Return the bits of x for tensor cores, which multiply its first 10 bits after the point.
+    """Return the bits of x for tensor cores, which use its first 10 bits after the point.
 
-    They cut off the rest, so that alone every number would become smaller, by up to 1 of the last
-    bit that stays. So x grows first, by 1/3 to 2/3 of that bit: then it is off by 2/3 at most, by
-    nothing on average, and what has 10 bits stays as it is, as do inf and nan. That is one
-    instruction; rounding to the nearest (cvt.rna.tf32) is two, and leaves the cutting to the tensor
-    cores as well. Adding half a bit as to a whole number is one, but makes -0 of 0x7fffffff, the
-    nan that GPUs compute.
+    They cut off the rest, which alone would make every number smaller, by up to 1 of the last bit
+    kept. So x is first increased by 1/3 to 2/3 of that bit. The error is then 2/3 at most and 0 on
+    average, and numbers of 10 bits stay as they are, as do inf and nan. This takes one instruction.
+    Rounding to the nearest (cvt.rna.tf32) takes two, and leaves the cutting to the tensor cores,
+    too. Adding half a bit to x as an integer takes one, but makes -0 of 0x7fffffff, the nan that
+    GPUs compute.
     """
     bits = (np.float32(x) * TF32_SCALE).view(np.uint32)
     return int(bits) & 0xFFFFE000
@@ -306,7 +245,7 @@ def _(types, x):
 
 @Intrinsic
 def mma_tf32(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
-    """D = A (16, 8) B (8, 8) + C by a whole warp, each lane with its share of the matrices.
+    """D = A (16, 8) B (8, 8) + C, computed by a whole warp, whose lanes share the matrices.
 
     Lane 4 g + t holds a: A[g, t], A[g + 8, t], A[g, t + 4], A[g + 8, t + 4]; b: B[t, g],
     B[t + 4, g]; c and the result: C[g, 2 t], C[g, 2 t + 1], C[g + 8, 2 t], C[g + 8, 2 t + 1].
@@ -332,7 +271,7 @@ def _(types, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
         )
         four = ir.LiteralStructType([FLOAT] * 4)
         constraints = "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
-        result = _assembly(builder, text, constraints, four, arguments, effects=False)
+        result = assembly(builder, text, constraints, four, arguments, effects=False)
         parts = [builder.extract_value(result, n) for n in range(4)]
         return context.make_tuple(builder, signature.return_type, parts)
 
