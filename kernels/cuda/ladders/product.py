@@ -1,19 +1,20 @@
 """Which kernel multiplies two given matrices on a GPU, and in how many parts.
 
-A GPU is many multiprocessors (an H100 has 132), and a product is cut into *tiles* of c: a block of
-threads computes one, on one multiprocessor. A large tile reads less: 128 x 128 entries need 256
-numbers for each k, 1 for 64 products; 64 x 64 entries need 128, 1 for 32. But a product of few
-large tiles leaves most multiprocessors without work, and those of an autoencoder are small.
+A GPU has many multiprocessors (an H100 has 132), and a product is cut into *tiles* of c, each of
+which a block of threads computes on one multiprocessor. A large tile reads less: 128 x 128 entries
+need 256 numbers for each k, one for 64 products; 64 x 64 entries need 128, one for 32. But a
+product of few large tiles leaves most multiprocessors idle, and the products of an autoencoder are
+small.
 
-Blocks come in *waves*: on 132 multiprocessors, 133 blocks take twice as long as 132, since one has
-two. That is coarse where there are few waves, and small tiles make it finer.
+Blocks come in *waves*: on 132 multiprocessors, 133 blocks take twice as long as 132, since one of
+them gets two. Where there are few waves, small tiles make these steps finer.
 
-Where there are too few tiles of any size, k is cut too (*split-K*): a tile's sums are computed in
-parts, by as many blocks, each of which writes its own. A second kernel adds the parts, in a fixed
-order: the same bits in every run. That costs a launch, and the parts' way to memory and back.
+If there are too few tiles of any size, k is cut, too (*split-K*): a tile's sums are computed in
+parts, each by its own block. A second kernel adds the parts in a fixed order, so that every run
+gives the same bits. That costs a launch, and writing and reading the parts.
 
-An example: a layer of 784 -> 512 and a batch of 128, so M = 128, N = 512, K = 784, which are 49
-steps of 16 along k. `clocks` estimates, in clocks of an H100:
+An example: a layer of 784 -> 512 and a batch of 128, so M = 128, N = 512 and K = 784, which is 49
+steps of 16. `clocks` estimates, in clocks of an H100:
 
     tile        splits   blocks          steps x clocks of a step + start + the parts
     128 x 128        1   4               49 x (2048 + 512) + 1000                  = 126440
@@ -22,16 +23,17 @@ steps of 16 along k. `clocks` estimates, in clocks of an H100:
     64 x 64         13   16 x 13 = 208    4 x (1024 + 512) + 1000 + 3000 + 3227    =  13371
     128 x 64        13    8 x 13 = 104    4 x (1024 + 384) + 1000 + 3000 + 3227    =  12859
 
-A step of 128 x 64 is 16 x 128 x 64 products, 128 a clock: 1024 clocks; and 16 x (128 + 64) numbers
-of 4 bytes are fetched, 32 bytes a clock: 384. A block of 64 x 64 has half the products and takes
-1024 as well, for its two warps keep two of the multiprocessor's four schedulers busy; so do two
-such blocks, which is what the second wave of 208 blocks is. The parts are 13 x 128 x 512 numbers,
-written and read, 16 bytes a clock for each of 132 multiprocessors: 3227 clocks; and 3000 are a
-launch. `plan` tries all: 13 splits of 4 steps (the last has 1) of 128 x 64 are the fastest.
+A step of 128 x 64 is 16 x 128 x 64 products at 128 per clock, or 1024 clocks, and fetches
+16 x (128 + 64) numbers of 4 bytes at 32 bytes per clock, in 384. A block of 64 x 64 has half the
+products and takes 1024 as well, because its two warps keep only two of the multiprocessor's four
+schedulers busy; two such blocks take no longer, which is what the 208 blocks in two waves are. The
+parts are 13 x 128 x 512 numbers, written and read at 16 bytes per clock and multiprocessor: 3227
+clocks. A launch takes 3000. `plan` tries everything: 13 splits of 4 steps (the last has 1) of
+128 x 64 are the fastest.
 
-The estimate is crude, and its constants are assumptions, not measurements. It needs to be no better
-than to tell choices apart that differ much. It looks at the sizes and the number of
-multiprocessors, never at the numbers or the clock: so a product has the same bits in every run.
+The estimate is crude, and its constants are assumptions. It only has to tell apart choices that
+differ much. It depends on the sizes and the number of multiprocessors, never on the values or the
+time, so a product has the same bits in every run.
 """
 
 from collections.abc import Callable
@@ -39,24 +41,25 @@ from functools import cache
 from math import ceil, prod
 from typing import NamedTuple
 
+from minae.kernels.arrays import Array
 from minae.kernels.cuda.ladders import gemm
 from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS, BK
 from minae.kernels.cuda.launch.rung import Rung, Step
 
 TILES = (128, 128), (128, 64), (64, 64)
-WARP_ENTRIES = 32 * 64  # of c, of a warp; the same for both kernels
-AT_A_TIME = 2 * 128 * 128  # entries of c that a multiprocessor's registers hold: of several blocks
-SCHEDULERS = 4  # of a multiprocessor; a warp belongs to one
-FLOATS_A_CLOCK, TF32_A_CLOCK = 128, 512  # products of a multiprocessor
-FETCHED = 32  # bytes a clock that a multiprocessor gets for its tiles
-MOVED = 16  # bytes a clock that a multiprocessor's share of memory moves
-START = 1000  # clocks until a block's first tiles are there, and its entries stored
+WARP_ENTRIES = 32 * 64  # of c, per warp; the same for both kernels
+AT_A_TIME = 2 * 128 * 128  # entries of c in a multiprocessor's registers, of several blocks
+SCHEDULERS = 4  # of a multiprocessor; each warp belongs to one
+FLOATS_A_CLOCK, TF32_A_CLOCK = 128, 512  # products per multiprocessor
+FETCHED = 32  # bytes per clock that a multiprocessor reads for its tiles
+MOVED = 16  # bytes per clock of memory traffic, per multiprocessor
+START = 1000  # clocks to fetch a block's first tiles and to store its entries
 LAUNCH = 3000  # clocks until the next kernel runs
-MOST_WAVES = 4  # that splits may make
+MOST_WAVES = 4  # that splits may cause
 
 
 class Plan(NamedTuple):
-    """How a product is cut: into tiles of c, and along k into splits of `length`."""
+    """How a product is cut: into tiles of c, and k into splits of `length`."""
 
     tile: tuple[int, int]
     splits: int
@@ -64,11 +67,11 @@ class Plan(NamedTuple):
 
 
 def product(
-    a,
-    b,
-    c,
-    empty: Callable,
-    bias=None,
+    a: Array,
+    b: Array,
+    c: Array,
+    empty: Callable[[tuple[int, ...]], Array],
+    bias: Array | None = None,
     relu: bool = False,
     add: bool = False,
     *,
@@ -77,24 +80,23 @@ def product(
     tf32: bool = False,
     processors: int = 132,
 ) -> list[Step]:
-    """Return what computes c = relu(a b + bias), or c = relu(a b + bias + c) with `add`.
+    """Return the launches that compute c = relu(a b + bias), or c = relu(a b + bias + c) if `add`.
 
-    Arrays are contiguous and float32, NumPy's for the simulator or CuPy's for a GPU: nothing but
-    their shapes and addresses is looked at.
+    Arrays are contiguous and float32; only their shapes and addresses matter here.
 
     Args:
-        a: (M, K), or (K, M) if transposed.
-        b: (K, N), or (N, K) if transposed.
+        a: (M, K), or (K, M) if transposed_a.
+        b: (K, N), or (N, K) if transposed_b.
         c: (M, N), written to.
-        empty: makes a float32 workspace of a shape.
+        empty: makes a float32 workspace of a given shape.
         bias: (N,), or None.
-        relu: whether what is below zero becomes zero.
-        add: whether to add to what c holds.
-        transposed_a, transposed_b: whether a, b lie as their transposes.
+        relu: whether to apply a ReLU.
+        add: whether to add to the content of c.
+        transposed_a, transposed_b: whether a and b are stored as their transposes.
         tf32: multiply on tensor cores, which keep 10 bits after the point (from sm_80 on).
-        processors: multiprocessors of the GPU.
+        processors: the number of multiprocessors.
 
-    Raises ValueError if shapes don't fit, or an array has 2^31 numbers, which 32 bits don't count.
+    Raises ValueError if shapes do not fit, or if an array has 2^31 numbers or more.
     """
     M, N, K = _sizes(a, b, c, bias, transposed_a, transposed_b)
     if M == 0 or N == 0:
@@ -103,7 +105,7 @@ def product(
     at_once = 4 if all(map(_rows_at_16_bytes, (a, b, c))) else 1
     kernel = rung(tf32, *tile, not transposed_a, transposed_b, at_once)
     ends = int(bias is not None), int(relu), int(add)
-    bias = c if bias is None else bias  # any array, if none is read
+    bias = c if bias is None else bias  # some array, which is not read
     if splits == 1:
         return [Step(kernel, (M, N, 1), (a, b, c, bias, M, N, K, length, *ends))]
     parts = empty((splits, M, N))
@@ -113,21 +115,21 @@ def product(
 
 @cache
 def rung(tf32: bool, BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> Rung:
-    """Return a kernel of `gemm`, the same object each time."""
+    """Return a kernel of `gemm`, always the same object for the same arguments."""
     make = gemm.tensor if tf32 else gemm.simple
     return make(BM, BN, a_along_k, b_along_k, at_once)
 
 
 @cache
 def plan(M: int, N: int, K: int, processors: int, tf32: bool = False) -> Plan:
-    """Return the fastest way to cut a product, as estimated; of equals, that of fewest blocks."""
+    """Return the cut with the lowest estimate; of several, the one with the fewest blocks."""
     steps = max(1, ceil(K / BK))
     choices = []
     for tile in TILES:
         most = max(1, MOST_WAVES * processors // _tiles(tile, M, N))
         for splits in range(1, min(steps, most) + 1):
             length = ceil(steps / splits)
-            count = ceil(steps / length)  # of splits that have something to do
+            count = ceil(steps / length)  # of splits that are not empty
             time = clocks(tile, count, M, N, K, processors, tf32)
             choices.append((time, _tiles(tile, M, N) * count, Plan(tile, count, length * BK)))
     return min(choices)[-1]
@@ -136,10 +138,10 @@ def plan(M: int, N: int, K: int, processors: int, tf32: bool = False) -> Plan:
 def clocks(
     tile: tuple[int, int], splits: int, M: int, N: int, K: int, processors: int, tf32: bool = False
 ) -> int:
-    """Estimate how long a product takes, as described above."""
+    """Estimate the clocks that a product takes, as described above."""
     BM, BN = tile
     rate = TF32_A_CLOCK if tf32 else FLOATS_A_CLOCK
-    waves = ceil(_tiles(tile, M, N) * splits / processors)  # blocks of a multiprocessor, at most
+    waves = ceil(_tiles(tile, M, N) * splits / processors)  # the most blocks of any multiprocessor
     multiply = BK * BM * BN // rate
     of_a_warp = BK * WARP_ENTRIES // (rate // SCHEDULERS)
     fetch = BK * (BM + BN) * 4 // FETCHED
@@ -156,7 +158,7 @@ def _tiles(tile: tuple[int, int], M: int, N: int) -> int:
 
 
 def _sizes(a, b, c, bias, transposed_a: bool, transposed_b: bool) -> tuple[int, int, int]:
-    """Return M, N, K. Raises ValueError if an array does not have them, or too many numbers."""
+    """Return M, N, K. Raises ValueError if they do not fit, or for an array that is too large."""
     (M, K), N = a.shape[:: -1 if transposed_a else 1], b.shape[0 if transposed_b else 1]
     shapes = {"b": (N, K) if transposed_b else (K, N), "c": (M, N), "bias": (N,)}
     for name, array in {"a": a, "b": b, "c": c, "bias": bias}.items():
@@ -174,10 +176,6 @@ def _sizes(a, b, c, bias, transposed_a: bool, transposed_b: bool) -> tuple[int, 
 
 
 def _rows_at_16_bytes(array) -> bool:
-    """Return whether all rows of a matrix begin at multiples of 16 bytes."""
-    return array.shape[1] % 4 == 0 and address(array) % 16 == 0
-
-
-def address(array) -> int:
-    """Return where an array's numbers begin, in bytes: a view may begin anywhere."""
-    return array.data.ptr if hasattr(array.data, "ptr") else array.ctypes.data
+    """Return whether all rows of a matrix begin at multiples of 16 bytes; it may be a view."""
+    address = array.data.ptr if hasattr(array.data, "ptr") else array.ctypes.data
+    return array.shape[1] % 4 == 0 and address % 16 == 0
