@@ -24,7 +24,7 @@ def device_problem(device: str) -> str | None:
         return f"device {device!r} is unknown: choose one of {', '.join(DEVICES)}"
     if device == "cpu":
         return None
-    from minae.kernels.cuda.device import problem
+    from minae.kernels.cuda.launch.device import problem
 
     return problem()
 

@@ -29,7 +29,8 @@ class _OnGPU:
         return {"seed": seed, "position": position}
 
     def draw(self, kind: str, shape):
-        from minae.kernels.cuda import device, random
+        from minae.kernels.cuda import random
+        from minae.kernels.cuda.launch import device
 
         if self.state is None:
             self.state = arrays.to_device(np.array(self.start), "cuda")

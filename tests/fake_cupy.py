@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from minae.kernels import simulator
-from minae.kernels.cuda import device
+from minae.kernels.cuda.launch import device
 
 NAMES = """
     absolute add arange argsort array asarray bitwise_and bitwise_or broadcast_to ceil clip

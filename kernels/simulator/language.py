@@ -1,7 +1,7 @@
 """What kernels are written in: the names of Numba's CUDA, for threads of the simulator.
 
-A kernel imports them from here. To compile it, `kernels.cuda.build` puts Numba's own in their
-place.
+A kernel imports them from here. To compile it, `kernels.cuda.launch.build` puts Numba's own in
+their place.
 """
 
 from sys import _getframe

@@ -14,7 +14,7 @@ class SimulationError(Exception):
 WARP = 32  # threads that run in step and exchange registers
 
 # Code that runs in a thread and is no part of a kernel.
-NOT_KERNELS = __package__, "minae.kernels.cuda.intrinsics"
+NOT_KERNELS = __package__, "minae.kernels.cuda.launch"
 
 
 class Moment:

@@ -20,9 +20,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots
-from minae.kernels.cuda import gemm, matmul
-from minae.kernels.cuda.intrinsics import close_copies, copy1, to_tf32, wait_copies0
-from minae.kernels.cuda.pipeline import STAGES
+from minae.kernels.cuda.ladders import gemm, matmul
+from minae.kernels.cuda.ladders.pipeline import STAGES
+from minae.kernels.cuda.launch.intrinsics import close_copies, copy1, to_tf32, wait_copies0
 from minae.kernels.simulator import SimulationError, cuda, float32, int32, launch
 from minae.report import print_table
 from minae.tools.ladders import ladder, lines
@@ -161,7 +161,7 @@ assert inspect.getsource(naive).splitlines()[2:] == inspect.getsource(matmul.nai
 print("naive computes a @ b")
 
 # %% [markdown]
-# The ladder is in `kernels/cuda/matmul.py` and `gemm.py`; keep these files open beside this
+# The ladder is in `kernels/cuda/ladders/matmul.py` and `gemm.py`; keep these files open beside this
 # one. Here are all its rungs on one small product, 128 x 128 x 16, each checked against `a @ b`.
 # The following sections look at these counts one rung at a time. Bytes for a and b are counted per
 # product, and do not depend on how many k there are. Storing c is counted separately: it is done

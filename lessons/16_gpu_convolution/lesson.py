@@ -17,7 +17,7 @@
 #
 # Everything runs in the simulator, so you need no GPU. It counts what a kernel moves, in sectors of
 # 32 bytes, and finds races; it says nothing about time. The kernels are those in
-# `kernels/cuda/convolution*.py`: keep the files open beside this one.
+# `kernels/cuda/ladders/convolution*.py`: keep the files open beside this one.
 
 # %%
 import ast
@@ -34,10 +34,10 @@ from matplotlib.patches import Rectangle
 import minae
 from minae import plots
 from minae.kernels import reference
-from minae.kernels.cuda import convolution, matmul
-from minae.kernels.cuda.convolution import RUNGS
-from minae.kernels.cuda.convolution_direct import im2col
-from minae.kernels.cuda.convolution_tables import MOST_TAPS, backward_tables, forward_tables
+from minae.kernels.cuda.ladders import convolution, matmul
+from minae.kernels.cuda.ladders.convolution import RUNGS
+from minae.kernels.cuda.ladders.convolution_direct import im2col
+from minae.kernels.cuda.ladders.convolution_tables import MOST_TAPS, backward_tables, forward_tables
 from minae.kernels.simulator import SimulationError, cuda, float32, launch
 from minae.tools.ladders import lines
 

@@ -22,7 +22,8 @@ from minae.bench.gpu_race import (
 )
 from minae.bench.workloads import workload
 from minae.kernels import reference, shapes
-from minae.kernels.cuda import convolution, device
+from minae.kernels.cuda.ladders import convolution
+from minae.kernels.cuda.launch import device
 
 WORKLOADS = "W3", "W4"
 IMAGES = 4  # of a comparison with the reference

@@ -10,8 +10,8 @@ from importlib.metadata import distributions
 
 import numpy as np
 
-from minae.kernels.cuda import device
-from minae.kernels.cuda.ladder import Rung, Step
+from minae.kernels.cuda.launch import device
+from minae.kernels.cuda.launch.rung import Rung, Step
 from minae.kernels.simulator import float32
 
 POOL = 2**26  # random numbers, 256 MiB: more than the L2 cache of any GPU so far

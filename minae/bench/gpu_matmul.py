@@ -18,9 +18,10 @@ from minae.bench.gpu_race import (
     sets,
     verdict,
 )
-from minae.kernels.cuda import device, matmul
-from minae.kernels.cuda.ladder import Step
-from minae.kernels.cuda.product import product
+from minae.kernels.cuda.ladders import matmul
+from minae.kernels.cuda.ladders.product import product
+from minae.kernels.cuda.launch import device
+from minae.kernels.cuda.launch.rung import Step
 
 SIDE = 4096  # of the ladder's matrices
 SIZES = (300, 260, 140), (129, 65, 77)  # (M, N, K): of whole 16 bytes, and odd

@@ -15,8 +15,9 @@ from minae.bench.contenders import torch_model
 from minae.bench.gpu_race import Row, figures, sentence, turns
 from minae.bench.workloads import WORKLOADS, Workload
 from minae.kernels import use_backend
-from minae.kernels.cuda import device, losses
-from minae.kernels.cuda.ladder import Step
+from minae.kernels.cuda import elementwise
+from minae.kernels.cuda.launch import device
+from minae.kernels.cuda.launch.rung import Step
 
 BATCHES = 128, 512
 LOSS_STEPS = 50
@@ -35,7 +36,7 @@ def launches(machine) -> Iterator[Row]:
 
 def _launches(machine) -> list[dict]:
     x, y = machine.random((1,)), machine.nan((1,))
-    step = Step(losses.RUNGS["erf"], (1,), (x, y))
+    step = Step(elementwise.RUNGS["erf"], (1,), (x, y))
 
     def launch_all():
         for _ in range(LAUNCHES):

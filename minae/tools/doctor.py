@@ -51,7 +51,7 @@ def _kernels() -> str:
 
 def _gpu() -> str:
     """Say which GPU there is, or what is missing: everything runs on the CPU then."""
-    from minae.kernels.cuda import build, device
+    from minae.kernels.cuda.launch import build, device
 
     if problem := device.problem():
         driver = "an NVIDIA driver" if shutil.which("nvidia-smi") else "no NVIDIA driver"

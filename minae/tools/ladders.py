@@ -14,7 +14,7 @@ import numpy as np
 from minae import plots
 from minae.errors import InputError
 from minae.kernels import reference
-from minae.kernels.cuda import convolution, gemm, matmul
+from minae.kernels.cuda.ladders import convolution, gemm, matmul
 from minae.kernels.simulator import Traffic
 from minae.kernels.simulator.traffic import SECTOR
 from minae.report import print_table

@@ -75,7 +75,7 @@ class CapturedStep:
 
     def _record(self) -> None:
         """Have the GPU note down a step, without taking it."""
-        from minae.kernels.cuda.training import count_up
+        from minae.kernels.cuda.optim import count_up
 
         runtime = self.cupy.cuda.runtime
         self.optimizer.zero_grad()

@@ -23,8 +23,8 @@ from minae.data import Dataset, Split, load, parse_corruption
 from minae.errors import InputError
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
-from minae.kernels.cuda.dense import tensor_cores
-from minae.kernels.cuda.device import capability
+from minae.kernels.cuda.launch.device import capability
+from minae.kernels.cuda.linear import tensor_cores
 from minae.metadata import Settings
 from minae.models import MODELS, Autoencoder
 from minae.models.base import check_choice

@@ -15,8 +15,9 @@ from minae.bench import gpu, gpu_convolution, gpu_machine, gpu_matmul, gpu_race,
 from minae.bench.gpu_convolution import Geometry
 from minae.bench.gpu_race import Contender
 from minae.bench.workloads import WORKLOADS, workload
-from minae.kernels.cuda import convolution, device, matmul
-from minae.kernels.cuda.ladder import Step
+from minae.kernels.cuda.ladders import convolution, matmul
+from minae.kernels.cuda.launch import device
+from minae.kernels.cuda.launch.rung import Step
 
 TINY = Geometry(C=2, H=5, O=3, HO=3, K=3, stride=2, padding=1)
 
@@ -404,7 +405,7 @@ def test_the_kernel_that_waits():
     gpu_machine.WAIT.simulate((), x, 3)
     assert x == 1.875  # halfway to 2, three times
     pytest.importorskip("cuda.bindings.nvjitlink", reason="needs minae[cuda-compile]")
-    from minae.kernels.cuda import build
+    from minae.kernels.cuda.launch import build
 
     assert build.cubin(build.ptx(gpu_machine.WAIT, (9, 0)), (9, 0)).spills == 0
 

@@ -231,7 +231,9 @@ def test_bad_input_is_one_line_status_2_and_nothing_written(minae, tmp_path, arg
 
 @pytest.mark.parametrize("command", [("train", "vae"), ("gradcheck",)])
 def test_without_a_gpu_the_reason_is_told(minae, monkeypatch, tmp_path, command):
-    monkeypatch.setattr("minae.kernels.cuda.device.problem", lambda: "there is no GPU: use cpu")
+    monkeypatch.setattr(
+        "minae.kernels.cuda.launch.device.problem", lambda: "there is no GPU: use cpu"
+    )
     status, _, err = minae(*command, "--device", "cuda")
     assert (status, err.strip()) == (2, "minae: there is no GPU: use cpu")
     assert not list(tmp_path.iterdir())

@@ -12,8 +12,9 @@ import pytest
 
 from minae.kernels import BACKENDS, cpu, reference
 from minae.kernels.contract import Backend
-from minae.kernels.cuda import backend, device, vendor
-from minae.kernels.cuda.dense import tensor_cores
+from minae.kernels.cuda import backend, vendor
+from minae.kernels.cuda.launch import device
+from minae.kernels.cuda.linear import tensor_cores
 
 from .cases import FUNCTIONS, channels_last, every_second, one_row_for_all, reversed_rows
 
@@ -237,8 +238,8 @@ def parameters(function) -> list[tuple]:
 MODULES = [
     "reference",
     "cpu",
-    pytest.param("cuda", marks=pytest.mark.xfail(strict=True)),
-    pytest.param("vendor", marks=pytest.mark.xfail(strict=True)),
+    "cuda",
+    "vendor",
 ]
 
 

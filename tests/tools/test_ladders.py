@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from minae.kernels.cuda import matmul
+from minae.kernels.cuda.ladders import matmul
 from minae.tools import ladders
 
 

@@ -12,8 +12,9 @@ import pytest
 pytest.importorskip("cuda.bindings.nvjitlink", reason="kernels compile with minae[cuda-compile]")
 
 from minae.kernels import files
-from minae.kernels.cuda import build, gemm, intrinsics, matmul
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladders import gemm, matmul
+from minae.kernels.cuda.launch import build, intrinsics
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32
 
 CAPABILITIES = [(7, 5), (8, 0), (9, 0)]

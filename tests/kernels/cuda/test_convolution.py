@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from minae.kernels import reference, shapes
-from minae.kernels.cuda import convolution
-from minae.kernels.cuda.convolution import RUNGS
-from minae.kernels.cuda.convolution_tables import backward_tables, forward_tables
+from minae.kernels.cuda.ladders import convolution
+from minae.kernels.cuda.ladders.convolution import RUNGS
+from minae.kernels.cuda.ladders.convolution_tables import backward_tables, forward_tables
 
 GATHERING = [name for name in RUNGS if name.startswith("implicit_gemm")]
 DWEIGHT = [name for name in RUNGS if name.startswith("dweight")]
@@ -292,7 +292,7 @@ COMPILED += [(name, capability) for name in GATHERING + DWEIGHT for capability i
 @pytest.mark.parametrize(("name", "capability"), COMPILED, ids=str)
 def test_rungs_compile_into_registers(name, capability):
     pytest.importorskip("cuda.bindings.nvjitlink", reason="compiles with minae[cuda-compile]")
-    from minae.kernels.cuda import build
+    from minae.kernels.cuda.launch import build
 
     compiled = build.cubin(build.ptx(RUNGS[name], capability), capability)
     assert compiled.spills == 0

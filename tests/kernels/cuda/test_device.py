@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from minae.kernels.arrays import device_problem
-from minae.kernels.cuda import build, convolution, device, gemm, losses, matmul
-from minae.kernels.cuda.ladder import Step
+from minae.kernels.cuda import losses
+from minae.kernels.cuda.ladders import convolution, gemm, matmul
+from minae.kernels.cuda.launch import build, device
+from minae.kernels.cuda.launch.rung import Step
 
 KERNELS = {
     "arrays and a number": losses.RUNGS["mse"],

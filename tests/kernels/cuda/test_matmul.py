@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from minae.kernels.cuda import gemm, matmul
-from minae.kernels.cuda.intrinsics import to_tf32
-from minae.kernels.cuda.pipeline import ADD_SPLITS
+from minae.kernels.cuda.ladders import gemm, matmul
+from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS
+from minae.kernels.cuda.launch.intrinsics import to_tf32
 
 # Which run along k.
 ORDERS = {"nn": (True, False), "tn": (False, False), "nt": (True, True), "tt": (False, True)}

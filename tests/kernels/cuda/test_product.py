@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from minae.kernels.cuda.pipeline import ADD_SPLITS
-from minae.kernels.cuda.product import clocks, plan, product, rung
+from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS
+from minae.kernels.cuda.ladders.product import clocks, plan, product, rung
 
 LARGE, MEDIUM, SMALL = (128, 128), (128, 64), (64, 64)
 

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from minae.kernels import reference
-from minae.kernels.cuda import losses, pooling, random, reductions
+from minae.kernels.cuda import (
+    elementwise,
+    gaussian,
+    linear,
+    losses,
+    optim,
+    pool,
+    random,
+    reductions,
+)
 
 SIZES = [1, 255, 257, 1000]
 
@@ -61,16 +70,16 @@ def test_cross_entropy(rows, classes):
 def test_gaussians(size):
     mean, log_var, noise = (normal(size, seed=i) for i in range(3))
     z, dlog_var = np.full((2, size), np.nan, np.float32)
-    losses.RUNGS["reparameterise"].simulate((size,), mean, log_var, noise, z)
+    gaussian.RUNGS["reparameterise"].simulate((size,), mean, log_var, noise, z)
     close(z, reference.reparameterise(mean, log_var, noise))
-    losses.RUNGS["reparameterise_dlog_var"].simulate((size,), mean, log_var, noise, dlog_var)
+    gaussian.RUNGS["reparameterise_dlog_var"].simulate((size,), mean, log_var, noise, dlog_var)
     close(dlog_var, reference.reparameterise_dlog_var(mean, log_var, noise))
 
 
 def test_gaussian_kl():
     mean, log_var = normal(7, 5), normal(7, 5, seed=1)
     kl, dlog_var = np.full(7, np.nan, np.float32), np.full((7, 5), np.nan, np.float32)
-    losses.RUNGS["gaussian_kl"].simulate((7,), mean, log_var, kl, dlog_var)
+    gaussian.RUNGS["gaussian_kl"].simulate((7,), mean, log_var, kl, dlog_var)
     expected, expected_dlog_var = reference.gaussian_kl(mean, log_var)
     close(kl, expected)
     close(dlog_var, expected_dlog_var)
@@ -83,7 +92,7 @@ def test_sgd(size, nesterov):
     expected = [a.copy() for a in arrays]
     rates = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}
     reference.sgd(*expected, **rates, nesterov=nesterov)
-    losses.RUNGS["sgd"].simulate((size,), *arrays, *map(np.float32, rates.values()), nesterov)
+    optim.RUNGS["sgd"].simulate((size,), *arrays, *map(np.float32, rates.values()), nesterov)
     for actual, other in zip(arrays, expected, strict=True):
         close(actual, other)
 
@@ -100,10 +109,10 @@ def test_adam(size, decoupled):
     ends = (0.0, 1 - lr * decay) if decoupled else (decay, 1.0)
     rates = beta1, beta2, 1 - beta1, 1 - beta2, eps, size_of_step, root, *ends
     counted = [a.copy() for a in arrays]
-    losses.RUNGS["adam"].simulate((size,), *arrays, *rates)
+    optim.RUNGS["adam"].simulate((size,), *arrays, *rates)
     number, logs = np.array([step - 1], np.int32), (lr, math.log(beta1), math.log(beta2))
-    losses.RUNGS["count_up"].simulate((), number)
-    losses.RUNGS["adam_counted"].simulate((size,), *counted, *rates[:5], number, *logs, *ends)
+    optim.RUNGS["count_up"].simulate((), number)
+    optim.RUNGS["adam_counted"].simulate((size,), *counted, *rates[:5], number, *logs, *ends)
     for actual, same, other in zip(arrays, counted, expected, strict=True):
         close(actual, other)
         close(same, other)
@@ -114,9 +123,9 @@ def test_adam(size, decoupled):
 def test_activation_backward(shape, relu):
     dy, y, blocks = normal(*shape), normal(*shape, seed=1), 2
     dz, parts = np.full(shape, np.nan, np.float32), np.full((blocks, shape[1]), np.nan, np.float32)
-    rungs, dbias = reductions.RUNGS, np.full(shape[1], np.nan, np.float32)
-    rungs["activation_backward"].simulate((*shape, blocks), dy, y, relu, dz, parts)
-    rungs["add_rows"].simulate(shape[1:], parts, dbias)
+    dbias = np.full(shape[1], np.nan, np.float32)
+    linear.RUNGS["activation_backward"].simulate((*shape, blocks), dy, y, relu, dz, parts)
+    reductions.RUNGS["add_rows"].simulate(shape[1:], parts, dbias)
     expected = dy * (y > 0) if relu else dy
     np.testing.assert_array_equal(dz, expected if relu else np.full(shape, np.nan))
     close(dbias, expected.sum(axis=0))
@@ -132,9 +141,9 @@ def test_sums_have_the_same_bits_in_any_order_of_threads(seed):
 
 def test_they_compile():
     pytest.importorskip("cuda.bindings.nvjitlink", reason="needs minae[cuda-compile]")
-    from minae.kernels.cuda import build
+    from minae.kernels.cuda.launch import build
 
-    modules = losses, pooling, random, reductions
+    modules = elementwise, gaussian, linear, losses, optim, pool, random, reductions
     for rung in [rung for module in modules for rung in module.RUNGS.values()]:
         code = build.cubin(build.ptx(rung, (9, 0)), (9, 0))
         assert code.spills == 0

@@ -4,7 +4,7 @@
 barrier from another.
 """
 
-from minae.kernels.cuda.intrinsics import (
+from minae.kernels.cuda.launch.intrinsics import (
     close_copies,
     copy4,
     load1,

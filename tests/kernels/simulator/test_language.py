@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minae.kernels.cuda.intrinsics import load4, mma_tf32, to_tf32
+from minae.kernels.cuda.launch.intrinsics import load4, mma_tf32, to_tf32
 from minae.kernels.simulator import SimulationError, cuda, float32, int32, launch
 
 FULL = 0xFFFFFFFF

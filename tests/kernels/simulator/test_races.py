@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from minae.kernels.cuda.intrinsics import close_copies, copy1, wait_copies0
+from minae.kernels.cuda.launch.intrinsics import close_copies, copy1, wait_copies0
 from minae.kernels.simulator import SimulationError, cuda, float32, launch
 
 FULL = 0xFFFFFFFF

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minae.kernels.cuda.intrinsics import (
+from minae.kernels.cuda.launch.intrinsics import (
     close_copies,
     copy1,
     copy4,

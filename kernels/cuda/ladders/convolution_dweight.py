@@ -1,24 +1,24 @@
 """The gradients of a convolution's weight and bias: sums over all pixels of all images.
 
-dweight is a matrix product too: dy, with a row for each output channel, times the gathered matrix
-that `convolution_gather` describes, with a row for each pixel. The result is small and the sum
-long, the opposite of the forward pass: with a block for each tile of the result, most of the GPU
-would idle. So the sum is split: every split has blocks of its own, which write into their own part
-of a workspace, and `pipeline.add_splits` adds the parts, always in the same order. Atomic additions
-would need no workspace, but come in any order, so that no two runs give the same bits.
+dweight is a matrix product, too: dy, with a row for each output channel, times the gathered matrix
+of `convolution_gather`, with a row for each pixel. The result is small and the sum long, unlike in
+the forward pass: with one block per tile of the result, most of the GPU would be idle. So the sum
+is split: every split has its own blocks, which write to their own part of a workspace, and
+`pipeline.add_splits` adds the parts, always in the same order. Atomic additions would need no
+workspace, but come in any order, so that no two runs would give the same bits.
 """
 
-from minae.kernels.cuda.convolution_gather import (
+from minae.kernels.cuda.ladders.convolution_gather import (
     gatherer,
-    multiplier,
     place_of,
     putter,
     reader,
     word_of,
 )
-from minae.kernels.cuda.convolution_tables import DEPTH
-from minae.kernels.cuda.intrinsics import divide, load1, store1
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladders.convolution_tables import DEPTH
+from minae.kernels.cuda.ladders.matmul import eight_rows, products
+from minae.kernels.cuda.launch.intrinsics import divide, load1, store1
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.cuda.reductions import THREADS, block_sum
 from minae.kernels.simulator import cuda, float32, int32
 
@@ -27,20 +27,20 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
     """Return the kernel for tiles of BM output channels x BN taps, of which a thread has 8 x TN.
 
     x (N, C, H, W), dy (N, O, P) for P pixels, parts (splits, O, T) for T taps. The tables are those
-    by which the forward pass gathers, the one of taps a multiple of BN. A split is `length` pixels.
+    of the forward pass, with a multiple of BN taps. A split has `length` pixels.
     """
     BLOCK, ACROSS = BM * BN // (8 * TN), BN // TN
-    ROWS = BLOCK // DEPTH  # of either tile, that the block reads at a time
+    ROWS = BLOCK // DEPTH  # of each tile, that the block reads at a time
     LEFT_EACH, RIGHT_EACH = BM // ROWS, BN // ROWS
-    LEFT_ROW, RIGHT_ROW = BM + 4, BN + 4  # a thread writes down a column in both
+    LEFT_ROW, RIGHT_ROW = BM + 4, BN + 4  # longer than needed: threads write along columns
     LEFT_TILE, RIGHT_TILE = DEPTH * LEFT_ROW, DEPTH * RIGHT_ROW
     LEFT, RIGHT = 2 * LEFT_TILE, 2 * RIGHT_TILE
-    multiply_tiles = multiplier(BM, BN, LEFT_ROW, RIGHT_ROW, TN)
+    multiply_tiles = eight_rows(products(BM, BN, TN), LEFT_ROW, RIGHT_ROW)
     read, put_left = reader(LEFT_EACH, ROWS), putter(LEFT_EACH, ROWS)
     gather, put_right = gatherer(RIGHT_EACH, ROWS), putter(RIGHT_EACH, ROWS)
 
     def fetch(x, dy, pixels, taps, k, last, n, p, o, tap, O, P, x_image, from_dy, from_x):  # noqa: E741
-        """Take both for pixel p of image n; beyond the last, zeros: outside, and of no channel."""
+        """Read both for pixel p of image n; zeros beyond the last pixel."""
         word, image, left = int32(0), int32(0), int32(0)
         if k < last:
             word, image = word_of(pixels[p]), int32(n * x_image + place_of(pixels[p]))
@@ -60,12 +60,12 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
             for e in range(TN):
                 total[d, e] = float32(0)
 
-        # this thread reads every eighth pixel: the k-th of all is the p-th of image n
+        # this thread reads every eighth pixel: number k of all is number p of image n
         first, last = int32(split * length), int32(min(split * length + length, N * P))
         k = int32(first + thread % DEPTH)
         n = divide(k, P)
         p = int32(k - n * P)
-        images = divide(DEPTH, P)  # that DEPTH pixels are, and how many more
+        images = divide(DEPTH, P)  # in DEPTH pixels, and how many pixels more
         pixels_more = int32(DEPTH - images * P)
         o, tap = int32(top + thread // DEPTH), int32(start + thread // DEPTH)
         i, j = thread // ACROSS * 4, thread % ACROSS * 4  # the entries that this thread computes
@@ -77,7 +77,7 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
         put_right(right, to_right, from_x)
         cuda.syncthreads()
         half = int32(0)
-        while first < last:  # the last time, zeros are read, for nobody
+        while first < last:  # the last time, zeros are read, for nothing
             first = int32(first + DEPTH)
             k, n, p = int32(k + DEPTH), int32(n + images), int32(p + pixels_more)
             if p >= P:
@@ -106,10 +106,10 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
 
 
 def bias_gradient(dy, y, dz, parts, N, O, P, length, relu):  # noqa: E741
-    """parts (splits, O) = the sums over `length` pixels each of dz: a block an entry.
+    """parts (splits, O) = the sums of dz over `length` pixels each, one block per entry.
 
-    dy, y, dz (N, O, P). With relu, dz = dy where y, what the ReLU gave, let it pass, is written on
-    the way, since all of dy is read anyway. Without, dz is dy, and neither y nor dz is touched.
+    dy, y, dz (N, O, P). With relu, dz = dy where the ReLU's output y is positive, which is written
+    here since all of dy is read anyway. Without, dz is dy, and neither y nor dz is touched.
     """
     o, split = int32(cuda.blockIdx.x), int32(cuda.blockIdx.y)
     first, last = int32(split * length), int32(min(split * length + length, N * P))
@@ -131,7 +131,7 @@ def bias_gradient(dy, y, dz, parts, N, O, P, length, relu):  # noqa: E741
 def direct_dweight(
     x, dy, dweight, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups
 ):
-    """The plain way, for any groups and dilation: a block an entry, whose threads share the sum.
+    """dweight by definition, for any groups: one block per entry, whose threads share the sum.
 
     x (N, C, H, W), dy (N, O, HO, WO), dweight (O, C / groups, KH, KW).
     """
@@ -144,7 +144,7 @@ def direct_dweight(
     channel = o // (O // groups) * CG + c
     value = float32(0)
     for k in range(cuda.threadIdx.x, N * HO * WO, THREADS):
-        row = divide(k, WO)  # of all rows of all images
+        row = divide(k, WO)  # among all rows of all images
         n = divide(row, HO)
         i, j = row - n * HO, k - row * WO
         h, w = i * stride_h - pad_h + r * dilation_h, j * stride_w - pad_w + q * dilation_w

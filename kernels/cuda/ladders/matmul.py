@@ -1,28 +1,30 @@
 """Matrix products on a GPU, c = a b, climbed rung by rung: each changes one thing.
 
-    naive            a thread an entry of c; the threads of a warp lie below each other
-    coalesced        they lie side by side: a warp reads 128 bytes of b at once, not 32 times 32
-    tiled            a block copies tiles to shared memory first, and reads each number from there
-    registers        a thread computes 4 x 4 entries: two numbers read give two products, eight 16
-    vectors          8 x 8 entries, and memory moved by 16 bytes: a quarter of the instructions
-    double_buffered  the next tiles are on their way while these are multiplied
-    pipelined        so are the next two, past the registers: see `gemm`, which is what runs
+    naive            one thread per entry of c; the threads of a warp are in a column
+    coalesced        they are in a row: a warp reads 128 bytes of b at once, not 32 times 32
+    tiled            a block first copies tiles to shared memory, and reads each number from there
+    registers        a thread computes 4 x 4 entries: eight numbers read give 16 products, not four
+    vectors          8 x 8 entries, and 16 bytes per move: a quarter of the instructions
+    double_buffered  the next tiles are fetched while these are multiplied
+    pipelined        so are the next two, bypassing the registers: see `gemm`, which is what runs
     tensor_cores     a warp multiplies 16 x 8 by 8 x 8 in one instruction, in TF32: see `gemm`
 
-What bounds a kernel is how many bytes it moves for each multiplication. In `naive` it is eight. A
-tile of T x T reuses each number T times; registers spare shared memory in the same way.
+What limits a kernel is how many bytes it moves for each multiplication. For `naive` that is eight.
+A tile of T x T reuses each number T times; registers save reads of shared memory in the same way.
 
-a (M, K), b (K, N), c (M, N), contiguous, float32. The last two rungs here take tiles as a whole: M
-and N are multiples of 128 and K of 8 there.
+a (M, K), b (K, N), c (M, N), contiguous, float32. The last two rungs in this file take whole tiles:
+there, M and N are multiples of 128 and K of 8.
 """
 
-from minae.kernels.cuda.intrinsics import load4, store1, store4
-from minae.kernels.cuda.ladder import Rung
+from collections.abc import Callable
+
+from minae.kernels.cuda.launch.intrinsics import load4, store1, store4
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32
 
 
 def naive(a, b, c):
-    """One thread an entry. Neighbours in a warp differ in i: each reads a row of its own."""
+    """One thread per entry. Neighbours in a warp differ in i: each reads a row of its own."""
     i, j = cuda.grid(2)
     if i < c.shape[0] and j < c.shape[1]:
         total = float32(0)
@@ -32,7 +34,7 @@ def naive(a, b, c):
 
 
 def coalesced(a, b, c):
-    """The same with i and j exchanged: neighbours share a's number and read b's side by side."""
+    """The same with i and j exchanged: neighbours share a's number and read adjacent ones of b."""
     j, i = cuda.grid(2)
     if i < c.shape[0] and j < c.shape[1]:
         total = float32(0)
@@ -45,7 +47,7 @@ TILE = 16
 
 
 def tiled(a, b, c):
-    """A block computes a tile of c, walking along k with a tile of a and one of b."""
+    """A block computes a tile of c, moving along k with a tile of a and one of b."""
     a_tile = cuda.shared.array((TILE, TILE), float32)
     b_tile = cuda.shared.array((TILE, TILE), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
@@ -53,23 +55,23 @@ def tiled(a, b, c):
     (M, K), N = a.shape, b.shape[1]
     total = float32(0)
     for first in range(0, K, TILE):
-        # beyond the edges lie zeros, which add nothing
+        # beyond the edges are zeros, which add nothing
         a_tile[y, x] = a[i, first + x] if i < M and first + x < K else float32(0)
         b_tile[y, x] = b[first + y, j] if first + y < K and j < N else float32(0)
         cuda.syncthreads()  # until the tiles are complete
         for k in range(TILE):
             total += a_tile[y, k] * b_tile[k, x]
-        cuda.syncthreads()  # until nobody reads them any more
+        cuda.syncthreads()  # until no thread reads them any more
     if i < M and j < N:
         c[i, j] = total
 
 
-EDGE, DEPTH, EACH = 64, 8, 4  # of the block's tile of c, of its tiles along k, of a thread's part
+EDGE, DEPTH, EACH = 64, 8, 4  # sizes: a block's tile of c, its tiles along k, a thread's part
 
 
 def registers(a, b, c):
-    """256 threads compute 64 x 64 entries, each 4 x 4, which it holds in registers."""
-    a_tile = cuda.shared.array((DEPTH, EDGE), float32)  # a's is turned, so that i runs fastest
+    """256 threads compute 64 x 64 entries, each of them 4 x 4, kept in registers."""
+    a_tile = cuda.shared.array((DEPTH, EDGE), float32)  # transposed, so that i runs fastest
     b_tile = cuda.shared.array((DEPTH, EDGE), float32)
     total = cuda.local.array((EACH, EACH), float32)
     left = cuda.local.array(EACH, float32)
@@ -106,46 +108,62 @@ def registers(a, b, c):
                 c[row, column] = total[i, j]
 
 
-# From here on a block of 256 threads computes 128 x 128 entries and walks along k by 8. A thread's
-# 8 x 8 entries are four patches of 4 x 4, 64 apart: so the threads of a warp read shared memory
-# side by side. Rows of a's tile are 4 longer than needed: a thread writes down a column, and the
-# columns of its neighbours would share banks. Arrays are flat: nobody checks an index.
+# From here on, a block of 256 threads computes 128 x 128 entries and moves along k in steps of 8. A
+# thread's 8 x 8 entries are four patches of 4 x 4, 64 apart, so that the threads of a warp read
+# adjacent numbers of shared memory. Rows of a's tile are 4 longer than needed: threads write along
+# columns, and those of neighbours would share banks. Arrays are flat, and indices not checked.
 BLOCK, STEP, ROW = 128, 8, 132
 A_TILE, B_TILE = STEP * ROW, STEP * BLOCK
 A_TILES, B_TILES = 2 * A_TILE, 2 * B_TILE  # Numba wants a shared array's size as one name
 
 
-def multiply(a_tile, b_tile, ai, bi, total):
-    """Add the products of 8 numbers of a column of a, from ai on, and 8 of a row of b."""
-    left = cuda.local.array(8, float32)
-    right = cuda.local.array(8, float32)
-    left[0], left[1], left[2], left[3] = load4(a_tile, ai)
-    left[4], left[5], left[6], left[7] = load4(a_tile, ai + 64)
-    right[0], right[1], right[2], right[3] = load4(b_tile, bi)
-    right[4], right[5], right[6], right[7] = load4(b_tile, bi + 64)
-    for i in range(8):
-        for j in range(8):
-            total[i, j] += left[i] * right[j]
+def products(BM: int, BN: int, TN: int) -> Callable:
+    """Return what adds the products of 8 x TN numbers of two tiles, BM and BN wide, for one k.
 
-
-def multiply_step(a_tile, b_tile, ai, bi, total):
-    """All products of one step along k.
-
-    Written out, since Numba does not unroll loops: so every place is a constant away from ai or bi,
-    and 87 of 100 instructions multiply, not 79.
+    It reads groups of 4 neighbours, half a tile apart.
     """
-    multiply(a_tile, b_tile, ai, bi, total)
-    multiply(a_tile, b_tile, ai + ROW, bi + BLOCK, total)
-    multiply(a_tile, b_tile, ai + 2 * ROW, bi + 2 * BLOCK, total)
-    multiply(a_tile, b_tile, ai + 3 * ROW, bi + 3 * BLOCK, total)
-    multiply(a_tile, b_tile, ai + 4 * ROW, bi + 4 * BLOCK, total)
-    multiply(a_tile, b_tile, ai + 5 * ROW, bi + 5 * BLOCK, total)
-    multiply(a_tile, b_tile, ai + 6 * ROW, bi + 6 * BLOCK, total)
-    multiply(a_tile, b_tile, ai + 7 * ROW, bi + 7 * BLOCK, total)
+
+    def multiply(left, right, i, j, total):
+        a = cuda.local.array(8, float32)
+        b = cuda.local.array(TN, float32)
+        a[0], a[1], a[2], a[3] = load4(left, i)
+        a[4], a[5], a[6], a[7] = load4(left, i + BM // 2)
+        b[0], b[1], b[2], b[3] = load4(right, j)
+        if TN == 8:
+            b[4], b[5], b[6], b[7] = load4(right, j + BN // 2)
+        for m in range(8):
+            for n in range(TN):
+                total[m, n] += a[m] * b[n]
+
+    return multiply
+
+
+def eight_rows(multiply: Callable, LEFT: int, RIGHT: int) -> Callable:
+    """Return what multiplies two tiles of 8 rows, which have LEFT and RIGHT numbers.
+
+    Numba does not unroll loops, so they are written out: now every address is a constant away from
+    i or j, and 87 of 100 instructions multiply rather than 79.
+    """
+
+    def multiply_tiles(left, right, i, j, total):
+        multiply(left, right, i, j, total)
+        multiply(left, right, i + LEFT, j + RIGHT, total)
+        multiply(left, right, i + 2 * LEFT, j + 2 * RIGHT, total)
+        multiply(left, right, i + 3 * LEFT, j + 3 * RIGHT, total)
+        multiply(left, right, i + 4 * LEFT, j + 4 * RIGHT, total)
+        multiply(left, right, i + 5 * LEFT, j + 5 * RIGHT, total)
+        multiply(left, right, i + 6 * LEFT, j + 6 * RIGHT, total)
+        multiply(left, right, i + 7 * LEFT, j + 7 * RIGHT, total)
+
+    return multiply_tiles
+
+
+multiply = products(BLOCK, BLOCK, 8)
+multiply_step = eight_rows(multiply, ROW, BLOCK)
 
 
 def write(c, N, row, column, total):
-    """Store a thread's 8 x 8 entries, whose first is c[row, column]."""
+    """Store a thread's 8 x 8 entries, the first of which is c[row, column]."""
     for i in range(8):
         place = (row + i // 4 * 64 + i % 4) * N + column
         store4(c, place, total[i, 0], total[i, 1], total[i, 2], total[i, 3])
@@ -153,15 +171,18 @@ def write(c, N, row, column, total):
 
 
 def vectors(a, b, c, K, N):
-    """128 x 128 entries a block, 8 x 8 a thread, every move of 16 bytes."""
+    """128 x 128 entries per block, 8 x 8 per thread, and 16 bytes per move."""
     a_tile = cuda.shared.array(A_TILE, float32, alignment=16)  # (k, i)
     b_tile = cuda.shared.array(B_TILE, float32, alignment=16)  # (k, j)
     total = cuda.local.array((8, 8), float32)
     thread = cuda.threadIdx.x
     x, y = thread % 16 * 4, thread // 16 * 4
     top, start = cuda.blockIdx.y * BLOCK, cuda.blockIdx.x * BLOCK
-    ai, ak = thread // 2, thread % 2 * 4  # of the 4 numbers along k that this thread copies of a
-    bk, bj = thread // 32, thread % 32 * 4  # and of those along j of b
+    ai, ak = (
+        thread // 2,
+        thread % 2 * 4,
+    )  # the first of 4 numbers along k that this thread copies of a
+    bk, bj = thread // 32, thread % 32 * 4  # and of 4 along j of b
     for i in range(8):
         for j in range(8):
             total[i, j] = float32(0)
@@ -183,8 +204,8 @@ def vectors(a, b, c, K, N):
 def double_buffered(a, b, c, K, N):
     """As `vectors`, with two of each tile: while one is multiplied, the other is filled.
 
-    The next numbers are ordered before the products and put down after them: memory's answer takes
-    as long as hundreds of products. And one barrier a step is enough.
+    The next numbers are requested before the products and stored after them: memory takes as long
+    to answer as hundreds of products. And one barrier per step is enough.
     """
     a_tile = cuda.shared.array(A_TILES, float32, alignment=16)
     b_tile = cuda.shared.array(B_TILES, float32, alignment=16)
@@ -194,7 +215,7 @@ def double_buffered(a, b, c, K, N):
     top, start = int32(cuda.blockIdx.y * BLOCK), int32(cuda.blockIdx.x * BLOCK)
     ai, ak = thread // 2, thread % 2 * 4
     bk, bj = thread // 32, thread % 32 * 4
-    # Numba counts in 64 bits, two registers each, unless it is told not to.
+    # Numba counts in 64 bits, which take two registers, unless told otherwise.
     from_a, from_b = int32((top + ai) * K + ak), int32(bk * N + start + bj)
     to_a, to_b = int32(ak * ROW + ai), int32(bk * BLOCK + bj)
     for i in range(8):
@@ -219,14 +240,14 @@ def double_buffered(a, b, c, K, N):
     write(c, N, top + y, start + x, total)
 
 
-def _blocks(rows: int, columns: int):
-    """Return the grid for blocks of so many rows and columns of c, columns along x."""
+def _blocks(rows: int, columns: int) -> Callable[[int, int], tuple[int, int]]:
+    """Return the grid for blocks of so many rows and columns of c, with columns along x."""
     return lambda M, N: (-(-N // columns), -(-M // rows))
 
 
 MATRICES, FLAT = ("float32[:, :]",) * 3, ("float32*",) * 3 + ("int32",) * 2
 
-#: Rungs that take (a, b, c); the last two (a, b, c, K, N) as flat arrays. A grid is of (M, N).
+#: Rungs that take (a, b, c); the last two take flat arrays (a, b, c, K, N). Grids are of (M, N).
 RUNGS = {
     "naive": Rung(naive, MATRICES, (16, 16), lambda M, N: (-(-M // 16), -(-N // 16))),
     "coalesced": Rung(coalesced, MATRICES, (32, 8), _blocks(8, 32)),

@@ -1,33 +1,34 @@
-"""The matrix product that runs: any sizes, either operand transposed, bias, ReLU or sum at the end.
+"""The products that run: any sizes, operands that may be transposed, and a bias or ReLU at the end.
 
-Both kernels have their tiles fetched by `pipeline`. They differ in who multiplies: `simple` a
-thread 8 x 8 entries in float32, `tensor` a warp 64 x 32 on tensor cores in TF32, which keep 10 bits
-of what they multiply and add in float32.
+`pipeline` fetches the tiles of both kernels. In `simple`, each thread multiplies 8 x 8 entries in
+float32. In `tensor`, each warp multiplies 64 x 32 entries on tensor cores in TF32, which keep 10
+bits of their operands and add in float32.
 
-A kernel is made for a tile of c (BM, BN), for how a and b lie, and for how much is copied at once:
-4 numbers where all rows begin at multiples of 16 bytes, else 1. What lies beyond the edges is
-copied as zeros, and not written. Long k is cut into splits along the grid's y, each of which writes
-its own part of a workspace, for `pipeline.add_splits` to add up in a fixed order: every run gives
-the same bits. `product` chooses all that.
+A kernel is made for a tile of c (BM, BN), for the layout of a and b, and for the numbers copied at
+once: 4 if all rows begin at multiples of 16 bytes, else 1. Beyond the edges, zeros are copied and
+nothing is written. A long k is cut into splits along the grid's y, each of which writes its own
+part of a workspace. `pipeline.add_splits` adds them up in a fixed order, so that every run gives
+the same bits. `product` makes these choices.
 
     c (M, N) = a b + bias (N,), a (M, K) or (K, M) if transposed, b (K, N) or (N, K): all flat.
 """
 
-from minae.kernels.cuda.intrinsics import load1, load4, mma_tf32, thread_again, to_tf32
-from minae.kernels.cuda.ladder import Rung
-from minae.kernels.cuda.pipeline import Tile, corner, finisher, gemm_rung, pipeline
+from collections.abc import Callable
+
+from minae.kernels.cuda.ladders.pipeline import Tile, corner, finisher, gemm_rung, pipeline
+from minae.kernels.cuda.launch.intrinsics import load1, load4, mma_tf32, thread_again, to_tf32
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32, uint32
 
 
-def _products(A_ROW: int, B_ROW: int, a_along_k: bool):
+def _products(A_ROW: int, B_ROW: int, a_along_k: bool) -> Callable:
     """Return what adds the products of 4 numbers along k to a thread's 8 x 8 entries.
 
-    All is written out, since Numba does not unroll loops, and only what is written out stays in
-    registers.
+    Numba does not unroll loops, and only what is written out stays in registers.
     """
 
     def read_across(shared, place, GROUP, numbers):
-        """Two groups of 4 neighbours."""
+        """Read two groups of 4 neighbours."""
         numbers[0], numbers[1], numbers[2], numbers[3] = load4(shared, place)
         numbers[4], numbers[5], numbers[6], numbers[7] = load4(shared, place + GROUP)
 
@@ -46,7 +47,7 @@ def _products(A_ROW: int, B_ROW: int, a_along_k: bool):
         across(shared, ai + 3 * A_ROW, bi + 3 * B_ROW, total)
 
     def four_mixed(shared, ai, bi, total):
-        """Where a runs along k: 4 numbers of each of its rows, and 4 rows of b one by one."""
+        """If a runs along k: 4 numbers of each of its rows, and 4 rows of b one by one."""
         left, right = cuda.local.array((8, 4), float32), cuda.local.array(8, float32)
         for i in range(8):
             left[i, 0], left[i, 1], left[i, 2], left[i, 3] = load4(shared, ai + 4 * i * A_ROW)
@@ -62,8 +63,8 @@ def _products(A_ROW: int, B_ROW: int, a_along_k: bool):
 def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> Rung:
     """Return the kernel whose threads compute 8 x 8 entries each, in float32.
 
-    A warp computes 32 x 64 entries, and its lanes lie in it 4 x 8. A thread's columns are two
-    groups of 4 neighbours, its rows likewise, or 4 apart where a runs along k.
+    A warp computes 32 x 64 entries with 4 x 8 lanes. A thread's columns are two groups of 4
+    neighbours. So are its rows, unless a runs along k: then they are 4 apart.
     """
     THREADS = BM * BN // 64
     A = Tile(BM, a_along_k, False, THREADS, at_once, 4)
@@ -95,9 +96,9 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         ai = int32((row + y) * A_ROW if a_along_k else row + 4 * y)
         top, start, first, last = corner(N, K, length, BM, BN)
         walk(shared, a, b, M, N, K, top, start, first, last, ai, int32(column), total)
-        y, row, column = place_of(thread_again())  # the loop has no register left to remember these
+        y, row, column = place_of(thread_again())  # the loop has no registers left to keep these
         m, n = int32(top + row + (y if a_along_k else 4 * y)), int32(start + column)
-        for i in range(4):  # a loop of 8 would not be unrolled, and `total` not stay in registers
+        for i in range(4):  # a loop of 8 is not unrolled, and `total` would leave the registers
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
         for i in range(4, 8):
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
@@ -106,10 +107,10 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
 
 
 def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> Rung:
-    """Return the kernel whose warps multiply on tensor cores, 64 x 32 entries each.
+    """Return the kernel whose warps multiply 64 x 32 entries each on tensor cores.
 
-    Lane 4 g + t of a warp holds the entries of rows g and g + 8 and columns 2 t and 2 t + 1 of
-    every 16 x 8 piece; see mma_tf32. It reads single numbers, so either layout of a tile will do.
+    Lane 4 g + t of a warp holds rows g and g + 8 and columns 2 t and 2 t + 1 of every 16 x 8 piece;
+    see mma_tf32. It reads single numbers, so any layout of a tile will do.
     """
     WARPS = BN // 32  # side by side
     THREADS = 32 * WARPS * BM // 64
@@ -119,23 +120,15 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
     BJ, BK_STEP = (B.row, 1) if b_along_k else (1, B.row)
 
     def piece(left, right, i, j, total):
-        """16 x 8 entries: rows 2 i and 2 i + 1 of the thread's, columns 2 j and 2 j + 1."""
+        """16 x 8 entries: rows 2 i, 2 i + 1 and columns 2 j, 2 j + 1 of the thread's."""
         top, bottom, x, y = 2 * i, 2 * i + 1, 2 * j, 2 * j + 1
         total[top, x], total[top, y], total[bottom, x], total[bottom, y] = mma_tf32(
-            left[i, 0],
-            left[i, 1],
-            left[i, 2],
-            left[i, 3],
-            right[j, 0],
-            right[j, 1],
-            total[top, x],
-            total[top, y],
-            total[bottom, x],
-            total[bottom, y],
-        )
+            left[i, 0], left[i, 1], left[i, 2], left[i, 3], right[j, 0], right[j, 1],
+            total[top, x], total[top, y], total[bottom, x], total[bottom, y],
+        )  # fmt: skip
 
     def eight(shared, ai, bi, total):
-        """The products of 8 numbers along k."""
+        """Add the products of 8 numbers along k."""
         left = cuda.local.array((4, 4), uint32)
         right = cuda.local.array((4, 2), uint32)
         for i in range(4):
@@ -172,7 +165,7 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         top, start, first, last = corner(N, K, length, BM, BN)
         walk(shared, a, b, M, N, K, top, start, first, last, ai, bi, total)
         m, n = int32(top + row), int32(start + column + lane % 4 * 2)
-        for i in range(4):  # in two loops, as above
+        for i in range(4):  # two loops, as above
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
         for i in range(4, 8):
             finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)

@@ -1,29 +1,32 @@
 """Launches kernels: on NumPy's arrays in the simulator, on CuPy's on the GPU.
 
-A kernel is compiled by `build`, for the GPU at hand, when it is first launched; CuPy loads it and
-puts it into the current stream. Everything else of CUDA that is used here goes through CuPy too.
+At its first launch a kernel is compiled by `build`, for the GPU at hand. CuPy loads it and puts it
+into the current stream. Everything else that is used of CUDA goes through CuPy, too.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minae.kernels.cuda import build
-from minae.kernels.cuda.ladder import Capability, Rung, Step
+from minae.kernels.arrays import Array
+from minae.kernels.cuda.launch import build
+from minae.kernels.cuda.launch.rung import Capability, Rung, Step
 
 OLDEST = (7, 5)  # the first GPUs that these kernels are compiled for
-NEEDED = {"CuPy": "cupy", "numba-cuda": "numba_cuda"}  # and their modules
+NEEDED = {"CuPy": "cupy", "numba-cuda": "numba_cuda"}  # packages and their modules
 INSTALL = 'pip install "minae[cu13]", or "minae[cu12]" for drivers older than 580'
-# The device's copies of tables, by their id; with the table, so that no other array gets that id.
-_moved: dict[int, tuple[np.ndarray, object]] = {}
+# Tables and their copies on the device, by the id of the table, which no other array can get here.
+_moved: dict[int, tuple[np.ndarray, Any]] = {}
 
 
 @cache
 def problem() -> str | None:
-    """Return why no GPU can be computed on, in a sentence that says what to do; None if one can."""
+    """Return None, or why no GPU can be used, in a sentence that says what to do."""
     missing = [name for name, module in NEEDED.items() if find_spec(module) is None]
     if missing:
         return f"device cuda needs {' and '.join(missing)}: {INSTALL}"
@@ -48,7 +51,7 @@ def problem() -> str | None:
 
 def _name_of(error: Exception) -> str:
     """Return CUDA's own name of an error, such as cudaErrorInsufficientDriver."""
-    return re.match(r"\w*", str(error))[0] or type(error).__name__
+    return re.findall(r"^\w*", str(error))[0] or type(error).__name__
 
 
 @cache
@@ -68,13 +71,13 @@ def capability() -> Capability:
     return _properties()["major"], _properties()["minor"]
 
 
-def processors(array) -> int:
-    """Return the multiprocessors of the array's device; in the simulator, those of an H100."""
+def processors(array: Array) -> int:
+    """Return the number of multiprocessors of the array's device, an H100's in the simulator."""
     return 132 if isinstance(array, np.ndarray) else _properties()["multiProcessorCount"]
 
 
-def empty(shape: tuple[int, ...], like, dtype=np.float32):
-    """Return an array without values, where `like` is. In the simulator it holds nan."""
+def empty(shape: tuple[int, ...], like: Array, dtype: DTypeLike = np.float32) -> Array:
+    """Return an uninitialised array on the device of `like`; in the simulator it holds nan."""
     array = np.empty(shape, dtype, like=like)
     if isinstance(array, np.ndarray) and array.dtype.kind == "f":
         array.fill(np.nan)
@@ -82,7 +85,7 @@ def empty(shape: tuple[int, ...], like, dtype=np.float32):
 
 
 def launch(steps: Step | Iterable[Step]) -> None:
-    """Launch kernels one after another. A grid of no blocks is left out: it has nothing to do."""
+    """Launch kernels one after another; a grid of no blocks has nothing to do and is left out."""
     for step in [steps] if isinstance(steps, Step) else steps:
         grid = step.rung.grid(*step.sizes)
         if 0 in grid:
@@ -90,32 +93,31 @@ def launch(steps: Step | Iterable[Step]) -> None:
         if isinstance(step.arguments[0], np.ndarray):
             step.simulate()
         else:
-            function, rung = _function(step.rung), step.rung
-            numbers = flattened(rung, step.arguments)
-            function(grid, rung.block, numbers, shared_mem=rung.shared_bytes)
+            rung, numbers = step.rung, flattened(step.rung, step.arguments)
+            _function(rung)(grid, rung.block, numbers, shared_mem=rung.shared_bytes)
 
 
 @cache
-def _function(rung: Rung):
+def _function(rung: Rung) -> Any:
     import cupy
 
     driver, module = cupy.cuda.driver, cupy.cuda.function.Module()
     code = build.compiled(rung, capability())
     module.load(code.cubin)
     function = module.get_function(code.name)
-    if rung.shared_bytes:  # above 48 KiB it must be asked for
+    if rung.shared_bytes:  # more than 48 KiB must be requested
         size = driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
         driver.funcSetAttribute(function.ptr, size, rung.shared_bytes)
     return function
 
 
-def flattened(rung: Rung, arguments: tuple) -> list:
-    """Return what a compiled kernel takes for its arguments: numbers of fixed size.
+def flattened(rung: Rung, arguments: Sequence) -> list[np.number]:
+    """Return the arguments of a compiled kernel: numbers of fixed size.
 
-    A pointer is an address. An array is to Numba two addresses that only its CPU code uses, the
-    number of entries, the size of one, the address of the first, its shape and its strides.
+    A pointer is an address. Numba passes an array as two addresses that only its CPU code uses, the
+    number of entries, the size of one, the address of the first, the shape and the strides.
     """
-    numbers = []
+    numbers: list[np.number] = []
     for kind, value in zip(rung.parameters, arguments, strict=True):
         if kind.endswith("]"):
             value = _on_device(value)
@@ -128,8 +130,8 @@ def flattened(rung: Rung, arguments: tuple) -> list:
     return numbers
 
 
-def _on_device(array):
-    """Return the array, or the device's copy of a table. Copies stay: a graph may refer to them."""
+def _on_device(array: Array) -> Any:
+    """Return the array, or the copy of a table on the device, kept as a graph may refer to it."""
     if not isinstance(array, np.ndarray):
         return array
     if id(array) not in _moved:

@@ -1,23 +1,26 @@
-"""Convolution as a matrix product whose left side nobody stores: kernels that gather it.
+"""Convolution as a matrix product whose left side is never stored: kernels that gather it.
 
-A block computes a tile of BM pixels x BN channels. Eight taps at a time, its threads gather what
-their pixel has to offer, and put it into shared memory beside the weights. There are two pairs of
-such tiles: while one is multiplied, the numbers of the next are on their way into registers. No
-index is divided, except for a pixel's once. Arrays are flat.
+A block computes a tile of BM pixels x BN channels. Eight taps at a time, each thread gathers the
+numbers of its pixel and writes them to shared memory, beside the weights. There are two pairs of
+such tiles: while one is multiplied, the numbers of the next are read into registers. No index is
+divided, except once for each pixel. Arrays are flat.
 
-`convolution_dweight` is made of the same parts.
+`convolution_dweight` uses the same parts.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
-from minae.kernels.cuda.convolution_tables import DEPTH
-from minae.kernels.cuda.intrinsics import divide, load1, load4, store1
-from minae.kernels.cuda.ladder import Rung
+from minae.kernels.cuda.ladders.convolution_tables import DEPTH
+from minae.kernels.cuda.ladders.matmul import eight_rows, products
+from minae.kernels.cuda.launch.intrinsics import divide, load1, store1
+from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32
 
 
 def place_of(entry):
-    """Return the place in a table's entry: its lower half, with its sign."""
+    """Return the place in a table's entry: its lower half, with sign."""
     return int32((entry << 32) >> 32)
 
 
@@ -26,53 +29,8 @@ def word_of(entry):
     return int32(entry >> 32)
 
 
-def multiply_8x8(left, right, BM, BN, i, j, total):
-    """Add the products of 8 pixels and 8 channels: two groups of 4 each, half a tile apart."""
-    a = cuda.local.array(8, float32)
-    b = cuda.local.array(8, float32)
-    a[0], a[1], a[2], a[3] = load4(left, i)
-    a[4], a[5], a[6], a[7] = load4(left, i + BM // 2)
-    b[0], b[1], b[2], b[3] = load4(right, j)
-    b[4], b[5], b[6], b[7] = load4(right, j + BN // 2)
-    for m in range(8):
-        for n in range(8):
-            total[m, n] += a[m] * b[n]
-
-
-def multiply_8x4(left, right, BM, BN, i, j, total):
-    """Add the products of 8 pixels and 4 channels."""
-    a = cuda.local.array(8, float32)
-    b = cuda.local.array(4, float32)
-    a[0], a[1], a[2], a[3] = load4(left, i)
-    a[4], a[5], a[6], a[7] = load4(left, i + BM // 2)
-    b[0], b[1], b[2], b[3] = load4(right, j)
-    for m in range(8):
-        for n in range(4):
-            total[m, n] += a[m] * b[n]
-
-
-def multiplier(BM: int, BN: int, LEFT: int, RIGHT: int, TN: int):
-    """Return what multiplies a pair of tiles, whose rows have LEFT and RIGHT numbers.
-
-    Numba would not unroll a loop over the rows; so all places are a constant away from i or j.
-    """
-    multiply = multiply_8x8 if TN == 8 else multiply_8x4
-
-    def multiply_tiles(left, right, i, j, total):
-        multiply(left, right, BM, BN, i, j, total)
-        multiply(left, right, BM, BN, i + LEFT, j + RIGHT, total)
-        multiply(left, right, BM, BN, i + 2 * LEFT, j + 2 * RIGHT, total)
-        multiply(left, right, BM, BN, i + 3 * LEFT, j + 3 * RIGHT, total)
-        multiply(left, right, BM, BN, i + 4 * LEFT, j + 4 * RIGHT, total)
-        multiply(left, right, BM, BN, i + 5 * LEFT, j + 5 * RIGHT, total)
-        multiply(left, right, BM, BN, i + 6 * LEFT, j + 6 * RIGHT, total)
-        multiply(left, right, BM, BN, i + 7 * LEFT, j + 7 * RIGHT, total)
-
-    return multiply_tiles
-
-
-def gatherer(COUNT: int, STEP: int):
-    """Return what takes COUNT numbers of the matrix that nobody stores, STEP taps apart."""
+def gatherer(COUNT: int, STEP: int) -> Callable:
+    """Return what reads COUNT numbers of the matrix that is never stored, STEP taps apart."""
 
     def gather(x, image, word, taps, first, numbers):
         for e in range(COUNT):
@@ -85,8 +43,8 @@ def gatherer(COUNT: int, STEP: int):
     return gather
 
 
-def putter(COUNT: int, STEP: int):
-    """Return what puts COUNT numbers into a tile, STEP apart."""
+def putter(COUNT: int, STEP: int) -> Callable:
+    """Return what writes COUNT numbers to a tile, STEP apart."""
 
     def put(tile, place, numbers):
         for e in range(COUNT):
@@ -95,8 +53,8 @@ def putter(COUNT: int, STEP: int):
     return put
 
 
-def reader(COUNT: int, STEP: int):
-    """Return what reads COUNT rows' numbers, STEP rows apart, or zeros from row `end` on."""
+def reader(COUNT: int, STEP: int) -> Callable:
+    """Return what reads COUNT rows' numbers, STEP rows apart, and zeros from row `end` on."""
 
     def read(matrix, place, row, end, length, numbers):
         for e in range(COUNT):
@@ -111,24 +69,24 @@ def reader(COUNT: int, STEP: int):
 def implicit_gemm(BM: int, BN: int, TN: int, blocks: int) -> Rung:
     """Return the kernel for tiles of BM pixels x BN channels, of which a thread computes 8 x TN.
 
-    x (N, C, H, W) is what is gathered, y (N, O, HO, WO) the result, weight and bias (O,) as tables
-    say; x_image and y_image are the numbers of an image, y_plane those of a channel in it, and
-    column_step those between the weights of neighbouring output channels. bias is not read unless
-    has_bias. The tables are those of `convolution_tables`. A block's z is its class.
+    x (N, C, H, W) is gathered, y (N, O, HO, WO) the result; the tables of `convolution_tables` say
+    where in x, weight and y. x_image, y_image: numbers per image; y_plane: per channel of y;
+    column_step: from one output channel's weights to the next's. bias (O,) is read if has_bias. A
+    block's z is its class.
     """
     THREADS, ACROSS, APART = BM * BN // (8 * TN), BN // TN, BM // 8
-    TAPS = DEPTH * BM // THREADS  # of a pixel, that a thread gathers at a time
+    TAPS = DEPTH * BM // THREADS  # of one pixel, that a thread gathers at a time
     COLUMNS = THREADS // DEPTH  # of the weight's tile, that the block reads at a time
     EACH = BN // COLUMNS
-    ROW = BN + 4  # longer than needed: a thread writes down a column, and 8 would share a bank
+    ROW = BN + 4  # longer than needed: threads write along columns, and 8 would share a bank
     LEFT_TILE, RIGHT_TILE = DEPTH * BM, DEPTH * ROW
     LEFT, RIGHT = 2 * LEFT_TILE, 2 * RIGHT_TILE
-    multiply_tiles = multiplier(BM, BN, BM, ROW, TN)
+    multiply_tiles = eight_rows(products(BM, BN, TN), BM, ROW)
     gather, put_left = gatherer(TAPS, 1), putter(TAPS, BM)
     read, put_right = reader(EACH, COLUMNS), putter(EACH, COLUMNS)
 
     def read_weights(weight, weights, k, column, column_step, O, numbers):  # noqa: E741
-        """Take the weights of tap k for EACH channels; zeros if the tap lies nowhere."""
+        """Read the weights of tap k for EACH channels; zeros if the tap is nowhere."""
         place = weights[k]
         end = O if place >= 0 else int32(0)
         read(weight, int32(column * column_step + place), column, end, column_step, numbers)
@@ -149,11 +107,11 @@ def implicit_gemm(BM: int, BN: int, TN: int, blocks: int) -> Rung:
         first_pixel, count, first_tap = classes[c], classes[c + 1], classes[c + 2]
         steps = classes[c + 3] // DEPTH
         if top >= N * count:
-            return  # classes differ in size, and the grid is for the largest
+            return  # classes differ in size, and the grid fits the largest
 
-        # The pixel that this thread gathers for; beyond the last, one that is outside everywhere.
-        # A thread's 8 pixels, though two groups of 4 in the tile, lie APART in the image: so the
-        # 8 threads beside each other store 8 pixels beside each other.
+        # The pixel that this thread gathers for; beyond the last, one with nothing inside.
+        # A thread's 8 pixels are two groups of 4 in the tile, but APART from each other in the
+        # image, so that 8 neighbouring threads store 8 neighbouring pixels.
         word, image, to = int32(0), int32(0), int32(-1)
         column = thread % BM
         d, e = column // (BM // 2) * 4 + column % 4, column % (BM // 2) // 4
@@ -166,7 +124,7 @@ def implicit_gemm(BM: int, BN: int, TN: int, blocks: int) -> Rung:
         if thread < BM:
             where[thread] = to
 
-        # the entries that this thread computes: a warp has 8 x 4 threads
+        # the entries that this thread computes; a warp has 8 x 4 threads
         warp, lane = thread // 32, thread % 32
         i = (warp // (ACROSS // 4) * 8 + lane % 8) * 4
         j = (warp % (ACROSS // 4) * 4 + lane // 8) * 4
@@ -188,7 +146,7 @@ def implicit_gemm(BM: int, BN: int, TN: int, blocks: int) -> Rung:
         put_right(right, to_right, from_weight)
         cuda.syncthreads()
         half = int32(0)
-        for _ in range(steps):  # the last one gathers taps that lie nowhere, for nobody
+        for _ in range(steps):  # the last one gathers taps that are nowhere, for nothing
             k += DEPTH
             tap += DEPTH
             gather(x, image, word, taps, tap, from_x)

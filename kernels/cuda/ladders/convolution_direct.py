@@ -1,10 +1,10 @@
-"""Convolution read off its definition: a thread an entry. Any stride, padding, dilation and groups.
+"""Convolution by definition, one thread per entry. Any stride, padding, dilation and groups.
 
 x (N, C, H, W), weight (O, C / groups, KH, KW), y and dy (N, O, HO, WO), bias (O,), or (C,) for dx.
 bias is not read unless has_bias.
 """
 
-from minae.kernels.cuda.intrinsics import divide, load1
+from minae.kernels.cuda.launch.intrinsics import divide, load1
 from minae.kernels.simulator import cuda, float32
 
 
@@ -12,7 +12,7 @@ def direct(
     x, weight, bias, y,
     stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups, has_bias, relu,
 ):  # fmt: skip
-    """y = a patch of x times the weight, summed: a thread reads two numbers for each product."""
+    """y = the sum of a patch of x times the weight; a thread reads two numbers per product."""
     N, O, HO, WO = y.shape  # noqa: E741
     H, W = x.shape[2], x.shape[3]
     CG, KH, KW = weight.shape[1], weight.shape[2], weight.shape[3]
@@ -20,7 +20,7 @@ def direct(
     if entry < N * O * HO * WO:
         j, i = entry % WO, entry // WO % HO
         o, n = entry // (WO * HO) % O, entry // (WO * HO * O)
-        first = o // (O // groups) * CG  # the input channels of o's group begin here
+        first = o // (O // groups) * CG  # of the input channels of o's group
         value = load1(bias, o) if has_bias else float32(0)
         for c in range(CG):
             for r in range(KH):
@@ -38,10 +38,10 @@ def direct_dx(
     dy, weight, bias, dx,
     stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups, has_bias, relu,
 ):  # fmt: skip
-    """dx = all dy whose patch covers the pixel, times the weights that took it there.
+    """dx = the sum of all dy whose patch contains the pixel, times their weights.
 
-    Tap r took x[h] to y[i] where h + pad = i stride + r dilation: with a stride, most taps took it
-    nowhere, and the thread looks in vain.
+    Tap r takes x[h] to y[i] if h + pad = i stride + r dilation: with a stride, most taps take it
+    nowhere, and the thread tries them for nothing.
     """
     N, C, H, W = dx.shape
     HO, WO = dy.shape[2], dy.shape[3]
@@ -51,7 +51,7 @@ def direct_dx(
     if entry < N * C * H * W:
         w, h = entry % W, entry // W % H
         c, n = entry // (W * H) % C, entry // (W * H * C)
-        first = c // CG * OG  # the output channels of c's group begin here
+        first = c // CG * OG  # of the output channels of c's group
         value = load1(bias, c) if has_bias else float32(0)
         for o in range(first, first + OG):
             for r in range(KH):
@@ -69,9 +69,9 @@ def direct_dx(
 
 
 def im2col(x, patches, KH, KW, HO, WO, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w):
-    """patches (N HO WO, C KH KW) = every patch as a row, so that a matrix product does the rest.
+    """patches (N HO WO, C KH KW) = every patch as a row, for a matrix product.
 
-    Memory pays for it: every number of x is written down up to KH KW times, and read again.
+    The price is memory: every number of x is written up to KH KW times, and read again.
     """
     H, W, T = x.shape[2], x.shape[3], patches.shape[1]
     entry = cuda.grid(1)

@@ -1,14 +1,14 @@
 """Where a convolution finds its numbers: tables, so that no kernel has to divide.
 
-A gathering kernel multiplies a matrix that nobody stores, with a row for every output pixel and a
+A gathering kernel multiplies a matrix that is never stored, with a row for every output pixel and a
 column for every tap (a channel, and a row and column of the weight). Its entry is
 
-    x[image * numbers of an image + pixel's place + tap's place]
+    x[image * numbers per image + pixel's place + tap's place]
 
-or zero where the tap reaches beyond the image. Both places are looked up, and so is the test: a
-tap's word has a bit for its row and one for its column, a pixel's word has all bits of the rows and
-columns that lie inside the image for it. Stride, padding, dilation and the parity classes of a
-transposed convolution are nothing but other numbers in these tables.
+or zero if the tap reaches beyond the image. Both places are looked up, and so is the test: a tap's
+word has a bit for its row and one for its column, a pixel's word the bits of all rows and columns
+of taps that stay inside the image. Stride, padding, dilation and the parity classes of a transposed
+convolution only change the numbers in these tables.
 
 Word and place are the upper and lower half of one 64-bit entry, which a thread reads at once.
 """
@@ -23,39 +23,39 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.shapes import Pair
 
-DEPTH = 8  # taps that a kernel gathers at a time: a class has a multiple of it
+DEPTH = 8  # taps gathered at a time: each class has a multiple of it
 MOST_TAPS = 15  # along an axis: a word has 15 bits for rows, 15 for columns,
-NOWHERE = 1 << 30  # and this one, which no pixel has
+NOWHERE = 1 << 30  # and this bit, which no pixel's word has
 
 
 class Axis(NamedTuple):
-    """The pixels of a class along one axis, and the taps that they have in common."""
+    """The pixels of a class along one axis, and the taps that reach them."""
 
-    places: np.ndarray  # where a pixel is in the output
-    starts: np.ndarray  # where a tap without shift finds it in the gathered tensor
-    taps: np.ndarray  # which of the weight's taps
-    shifts: np.ndarray  # how far from `starts` each of them reaches
+    places: np.ndarray  # of the pixels in the output
+    starts: np.ndarray  # for each pixel, where in the gathered tensor a tap without shift reads
+    taps: np.ndarray  # indices into the weight
+    shifts: np.ndarray  # for each tap, how far from `starts` it reads
     size: int  # of the gathered tensor
 
     def inside(self) -> np.ndarray:
-        """Return a word for each pixel, with the bit of each tap that stays inside."""
+        """Return a word for each pixel, with the bits of the taps that stay inside."""
         reached = self.starts[:, None] + self.shifts  # (pixels, taps)
         bits = 1 << np.arange(len(self.taps))
         return ((reached >= 0) & (reached < self.size)) @ bits
 
 
 class Tables(NamedTuple):
-    """What a gathering kernel looks up; contiguous, and not to be written to."""
+    """What a gathering kernel looks up; contiguous and read-only."""
 
     pixels: np.ndarray  # int64 (pixels,): word and place, class after class
-    places: np.ndarray  # int32 (pixels,): where in the output plane
-    taps: np.ndarray  # int64 (taps,): word and place; filled up with some that lie nowhere
-    weights: np.ndarray  # int32 (taps,): where in the weight of an output channel; -1 nowhere
-    classes: np.ndarray  # int32: four numbers each: first pixel, pixels, first tap, taps
+    places: np.ndarray  # int32 (pixels,): the place in the output plane
+    taps: np.ndarray  # int64 (taps,): word and place; padded with taps that are nowhere
+    weights: np.ndarray  # int32 (taps,): the place in an output channel's weight; -1 for nowhere
+    classes: np.ndarray  # int32 (4 classes,): first pixel, pixels, first tap, taps of each
 
 
 def forward_axis(size: int, taps: int, stride: int, padding: int, dilation: int) -> Axis:
-    """Return the axis of y: tap r finds y[i] its x[i stride - padding + r dilation]."""
+    """Return the axis of y: for y[i], tap r reads x[i stride - padding + r dilation]."""
     pairs = (size, 1), (taps, 1), (stride, 1), (padding, 0), (dilation, 1)
     count, _ = shapes.conv2d_output_size(*pairs)
     i, r = np.arange(count), np.arange(taps)
@@ -67,9 +67,9 @@ def backward_axis(
 ) -> Axis:
     """Return the axis of the pixels h = parity, parity + stride, ... of dx.
 
-    Tap r took x[h] to y[i] where h + padding = i stride + r dilation. So only the taps for which
-    stride divides parity + padding - r dilation reach these pixels, and they reach all of them: the
-    i-th of them gets its gradient from dy[i + (parity + padding - r dilation) / stride].
+    Tap r takes x[h] to y[i] if h + padding = i stride + r dilation. So only the taps for which
+    stride divides parity + padding - r dilation reach these pixels, but they reach all of them: the
+    i-th gets its gradient from dy[i + (parity + padding - r dilation) / stride].
     """
     places = np.arange(parity, size, stride)
     r = np.arange(taps)
@@ -88,9 +88,9 @@ def forward_tables(
     dilation: Pair,
     multiple: int = DEPTH,
 ) -> Tables:
-    """Return the tables by which a convolution gathers x (N, C, H, W). It has one class."""
-    geometry = zip(input_size, kernel_size, stride, padding, dilation, strict=True)
-    rows, columns = (forward_axis(*axis) for axis in geometry)
+    """Return the tables for gathering x (N, C, H, W) in a convolution, which has one class."""
+    pairs = input_size, kernel_size, stride, padding, dilation
+    rows, columns = (forward_axis(*(pair[axis] for pair in pairs)) for axis in range(2))
     channel_step = kernel_size[0] * kernel_size[1]  # in the weight (O, C, KH, KW)
     sizes = channels, len(columns.places), kernel_size[1], channel_step
     return _tables([(rows, columns)], *sizes, multiple=multiple)
@@ -107,13 +107,12 @@ def backward_tables(
     padding: Pair,
     dilation: Pair,
 ) -> Tables:
-    """Return the tables by which a convolution's input gradient gathers dy (N, O, HO, WO).
+    """Return the tables for gathering dy (N, O, HO, WO) in the gradient of a convolution's input.
 
-    Pixels of dx whose row and column leave the same rests when divided by the stride are a class.
+    The pixels of dx whose rows and columns have the same remainders modulo the stride are a class.
     """
-    axes = []
+    axes, pairs = [], (input_size, output_size, kernel_size, stride, padding, dilation)
     for axis in range(2):
-        pairs = input_size, output_size, kernel_size, stride, padding, dilation
         parities = range(min(stride[axis], input_size[axis]))
         axes.append([backward_axis(parity, *(p[axis] for p in pairs)) for parity in parities])
     channel_step = channels * kernel_size[0] * kernel_size[1]  # in the weight (O, C, KH, KW)
@@ -121,20 +120,15 @@ def backward_tables(
 
 
 def _tables(classes: Iterable[tuple[Axis, Axis]], *sizes: int, multiple: int = DEPTH) -> Tables:
-    """Join the tables of classes (rows, columns), each with the given sizes; see _class_tables."""
+    """Join the tables of classes (rows, columns) of the given sizes; see _class_tables."""
     parts = [_class_tables(rows, columns, *sizes, multiple) for rows, columns in classes]
     pixels, places, taps, weights = map(np.concatenate, zip(*parts, strict=True))
     counts = np.array([(len(part[0]), len(part[2])) for part in parts])  # (classes, 2)
     firsts = counts.cumsum(axis=0) - counts
     counts[:, 1] -= DEPTH
     ranges = np.stack([firsts, counts], axis=2)  # (classes, pixels or taps, 2)
-    tables = Tables(
-        pixels,
-        places.astype(np.int32),
-        taps,
-        weights.astype(np.int32),
-        ranges.astype(np.int32).ravel(),
-    )
+    places, weights, ranges = (a.astype(np.int32) for a in (places, weights, ranges))
+    tables = Tables(pixels, places, taps, weights, ranges.ravel())
     for table in tables:
         table.setflags(write=False)
     return tables
@@ -151,8 +145,8 @@ def _class_tables(
 ) -> tuple[np.ndarray, ...]:
     """Return pixels, places, taps and weights of a class, flat.
 
-    channels: of the gathered tensor, whose weights lie channel_step apart. width: of the output.
-    Taps are filled up to a multiple, and by DEPTH more, for the step after the last.
+    channels: of the gathered tensor, whose weights are channel_step apart. width: of the output.
+    Taps are padded to a multiple, and by DEPTH more, for the step after the last.
     """
     inside = rows.inside()[:, None] | columns.inside() << MOST_TAPS  # (rows, columns)
     pixels = _pack(inside, rows.starts[:, None] * columns.size + columns.starts)
@@ -165,18 +159,14 @@ def _class_tables(
     weights = c * channel_step + rows.taps[:, None] * kernel_width + columns.taps
 
     count = -(-max(taps.size, 1) // multiple) * multiple + DEPTH
-    return (
-        pixels.ravel(),
-        places.ravel(),
-        _fill(taps, count, NOWHERE << 32),
-        _fill(weights, count, -1),
-    )
+    padded = _pad(taps, count, NOWHERE << 32), _pad(weights, count, -1)
+    return pixels.ravel(), places.ravel(), *padded
 
 
 def _pack(word: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return entries of 64 bits: the word above, the place, which may be negative, below."""
+    """Return entries of 64 bits: the word in the upper half, the place, with sign, in the lower."""
     return word << 32 | place & 0xFFFFFFFF
 
 
-def _fill(table: np.ndarray, count: int, value: int) -> np.ndarray:
+def _pad(table: np.ndarray, count: int, value: int) -> np.ndarray:
     return np.append(table, np.full(count - table.size, value, table.dtype))

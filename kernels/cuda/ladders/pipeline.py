@@ -1,18 +1,20 @@
-"""What both kernels of `gemm` share: tiles on their way, and what becomes of the result.
+"""What both kernels of `gemm` share: how tiles are fetched, and how results are stored.
 
 Three tiles of each matrix are in shared memory: one is multiplied, two are being filled by copies
-that pass the registers (cp.async), and that a thread waits for only when it needs them. So the
-answer of memory has the time of two tiles' products to arrive.
+that bypass the registers (cp.async), for which a thread waits only when it needs them. So memory
+has the time of two tiles' products to answer.
 
-GPUs before sm_80 have no such copies: there a copy is a load and a store, done when the call
-returns, and to wait is nothing. Only the time is lost, unless another block computes meanwhile. The
-pipeline stays right, for a copy may arrive at any moment from its order to the wait. When it is
-ordered, the tile that it overwrites has been read by all: they did so before the barrier above the
-order. And before its own tile is read come two more barriers, by which others see what was stored.
-The simulator knows copies as asynchronous only, which asks for more.
+GPUs before sm_80 have no such copies. There, a copy is a load and a store that are done when the
+call returns, and waiting does nothing. This only costs time, if no other block computes meanwhile.
+The pipeline remains correct, since a copy may arrive at any moment between its start and the wait:
+when it starts, all threads have read the tile it overwrites, as a barrier lies between; and before
+its own tile is read, there are two more barriers, after which all threads see what was stored. In
+the simulator all copies are asynchronous, which is stricter.
 """
 
-from minae.kernels.cuda.intrinsics import (
+from collections.abc import Callable
+
+from minae.kernels.cuda.launch.intrinsics import (
     close_copies,
     copy1,
     copy4,
@@ -24,10 +26,10 @@ from minae.kernels.cuda.intrinsics import (
     thread_again,
     wait_copies1,
 )
-from minae.kernels.cuda.ladder import Capability, Rung
+from minae.kernels.cuda.launch.rung import Capability, Rung
 from minae.kernels.simulator import cuda, float32, int32
 
-BK = 16  # numbers along k of a tile
+BK = 16  # of a tile, along k
 STAGES = 3  # tiles of each matrix
 
 
@@ -36,19 +38,20 @@ class Tile:
 
     Args:
         size: across k.
-        along_k: whether the matrix's rows run along k.
-        turned: whether rows run across k in shared memory though they do not in the matrix. Each
-            number is then copied on its own.
-        threads: that copy the tile, else `at_once` numbers at a time.
-        pad: by how much rows across k are longer than needed. Rows along k are 4 longer. Without,
-            the numbers that a warp reads, or writes, at once would be in few banks.
+        along_k: whether the rows of the matrix run along k.
+        turned: if they do, whether rows run across k in shared memory. Each number is then copied
+            on its own.
+        threads: that copy the tile.
+        at_once: numbers copied at once, unless `turned`.
+        pad: by how much rows across k are longer than needed. Rows along k are 4 longer. Otherwise
+            the numbers that a warp reads or writes at once would be in few banks.
     """
 
     def __init__(
         self, size: int, along_k: bool, turned: bool, threads: int, at_once: int, pad: int
     ):
         self.along_k = along_k
-        rows, columns = (size, BK) if along_k else (BK, size)  # as the matrix lies
+        rows, columns = (size, BK) if along_k else (BK, size)  # in the matrix
         if along_k and not turned:
             self.row, self.numbers = BK + 4, size * (BK + 4)  # distance between rows
         else:
@@ -58,10 +61,12 @@ class Tile:
         self.fetch = _fetch(rows, columns, threads, 1 if turned else at_once, *steps)
 
 
-def _fetch(ROWS: int, COLUMNS: int, THREADS: int, AT_ONCE: int, ROW_STEP: int, COLUMN_STEP: int):
-    """Return a function by which the block's threads order the copy of a tile.
+def _fetch(
+    ROWS: int, COLUMNS: int, THREADS: int, AT_ONCE: int, ROW_STEP: int, COLUMN_STEP: int
+) -> Callable:
+    """Return the function by which a block's threads start copying a tile.
 
-    ROW_STEP, COLUMN_STEP: how far apart the matrix's rows and columns lie in shared memory.
+    ROW_STEP, COLUMN_STEP: how far apart rows and columns of the matrix are in shared memory.
     """
     copy = copy4 if AT_ONCE == 4 else copy1
     PER_ROW = COLUMNS // AT_ONCE
@@ -69,12 +74,12 @@ def _fetch(ROWS: int, COLUMNS: int, THREADS: int, AT_ONCE: int, ROW_STEP: int, C
 
     def fetch(shared, place, matrix, width, first_row, first_column, last_row, last_column):
         """Copy the tile at (first_row, first_column); zeros from last_row and last_column on."""
-        thread = thread_again()  # each time, and so all that follows: kept, it would take registers
+        thread = thread_again()  # computing this and all that follows anew saves registers
         row, column = int32(thread // PER_ROW), int32(thread % PER_ROW * AT_ONCE)
         i, j = int32(first_row + row), int32(first_column + column)
         to = int32(place + row * ROW_STEP + column * COLUMN_STEP)
         here, more = int32(i * width + j), int32(STEP * width)
-        rows = int32(last_row - i if j < last_column else 0)  # from i on, that are not beyond
+        rows = int32(last_row - i if j < last_column else 0)  # from i on, that are inside
         for start in range(0, ROWS, STEP):
             copy(shared, int32(to + start * ROW_STEP), matrix, here, start < rows)
             here = int32(here + more)
@@ -82,13 +87,13 @@ def _fetch(ROWS: int, COLUMNS: int, THREADS: int, AT_ONCE: int, ROW_STEP: int, C
     return fetch
 
 
-def pipeline(A: Tile, B: Tile, multiply):
-    """Return what walks along k: it has tiles copied, waits for the oldest, and multiplies them."""
+def pipeline(A: Tile, B: Tile, multiply: Callable) -> Callable:
+    """Return the loop along k that has tiles copied, waits for the oldest and multiplies them."""
     fetch_a, fetch_b, A_NUMBERS, STAGE = A.fetch, B.fetch, A.numbers, A.numbers + B.numbers
     A_ALONG_K, B_ALONG_K, END = A.along_k, B.along_k, STAGES * STAGE
 
     def fetch(shared, place, a, b, M, N, K, top, start, k, last):
-        """Order both tiles that begin at k; numbers from `last` on belong to the next split."""
+        """Start copying both tiles that begin at k; from `last` on, k belongs to the next split."""
         if A_ALONG_K:
             fetch_a(shared, place, a, K, top, k, M, last)
         else:
@@ -105,7 +110,7 @@ def pipeline(A: Tile, B: Tile, multiply):
         k, reading, filling = first, int32(0), int32(2 * STAGE)
         while k < last:
             wait_copies1()
-            cuda.syncthreads()  # everyone's copies are there, and the oldest tiles read by all
+            cuda.syncthreads()  # all copies have arrived, and the oldest tiles are read
             fetch(shared, filling, a, b, M, N, K, top, start, int32(k + 2 * BK), last)
             multiply(shared, int32(reading + ai), int32(reading + A_NUMBERS + bi), total)
             reading = int32(0 if reading + STAGE == END else reading + STAGE)
@@ -116,9 +121,9 @@ def pipeline(A: Tile, B: Tile, multiply):
 
 
 def corner(N, K, length, BM, BN):
-    """Return where the block's tile of c begins, and which k are its split's.
+    """Return where the block's tile of c begins, and the first and last k of its split.
 
-    Tiles lie along the grid's x, those of a row of c one after the other, and splits along y.
+    Tiles are along the grid's x, row by row of c, and splits along y.
     """
     columns = divide(int32(N + BN - 1), BN)
     row = divide(int32(cuda.blockIdx.x), columns)
@@ -127,11 +132,11 @@ def corner(N, K, length, BM, BN):
     return int32(row * BM), int32(column * BN), first, int32(min(K, first + length))
 
 
-def finisher(ROW_GROUP: int, ROW_STEP: int, GROUP: int, STEP: int, at_once: int):
-    """Return what stores a row of a thread's 8 x 8 entries of c, with what follows the product.
+def finisher(ROW_GROUP: int, ROW_STEP: int, GROUP: int, STEP: int, at_once: int) -> Callable:
+    """Return what stores a row of a thread's 8 x 8 entries of c, after bias, sum and ReLU.
 
-    The thread's rows are groups of ROW_GROUP neighbours, ROW_STEP from group to group, and its
-    columns likewise. Where rows of c begin at multiples of 4, a group of columns is stored at once.
+    The thread's rows are groups of ROW_GROUP neighbours, ROW_STEP from group to group; its columns
+    groups of GROUP, STEP from group to group, stored at once if rows of c begin at multiples of 4.
     """
 
     def row_of(i):
@@ -167,14 +172,14 @@ def finisher(ROW_GROUP: int, ROW_STEP: int, GROUP: int, STEP: int, at_once: int)
     def finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add):
         """Store row i of the entries that begin at c[m, n]."""
         if m + row_of(i) < M:
-            first = int32((cuda.blockIdx.y * M + m) * N + n)  # in the part of this split
+            first = int32((cuda.blockIdx.y * M + m) * N + n)  # in this split's part
             place = int32(first + row_of(i) * N)
             if has_bias:
                 add_row(bias, n, n, N, total, i)
             if add:
                 add_row(c, place, n, N, total, i)
             for j in range(8):
-                if relu and total[i, j] <= float32(0):  # and nan stays nan
+                if relu and total[i, j] <= float32(0):  # nan stays nan
                     total[i, j] = float32(0)
             store_row(c, place, n, N, total, i)
 
@@ -182,7 +187,7 @@ def finisher(ROW_GROUP: int, ROW_STEP: int, GROUP: int, STEP: int, at_once: int)
 
 
 def add_splits(parts, c, bias, N, size, splits, has_bias, relu, add):
-    """c = the sum of the splits' parts, (splits, M N), in their order, and what follows."""
+    """c = the parts (splits, M N), added up in order, and what follows the product."""
     place = cuda.grid(1)
     if place < size:
         value = float32(0)
@@ -197,12 +202,14 @@ def add_splits(parts, c, bias, N, size, splits, has_bias, relu, add):
         store1(c, place, value)
 
 
-def gemm_rung(kernel, BM: int, BN: int, threads: int, A: Tile, B: Tile, since: Capability) -> Rung:
-    """Say how a product is launched, on a grid of (M, N, splits).
+def gemm_rung(
+    kernel: Callable, BM: int, BN: int, threads: int, A: Tile, B: Tile, since: Capability
+) -> Rung:
+    """Return the rung of a product, whose grid is of (M, N, splits).
 
-    512 threads shall fit on a multiprocessor, so that each has 128 registers. Of blocks of 64, only
-    6 shall: few GPUs have shared memory for 8, and on sm_90 one of the kernels needs 11 registers
-    more.
+    512 threads must fit on a multiprocessor, which gives each 128 registers. Of blocks of 64
+    threads, only 6 must fit: few GPUs have the shared memory for 8, and on sm_90 one of the kernels
+    needs 11 registers more.
     """
     return Rung(
         kernel,
@@ -215,9 +222,4 @@ def gemm_rung(kernel, BM: int, BN: int, threads: int, A: Tile, B: Tile, since: C
     )
 
 
-ADD_SPLITS = Rung(
-    add_splits,
-    ("float32*",) * 3 + ("int32",) * 6,
-    (256,),
-    lambda size: (-(-size // 256),),
-)
+ADD_SPLITS = Rung(add_splits, ("float32*",) * 3 + ("int32",) * 6)

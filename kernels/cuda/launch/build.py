@@ -1,11 +1,12 @@
-"""Compiles kernels ahead of time, for any GPU, also where there is none.
+"""Compiles kernels ahead of time, for any GPU, and on machines without one.
 
-A kernel is a Python function in the words of `minae.kernels.simulator`. To compile it, the names
-that it uses are bound anew: `cuda` and `float32` to Numba's, intrinsics to what LLVM emits for
-them, other functions to device functions, inlined. Numba makes PTX of it, and NVIDIA's assembler a
-cubin.
+A kernel is a Python function that uses the names of `minae.kernels.simulator`. To compile it, these
+names are bound to other objects: `cuda` and `float32` to Numba's, intrinsics to what emits LLVM
+code for them, other functions to inlined device functions. Numba compiles the result to PTX, and
+NVIDIA's assembler that to a cubin.
 """
 
+import dis
 import json
 import re
 from contextlib import suppress
@@ -14,10 +15,11 @@ from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from types import CellType, FunctionType, SimpleNamespace
+from typing import Any
 
 from minae.kernels import files, simulator
-from minae.kernels.cuda.intrinsics import Intrinsic
-from minae.kernels.cuda.ladder import Capability, Rung
+from minae.kernels.cuda.launch.intrinsic import Intrinsic
+from minae.kernels.cuda.launch.rung import Capability, Rung
 
 
 @dataclass(frozen=True)
@@ -26,24 +28,18 @@ class Compiled:
 
     cubin: bytes
     name: str  # of the kernel in the cubin
-    registers: int  # of a thread
+    registers: int  # per thread
     spills: int  # bytes that did not fit into registers
-    stack: int  # bytes of a thread's own in memory: spilled ones, and arrays not in registers
+    stack: int  # bytes of memory per thread: spills, and arrays that are not in registers
 
 
 def compiled(rung: Rung, capability: Capability) -> Compiled:
     """Return a kernel's machine code, from the disk if it was compiled before.
 
-    The disk only spares time: a file that is missing, damaged or cannot be written is no error.
+    The disk only saves time: a file that is missing, damaged or not writable is no error.
     """
-    key = (
-        _identity(rung.kernel),
-        rung.parameters,
-        rung.threads,
-        rung.blocks,
-        capability,
-        _versions(),
-    )
+    bounds = rung.parameters, rung.threads, rung.blocks
+    key = _identity(rung.kernel), *bounds, capability, _versions()
     path = cache_folder() / files.name_for(key)
     try:
         content = files.read(path)
@@ -61,11 +57,11 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
 
 def cache_folder() -> Path:
     """Return where compiled kernels are kept."""
-    return files.folder_for(Path(__file__).parent)
+    return files.folder_for(Path(__file__).parent.parent)
 
 
-def _identity(value):
-    """Return what tells a kernel from others made by the same source: what it closes over."""
+def _identity(value: Any) -> Any:
+    """Return what distinguishes a kernel from others with the same source: what it closes over."""
     if not isinstance(value, FunctionType):
         return value.__name__ if isinstance(value, Intrinsic) else repr(value)
     cells = [_identity(cell.cell_contents) for cell in value.__closure__ or ()]
@@ -80,14 +76,14 @@ def _versions() -> list[str]:
 
 
 class _Binding:
-    """The same functions, with the compiler's objects in place of the simulator's."""
+    """Functions rebound from the simulator's objects to the compiler's."""
 
     def __init__(self, capability: Capability):
         from numba import cuda
         from numba.cuda import types
 
         self.jit, self.capability = cuda.jit, capability
-        self.done = {}
+        self.done: dict[Any, Any] = {}
         self.replacements = {
             id(simulator.cuda): cuda,
             id(simulator.float32): types.float32,
@@ -96,8 +92,8 @@ class _Binding:
             id(simulator.uint32): types.uint32,
         }
 
-    def value(self, value):
-        """Return what stands for a global or closed-over value."""
+    def value(self, value: Any) -> Any:
+        """Return what replaces a global or closed-over value."""
         if id(value) in self.replacements:
             return self.replacements[id(value)]
         if isinstance(value, Intrinsic):
@@ -111,8 +107,9 @@ class _Binding:
         return value
 
     def function(self, function: FunctionType) -> FunctionType:
-        """Return a copy of the function whose names mean the compiler's objects."""
-        names = function.__code__.co_names
+        """Return a copy of the function whose names are bound to the compiler's objects."""
+        code = dis.get_instructions(function)
+        names = {one.argval for one in code if one.opname == "LOAD_GLOBAL"}  # and no attributes
         scope = {n: self.value(v) for n, v in function.__globals__.items() if n in names}
         scope |= {"__name__": function.__module__, "__builtins__": __builtins__}
         cells = tuple(CellType(self.value(c.cell_contents)) for c in function.__closure__ or ())
@@ -124,7 +121,7 @@ def ptx(rung: Rung, capability: Capability) -> str:
     import numba.cuda.dispatcher
     from numba import cuda
 
-    # Device functions ask for the GPU that they are compiled for; there may be none.
+    # Device functions ask which GPU they are compiled for; there may be none.
     device = SimpleNamespace(compute_capability=capability)
     numba.cuda.dispatcher.get_current_device = lambda: device
     kernel, types = _Binding(capability).function(rung.kernel), tuple(map(_type, rung.parameters))
@@ -134,7 +131,7 @@ def ptx(rung: Rung, capability: Capability) -> str:
 
 
 def cubin(text: str, capability: Capability) -> Compiled:
-    """Have NVIDIA's assembler make machine code of PTX. Raises ValueError, with what it says."""
+    """Assemble PTX with NVIDIA's assembler. Raises ValueError with its message."""
     from cuda.bindings import nvjitlink
 
     options = [f"-arch=sm_{capability[0]}{capability[1]}", "-Xptxas=-v", "-verbose"]
@@ -160,7 +157,7 @@ def cubin(text: str, capability: Capability) -> Compiled:
     return Compiled(bytes(code), name, registers, spills, stack)
 
 
-def _type(name: str):
+def _type(name: str) -> Any:
     from numba.cuda import types
 
     if name.endswith("*"):

@@ -1,0 +1,151 @@
+"""Matrix products and linear layers: which kernels run, and on which arrays."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+
+import numpy as np
+
+from minae.kernels import shapes
+from minae.kernels.cuda.ladders.product import product
+from minae.kernels.cuda.launch.covered import covered
+from minae.kernels.cuda.launch.device import empty, launch, processors
+from minae.kernels.cuda.launch.rung import MATRIX, Rung, Step
+from minae.kernels.cuda.layout import contiguous, rows_of
+from minae.kernels.cuda.reductions import RUNGS as SUMS
+from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
+from minae.kernels.simulator import cuda, float32
+
+COLUMNS, ROWS = 32, 8  # of a block of activation_backward
+ROWS_EACH = 64  # rows that a block adds up, or more if that would make more than MOST_BLOCKS
+MOST_BLOCKS = 128
+
+_tf32: ContextVar[bool] = ContextVar("tf32", default=False)
+
+
+@contextmanager
+def tensor_cores() -> Iterator[None]:
+    """Multiply matrices on tensor cores inside the `with` block: in TF32, which keeps 10 bits.
+
+    Convolutions stay in float32. The GPU needs compute capability 8.0.
+    """
+    token = _tf32.set(True)
+    try:
+        yield
+    finally:
+        _tf32.reset(token)
+
+
+@covered(operands=2)
+def matmul(a, b):
+    shapes.check_matmul(a, b)
+    if max(a.ndim, b.ndim) > 2:
+        return np.matmul(a, b)  # batches are left to the array library
+    rows = a[None, :] if a.ndim == 1 else a  # (M, K)
+    columns = b[:, None] if b.ndim == 1 else b  # (K, N)
+    y = empty((len(rows), columns.shape[1]), a)
+    _multiply(rows, columns, y)
+    return y.reshape(a.shape[:-1] + b.shape[1:])
+
+
+@covered(operands=3)
+def linear(x, weight, bias=None, activation=None):
+    shapes.check_linear(x, weight, bias)
+    y = empty((*x.shape[:-1], len(weight)), x)
+    relu = shapes.check_activation(activation)
+    _multiply(rows_of(x), weight.T, rows_of(y), None if bias is None else contiguous(bias), relu)
+    return y
+
+
+@covered(operands=4)
+def linear_backward(
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None
+):
+    shapes.check_linear_backward(dy, x, weight, y)
+    dz, dbias = _activation_backward(rows_of(dy), y, activation, dbias)
+    dx = None
+    if needs[0]:
+        dx = empty(x.shape, x)
+        _multiply(dz, weight, rows_of(dx))
+    if not needs[1]:
+        return dx, None, dbias
+    dweight = empty(weight.shape, weight) if dweight is None else dweight
+    _multiply(dz.T, rows_of(x), dweight)
+    return dx, dweight, dbias
+
+
+def linear_stack(x, weights, biases, activations):
+    return layer_by_layer(linear, x, weights, biases, activations)
+
+
+def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights, dbiases):
+    layers = weights, outputs, activations, dweights, dbiases
+    return layer_by_layer_backward(linear_backward, dy, x, needs, *layers)
+
+
+def _multiply(a, b, out, bias=None, relu=False):
+    """out (M, N) = a (M, K) b (K, N) + bias (N,), with a ReLU at the end if `relu`."""
+    (a, transposed_a), (b, transposed_b) = _as_stored(a), _as_stored(b)
+    how = {"transposed_a": transposed_a, "transposed_b": transposed_b, "tf32": _tf32.get()}
+    workspace = partial(empty, like=out)
+    launch(product(a, b, out, workspace, bias, relu, **how, processors=processors(out)))
+
+
+def _as_stored(a):
+    """Return a matrix as it lies in memory, and whether that is its transpose."""
+    if not a.flags.c_contiguous and a.T.flags.c_contiguous:
+        return a.T, True
+    return contiguous(a), False
+
+
+def _activation_backward(dy, y, activation, dbias):
+    """Return dz (M, N), the gradient before the activation, and its sum over rows."""
+    (M, N), relu = dy.shape, shapes.check_activation(activation)
+    dz = empty((M, N), dy) if relu else dy
+    dbias = empty((N,), dy) if dbias is None else dbias
+    blocks = min(-(-M // ROWS_EACH), MOST_BLOCKS)
+    parts = dbias.reshape(1, N) if blocks == 1 else empty((blocks, N), dy)
+    arrays = dy, rows_of(y) if relu else dy, relu, dz, parts
+    launch(Step(RUNGS["activation_backward"], (M, N, blocks), arrays))
+    if blocks > 1:
+        launch(Step(SUMS["add_rows"], (N,), (parts, dbias)))
+    return dz, dbias
+
+
+def activation_backward_kernel(dy, y, relu, dz, parts):
+    """dz = dy where the ReLU's output y is positive; parts = the column sums of dz, by block.
+
+    dy, y, dz (M, N), parts (blocks of rows, N), which `add_rows` adds up to dbias. Without a ReLU,
+    dz is dy and not written. A warp reads 32 columns side by side; the eight warps of a block take
+    every eighth row.
+    """
+    sums = cuda.shared.array((ROWS, COLUMNS), float32)
+    x, first = cuda.threadIdx.x, cuda.threadIdx.y
+    M, N = dy.shape
+    column = cuda.blockIdx.x * COLUMNS + x
+    value = float32(0)
+    if column < N:
+        for row in range(cuda.blockIdx.y * ROWS + first, M, cuda.gridDim.y * ROWS):
+            g = dy[row, column]
+            if relu:
+                if not y[row, column] > float32(0):
+                    g = float32(0)
+                dz[row, column] = g
+            value += g
+    sums[first, x] = value
+    cuda.syncthreads()
+    if first == 0 and column < N:
+        for i in range(1, ROWS):
+            value += sums[i, x]
+        parts[cuda.blockIdx.y, column] = value
+
+
+RUNGS = {
+    "activation_backward": Rung(
+        activation_backward_kernel,
+        (MATRIX, MATRIX, "int32", MATRIX, MATRIX),
+        (COLUMNS, ROWS),
+        lambda M, N, blocks: (-(-N // COLUMNS), blocks),
+    )
+}
