@@ -48,13 +48,9 @@ def save(model: Autoencoder, path: str | Path, **metadata: Any) -> None:
 def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict[str, Any]]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
-    Args:
-        path: of the file.
-        needed: further keys of `metadata.KEYS` that the metadata must have.
-
-    Raises:
-        InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
-            belong to another model or are not finite.
+    `needed` are further keys of `metadata.KEYS` that the metadata must have. Raises InputError if
+    the file is missing or damaged, its model is not one of MODELS, or its weights belong to another
+    model or are not finite.
     """
     path = Path(path)
     arrays, metadata = checkpoint.load(path, "model", "config", *needed)
@@ -73,10 +69,7 @@ def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict[str, Any]]:
 def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoencoder:
     """Build a model from a file's config, which must hold every argument of its constructor.
 
-    Args:
-        cls: one of MODELS.
-        config: the arguments.
-        most: the number of layers that the file can have weights for.
+    `most` is the number of layers that the file can have weights for.
     """
     parameters = inspect.signature(cls).parameters
     kinds = {name: parameter.annotation for name, parameter in parameters.items()}

@@ -2,7 +2,7 @@
 
 from minae import nn, ops
 from minae.models.base import Autoencoder, check_choice, check_sizes, initialise, mlp
-from minae.models.conv import conv_decoder, conv_encoder, down, stage_shapes, up
+from minae.models.conv import Stages
 from minae.tensor import Tensor
 
 LOSSES = ("bce", "mse")
@@ -74,10 +74,7 @@ class DenseAutoencoder(_PlainAutoencoder):
 
 
 class TiedLinear(nn.Module):
-    """y = x W + b, where W (out, in) is the weight of a layer that maps the other way.
-
-    Maps (N, out) back to (N, in).
-    """
+    """y = x W + b, where W (out, in) is the weight of a layer that maps the other way."""
 
     def __init__(self, mirrored: nn.Linear):
         in_features = mirrored.weight.shape[1]
@@ -85,7 +82,7 @@ class TiedLinear(nn.Module):
         self.bias = nn.Linear(len(mirrored.weight), in_features).bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return y, (N, in)."""
+        """Map (N, out) back to (N, in)."""
         return ops.linear(x, self.mirrored.weight.T, self.bias)
 
 
@@ -116,8 +113,8 @@ class ConvAutoencoder(_PlainAutoencoder):
         loss: str = "bce",
     ):
         super().__init__(loss)
-        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, latent)
-        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
+        stages = Stages(image_shape, channels, convs_per_stage)
+        self.encoder, self.decoder = stages.encoder(latent), stages.decoder(latent)
         initialise("relu", self.encoder, self.decoder)
 
 
@@ -140,9 +137,7 @@ class DenoisingAutoencoder(_PlainAutoencoder):
         loss: str = "bce",
     ):
         super().__init__(loss)
-        *_, last = stage_shapes(image_shape, channels)
-        self.encoder = nn.Sequential(*down(image_shape, channels, convs_per_stage), nn.Flatten())
-        self.decoder = nn.Sequential(
-            nn.Unflatten(1, last), *up(image_shape, channels, convs_per_stage)
-        )
+        stages = Stages(image_shape, channels, convs_per_stage)
+        self.encoder = nn.Sequential(*stages.down(), nn.Flatten())
+        self.decoder = nn.Sequential(nn.Unflatten(1, stages.shapes[-1]), *stages.up())
         initialise("relu", self.encoder, self.decoder)

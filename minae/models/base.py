@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -31,7 +31,7 @@ class Autoencoder(nn.Module):
 
     def __init_subclass__(cls) -> None:
         """Make the constructor record its arguments, defaults included, in `config`."""
-        construct = cls.__init__
+        construct: Callable[..., None] = cls.__init__
 
         @functools.wraps(construct)
         def record_and_construct(self: Autoencoder, *args: Any, **options: Any) -> None:
@@ -60,9 +60,7 @@ class Autoencoder(nn.Module):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return the objective: summed over an image, averaged over the batch.
 
-        Args:
-            x: inputs (N, ...)
-            target: what to reconstruct, in the shape of x; x itself if left out.
+        `target` is what to reconstruct, in the shape of x (N, ...); x itself if left out.
         """
         raise NotImplementedError
 
@@ -71,12 +69,10 @@ class Autoencoder(nn.Module):
         raise NotImplementedError
 
     def start_at_mean(self, images: np.ndarray) -> None:
-        """Set the last bias so that training begins with the mean image as every output.
+        """Set the last bias so that training begins with the mean of images (N, ...) as output.
 
-        Otherwise the first epoch is spent on learning that most pixels are dark.
-
-        Args:
-            images: the training images (N, ...). A convolutional decoder has one bias per channel.
+        Otherwise the first epoch is spent on learning that most pixels are dark. A convolutional
+        decoder has one bias per channel.
         """
         bias = last_bias(self.decoder)
         axes = (0,) if bias.data.size == images[0].size else (0, 2, 3)

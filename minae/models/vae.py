@@ -14,7 +14,7 @@ from minae import nn, ops, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.models.base import Autoencoder, check_choice, check_count, check_sizes, last_bias, mlp
-from minae.models.conv import conv_decoder, conv_encoder
+from minae.models.conv import Stages
 from minae.tensor import Tensor
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -25,7 +25,8 @@ class VariationalAutoencoder(Autoencoder):
     """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
 
     The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
-    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021).
+    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021). `labels` are
+    what only a conditional model is given.
     """
 
     def __init__(self, latent: int, likelihood: str, beta: float):
@@ -45,24 +46,39 @@ class VariationalAutoencoder(Autoencoder):
         """
         last_bias(self.encoder).data[self.latent :] -= 3
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return what to reconstruct, and the labels, from a batch."""
+        return x if target is None else target, ()
+
+    def _beside(self, x: Tensor, *labels: Tensor) -> Tensor:
+        """Return what encoder or decoder is given: images or codes, and perhaps the labels."""
+        return x
+
+    def encode(self, x: Tensor, *labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log_var of q(z|x), each (N, Z)."""
-        return self.encoder(x).chunk(2, dim=1)
+        mean, log_var = self.encoder(self._beside(x, *labels)).chunk(2, dim=1)
+        return mean, log_var
 
-    def codes(self, x: Tensor) -> Tensor:
+    def codes(self, x: Tensor, *labels: Tensor) -> Tensor:
         """Return the mean of q(z|x), (N, Z)."""
-        return self.encode(x)[0]
+        return self.encode(x, *labels)[0]
 
-    def negative_log_likelihood(self, z: Tensor, target: Tensor, reduction: str) -> Tensor:
+    def decode(self, z: Tensor, *labels: Tensor) -> Tensor:
+        """Return what codes (N, Z) stand for: (N, ...), in the units of the inputs."""
+        return super().decode(self._beside(z, *labels))
+
+    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
+        """Return the reconstruction of x, in its shape."""
+        return self.decode(self.codes(x, *labels), *labels).reshape(x.shape)
+
+    def negative_log_likelihood(
+        self, z: Tensor, target: Tensor, reduction: str, *labels: Tensor
+    ) -> Tensor:
         """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
-        output = self.decoder(z).reshape(target.shape)
+        output = self.decoder(self._beside(z, *labels)).reshape(target.shape)
         if self.likelihood == "bernoulli":
             return ops.binary_cross_entropy_with_logits(output, target, reduction=reduction)
         return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
-
-    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return what to reconstruct, and what encoder and decoder are given beside x and z."""
-        return x if target is None else target, ()
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return -E_q[log p(target|z)] + beta KL, in nats per image, averaged over the batch.
@@ -84,14 +100,6 @@ class VariationalAutoencoder(Autoencoder):
         """Return the loss, the ELBO (beta is 1 there) and its KL, in nats per image."""
         nll, kl = (term.item() for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl, "kl": kl}
-
-    def elbo(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return a one-draw estimate of the bound for each image, in nats: (N,)."""
-        target, labels = self._given(x, target)
-        mean, log_var = self.encode(x, *labels)
-        z = ops.reparameterise(mean, log_var)
-        nll = self.negative_log_likelihood(z, target, "none", *labels).flatten(1).sum(1)
-        return -nll - ops.gaussian_kl(mean, log_var)
 
     def log_weights(self, x: Tensor, k: int, target: Tensor | None = None) -> Tensor:
         """Return log p(target, zᵢ) / q(zᵢ|x) for k draws zᵢ from q(z|x) for each image: (k, N)."""
@@ -165,6 +173,6 @@ class ConvVAE(VariationalAutoencoder):
         beta: float = 1.0,
     ):
         super().__init__(latent, likelihood, beta)
-        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, 2 * latent)
-        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
+        stages = Stages(image_shape, channels, convs_per_stage)
+        self.encoder, self.decoder = stages.encoder(2 * latent), stages.decoder(latent)
         self._start_narrow()

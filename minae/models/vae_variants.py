@@ -1,8 +1,5 @@
 """Variational autoencoders with another objective, or another input, than the plain one."""
 
-# The methods of ConditionalVAE take labels, which those of its base class do not.
-# pyright: reportIncompatibleMethodOverride=false
-
 import numpy as np
 
 from minae import ops, random
@@ -60,8 +57,8 @@ class ConditionalVAE(VariationalAutoencoder):
     """A VAE that is told the class of each image, and so can draw a given one (Sohn et al. 2015).
 
     Encoder and decoder get the label one-hot. What remains for z to hold is what the label does not
-    say: the handwriting. Where other models take a target, after the images, this one takes their
-    labels (N,).
+    say: the handwriting. Every method takes the labels (N,) after images or codes, in the place of
+    other models' targets.
 
     Args:
         sizes: from the number of pixels to the number of latents, such as [784, 400, 20].
@@ -100,36 +97,14 @@ class ConditionalVAE(VariationalAutoencoder):
         hot = index[:, None] == np.arange(self.classes, like=index)  # (N, classes)
         return Tensor(hot.astype(np.float32))
 
-    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log_var of q(z|x, label), each (N, Z)."""
-        return self.encoder(self._beside(x.flatten(1), labels)).chunk(2, dim=1)
-
-    def codes(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean of q(z|x, label), (N, Z)."""
-        return self.encode(x, labels)[0]
-
-    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Return what codes (N, Z) stand for with these labels (N,): (N, pixels)."""
-        return super().decode(self._beside(z, labels))
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the reconstruction of x, in its shape."""
-        return self.decode(self.codes(x, labels), labels).reshape(x.shape)
-
     @no_grad()
-    def sample(self, labels: Tensor) -> Tensor:
+    def sample(self, labels: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the decoder's mean for a draw from the prior for each label (N,): (N, pixels)."""
         z = random.normal((len(labels), self.latent), device=self.device)
         return self.decode(Tensor(z), labels)
 
-    def negative_log_likelihood(
-        self, z: Tensor, target: Tensor, reduction: str, labels: Tensor
-    ) -> Tensor:
-        """Return -log p(target|z, label) in nats, reduced over the batch or not at all."""
-        return super().negative_log_likelihood(self._beside(z, labels), target, reduction)
+    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return x, () if target is None else (target,)  # the second part of a batch is the labels
 
-    def _given(self, x: Tensor, target: Tensor) -> tuple[Tensor, tuple[Tensor]]:
-        return x, (target,)  # the second part of a batch is the labels
-
-    def _beside(self, x: Tensor, labels: Tensor) -> Tensor:
-        return ops.cat([x, self.one_hot(labels).to(x.dtype)], 1)
+    def _beside(self, x: Tensor, *labels: Tensor) -> Tensor:
+        return ops.cat([x.flatten(1), self.one_hot(*labels).to(x.dtype)], 1)

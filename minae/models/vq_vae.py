@@ -5,7 +5,7 @@ import numpy as np
 from minae import nn, ops
 from minae.models.autoencoders import LOSSES
 from minae.models.base import Autoencoder, check_choice, check_count, initialise
-from minae.models.conv import down, stage_shapes, up
+from minae.models.conv import Stages
 from minae.tensor import Tensor
 
 
@@ -33,17 +33,12 @@ class VQVAE(Autoencoder):
         check_count("codes", codes, 2)
         check_count("latent", latent)
         self.has_logits = loss == "bce"
-        *_, (c, h, w) = stage_shapes(image_shape, channels)
-        self.encoder = nn.Sequential(
-            *down(image_shape, channels, convs_per_stage), nn.Conv2d(c, latent, 1)
-        )
+        stages = Stages(image_shape, channels, convs_per_stage)
+        c, h, w = stages.shapes[-1]
+        self.encoder = nn.Sequential(*stages.down(), nn.Conv2d(c, latent, 1))
         self.quantizer = nn.VectorQuantizer(codes, latent)
-        self.decoder = nn.Sequential(
-            nn.Unflatten(1, (latent, h, w)),
-            nn.Conv2d(latent, c, 1),
-            nn.ReLU(),
-            *up(image_shape, channels, convs_per_stage),
-        )
+        start = nn.Unflatten(1, (latent, h, w)), nn.Conv2d(latent, c, 1), nn.ReLU()
+        self.decoder = nn.Sequential(*start, *stages.up())
         initialise("relu", self.encoder, self.decoder)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -69,11 +64,9 @@ class VQVAE(Autoencoder):
         """
         loss, index = self._terms(x, target)
         used = np.unique_counts(index.cpu().data).counts / index.numel()  # the share of each code
-        return {
-            "loss": loss.item(),
-            "squared_error": self.squared_error(x, target),
-            "perplexity": float(np.exp(-(used * np.log(used)).sum())),
-        }
+        perplexity = float(np.exp(-(used * np.log(used)).sum()))
+        squared_error = self.squared_error(x, target)
+        return {"loss": loss.item(), "squared_error": squared_error, "perplexity": perplexity}
 
     def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
         codes, index, codebook_loss = self.encode(x)

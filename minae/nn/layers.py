@@ -1,6 +1,7 @@
 """Layers that own parameters, initialised as PyTorch does it."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from minae.nn import init
 from minae.nn.module import Buffer, Module, Parameter
 from minae.ops.geometry import pair
 from minae.tensor import Tensor
+
+__all__ = [
+    "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "Dropout", "Embedding", "GroupNorm",
+    "LayerNorm", "Linear",
+]  # fmt: skip
 
 Pair = int | tuple[int, int]  # one number for both dimensions of images, or (height, width)
 
@@ -51,7 +57,7 @@ class _Convolution(_Weighted):
     in_channels: int
     out_channels: int
     stride: Pair
-    padding: Pair | str
+    padding: Any  # Pair, and what ops.conv2d takes beside
 
     def extra_repr(self) -> str:
         return (
@@ -141,11 +147,11 @@ class _BatchNorm(Module):
         if x.ndim not in self.ndims:
             ndims = " or ".join(map(str, self.ndims))
             raise ValueError(f"{type(self).__name__} takes {ndims} dimensions, not {x.shape}")
-        momentum = self.momentum
         if self.training:
             self.num_batches_tracked.data += 1
-            if momentum is None:  # the running statistics are the mean of all batches'
-                momentum = 1 / self.num_batches_tracked.item()
+        momentum = self.momentum
+        if momentum is None:  # the running statistics are the mean over all batches
+            momentum = 1 / max(self.num_batches_tracked.item(), 1)
         state = self.running_mean, self.running_var, self.weight, self.bias
         return ops.batch_norm(x, *state, self.training, momentum, self.eps)
 

@@ -6,6 +6,12 @@ from minae.nn.module import Module
 from minae.ops.checks import check_dim
 from minae.tensor import Tensor
 
+__all__ = [
+    "ACTIVATIONS", "ELU", "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "Flatten", "LeakyReLU",
+    "MaxPool2d", "PixelShuffle", "PixelUnshuffle", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Tanh", "Unflatten", "Upsample",
+]  # fmt: skip
+
 
 class ReLU(Module):
     """max(x, 0)."""
