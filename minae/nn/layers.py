@@ -8,15 +8,13 @@ import numpy as np
 from minae import ops
 from minae.nn import init
 from minae.nn.module import Buffer, Module, Parameter
-from minae.ops.geometry import pair
+from minae.ops.geometry import Pair, pair
 from minae.tensor import Tensor
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "Dropout", "Embedding", "GroupNorm",
     "LayerNorm", "Linear",
 ]  # fmt: skip
-
-Pair = int | tuple[int, int]  # one number for both dimensions of images, or (height, width)
 
 
 class _Weighted(Module):

@@ -1,9 +1,9 @@
 """Modules without parameters: activations, and changes of shape. Each calls its function in ops."""
 
 from minae import ops
-from minae.nn.layers import Pair
 from minae.nn.module import Module
 from minae.ops.checks import check_dim
+from minae.ops.geometry import Pair
 from minae.tensor import Tensor
 
 __all__ = [

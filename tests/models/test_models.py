@@ -1,5 +1,7 @@
 """Models: shapes, objectives against hand-written ones, and the bounds that theory promises."""
 
+import copy
+import json
 import math
 
 import numpy as np
@@ -75,6 +77,25 @@ def test_a_saved_model_comes_back_the_same(model, tmp_path):
     assert metadata["note"] == "hello"
     x = batch(model, 3)
     np.testing.assert_array_equal(again(*x).data, model(*x).data)
+
+
+@pytest.mark.parametrize(
+    ("build", "config"),
+    [
+        (
+            lambda: models.IWAE((64, 8), "gelu", k=3),  # calls the constructor of VAE, with beta
+            '{"sizes": [64, 8], "activation": "gelu", "likelihood": "bernoulli", "k": 3}',
+        ),
+        (
+            lambda: models.DenoisingAutoencoder((1, 8, 8), loss="mse"),
+            '{"image_shape": [1, 8, 8], "channels": [32, 64], "convs_per_stage": 1, "loss": "mse"}',
+        ),
+    ],
+)
+def test_config_holds_the_arguments_in_their_order(build, config):
+    model = build()
+    assert json.dumps(model.config) == config
+    assert copy.deepcopy(model).config == model.config
 
 
 def test_it_begins_with_the_mean_image(model):
