@@ -1,4 +1,4 @@
-"""What is wrong with a gradient, told from the pattern in which it is wrong."""
+"""What is wrong with a gradient, guessed from the pattern of its errors."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def diagnose(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str:
-    """Return a guess, in words, why two gradients of one shape differ where `wrong` says so."""
+    """Return a guess, in words, why two gradients of one shape differ where `wrong` is True."""
     guesses = (
         _not_finite(analytic),
         _dropped(analytic, numeric, wrong),
@@ -18,18 +18,18 @@ def diagnose(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> st
     return next(guess for guess in guesses if guess)
 
 
-def _close(a, b) -> bool:
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-8 + 1e-6 * np.abs(b).max())
 
 
-def _not_finite(analytic):
-    bad = ~np.isfinite(analytic)
-    if bad.any():
-        return f"{bad.sum()} entries are nan or infinite: division by 0, log of 0, or overflow"
-    return None
+def _not_finite(analytic: np.ndarray) -> str | None:
+    bad = (~np.isfinite(analytic)).sum()
+    return (
+        f"{bad} entries are nan or infinite: division by 0, log of 0, or overflow" if bad else None
+    )
 
 
-def _dropped(analytic, numeric, wrong):
+def _dropped(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str | None:
     zero = wrong & (analytic == 0) & (numeric != 0)
     if zero.any() and not analytic.any():
         return "zero where numeric is not: this path's gradient is dropped"
@@ -41,15 +41,14 @@ def _dropped(analytic, numeric, wrong):
     return None
 
 
-def _factor(analytic, numeric):
+def _factor(analytic: np.ndarray, numeric: np.ndarray) -> str | None:
     large = np.abs(numeric) > 1e-3 * np.abs(numeric).max()
     ratios = analytic[large] / numeric[large]
     ratio = np.median(ratios) if ratios.size else np.nan
     if not (np.isfinite(ratio) and np.allclose(ratios, ratio, rtol=1e-4) and ratio):
-        signs = ratios.size and np.allclose(np.abs(ratios), 1, rtol=1e-4)
-        return (
-            "right size, wrong sign at some entries: a sign depends on the input" if signs else None
-        )
+        if ratios.size and np.allclose(np.abs(ratios), 1, rtol=1e-4):
+            return "right size, wrong sign at some entries: a sign depends on the input"
+        return None
     if np.isclose(ratio, 1, rtol=1e-3):
         return "nearly right: a small term is missing, or f is too rough for finite differences"
     if np.isclose(ratio, -1):
@@ -69,7 +68,7 @@ def _factor(analytic, numeric):
     return f"ratio {ratio:.6g} everywhere: a constant factor is wrong"
 
 
-def _misplaced(analytic, numeric):
+def _misplaced(analytic: np.ndarray, numeric: np.ndarray) -> str | None:
     for dims in itertools.permutations(range(analytic.ndim)):
         if dims != tuple(range(analytic.ndim)) and _close(analytic.transpose(dims), numeric):
             return "right values with rows and columns swapped: transposed?"
@@ -87,14 +86,14 @@ def _misplaced(analytic, numeric):
     return None
 
 
-def _offset(analytic, numeric):
+def _offset(analytic: np.ndarray, numeric: np.ndarray) -> str | None:
     difference = analytic - numeric
     if analytic.size > 1 and np.allclose(difference, difference.mean(), rtol=1e-4, atol=1e-8):
         return f"every entry is off by the same {difference.mean():.6g}: a term too many or too few"
     return None
 
 
-def _partly(analytic, wrong):
+def _partly(analytic: np.ndarray, wrong: np.ndarray) -> str:
     for dim in range(analytic.ndim):
         others = tuple(d for d in range(analytic.ndim) if d != dim)
         hit = np.flatnonzero(wrong.any(axis=others))

@@ -1,10 +1,10 @@
-"""The one kind of error that means: what you gave cannot be used; and how a command says so."""
+"""The error for input that cannot be used, and how commands report it."""
 
 import sys
 
 
 class InputError(ValueError):
-    """A user's input cannot be used. The message is one sentence: what, why, and what to do.
+    """A user's input cannot be used. The message says in one sentence what, why, and what to do.
 
     The command line prints it without a traceback and exits with status 2.
     """
@@ -13,7 +13,7 @@ class InputError(ValueError):
 def complain(sentence: object) -> None:
     """Print one line on stderr.
 
-    The names of files may hold line breaks, and what a terminal takes for commands.
+    File names may contain line breaks, and characters that a terminal takes as commands.
     """
     characters = (c if c.isprintable() else ascii(c)[1:-1] for c in str(sentence))
     print(f"minae: {''.join(characters)}", file=sys.stderr)

@@ -5,14 +5,18 @@ backward computes, and also, by central differences,
 
     ∂L/∂xᵢ ≈ Σ (f(x + h eᵢ) - f(x - h eᵢ)) · dy / 2h
 
-with an error of order h² + ε/h, least near h = ε^⅓ (ε: float64's rounding). dy is random, never
-ones: with ones, multiplying by dy and dividing by it look alike.
+with an error of order h² + ε/h, which is least near h = ε^⅓ (ε is float64's rounding error). dy is
+random, never ones: with ones, multiplying by dy and dividing by it look the same.
 
-A second group of checks is for what finite differences cannot see: inputs written to, gradients
-that overwrite where they should add up, and arrays whose memory is not laid out in order.
+A second group of checks finds what finite differences cannot see: inputs that are written to,
+gradients that overwrite each other where they should add up, and operations that depend on how
+arrays are laid out in memory.
 """
 
 import inspect
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -21,31 +25,34 @@ from minae.grad_mode import no_grad
 from minae.op import Op
 from minae.tensor import Tensor, as_array
 
+Arrays = Sequence[np.ndarray | None]
+Function = Callable[..., Tensor]
+
 STEP = np.finfo(np.float64).eps ** (1 / 3)
 TOLERANCE = 1e-6
 SMALLEST_SCALE = 1e-4  # below this, an error counts as absolute: rounding reaches 1e-11 there
 
 
 class GradcheckError(AssertionError):
-    """A gradient is wrong. Three lines say which one, where and by how much, and a guess why."""
+    """A gradient is wrong. Three lines say which, where and by how much, and guess why."""
 
 
-def gradcheck(f, *inputs, tolerance: float = TOLERANCE, seed: int = 0) -> float:
+def gradcheck(f: Function, *inputs: Any, tolerance: float = TOLERANCE, seed: int = 0) -> float:
     """Check the gradients of a function of tensors.
 
     Args:
-        f: takes as many tensors as there are inputs and returns one; the same each time.
-        inputs: float64 arrays or tensors to differentiate by; integers, booleans and None are
-            passed on as they are.
-        tolerance: largest error allowed, relative to the larger of both gradients at that entry,
-            to a hundredth of the input's largest gradient, or to 1e-4.
+        f: takes as many tensors as there are inputs and returns one, the same every time.
+        inputs: float64 arrays or tensors to differentiate with respect to; integers, booleans and
+            None are passed on as they are.
+        tolerance: largest error allowed, relative to the largest of: both gradients at that entry,
+            a hundredth of the input's largest gradient, and 1e-4.
         seed: of the random upstream gradient.
 
     Returns:
         The largest relative error of all entries.
 
     Raises:
-        GradcheckError: a gradient is wrong, or one of the other checks fails.
+        GradcheckError: a gradient is wrong, or one of the other checks failed.
         TypeError: an input is float32, too coarse to tell an error from rounding.
     """
     arrays = [None if x is None else np.array(as_array(x)) for x in inputs]
@@ -69,30 +76,32 @@ def gradcheck(f, *inputs, tolerance: float = TOLERANCE, seed: int = 0) -> float:
     return worst
 
 
-def check_pair(forward, backward, *arrays) -> float:
+def check_pair(
+    forward: Callable[..., np.ndarray], backward: Callable[..., Any], *arrays: np.ndarray
+) -> float:
     """Check a backward that was written by hand, on plain arrays.
 
     Args:
         forward: called as forward(*arrays), returns an array.
-        backward: called as backward(dy, *arrays), returns the gradient of each array, in their
-            order; of one, it alone.
+        backward: called as backward(dy, *arrays), returns a tuple of gradients with respect to the
+            arrays, in their order; for a single array, just its gradient.
         arrays: in float64.
 
     Returns:
-        The largest relative error. Raises as gradcheck.
+        The largest relative error. Raises what gradcheck raises.
     """
 
     class _ByHand(Op):
         __module__ = "by_hand"  # not one of minae's operations, all of which are checked
 
-        def forward(self, *inputs):
+        def forward(self, *inputs: np.ndarray) -> np.ndarray:
             self.save(*inputs)
             return forward(*inputs)
 
-        def backward(self, dy):
+        def backward(self, dy: np.ndarray) -> Any:
             return backward(dy, *self.saved)
 
-    def f(*tensors):
+    def f(*tensors: Tensor) -> Tensor:
         return _ByHand.apply(*tensors)
 
     f.__signature__ = inspect.signature(forward)  # so that messages name the inputs
@@ -102,26 +111,23 @@ def check_pair(forward, backward, *arrays) -> float:
 def check_op(op: type[Op], seed: int = 0, device: str = "cpu") -> tuple[int, float]:
     """Check an operation on each of its examples; return their number and the largest error.
 
-    On another device it is checked with the way there and back: both are differentiated through.
+    On another device, what is checked includes the transfers there and back.
     """
     errors = []
     for *arrays, last in op.examples(np.random.default_rng(seed)):
-        options = last if isinstance(last, dict) else {}
-        arrays = arrays if isinstance(last, dict) else [*arrays, last]
+        arrays, options = (arrays, last) if isinstance(last, dict) else ([*arrays, last], {})
 
-        def f(*tensors, options=options):
-            tensors = [x if x is None else x.to(device) for x in tensors]
-            return op.apply(*tensors, **options).to("cpu")
+        def f(*tensors: Tensor | None, options: dict[str, Any] = options) -> Tensor:
+            moved = [x if x is None else x.to(device) for x in tensors]
+            return op.apply(*moved, **options).to("cpu")
 
-        f.__signature__ = inspect.signature(op.forward).replace(
-            parameters=list(inspect.signature(op.forward).parameters.values())[1:]
-        )
+        f.__signature__ = inspect.signature(op().forward)
         errors.append(gradcheck(f, *arrays, seed=seed))
     return len(errors), max(errors)
 
 
-def numeric_gradient(f, arrays, i: int, dy) -> np.ndarray:
-    """Return the gradient of Σ f(*arrays) · dy by arrays[i], by central differences."""
+def numeric_gradient(f: Function, arrays: Sequence[Any], i: int, dy: np.ndarray) -> np.ndarray:
+    """Return by central differences the gradient of Σ f(*arrays) · dy with respect to arrays[i]."""
     arrays = list(arrays)
     arrays[i] = x = arrays[i].copy()
     gradient = np.empty_like(x)
@@ -137,43 +143,33 @@ def numeric_gradient(f, arrays, i: int, dy) -> np.ndarray:
     return gradient
 
 
-def _names(f, count: int) -> list[str]:
+def _names(f: Function, count: int) -> list[str]:
     try:
-        known = [
-            p.name
-            for p in inspect.signature(f).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):  # builtins have no signature
-        known = []
+        parameters = ()
+    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [f"input {i}" + (f" ({known[i]})" if i < len(known) else "") for i in range(count)]
 
 
-def _differentiable(x) -> bool:
-    return x is not None and x.dtype == np.float64
-
-
-def _forward(f, arrays) -> np.ndarray:
+def _forward(f: Function, arrays: Arrays) -> np.ndarray:
     with no_grad():
         return np.array(f(*(x if x is None else Tensor(x) for x in arrays)).data)
 
 
-def _run(f, arrays, dy):
-    """Return f's output and, for each input, its gradient (None if it is not differentiable)."""
-    leaves = [x if x is None else Tensor(x, requires_grad=_differentiable(x)) for x in arrays]
+def _run(f: Function, arrays: Arrays, dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """Return f's output and the gradient of each input (None if it is not differentiable)."""
+    leaves = [None if x is None else Tensor(x, x.dtype == np.float64) for x in arrays]
     y = f(*leaves)
     y.backward(dy)
-    return y.data, [
-        _gradient(leaf) if _differentiable(x) else None
-        for leaf, x in zip(leaves, arrays, strict=True)
-    ]
+    return y.data, [_gradient(x) if x is not None and x.requires_grad else None for x in leaves]
 
 
 def _gradient(leaf: Tensor) -> np.ndarray:
     return np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.data
 
 
-def _compare(analytic, numeric, name: str, tolerance: float) -> float:
+def _compare(analytic: np.ndarray, numeric: np.ndarray, name: str, tolerance: float) -> float:
     if not analytic.size:
         return 0.0
     floor = max(SMALLEST_SCALE, 0.01 * np.abs(numeric).max())
@@ -196,7 +192,7 @@ def _compare(analytic, numeric, name: str, tolerance: float) -> float:
     return float(error[worst])
 
 
-def _check_side_effects(f, arrays, dy, names) -> None:
+def _check_side_effects(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
     before = [None if x is None else x.copy() for x in arrays]
     dy_before = dy.copy()
     first = _forward(f, arrays)
@@ -207,50 +203,49 @@ def _check_side_effects(f, arrays, dy, names) -> None:
     _unchanged([*arrays, dy], [*before, dy_before], [*names, "the upstream gradient"], "backward")
 
 
-def _unchanged(arrays, before, names, culprit: str) -> None:
+def _unchanged(arrays: Arrays, before: Iterable, names: list[str], culprit: str) -> None:
     for x, old, name in zip(arrays, before, names, strict=True):
         if x is not None and not np.array_equal(x, old, equal_nan=x.dtype.kind == "f"):
             raise GradcheckError(f"{culprit} writes into {name}; it may only read it")
 
 
-def _check_accumulation(f, arrays, dy, names) -> None:
-    """Give one tensor as two inputs: its gradient is the sum of both."""
-    for i, x in enumerate(arrays):
-        for j in range(i):
-            both = _differentiable(x) and _differentiable(arrays[j])
-            if not both or x.shape != arrays[j].shape:
-                continue
-            equal = [*arrays]
-            equal[j] = x
-            _, separate = _run(f, equal, dy)
-            leaf = Tensor(x, requires_grad=True)
-            tensors = [a if a is None else Tensor(a) for a in equal]
-            tensors[i] = tensors[j] = leaf
-            f(*tensors).backward(dy)
-            if not np.allclose(_gradient(leaf), separate[i] + separate[j], rtol=1e-9, atol=1e-12):
-                raise GradcheckError(
-                    f"the same tensor given as {names[j]} and {names[i]} must get the sum of both"
-                    " gradients, and does not: they overwrite each other"
-                )
+def _check_accumulation(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
+    """Pass one tensor as two inputs: its gradient must be the sum of both."""
+    floats = [(i, x) for i, x in enumerate(arrays) if x is not None and x.dtype == np.float64]
+    for (i, x), (j, y) in combinations(floats, 2):
+        if x.shape != y.shape:
+            continue
+        equal = [*arrays]
+        equal[i] = y
+        _, separate = _run(f, equal, dy)
+        tensors = [None if a is None else Tensor(a) for a in equal]
+        tensors[i] = tensors[j] = leaf = Tensor(y, requires_grad=True)
+        f(*tensors).backward(dy)
+        both = sum(g for g in (separate[i], separate[j]) if g is not None)
+        if not np.allclose(_gradient(leaf), both, rtol=1e-9, atol=1e-12):
+            raise GradcheckError(
+                f"the same tensor given as {names[i]} and {names[j]} must get the sum of both"
+                " gradients, and does not: they overwrite each other"
+            )
 
 
-def _check_layouts(f, arrays, dy, names) -> None:
-    """Arrays with gaps between their entries, or one row repeated, must give what copies give."""
+def _check_layouts(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
+    """Check that views with gaps, or with one row repeated, give the same as copies of them."""
     for i, x in enumerate(arrays):
         if x is None or not x.ndim or not x.size:
             continue
         spaced = np.empty((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)[..., ::2]
         spaced[...] = x
-        for layout, view in [
-            ("non-contiguous", spaced),
-            ("broadcast", np.broadcast_to(x[:1], x.shape)),
-        ]:
+        repeated = np.broadcast_to(x[:1], x.shape)
+        for layout, view in (("non-contiguous", spaced), ("broadcast", repeated)):
             with np.errstate(all="ignore"):
                 from_view = _run(f, [*arrays[:i], view, *arrays[i + 1 :]], dy)
                 from_copy = _run(f, [*arrays[:i], np.array(view), *arrays[i + 1 :]], dy)
             pairs = zip([from_view[0], *from_view[1]], [from_copy[0], *from_copy[1]], strict=True)
             for a, b in pairs:
-                if a is not None and not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
+                if a is None or b is None:
+                    continue
+                if not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
                     raise GradcheckError(
                         f"a {layout} array as {names[i]} gives another result than a copy of it:"
                         " the memory layout must not matter"

@@ -1,10 +1,11 @@
-"""The one source of random numbers: seeded once, it makes a whole run repeatable.
+"""The one source of random numbers: seeding it makes a whole run repeatable.
 
-A GPU draws its own, by `kernels.cuda.random`, from the same seed.
+A GPU draws its own numbers, with `kernels.cuda.random`, from the same seed.
 """
 
 import secrets
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -14,21 +15,21 @@ generator = np.random.default_rng()
 
 
 class _OnGPU:
-    """What the GPU's draws depend on: the seed, and how many there were, which it counts itself."""
+    """What the GPU's draws depend on: the seed, and how many there were, which the GPU counts."""
 
     start = secrets.randbits(63), 0
-    state = None  # the same as int64 (2,) on the GPU, from the first draw on
+    state: Any = None  # from the first draw on, the current pair as int64 (2,) on the GPU
 
     def set(self, seed: int, position: int) -> None:
         self.start = seed, position
-        if self.state is not None:  # written to in place: a captured step refers to it
+        if self.state is not None:  # written to in place, because a captured step refers to it
             self.state[:1], self.state[1:] = seed, position
 
     def get(self) -> dict[str, int]:
         seed, position = self.start if self.state is None else self.state.tolist()
         return {"seed": seed, "position": position}
 
-    def draw(self, kind: str, shape):
+    def draw(self, kind: str, shape: Any) -> Any:
         from minae.kernels.cuda import random
         from minae.kernels.cuda.launch import device
 
@@ -43,7 +44,7 @@ _on_gpu = _OnGPU()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the random numbers of weights, dropout, sampling and noise anew from `seed`.
+    """Restart the random numbers of weights, dropout, sampling and noise from `seed`.
 
     Raises ValueError unless it is an integer of at least 0.
     """
@@ -53,29 +54,29 @@ def manual_seed(seed: int) -> None:
     _on_gpu.set(seed % 2**63, 0)
 
 
-def get_state() -> dict:
+def get_state() -> dict[str, Any]:
     """Return the generator's state, as plain numbers that JSON can hold."""
-    return generator.bit_generator.state | {"cuda": _on_gpu.get()}
+    return {**generator.bit_generator.state, "cuda": _on_gpu.get()}
 
 
-def set_state(state: dict) -> None:
-    """Put the generator back where `get_state` found it."""
+def set_state(state: dict[str, Any]) -> None:
+    """Return the generator to the state that `get_state` returned."""
     generator.bit_generator.state = {k: v for k, v in state.items() if k != "cuda"}
     if "cuda" in state:
         _on_gpu.set(**state["cuda"])
 
 
-def normal(shape, dtype=np.float32, device: str = "cpu"):
+def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
     """Return draws from the standard normal distribution, in float32 or float64.
 
-    On the GPU they have float32's digits in either.
+    On the GPU they have the precision of float32 in either.
     """
     if device == "cuda":
         return _on_gpu.draw("normal", shape).astype(dtype, copy=False)
     return generator.standard_normal(shape, dtype=dtype)
 
 
-def uniform(shape, dtype=np.float32, device: str = "cpu"):
+def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
     """Return draws from the uniform distribution on [0, 1), in float32 or float64.
 
     On the GPU they have 24 bits in either.

@@ -1,4 +1,4 @@
-"""Images and series as plain NumPy arrays: datasets, batches, and ways to spoil images.
+"""Images and series as plain NumPy arrays: datasets, batches, and ways to corrupt images.
 
 Knows nothing of tensors or gradients. Importing it loads NumPy and the standard library only.
 """
@@ -18,22 +18,7 @@ from minae.data.series import Series, load_series
 from minae.data.sources import SourceStatus, fetch, list_sources
 
 __all__ = [
-    "DATASETS",
-    "SOURCES",
-    "Blur",
-    "Corruption",
-    "Dataset",
-    "GaussianNoise",
-    "Loader",
-    "MaskBlock",
-    "SaltAndPepper",
-    "Series",
-    "Source",
-    "SourceStatus",
-    "Split",
-    "fetch",
-    "list_sources",
-    "load",
-    "load_series",
-    "parse_corruption",
-]
+    "DATASETS", "SOURCES", "Blur", "Corruption", "Dataset", "GaussianNoise", "Loader", "MaskBlock",
+    "SaltAndPepper", "Series", "Source", "SourceStatus", "Split", "fetch", "list_sources", "load",
+    "load_series", "parse_corruption",
+]  # fmt: skip

@@ -1,8 +1,8 @@
-"""Ways to spoil images, for a denoising autoencoder to undo.
+"""Ways to corrupt images, for a denoising autoencoder to undo.
 
 Each is called as `corruption(images, rng)` with float32 images (N, C, H, W) in [0, 1], and returns
-new ones of the same shape and type; the images that come in are never written to. The parameters
-are checked when a corruption is made: InputError if one cannot be used.
+new ones of the same shape and type; the given images are never written to. A parameter that cannot
+be used raises InputError as soon as the corruption is made.
 """
 
 import math
@@ -19,10 +19,10 @@ Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """Adds to every value an independent draw from N(0, sigma²), then clips to [0, 1].
+    """Adds an independent draw from N(0, sigma²) to every value, then clips to [0, 1].
 
-    `sigma` is in units of the full range from black to white, and at most 1000, with which every
-    pixel becomes black or white.
+    `sigma` is in units of the range from black to white, and at most 1000, at which every pixel
+    becomes black or white.
     """
 
     sigma: float
@@ -40,9 +40,9 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class SaltAndPepper:
-    """Turns a share `amount` (0 to 1) of all pixels black or white, one as often as the other.
+    """Turns a share `amount` (0 to 1) of all pixels black or white, each with equal probability.
 
-    A pixel is spoilt in all its channels at once.
+    A pixel changes in all its channels at once.
     """
 
     amount: float
@@ -51,19 +51,19 @@ class SaltAndPepper:
         _check("salt-pepper: amount", self.amount, 0, 1)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return images with spoilt pixels."""
+        """Return images with black and white pixels."""
         N, _, H, W = images.shape
         chance = rng.random((N, 1, H, W), dtype=np.float32)
-        spoilt = np.where(chance < self.amount / 2, np.float32(0), images)
-        return np.where(chance >= 1 - self.amount / 2, np.float32(1), spoilt)
+        peppered = np.where(chance < self.amount / 2, np.float32(0), images)
+        return np.where(chance >= 1 - self.amount / 2, np.float32(1), peppered)
 
 
 @dataclass(frozen=True)
 class Blur:
     """Blurs each channel of each image with a Gaussian of standard deviation `sigma`, in pixels.
 
-    At the border the image is continued by its mirror image. No chance is involved. Calling it
-    raises InputError if `sigma` is larger than the images: of those it would leave one grey.
+    Beyond the border the image is continued by its mirror image. Nothing is random. Calling it
+    raises InputError if `sigma` is larger than the images, which would become uniformly grey.
     """
 
     sigma: float
@@ -86,7 +86,7 @@ class Blur:
 
 @dataclass(frozen=True)
 class MaskBlock:
-    """Blackens one square of `size` x `size` pixels in each image, anywhere inside of it.
+    """Blackens a square of `size` x `size` pixels at a random place inside each image.
 
     Calling it raises InputError if the images are smaller than the square.
     """
@@ -99,20 +99,19 @@ class MaskBlock:
         _check("mask: size", self.size, 1, math.inf)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return images with a black square each."""
+        """Return images, each with a black square."""
         N, _, H, W = images.shape
         if self.size > min(H, W):
             raise InputError(
                 f"mask: a block of {self.size}x{self.size} pixels does not fit into images of "
                 f"{W}x{H}; give a size of at most {min(H, W)}"
             )
-        rows = self._covered(rng, N, H)  # (N, H)
-        columns = self._covered(rng, N, W)  # (N, W)
+        rows, columns = self._covered(rng, N, H), self._covered(rng, N, W)  # (N, H), (N, W)
         block = rows[:, None, :, None] & columns[:, None, None, :]  # (N, 1, H, W)
         return np.where(block, np.float32(0), images)
 
     def _covered(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
-        """Place `count` stretches at random on an axis: bool (count, length), True inside."""
+        """Place `count` intervals at random on an axis: bool (count, length), True inside."""
         start = rng.integers(0, length - self.size, size=(count, 1), endpoint=True)
         offset = np.arange(length) - start
         return (offset >= 0) & (offset < self.size)
@@ -130,7 +129,7 @@ _KINDS: dict[str, tuple[type, type]] = {
 def parse_corruption(text: str) -> Corruption:
     """Make a corruption from text such as `noise:0.3`, `salt-pepper:0.1`, `blur:1.5`, `mask:10`.
 
-    Raises InputError, listing these forms, if the text is none of them or the number is no good.
+    Raises InputError, listing these forms, if the text is none of them or the number is unusable.
     """
     kind, _, number = text.partition(":")
     try:

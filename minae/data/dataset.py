@@ -23,6 +23,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def take(self, rows: slice | np.ndarray) -> "Split":
+        """Return some of the rows: by a slice as views, by their indices in that order."""
+        return Split(self.images[rows], None if self.labels is None else self.labels[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -39,59 +43,51 @@ class Dataset:
         return self.train.images.shape[1:]
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    """All that a dataset has: what may be trained on, the test set, the usual validation size."""
-
-    pool: Split
-    test: Split
-    validation_size: int
+# what may be trained on, the test set, and the usual size of the validation set
+Parts = tuple[Split, Split, int]
 
 
 def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = None) -> Dataset:
     """Load a named dataset, or a user's images from a file or folder.
 
-    A string that is the name of a dataset means that dataset; everything else is a path
-    (`./mnist` for a folder of that name), read by `minae.data.readers.read_images`.
+    A string that is the name of a dataset means that dataset; anything else is a path (`./mnist`
+    for a folder of that name), read by `minae.data.readers.read_images`.
 
     - `mnist`, `fashion_mnist`: 55,000 / 5,000 / 10,000 for train / validation / test; the test set
       is the official one, validation the last of the official training set.
     - `mnist5k`: 4,000 / 500 / 500, every digit equally often in each.
     - `digits`: 1,437 / 180 / 180, every digit about equally often in each.
-    - a user's images: about 80 / 10 / 10 per cent, never none, after a shuffle by `seed`.
+    - a user's images: about 80 / 10 / 10 per cent, at least one each, after a shuffle by `seed`.
 
-    The named datasets are split the same way always: `seed` does not touch them. `validation` is
-    the number of validation images, which come out of the training part; 0 is allowed.
+    The named datasets are always split the same way, whatever the `seed`. `validation` is the
+    number of validation images, which are taken from the training part; 0 is allowed.
 
     Raises InputError if the dataset is unknown, cannot be downloaded or read, has fewer than 3
     images, or has no more images to train on than `validation`.
     """
-    if name_or_path in DATASETS:  # a Path is equal to no name
+    if isinstance(name_or_path, str) and name_or_path in DATASETS:
         name = name_or_path
-        loaded = DATASETS[name](name)
+        pool, test, usual = DATASETS[name](name)
     else:
         path = Path(name_or_path)
         name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
-        loaded = _load_path(path, seed)
-    pool = loaded.pool
-    size = loaded.validation_size if validation is None else validation
+        pool, test, usual = _load_path(path, seed)
+    size = usual if validation is None else validation
     if not 0 <= size < len(pool):
         raise InputError(
             f"{name}: cannot set aside {size:,} images for validation; "
             f"give a number from 0 to {len(pool) - 1:,}, so that one is left to train on"
         )
     cut = len(pool) - size
-    return Dataset(
-        name, train=_rows(pool, 0, cut), validation=_rows(pool, cut, len(pool)), test=loaded.test
-    )
+    return Dataset(name, pool.take(slice(cut)), pool.take(slice(cut, None)), test)
 
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Shuffle rows so that every class is spread evenly over the whole order.
 
-    labels (N,) -> permutation (N,). Wherever this order is cut, each part holds each class in its
-    share, give or take a few rows. The rows of a class of size n are drawn in random order, and the
-    k-th of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
+    labels (N,) -> permutation (N,). Wherever this order is cut, the parts hold each class in its
+    proportion, give or take a few rows. The n rows of a class are put in random order, and the k-th
+    of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
     """
     shuffled = np.argsort(rng.random(len(labels)), kind="stable")
     place = np.empty(len(labels))
@@ -101,27 +97,14 @@ def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return np.argsort(place, kind="stable")
 
 
-def _rows(split: Split, start: int, stop: int) -> Split:
-    """Return consecutive rows, as views."""
-    labels = None if split.labels is None else split.labels[start:stop]
-    return Split(split.images[start:stop], labels)
-
-
-def _ordered(
-    images: np.ndarray, labels: np.ndarray | None, order: np.ndarray, test_size: int
-) -> _Loaded:
+def _ordered(everything: Split, order: np.ndarray, test_size: int) -> Parts:
     """Put rows into an order whose last `test_size` rows become the test set."""
-    everything = Split(images[order], None if labels is None else labels[order])
-    cut = len(everything) - test_size
-    return _Loaded(
-        pool=_rows(everything, 0, cut),
-        test=_rows(everything, cut, len(everything)),
-        validation_size=test_size,
-    )
+    ordered, cut = everything.take(order), len(everything) - test_size
+    return ordered.take(slice(cut)), ordered.take(slice(cut, None)), test_size
 
 
-def _load_mnist(name: str) -> _Loaded:
-    """Load the four idx files of MNIST, or of a dataset made in its image."""
+def _load_mnist(name: str) -> Parts:
+    """Load the four idx files of MNIST, or of a dataset in the same form."""
     paths = fetch(name)
 
     def split(part: str) -> Split:
@@ -131,21 +114,21 @@ def _load_mnist(name: str) -> _Loaded:
         labels = readers.as_labels(readers.read_idx(label_path), images, label_path)
         return Split(images, labels)
 
-    return _Loaded(pool=split("train"), test=split("t10k"), validation_size=5_000)
+    return split("train"), split("t10k"), 5_000
 
 
-def _load_embedded(name: str, side: int, white: int) -> _Loaded:
-    """Load an embedded CSV file: in each row the pixels, 0 to `white`, then the label."""
+def _load_embedded(name: str, side: int, white: int) -> Parts:
+    """Load an embedded CSV file, whose rows are the pixels, 0 to `white`, then the label."""
     (path,) = fetch(name).values()
     table = np.loadtxt(path, delimiter=",", dtype=np.uint8)  # (N, side² + 1)
     images = np.divide(table[:, :-1], white, dtype=np.float32).reshape(-1, 1, side, side)
     labels = table[:, -1].astype(np.int64)
-    # The rows may be sorted by label; a generator of its own makes this order the same for ever.
+    # The rows may be sorted by label; with a generator of its own, the order is always the same.
     order = stratified_order(labels, np.random.default_rng(0))
-    return _ordered(images, labels, order, test_size=round(len(table) / 10))
+    return _ordered(Split(images, labels), order, test_size=round(len(table) / 10))
 
 
-def _load_path(path: Path, seed: int) -> _Loaded:
+def _load_path(path: Path, seed: int) -> Parts:
     if not os.path.exists(path):  # unlike path.exists(), never raises
         raise InputError(
             f"there is no dataset of images and no file called {str(path)!r}; "
@@ -159,11 +142,11 @@ def _load_path(path: Path, seed: int) -> _Loaded:
         )
     order = np.random.default_rng(seed).permutation(len(images))
     with memory_errors_name(path):
-        return _ordered(images, labels, order, test_size=max(1, round(len(images) / 10)))
+        return _ordered(Split(images, labels), order, max(1, round(len(images) / 10)))
 
 
 #: The named datasets of images.
-DATASETS: dict[str, Callable[[str], _Loaded]] = {
+DATASETS: dict[str, Callable[[str], Parts]] = {
     "mnist5k": lambda name: _load_embedded(name, side=28, white=255),
     "digits": lambda name: _load_embedded(name, side=8, white=16),
     "mnist": _load_mnist,

@@ -1,4 +1,4 @@
-"""Read pictures, through Pillow: a folder of one kind to train on, or any files for a model."""
+"""Read pictures with Pillow: a folder of equal ones to train on, or any files for a model."""
 
 import math
 import os
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +18,15 @@ _GREY_MODES = ("1", "L", "LA")  # Pillow's names: black and white, grey, grey wi
 
 
 def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read the pictures of a folder, or of its subfolders, one subfolder a class.
+    """Read the pictures of a folder, or of its subfolders, each of which is a class.
 
-    Returns uint8 images (N, C, H, W), ordered by path, and labels: None if the pictures lie in the
+    Returns uint8 images (N, C, H, W), ordered by path, and labels: None if the pictures are in the
     folder itself, else (N,) int64, which number the subfolders in alphabetical order. C is 1 if
     all pictures are grey, else 3. Transparency is dropped; of an animation the first frame is read.
-    Hidden files and files of other kinds are passed over.
+    Hidden files and files of other kinds are skipped.
 
     Raises InputError if there are no pictures, if they differ in size, if one cannot be read or
-    has more than 8 bits a channel, or if they lie both in the folder and in subfolders.
+    has more than 8 bits per channel, or if they are both in the folder and in subfolders.
     """
     paths = _pictures(folder)
     classes = [found for child in _children(folder) if (found := _pictures(child))]
@@ -47,9 +48,9 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of reading one file: an image, or a remark that says why there is none.
+    """The result of reading one file: an image, or a remark that says why there is none.
 
-    An image that is not all that the file holds comes with a remark, too.
+    If the image lacks something that the file holds, there is a remark too.
     """
 
     path: Path
@@ -58,10 +59,10 @@ class Outcome:
 
 
 def list_files(given: Iterable[Path]) -> list[Path]:
-    """Return the files given, and in the place of each folder what is in it and its subfolders.
+    """Return the given files, with every folder replaced by the files in it and its subfolders.
 
-    That is where `read_folder` looks, but files of all kinds are listed. Hidden ones are passed
-    over. An empty folder, and one that lies deeper, is itself in the list.
+    These are the places where `read_folder` looks, but files of all kinds are listed. Hidden ones
+    are skipped. A folder that is empty or lies deeper is in the list itself.
     """
     files = []
     for path in given:
@@ -71,10 +72,10 @@ def list_files(given: Iterable[Path]) -> list[Path]:
 
 
 def read_pictures(files: Iterable[Path], image_shape: tuple[int, int, int]) -> Iterator[Outcome]:
-    """Read pictures for a model of images (C, H, W); one that cannot be used stops none.
+    """Read pictures for a model of images (C, H, W); an unusable one does not stop the others.
 
-    Transparency is dropped, as by `read_folder`. Colours become grey if the model's images are
-    (luminance, ITU-R BT.601); a grey picture gets three equal channels if they are coloured.
+    Transparency is dropped, as by `read_folder`. For a model of grey images, colours become grey
+    (luminance, ITU-R BT.601); for one of colours, a grey picture gets three equal channels.
     """
     for path in files:
         try:
@@ -95,7 +96,7 @@ def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
             "scale or crop it to that size"
         )
     changes = []
-    if opened.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+    if np.asarray(opened.convert("RGBA"))[..., 3].min() < 255:
         changes.append("transparency is dropped (if that shows, save it on a background)")
     if len(picture) > channels:
         if (picture != picture[0]).any():
@@ -107,16 +108,14 @@ def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
 
 
 def _children(path: Path) -> list[Path]:
-    """Return what is in a folder, hidden files left out; nothing if it is not a folder."""
+    """Return what is in a folder except hidden files; nothing if it is not a folder."""
     if not os.path.isdir(path):
         return []
     return sorted(child for child in path.iterdir() if not child.name.startswith("."))
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return [
-        path for path in _children(folder) if path.suffix.lower() in _SUFFIXES and path.is_file()
-    ]
+    return [p for p in _children(folder) if p.suffix.lower() in _SUFFIXES and p.is_file()]
 
 
 def _read_all(paths: list[Path]) -> np.ndarray:
@@ -133,7 +132,7 @@ def _read_all(paths: list[Path]) -> np.ndarray:
             check_room(path.parent, len(paths) * picture.size, 1)
         pictures.append(picture)
     channels = max(len(picture) for picture in pictures)
-    # Grey pictures among coloured ones get three equal channels.
+    # grey pictures among coloured ones get three equal channels
     return np.stack([np.broadcast_to(p, (channels, *p.shape[1:])) for p in pictures])
 
 
@@ -143,13 +142,13 @@ def _size(picture: np.ndarray) -> str:
 
 
 def check_regular(path: Path) -> None:
-    """Raise InputError for a pipe or a device: reading one may take for ever."""
+    """Raise InputError for a pipe or a device: reading it may never end."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise InputError(f"{path}: is a pipe or a device; copy what it gives into a file first")
 
 
-def _open(path: Path):
-    """Read a picture of up to 8 bits a channel as Pillow's Image."""
+def _open(path: Path) -> Any:
+    """Read a picture of up to 8 bits per channel as Pillow's Image."""
     from PIL import Image, UnidentifiedImageError
 
     if os.path.isdir(path):
@@ -179,16 +178,16 @@ def _open(path: Path):
         raise InputError(
             f"{path}: cannot be read as an image ({why}); remove it or save it again"
         ) from error
-    # Pillow would clip grey to 8 bits, and cut colours.
+    # Pillow would clip grey to 8 bits, and cut off the rest of colours
     if sixteen_bits or image.mode.startswith(("I", "F")):
         raise InputError(f"{path}: has more than 8 bits a channel; save it with 8 bits")
     return image
 
 
-def _pixels(image) -> np.ndarray:
+def _pixels(image: Any) -> np.ndarray:
     """Return a picture as uint8 (1, H, W) if it is grey, else (3, H, W)."""
     if image.mode in _GREY_MODES:
         return np.asarray(image.convert("L"))[None]
-    if image.mode == "P":  # from a palette with transparency straight to RGB, Pillow warns
+    if image.mode == "P":  # Pillow warns if a palette with transparency goes straight to RGB
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB")).transpose(2, 0, 1)

@@ -8,11 +8,11 @@ from minae.kernels.arrays import beside
 
 
 class Loader:
-    """Walks over arrays in batches of rows.
+    """Iterates over arrays in batches of rows.
 
     All arrays share their first axis, of size `num_rows`; row i of one belongs to row i of the
     others. A batch is a tuple with `batch_size` rows of each array, copied. The last batch of an
-    epoch is smaller if `batch_size` does not divide `num_rows`; with `drop_last` it is left out.
+    epoch is smaller if `batch_size` does not divide `num_rows`.
 
     `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
     stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.
@@ -22,12 +22,7 @@ class Loader:
     """
 
     def __init__(
-        self,
-        *arrays: np.ndarray,
-        batch_size: int = 128,
-        shuffle: bool = True,
-        seed: int = 0,
-        drop_last: bool = False,
+        self, *arrays: np.ndarray, batch_size: int = 128, shuffle: bool = True, seed: int = 0
     ):
         if not arrays:
             raise ValueError("a Loader needs at least one array")
@@ -39,22 +34,18 @@ class Loader:
                 )
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        self.arrays = arrays
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
-        self.drop_last = drop_last
+        self.arrays, self.batch_size = arrays, batch_size
+        self.shuffle, self.seed = shuffle, seed
         self._next_epoch = 0
 
     @property
     def num_rows(self) -> int:
-        """The number of rows in every array, before any are dropped."""
+        """The number of rows in every array."""
         return len(self.arrays[0])
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        full, rest = divmod(self.num_rows, self.batch_size)
-        return full if self.drop_last or rest == 0 else full + 1
+        return -(-self.num_rows // self.batch_size)  # rounded up
 
     def epoch(self, n: int) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the batches of epoch `n`, counted from 0."""

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before a file's contents are unpacked into it."""
+"""How much memory is free, to be checked before a file's contents are unpacked into it."""
 
 import math
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from minae.errors import InputError
 
-AS_IMAGES = 8  # bytes a value: as float32, and once more when the images are shuffled
-# what a container may use, in the two versions of Linux's control groups
+AS_IMAGES = 8  # bytes per value: as float32, and once more when the images are shuffled
+# what a container may use, in versions 2 and 1 of Linux's control groups
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def check_room(path: Path, values: int, itemsize: int) -> None:
-    """Raise InputError if there is no memory for so many values of a file, read and as images."""
+    """Raise InputError if a file's values, as read and as images, do not fit into free memory."""
     needed, room = values * (itemsize + AS_IMAGES), available()
     if needed > room:
         raise InputError(
@@ -24,7 +24,7 @@ def check_room(path: Path, values: int, itemsize: int) -> None:
 
 @contextmanager
 def memory_errors_name(path: Path) -> Iterator[None]:
-    """Say that a file is too large where Python only says that there is no memory."""
+    """Turn a MemoryError into an InputError that names the file."""
     try:
         yield
     except MemoryError as error:
@@ -37,17 +37,12 @@ def memory_errors_name(path: Path) -> Iterator[None]:
 def available() -> float:
     """Return the bytes of memory that are free; infinity where the system does not say.
 
-    Elsewhere than on Linux, an array that does not fit is refused when it is made.
+    On systems other than Linux, an array that does not fit is refused when it is made.
     """
-    room = math.inf
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
-        return room
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            room = int(line.split()[1]) * 1024  # kB
-    for place in map(Path, _LIMITS):
-        if place.is_file() and (limit := place.read_text().strip()).isdigit():
-            room = min(room, int(limit))
-    return room
+        return math.inf
+    free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]  # kB
+    limits = [path.read_text().strip() for path in map(Path, _LIMITS) if path.is_file()]
+    return min([math.inf, *free, *(int(limit) for limit in limits if limit.isdigit())])

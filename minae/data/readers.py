@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as formats
@@ -49,13 +49,13 @@ def read_images(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 def as_images(array: np.ndarray, path: Path) -> np.ndarray:
     """Turn an array into images (N, C, H, W), float32 in [0, 1].
 
-    Values: uint8 is divided by 255; floating-point values must lie in [0, 1] already.
+    Values: uint8 is divided by 255; floating-point values must be in [0, 1] already.
     Shapes, with C = 1 or 3:
 
     - (N, H, W): grey images;
-    - (N, C, H, W) or (N, H, W, C): if axis 1 has size 1 or 3 it is the channels, even where the
+    - (N, C, H, W) or (N, H, W, C): if axis 1 has size 1 or 3, that is the channels, even if the
       last axis has such a size too;
-    - (N, F): rows of F features, seen as grey images one pixel high, (N, 1, 1, F).
+    - (N, F): rows of F features, taken as grey images one pixel high, (N, 1, 1, F).
 
     Raises InputError, naming `path`, for anything else.
     """
@@ -107,7 +107,7 @@ def _check_range(array: np.ndarray, path: Path) -> None:
 
 
 def as_labels(labels: np.ndarray, images: np.ndarray, path: Path) -> np.ndarray:
-    """Turn labels into (N,) int64; InputError unless they are whole numbers, one an image."""
+    """Turn labels into (N,) int64; InputError unless they are whole numbers, one per image."""
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
             f"{path}: labels of shape {labels.shape} and type {labels.dtype} do not fit; "
@@ -121,7 +121,7 @@ def read_numpy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     In a .npz file the images are called `images` or `x`, or are the only array beside the labels;
     the labels, which may be missing, are called `labels` or `y`. Python objects (pickles) are never
-    loaded, because opening one can run any code. Raises InputError if the file cannot be used.
+    loaded, because opening one can run arbitrary code. Raises InputError for unusable files.
     """
     check_regular(path)
     with path.open("rb") as stream:
@@ -143,7 +143,7 @@ def read_numpy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read images and labels from a .npz file, and nothing else that it may hold."""
+    """Read images and labels from a .npz file, and nothing else it may contain."""
     files = {
         file.filename.removesuffix(".npy"): file
         for file in archive.infolist()
@@ -169,8 +169,8 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> tuple[np.ndarray, np.
     return read(key), None if label is None else read(label)
 
 
-def _read_array(stream: BinaryIO, size: int, path: Path) -> np.ndarray:
-    """Read an array of a .npy file of `size` bytes, unless its header says what cannot be."""
+def _read_array(stream: IO[bytes], size: int, path: Path) -> np.ndarray:
+    """Read the array of a .npy file of `size` bytes, if that can be as large as its header says."""
     version = formats.read_magic(stream)
     shape, _, dtype = _HEADERS[version](stream)
     if dtype.hasobject:
@@ -196,16 +196,18 @@ def read_idx(path: Path) -> np.ndarray:
     Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
     check_regular(path)
-    with _open(path) as stream:
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"  # as gzip files begin, whatever their names
+        file.seek(0)
         try:
-            return _read_idx(stream, path)
+            return _read_idx(gzip.GzipFile(fileobj=file) if compressed else file, path)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(
                 f"{path}: the gzip file is cut short or damaged; get it again"
             ) from error
 
 
-def _read_idx(stream: BinaryIO, path: Path) -> np.ndarray:
+def _read_idx(stream: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= 4:
         raise InputError(
@@ -223,7 +225,7 @@ def _read_idx(stream: BinaryIO, path: Path) -> np.ndarray:
     shape = struct.unpack(f">{axes}I", sizes)
     size = math.prod(shape)
     check_room(path, size, 1)
-    values = stream.read(size + 1)  # one more, to see the end of the file
+    values = stream.read(size + 1)  # one more, to see whether the file ends there
     if len(values) != size:
         there = f"{len(values):,}" if len(values) < size else "more"
         raise InputError(
@@ -231,10 +233,3 @@ def _read_idx(stream: BinaryIO, path: Path) -> np.ndarray:
             "get the file again"
         )
     return np.frombuffer(values, np.uint8).reshape(shape)
-
-
-def _open(path: Path) -> BinaryIO:
-    """Open a file, to be decompressed if it begins as gzip files do, whatever its name."""
-    with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if compressed else path.open("rb")

@@ -13,7 +13,7 @@ from minae.errors import InputError
 class Series:
     """Readings of one sensor: times (T,), datetime64[s]; values (T,), float32.
 
-    `windows` holds (start, end), both datetime64[s], of every stretch that people have labelled as
+    `windows` holds (start, end), both datetime64[s], of every interval that people have labelled as
     an anomaly; readings at both ends belong to it.
     """
 
@@ -26,7 +26,7 @@ class Series:
         return len(self.times)
 
 
-# By name: what the Numenta Anomaly Benchmark calls the series in its file of labels.
+# The key of each series in the file of labels of the Numenta Anomaly Benchmark.
 _SERIES = {"machine_temperature": "realKnownCause/machine_temperature_system_failure.csv"}
 
 
@@ -34,7 +34,7 @@ def load_series(name: str) -> Series:
     """Load a named series.
 
     `machine_temperature`: the temperature of a part of a large machine, every 5 minutes for 11
-    weeks, with 4 labelled windows. The hour from 02:00 on 2014-01-07 comes twice; readings are in
+    weeks, with 4 labelled windows. The hour from 02:00 on 2014-01-07 occurs twice; readings are in
     the order of the file. Source: Lavin and Ahmad 2015, Numenta Anomaly Benchmark.
 
     Raises InputError if no series has this name, or if it cannot be downloaded.

@@ -7,8 +7,8 @@ a download are looked for in this order:
 2. the user's cache (`pooch.os_cache("minae")`, on Linux `~/.cache/minae`),
 3. the network, which fills the cache; a second host is asked when the first one fails.
 
-Both folders have the same layout, `mnist/train-images-idx3-ubyte.gz` and so on. Whatever the place,
-a file is only used when its SHA-256 is the expected one.
+Both folders have the same layout, `mnist/train-images-idx3-ubyte.gz` and so on. Wherever it was
+found, a file is only used if its SHA-256 is the expected one.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from minae.errors import InputError
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """A row of the table of datasets; `location` is None when it is not on this disk."""
+    """A row of the table of datasets; `location` is None if it is not on this disk."""
 
     name: str
     contents: str
@@ -55,9 +55,9 @@ def fetch(name: str) -> dict[str, Path]:
 def list_sources() -> list[SourceStatus]:
     """List every named dataset and whether it is on this disk.
 
-    Goes by the files' sizes, to be quick; `fetch` checks what they hold.
+    Compares only the files' sizes, to be quick; `fetch` checks their contents.
     """
-    folders = [folder for folder in (_data_folder(), _cache_folder()) if folder is not None]
+    folders = [folder for folder in (_data_folder(), _cache_folder()) if folder]
     return [
         SourceStatus(source.name, source.contents, source.origin, _locate(source, folders))
         for source in SOURCES.values()
@@ -71,7 +71,7 @@ def _data_folder() -> Path | None:
         return None
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        # Going on to the network would hide a typo behind a long download.
+        # to fall back on the network would hide a typo behind a long download
         raise InputError(f"MINAE_DATA names {folder}, which is not a folder; correct or unset it")
     return folder
 
@@ -92,20 +92,18 @@ def _package_file(source: Source) -> Path | None:
 
 
 def _locate(source: Source, folders: list[Path]) -> Path | None:
-    """Return the embedded file, or the first of the folders that holds part of a whole download."""
+    """Return the embedded file, or where a download lies if all its files are in the folders."""
     if source.package:
         return _package_file(source)
-    found = [
-        next((folder for folder in folders if _has_size(folder / file.path, file.size)), None)
+
+    def is_there(path: Path, size: int) -> bool:
+        return path.is_file() and path.stat().st_size == size
+
+    places = [
+        [folder / file.path for folder in folders if is_there(folder / file.path, file.size)]
         for file in source.files
     ]
-    if None in found:
-        return None
-    return found[0] / Path(source.files[0].path).parent
-
-
-def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+    return places[0][0].parent if all(places) else None
 
 
 def _fetch_file(file: RemoteFile, folder: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 from minae import checkpoint
 from minae.errors import InputError
@@ -26,46 +27,30 @@ MODELS: dict[str, type[Autoencoder]] = {
 }
 
 __all__ = [
-    "IWAE",
-    "MODELS",
-    "VAE",
-    "VQVAE",
-    "Autoencoder",
-    "BetaVAE",
-    "ConditionalVAE",
-    "ConvAutoencoder",
-    "ConvVAE",
-    "DenoisingAutoencoder",
-    "DenseAutoencoder",
-    "VariationalAutoencoder",
-    "describe",
-    "load",
-    "save",
-]
+    "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE", "ConvAutoencoder",
+    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "VariationalAutoencoder", "describe",
+    "load", "save",
+]  # fmt: skip
 
 
-def describe(model: Autoencoder) -> dict:
-    """Return the name and the arguments from which `load` builds the model again."""
+def describe(model: Autoencoder) -> dict[str, Any]:
+    """Return the model's name and arguments, from which `load` builds it again."""
     names = {cls: name for name, cls in MODELS.items()}
     return {"model": names[type(model)], "config": model.config}
 
 
-def save(model: Autoencoder, path: str | Path, **metadata) -> None:
-    """Write a model's weights, and what it takes to build it again, to a safetensors file."""
+def save(model: Autoencoder, path: str | Path, **metadata: Any) -> None:
+    """Write a model's weights, and what is needed to build it again, to a safetensors file."""
     arrays = checkpoint.prefixed(model.state_dict(), "model.")
     checkpoint.save(path, arrays, {**metadata, **describe(model)})
 
 
-def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict]:
+def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict[str, Any]]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
-    Args:
-        path: of the file.
-        needed: other keys of `metadata.KEYS` that the metadata must have.
-
-    Raises:
-        InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
-            are another model's or are no numbers.
+    `needed` are further keys of `metadata.KEYS` that the metadata must have. Raises InputError if
+    the file is missing or damaged, its model is not one of MODELS, or its weights belong to another
+    model or are not finite.
     """
     path = Path(path)
     arrays, metadata = checkpoint.load(path, "model", "config", *needed)
@@ -81,13 +66,10 @@ def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict]:
     return model.eval(), metadata
 
 
-def _build(cls: type[Autoencoder], config: dict, most: int) -> Autoencoder:
-    """Build a model from a file's config, which has to hold what its constructor takes.
+def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoencoder:
+    """Build a model from a file's config, which must hold every argument of its constructor.
 
-    Args:
-        cls: one of MODELS.
-        config: the arguments.
-        most: how many layers the model can have, as the file has no weights for more.
+    `most` is the number of layers that the file can have weights for.
     """
     parameters = inspect.signature(cls).parameters
     kinds = {name: parameter.annotation for name, parameter in parameters.items()}

@@ -2,7 +2,7 @@
 
 from minae import nn, ops
 from minae.models.base import Autoencoder, check_choice, check_sizes, initialise, mlp
-from minae.models.conv import conv_decoder, conv_encoder, down, stage_shapes, up
+from minae.models.conv import Stages
 from minae.tensor import Tensor
 
 LOSSES = ("bce", "mse")
@@ -19,25 +19,23 @@ class _PlainAutoencoder(Autoencoder):
         check_choice("loss", loss, LOSSES)
         self.has_logits = loss == "bce"
 
-    def encode(self, x: Tensor) -> Tensor:
+    def codes(self, x: Tensor) -> Tensor:
         """Return the code (N, Z) of each input."""
         return self.encoder(x)
 
-    def codes(self, x: Tensor) -> Tensor:
-        """Return the code (N, Z) of each input."""
-        return self.encode(x)
+    encode = codes
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return cross-entropy or squared error, summed over an image, averaged over the batch."""
         target = x if target is None else target
         output = self._network()(x)
-        if output.shape != target.shape:  # an image of a dense model is a row
+        if output.shape != target.shape:  # a dense model returns rows (N, pixels)
             output = output.reshape(target.shape)
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
         return loss(output, target, reduction="batchmean")
 
     def _network(self) -> nn.Sequential:
-        """Return encoder and decoder in a row, for what runs as one takes fewer operations."""
+        """Return encoder and decoder as one network: that runs in fewer operations than two."""
         parts = self.encoder, self.decoder
         known, network = vars(self).get("_in_a_row", (None, None))
         if known != parts:
@@ -47,10 +45,8 @@ class _PlainAutoencoder(Autoencoder):
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss and the squared error per image."""
-        return {
-            "loss": self.loss(x, target).item(),
-            "squared_error": self.squared_error(x, target),
-        }
+        squared_error = self.squared_error(x, target)
+        return {"loss": self.loss(x, target).item(), "squared_error": squared_error}
 
 
 class DenseAutoencoder(_PlainAutoencoder):
@@ -61,28 +57,24 @@ class DenseAutoencoder(_PlainAutoencoder):
         activation: between the layers, one of nn.ACTIVATIONS. Code and output are linear.
         loss: "bce" (inputs in [0, 1]) or "mse".
         tied: the decoder uses the encoder's weights, transposed, with biases of its own.
-
-    Raises:
-        InputError: an argument is none of these.
     """
 
     def __init__(
         self, sizes: list[int], activation: str = "relu", loss: str = "bce", tied: bool = False
     ):
-        sizes = check_sizes(sizes)
+        check_sizes(sizes)
         super().__init__(loss)
-        self.config = {"sizes": sizes, "activation": activation, "loss": loss, "tied": tied}
         self.encoder = nn.Sequential(nn.Flatten(), *mlp(sizes, activation))
         self.decoder = mlp(sizes[::-1], activation)
-        initialise(self.encoder, activation)
+        initialise(activation, self.encoder)
         if tied:
             self.decoder = _tie(self.encoder, activation)
         else:
-            initialise(self.decoder, activation)
+            initialise(activation, self.decoder)
 
 
 class TiedLinear(nn.Module):
-    """y = x W + b, where W (out, in) is the weight of another layer, which maps the other way."""
+    """y = x W + b, where W (out, in) is the weight of a layer that maps the other way."""
 
     def __init__(self, mirrored: nn.Linear):
         in_features = mirrored.weight.shape[1]
@@ -110,9 +102,6 @@ class ConvAutoencoder(_PlainAutoencoder):
         latent: length of the code.
         convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
         loss: "bce" (inputs in [0, 1]) or "mse".
-
-    Raises:
-        InputError: an argument is none of these.
     """
 
     def __init__(
@@ -124,33 +113,18 @@ class ConvAutoencoder(_PlainAutoencoder):
         loss: str = "bce",
     ):
         super().__init__(loss)
-        self.config = {
-            "image_shape": list(image_shape),
-            "channels": list(channels),
-            "latent": latent,
-            "convs_per_stage": convs_per_stage,
-            "loss": loss,
-        }
-        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, latent)
-        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
-        initialise(self.encoder, "relu")
-        initialise(self.decoder, "relu")
+        stages = Stages(image_shape, channels, convs_per_stage)
+        self.encoder, self.decoder = stages.encoder(latent), stages.decoder(latent)
+        initialise("relu", self.encoder, self.decoder)
 
 
 class DenoisingAutoencoder(_PlainAutoencoder):
-    """Convolutional, and its code is the last stage's map of channels: more numbers than pixels.
+    """Convolutional; its code is the feature map of the last stage, larger than the image.
 
-    Nothing forces it to learn anything but to copy, so it is trained on spoilt images, with the
-    clean ones as targets (Vincent et al. 2008): what cannot be copied is noise.
+    Nothing keeps it from learning just to copy, so it is trained on corrupted images, with the
+    clean ones as targets (Vincent et al. 2008): copying would leave the noise in.
 
-    Args:
-        image_shape: (C, H, W) of the inputs.
-        channels: of the stages; each stage halves height and width.
-        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
-        loss: "bce" (inputs in [0, 1]) or "mse".
-
-    Raises:
-        InputError: an argument is none of these.
+    Args: as ConvAutoencoder.
     """
 
     corruption = "noise:0.5"
@@ -163,16 +137,7 @@ class DenoisingAutoencoder(_PlainAutoencoder):
         loss: str = "bce",
     ):
         super().__init__(loss)
-        self.config = {
-            "image_shape": list(image_shape),
-            "channels": list(channels),
-            "convs_per_stage": convs_per_stage,
-            "loss": loss,
-        }
-        *_, last = stage_shapes(image_shape, channels)
-        self.encoder = nn.Sequential(*down(image_shape, channels, convs_per_stage), nn.Flatten())
-        self.decoder = nn.Sequential(
-            nn.Unflatten(1, last), *up(image_shape, channels, convs_per_stage)
-        )
-        initialise(self.encoder, "relu")
-        initialise(self.decoder, "relu")
+        stages = Stages(image_shape, channels, convs_per_stage)
+        self.encoder = nn.Sequential(*stages.down(), nn.Flatten())
+        self.decoder = nn.Sequential(nn.Unflatten(1, stages.shapes[-1]), *stages.up())
+        initialise("relu", self.encoder, self.decoder)

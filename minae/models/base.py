@@ -1,7 +1,11 @@
 """What all autoencoders share: a code, a decoder's output, and what counts as close."""
 
+import functools
+import inspect
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +18,31 @@ from minae.tensor import Tensor
 class Autoencoder(nn.Module):
     """Base of the models: subclasses set `encoder` and `decoder` and say how they are trained.
 
-    `config` holds the constructor's arguments, so that a checkpoint can build the model again.
+    `config` holds the constructor's arguments, from which a checkpoint builds the model again. The
+    constructors raise InputError if they cannot use an argument.
     """
 
-    encoder: nn.Module
-    decoder: nn.Module
-    config: dict
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+    config: dict[str, Any]
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
-    corruption: str | None = None  # what `minae train` spoils its inputs with if nothing is said
+    corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     conditional = False  # a batch is images and their labels, not images alone
+
+    def __init_subclass__(cls) -> None:
+        """Make the constructor record its arguments, defaults included, in `config`."""
+        construct: Callable[..., None] = cls.__init__
+
+        @functools.wraps(construct)
+        def record_and_construct(self: Autoencoder, *args: Any, **options: Any) -> None:
+            if type(self) is cls:  # not when a subclass calls super().__init__
+                bound = inspect.signature(construct).bind(self, *args, **options)
+                bound.apply_defaults()
+                _, *given = bound.arguments.items()
+                self.config = {name: list(x) if isinstance(x, tuple) else x for name, x in given}
+            construct(self, *args, **options)
+
+        cls.__init__ = record_and_construct
 
     def codes(self, x: Tensor) -> Tensor:
         """Return the code (N, Z) of each input, without randomness."""
@@ -40,31 +60,27 @@ class Autoencoder(nn.Module):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return the objective: summed over an image, averaged over the batch.
 
-        Args:
-            x: inputs (N, ...)
-            target: what to reconstruct, in the shape of x; x itself if left out.
+        `target` is what to reconstruct, in the shape of x (N, ...); x itself if left out.
         """
         raise NotImplementedError
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the figures to report for a batch, each a mean per image; "loss" is among them."""
+        """Return the figures to report for a batch, means per image; "loss" is among them."""
         raise NotImplementedError
 
     def start_at_mean(self, images: np.ndarray) -> None:
-        """Set the last bias so that training begins with the mean image as every output.
+        """Set the last bias so that training begins with the mean of images (N, ...) as output.
 
-        Otherwise the first epoch goes into learning that most pixels are dark.
-
-        Args:
-            images: the training images (N, ...). A convolutional decoder has one bias a channel.
+        Otherwise the first epoch is spent on learning that most pixels are dark. A convolutional
+        decoder has one bias per channel.
         """
-        *_, last = self.decoder
-        axes = (0,) if last.bias.data.size == images[0].size else (0, 2, 3)
+        bias = last_bias(self.decoder)
+        axes = (0,) if bias.data.size == images[0].size else (0, 2, 3)
         mean = images.mean(axis=axes).ravel()
         if self.has_logits:
             mean = np.clip(mean, 0.001, 0.999)
             mean = np.log(mean / (1 - mean))
-        last.bias.data[...] = mean
+        bias.data[...] = mean
 
     @no_grad()
     def squared_error(self, x: Tensor, target: Tensor | None = None) -> float:
@@ -82,16 +98,15 @@ def check_count(name: str, value: int, low: int = 1, high: int = MOST) -> None:
         raise InputError(f"{name} is a whole number from {low} to {high:,}, not {value}")
 
 
-def check_sizes(sizes: list[int]) -> list[int]:
-    """Return the layer sizes as a list; InputError unless there are two or more, each a count."""
+def check_sizes(sizes: Sequence[int]) -> None:
+    """Raise InputError unless there are two or more layer sizes, each a count."""
     if len(sizes) < 2:
         raise InputError(f"sizes {list(sizes)}: give two or more layer sizes")
     for size in sizes:
         check_count("each of the sizes", size)
-    return list(sizes)
 
 
-def check_choice(name: str, value: str, choices) -> None:
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise InputError unless `value` is one of `choices`."""
     if value not in choices:
         raise InputError(f"{name} {value!r} is unknown: choose one of {', '.join(choices)}")
@@ -100,22 +115,28 @@ def check_choice(name: str, value: str, choices) -> None:
 ZERO_HALF = ("relu", "leaky_relu", "elu", "gelu", "silu")  # activations that pass about half
 
 
-def initialise(network: nn.Sequential, activation: str) -> None:
-    """Draw the weights of a deep network anew so that signals keep their size on the way through.
+def initialise(activation: str, *networks: nn.Sequential) -> None:
+    """Draw the weights of deep networks anew so that signals keep their size on the way through.
 
     The variance is 2 / fan_in before activations that zero about half of their inputs, else
     1 / fan_in, and always for the last layer. PyTorch's default, 1 / (3 fan_in), lets them fade.
     """
-    layers = [layer for layer in network if hasattr(layer, "fan_in")]
-    for layer in layers:
-        hidden = layer is not layers[-1]
-        nn.init.kaiming_normal_(layer, 2.0 if hidden and activation in ZERO_HALF else 1.0)
+    for network in networks:
+        layers = [layer for layer in network if hasattr(layer, "fan_in")]
+        for layer in layers:
+            hidden = layer is not layers[-1]
+            nn.init.kaiming_normal_(layer, 2.0 if hidden and activation in ZERO_HALF else 1.0)
 
 
-def mlp(sizes: list[int], activation: str) -> nn.Sequential:
+def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
     """Return linear layers of these sizes with the activation between them, none after the last."""
     check_choice("activation", activation, nn.ACTIVATIONS)
     layers = []
     for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
+
+
+def last_bias(network: nn.Sequential) -> nn.Parameter:
+    """Return the bias of the last layer."""
+    return network[-1].bias  # pyright: ignore[reportAttributeAccessIssue] - all end in one that has

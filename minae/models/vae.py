@@ -13,21 +13,20 @@ import numpy as np
 from minae import nn, ops, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
-from minae.models.base import Autoencoder, check_choice, check_count, check_sizes, mlp
-from minae.models.conv import conv_decoder, conv_encoder
+from minae.models.base import Autoencoder, check_choice, check_count, check_sizes, last_bias, mlp
+from minae.models.conv import Stages
 from minae.tensor import Tensor
 
 LIKELIHOODS = ("bernoulli", "gaussian")
-
-
-DRAWS_AT_ONCE = 50  # of log_likelihood: more fill memory and are no faster
+DRAWS_AT_ONCE = 50  # in log_likelihood: more take more memory and are no faster
 
 
 class VariationalAutoencoder(Autoencoder):
     """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
 
     The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
-    mean, with one variance for all pixels, learned along (Rybkin et al. 2021).
+    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021). `labels` are
+    what only a conditional model is given.
     """
 
     def __init__(self, latent: int, likelihood: str, beta: float):
@@ -43,29 +42,43 @@ class VariationalAutoencoder(Autoencoder):
     def _start_narrow(self) -> None:
         """Begin with a σ of 0.2 in q(z|x), so that codes tell images apart from the first step.
 
-        With σ = 1 the noise drowns them, and the decoder learns to ignore z before it is of use.
+        With σ = 1 they drown in noise, and the decoder learns to ignore z before it is of use.
         """
-        *_, last = self.encoder
-        last.bias.data[self.latent :] -= 3
+        last_bias(self.encoder).data[self.latent :] -= 3
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return what to reconstruct, and the labels, from a batch."""
+        return x if target is None else target, ()
+
+    def _beside(self, x: Tensor, *labels: Tensor) -> Tensor:
+        """Return what encoder or decoder is given: images or codes, and perhaps the labels."""
+        return x
+
+    def encode(self, x: Tensor, *labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log_var of q(z|x), each (N, Z)."""
-        return self.encoder(x).chunk(2, dim=1)
+        mean, log_var = self.encoder(self._beside(x, *labels)).chunk(2, dim=1)
+        return mean, log_var
 
-    def codes(self, x: Tensor) -> Tensor:
+    def codes(self, x: Tensor, *labels: Tensor) -> Tensor:
         """Return the mean of q(z|x), (N, Z)."""
-        return self.encode(x)[0]
+        return self.encode(x, *labels)[0]
 
-    def negative_log_likelihood(self, z: Tensor, target: Tensor, reduction: str) -> Tensor:
+    def decode(self, z: Tensor, *labels: Tensor) -> Tensor:
+        """Return what codes (N, Z) stand for: (N, ...), in the units of the inputs."""
+        return super().decode(self._beside(z, *labels))
+
+    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
+        """Return the reconstruction of x, in its shape."""
+        return self.decode(self.codes(x, *labels), *labels).reshape(x.shape)
+
+    def negative_log_likelihood(
+        self, z: Tensor, target: Tensor, reduction: str, *labels: Tensor
+    ) -> Tensor:
         """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
-        output = self.decoder(z).reshape(target.shape)
+        output = self.decoder(self._beside(z, *labels)).reshape(target.shape)
         if self.likelihood == "bernoulli":
             return ops.binary_cross_entropy_with_logits(output, target, reduction=reduction)
         return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
-
-    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return what to reconstruct, and what else than x and z the networks are given."""
-        return x if target is None else target, ()
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return -E_q[log p(target|z)] + beta KL, in nats per image, averaged over the batch.
@@ -84,17 +97,9 @@ class VariationalAutoencoder(Autoencoder):
         return nll, ops.gaussian_kl(mean, log_var).mean()
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss, and with beta 1 the ELBO and the KL in it, in nats per image."""
+        """Return the loss, the ELBO (beta is 1 there) and its KL, in nats per image."""
         nll, kl = (term.item() for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl, "kl": kl}
-
-    def elbo(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return a one-draw estimate of the bound for each image, in nats: (N,)."""
-        target, labels = self._given(x, target)
-        mean, log_var = self.encode(x, *labels)
-        z = ops.reparameterise(mean, log_var)
-        nll = self.negative_log_likelihood(z, target, "none", *labels).flatten(1).sum(1)
-        return -nll - ops.gaussian_kl(mean, log_var)
 
     def log_weights(self, x: Tensor, k: int, target: Tensor | None = None) -> Tensor:
         """Return log p(target, zᵢ) / q(zᵢ|x) for k draws zᵢ from q(z|x) for each image: (k, N)."""
@@ -111,10 +116,10 @@ class VariationalAutoencoder(Autoencoder):
     def log_likelihood(self, x: Tensor, k: int = 64, target: Tensor | None = None) -> Tensor:
         """Return log 1/k Σᵢ p(target, zᵢ) / q(zᵢ|x), zᵢ drawn from q(z|x), for each image: (N,).
 
-        It is a lower bound on log p(target) in expectation that rises to it with k (Burda et al.
-        2016). Gradients flow, so it can be trained on.
+        In expectation it is a lower bound on log p(target), and approaches it as k grows (Burda et
+        al. 2016). It is differentiable, so it can be trained on.
         """
-        counts = [min(DRAWS_AT_ONCE, k - done) for done in range(0, k, DRAWS_AT_ONCE)]
+        counts = [min(DRAWS_AT_ONCE, k - drawn) for drawn in range(0, k, DRAWS_AT_ONCE)]
         log_weights = ops.cat([self.log_weights(x, count, target) for count in counts])  # (k, N)
         return log_weights.logsumexp(0) - math.log(k)
 
@@ -132,9 +137,6 @@ class VAE(VariationalAutoencoder):
         activation: between the layers, one of nn.ACTIVATIONS.
         likelihood: "bernoulli" (inputs in [0, 1]) or "gaussian".
         beta: weight of the KL term (Higgins et al. 2017); 1 is the ELBO.
-
-    Raises:
-        InputError: an argument is none of these.
     """
 
     def __init__(
@@ -144,14 +146,8 @@ class VAE(VariationalAutoencoder):
         likelihood: str = "bernoulli",
         beta: float = 1.0,
     ):
-        sizes = check_sizes(sizes)
+        check_sizes(sizes)
         super().__init__(sizes[-1], likelihood, beta)
-        self.config = {
-            "sizes": sizes,
-            "activation": activation,
-            "likelihood": likelihood,
-            "beta": beta,
-        }
         *hidden, latent = sizes
         self.encoder = nn.Sequential(nn.Flatten(), *mlp([*hidden, 2 * latent], activation))
         self.decoder = mlp(sizes[::-1], activation)
@@ -162,15 +158,9 @@ class ConvVAE(VariationalAutoencoder):
     """Variational autoencoder of convolutions.
 
     Args:
-        image_shape: (C, H, W) of the inputs.
-        channels: of the stages; each stage halves height and width.
+        image_shape, channels, convs_per_stage: as ConvAutoencoder.
         latent: number of latents.
-        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
-        likelihood: "bernoulli" (inputs in [0, 1]) or "gaussian".
-        beta: weight of the KL term; 1 is the ELBO.
-
-    Raises:
-        InputError: an argument is none of these.
+        likelihood, beta: as VAE.
     """
 
     def __init__(
@@ -183,14 +173,6 @@ class ConvVAE(VariationalAutoencoder):
         beta: float = 1.0,
     ):
         super().__init__(latent, likelihood, beta)
-        self.config = {
-            "image_shape": list(image_shape),
-            "channels": list(channels),
-            "latent": latent,
-            "convs_per_stage": convs_per_stage,
-            "likelihood": likelihood,
-            "beta": beta,
-        }
-        self.encoder = conv_encoder(image_shape, channels, convs_per_stage, 2 * latent)
-        self.decoder = conv_decoder(image_shape, channels, convs_per_stage, latent)
+        stages = Stages(image_shape, channels, convs_per_stage)
+        self.encoder, self.decoder = stages.encoder(2 * latent), stages.decoder(latent)
         self._start_narrow()

@@ -10,7 +10,7 @@ from minae.tensor import Tensor
 
 
 class BetaVAE(VAE):
-    """A VAE whose KL weighs more (Higgins et al. 2017): only latents that are worth it stay on.
+    """A VAE whose KL weighs more (Higgins et al. 2017): only latents worth their cost are used.
 
     Args: as VAE.
     """
@@ -31,9 +31,6 @@ class IWAE(VAE):
     Args:
         sizes, activation, likelihood: as VAE.
         k: draws for each image and step; 1 is the ELBO, with the KL estimated too.
-
-    Raises:
-        InputError: an argument is none of these.
     """
 
     def __init__(
@@ -45,8 +42,7 @@ class IWAE(VAE):
     ):
         check_count("k, the number of draws,", k, 1, 10_000)
         super().__init__(sizes, activation, likelihood)
-        del self.config["beta"]
-        self.k = self.config["k"] = k
+        self.k = k
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return minus the bound with k draws, in nats per image, averaged over the batch."""
@@ -58,19 +54,16 @@ class IWAE(VAE):
 
 
 class ConditionalVAE(VariationalAutoencoder):
-    """A VAE that is told the class of each image, and so can be asked for one (Sohn et al. 2015).
+    """A VAE that is told the class of each image, and so can draw a given one (Sohn et al. 2015).
 
-    The label goes to encoder and decoder as numbers that are 0, and 1 at the class. What z is left
-    to hold is what a label does not say: the handwriting. Where other models take a target, after
-    the images, this one takes their labels (N,).
+    Encoder and decoder get the label one-hot. What remains for z to hold is what the label does not
+    say: the handwriting. Every method takes the labels (N,) after images or codes, in the place of
+    other models' targets.
 
     Args:
         sizes: from the number of pixels to the number of latents, such as [784, 400, 20].
         classes: number of classes; a label is a whole number from 0 to classes - 1.
         activation, likelihood, beta: as VAE.
-
-    Raises:
-        InputError: an argument is none of these.
     """
 
     conditional = True
@@ -83,16 +76,9 @@ class ConditionalVAE(VariationalAutoencoder):
         likelihood: str = "bernoulli",
         beta: float = 1.0,
     ):
-        sizes = check_sizes(sizes)
+        check_sizes(sizes)
         check_count("classes", classes)
         super().__init__(sizes[-1], likelihood, beta)
-        self.config = {
-            "sizes": sizes,
-            "classes": classes,
-            "activation": activation,
-            "likelihood": likelihood,
-            "beta": beta,
-        }
         self.classes = classes
         pixels, *hidden, latent = sizes
         self.encoder = mlp([pixels + classes, *hidden, 2 * latent], activation)
@@ -104,45 +90,21 @@ class ConditionalVAE(VariationalAutoencoder):
 
         Raises ValueError if a label is none of the classes.
         """
-        labels = labels.data
-        if labels.size and not 0 <= labels.min() <= labels.max() < self.classes:
-            raise ValueError(
-                f"labels from {labels.min()} to {labels.max()}: the model knows 0 to"
-                f" {self.classes - 1}"
-            )
-        hot = labels[:, None] == np.arange(self.classes, like=labels)
+        index = labels.data
+        if index.size and not 0 <= index.min() <= index.max() < self.classes:
+            given = f"labels from {index.min()} to {index.max()}"
+            raise ValueError(f"{given}: the model knows 0 to {self.classes - 1}")
+        hot = index[:, None] == np.arange(self.classes, like=index)  # (N, classes)
         return Tensor(hot.astype(np.float32))
 
-    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log_var of q(z|x, label), each (N, Z)."""
-        return self.encoder(self._beside(x.flatten(1), labels)).chunk(2, dim=1)
-
-    def codes(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean of q(z|x, label), (N, Z)."""
-        return self.encode(x, labels)[0]
-
-    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Return what codes (N, Z) stand for with these labels (N,): (N, pixels)."""
-        return super().decode(self._beside(z, labels))
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the reconstruction of x, in its shape."""
-        return self.decode(self.codes(x, labels), labels).reshape(x.shape)
-
     @no_grad()
-    def sample(self, labels: Tensor) -> Tensor:
+    def sample(self, labels: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the decoder's mean for a draw from the prior for each label (N,): (N, pixels)."""
         z = random.normal((len(labels), self.latent), device=self.device)
         return self.decode(Tensor(z), labels)
 
-    def negative_log_likelihood(
-        self, z: Tensor, target: Tensor, reduction: str, labels: Tensor
-    ) -> Tensor:
-        """Return -log p(target|z, label) in nats, reduced over the batch or not at all."""
-        return super().negative_log_likelihood(self._beside(z, labels), target, reduction)
+    def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return x, () if target is None else (target,)  # the second part of a batch is the labels
 
-    def _given(self, x: Tensor, target: Tensor) -> tuple[Tensor, tuple[Tensor]]:
-        return x, (target,)  # the second part of a batch is the labels
-
-    def _beside(self, x: Tensor, labels: Tensor) -> Tensor:
-        return ops.cat([x, self.one_hot(labels).to(x.dtype)], 1)
+    def _beside(self, x: Tensor, *labels: Tensor) -> Tensor:
+        return ops.cat([x.flatten(1), self.one_hot(*labels).to(x.dtype)], 1)

@@ -1,29 +1,23 @@
-"""The vector-quantised autoencoder (van den Oord et al. 2017): codes of whole numbers."""
+"""The vector-quantised autoencoder (van den Oord et al. 2017): codes are whole numbers."""
 
 import numpy as np
 
 from minae import nn, ops
 from minae.models.autoencoders import LOSSES
 from minae.models.base import Autoencoder, check_choice, check_count, initialise
-from minae.models.conv import down, stage_shapes, up
+from minae.models.conv import Stages
 from minae.tensor import Tensor
 
 
 class VQVAE(Autoencoder):
-    """Convolutions down to a map of vectors, each replaced by the nearest of a codebook.
+    """Convolutions down to a map of vectors, each replaced by the nearest one of a codebook.
 
     An image becomes h x w whole numbers, each below `codes`: h w log2(codes) bits.
 
     Args:
-        image_shape: (C, H, W) of the inputs.
-        channels: of the stages; each stage halves height and width.
+        image_shape, channels, convs_per_stage, loss: as ConvAutoencoder.
         codes: number of vectors in the codebook.
         latent: length of each vector.
-        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
-        loss: "bce" (inputs in [0, 1]) or "mse".
-
-    Raises:
-        InputError: an argument is none of these.
     """
 
     def __init__(
@@ -38,60 +32,41 @@ class VQVAE(Autoencoder):
         check_choice("loss", loss, LOSSES)
         check_count("codes", codes, 2)
         check_count("latent", latent)
-        self.config = {
-            "image_shape": list(image_shape),
-            "channels": list(channels),
-            "codes": codes,
-            "latent": latent,
-            "convs_per_stage": convs_per_stage,
-            "loss": loss,
-        }
         self.has_logits = loss == "bce"
-        *_, (c, h, w) = stage_shapes(image_shape, channels)
-        self.encoder = nn.Sequential(
-            *down(image_shape, channels, convs_per_stage), nn.Conv2d(c, latent, 1)
-        )
+        stages = Stages(image_shape, channels, convs_per_stage)
+        c, h, w = stages.shapes[-1]
+        self.encoder = nn.Sequential(*stages.down(), nn.Conv2d(c, latent, 1))
         self.quantizer = nn.VectorQuantizer(codes, latent)
-        self.decoder = nn.Sequential(
-            nn.Unflatten(1, (latent, h, w)),
-            nn.Conv2d(latent, c, 1),
-            nn.ReLU(),
-            *up(image_shape, channels, convs_per_stage),
-        )
-        initialise(self.encoder, "relu")
-        initialise(self.decoder, "relu")
+        start = nn.Unflatten(1, (latent, h, w)), nn.Conv2d(latent, c, 1), nn.ReLU()
+        self.decoder = nn.Sequential(*start, *stages.up())
+        initialise("relu", self.encoder, self.decoder)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the codes (N, latent h w), their numbers (N, h, w), and the codebook's loss."""
+        """Return the codes (N, latent h w), their indices (N, h, w), and the codebook's loss."""
         z = self.encoder(x).permute(0, 2, 3, 1)  # (N, h, w, latent)
         quantised, index, loss = self.quantizer(z.flatten(0, 2))
         codes = quantised.reshape(z.shape).permute(0, 3, 1, 2).flatten(1)
         return codes, index.reshape(z.shape[:3]), loss
 
     def codes(self, x: Tensor) -> Tensor:
-        """Return the code of each input, its vectors side by side: (N, latent h w)."""
+        """Return the code of each input, its vectors concatenated: (N, latent h w)."""
         return self.encode(x)[0]
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return the reconstruction's loss and the codebook's, summed over an image, mean of N."""
+        """Return the loss of reconstruction and codebook, summed over an image, mean of images."""
         return self._terms(x, target)[0]
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss, the squared error, and the perplexity of the codebook's use.
 
-        Perplexity, e to the entropy of the numbers in this batch, is the number of codes that, used
-        alike, would hold as much.
+        Perplexity, e to the entropy of the indices in this batch, is the number of equally used
+        codes that would hold as much information.
         """
         loss, index = self._terms(x, target)
-        share = (
-            np.bincount(index.cpu().data.ravel(), minlength=self.config["codes"]) / index.numel()
-        )
-        entropy = -(share[share > 0] * np.log(share[share > 0])).sum()
-        return {
-            "loss": loss.item(),
-            "squared_error": self.squared_error(x, target),
-            "perplexity": float(np.exp(entropy)),
-        }
+        used = np.unique_counts(index.cpu().data).counts / index.numel()  # the share of each code
+        perplexity = float(np.exp(-(used * np.log(used)).sum()))
+        squared_error = self.squared_error(x, target)
+        return {"loss": loss.item(), "squared_error": squared_error, "perplexity": perplexity}
 
     def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
         codes, index, codebook_loss = self.encode(x)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _skipped = ContextVar("skipped", default=False)
 def skipped() -> Iterator[None]:
     """Leave new weights at 0 and draw nothing: for models whose weights are about to be loaded.
 
-    What is too large for the memory takes none, as long as nobody writes into it.
+    Such weights take up no memory until they are written to, however large they are.
     """
     token = _skipped.set(True)
     try:
@@ -26,10 +27,11 @@ def skipped() -> Iterator[None]:
         _skipped.reset(token)
 
 
-def uniform(shape: tuple[int, ...], bound: float) -> Parameter:
-    """Return a float32 parameter drawn from the uniform distribution on [-bound, bound)."""
+def uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
+    """Return a float32 parameter drawn from U(-1/√fan_in, 1/√fan_in), as in PyTorch's layers."""
     if _skipped.get():
         return Parameter(np.zeros(shape, np.float32))
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     return Parameter((2 * random.uniform(shape) - 1) * np.float32(bound))
 
 
@@ -40,19 +42,13 @@ def normal(shape: tuple[int, ...], std: float = 1.0) -> Parameter:
     return Parameter(random.normal(shape) * np.float32(std))
 
 
-def fan_in_bound(fan_in: int) -> float:
-    """Return 1/√fan_in, the bound that PyTorch's layers draw weights and biases within."""
-    return 1 / math.sqrt(fan_in) if fan_in else 0.0
-
-
-def kaiming_normal_(layer, gain: float) -> None:
+def kaiming_normal_(layer: Any, gain: float) -> None:
     """Draw a layer's weight anew with the variance gain / fan_in, and set its bias to 0.
 
     fan_in is the number of inputs that one output sums over. A gain of 2 makes up for the half of
     its inputs that a ReLU sets to 0, so that signals neither grow nor fade from layer to layer
     (He et al. 2015); 1 does so for a layer that no activation follows.
     """
-    if _skipped.get():
-        return
-    layer.weight.data[...] = normal(layer.weight.shape, math.sqrt(gain / layer.fan_in)).data
-    layer.bias.data[...] = 0
+    if not _skipped.get():
+        layer.weight.data[...] = normal(layer.weight.shape, math.sqrt(gain / layer.fan_in)).data
+        layer.bias.data[...] = 0

@@ -1,6 +1,7 @@
 """Module: something with parameters and a forward. Names, keys and layouts are PyTorch's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, requires_grad: bool = True):
+    def __init__(self, data: Any, requires_grad: bool = True):
         super().__init__(data, requires_grad)
 
 
@@ -23,20 +24,25 @@ class Buffer(Tensor):
     __slots__ = ()
 
 
+T = TypeVar("T", bound=Tensor)
+
+
+def _no_forward(module: "Module", *inputs: Any) -> Tensor:
+    raise NotImplementedError(f"{type(module).__name__} has no forward")
+
+
 class Module:
     """Base of all layers and models: set parameters and submodules as attributes, write `forward`.
 
-    Every attribute that is a Parameter, a Buffer or a Module is found by itself, in the order in
-    which it was set; its key in `state_dict` is the path of attribute names, joined by dots.
+    Attributes that are Parameters, Buffers or Modules are found automatically, in the order in
+    which they were set; the key in `state_dict` is the path of attribute names, joined by dots.
     """
 
     training = True  # dropout and batch_norm act differently in training
+    #: computes the output; call the module itself, not this
+    forward: Callable[..., Any] = _no_forward
 
-    def forward(self, *inputs):
-        """Compute the output. Call the module itself, not this."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
-
-    def __call__(self, *inputs):
+    def __call__(self, *inputs: Any) -> Tensor:
         """Return forward(*inputs)."""
         return self.forward(*inputs)
 
@@ -56,25 +62,25 @@ class Module:
         """Yield this module and all below it."""
         return (module for _, module in self.named_modules())
 
-    def _named_state(self, kind: type[Tensor]) -> Iterator[tuple[str, Tensor]]:
+    def _named_state(self, *kinds: type[T]) -> Iterator[tuple[str, T]]:
         seen = set()  # a parameter used in two places is one parameter, under its first name
         for path, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, kind) and id(value) not in seen:
+                if isinstance(value, kinds) and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield every parameter, here and below, with its path."""
+        """Yield the parameters of this module and all below it, with their paths."""
         return self._named_state(Parameter)
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yield every parameter, here and below."""
+        """Yield the parameters of this module and all below it."""
         return (parameter for _, parameter in self.named_parameters())
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the arrays of all parameters and buffers by path: the arrays themselves."""
-        return {name: value.data for name, value in self._named_state((Parameter, Buffer))}
+        return {name: value.data for name, value in self._named_state(Parameter, Buffer)}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Copy arrays (or tensors of PyTorch on the CPU) into the parameters and buffers.
@@ -85,7 +91,7 @@ class Module:
         given = {name: as_array(value) for name, value in state.items()}
         if problem := _mismatch(self.state_dict(), given):
             raise ValueError(f"the state does not fit {type(self).__name__}: {problem}")
-        for name, own in self._named_state((Parameter, Buffer)):
+        for name, own in self._named_state(Parameter, Buffer):
             own.data[...] = arrays.beside(given[name], own.data)
             own.written()
 
@@ -94,27 +100,27 @@ class Module:
         """Where the parameters are: "cpu" or "cuda"; "cpu" if there are none."""
         return next((p.device for p in self.parameters()), "cpu")
 
-    def to(self, device: str) -> "Module":
+    def to(self, device: str) -> Self:
         """Move all parameters and buffers to a device, and return the module.
 
-        Make the optimiser afterwards: it keeps the arrays that it is given.
+        Make the optimiser after this: it keeps the arrays it is given.
 
         Raises:
             RuntimeError: the device cannot be used; says why, and what to do.
         """
-        for _, value in self._named_state((Parameter, Buffer)):
+        for _, value in self._named_state(Parameter, Buffer):
             value.data = arrays.to_device(value.data, device)
             value.grad = value.grad_place = None
         return self
 
-    def train(self, mode: bool = True) -> "Module":
-        """Set training mode, here and below, and return the module."""
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode in this module and all below it, and return the module."""
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self) -> "Module":
-        """Set evaluation mode: no dropout, running statistics."""
+    def eval(self) -> Self:
+        """Set evaluation mode (no dropout, running statistics), and return the module."""
         return self.train(False)
 
     def zero_grad(self) -> None:
@@ -123,7 +129,7 @@ class Module:
             parameter.grad = None
 
     def extra_repr(self) -> str:
-        """Return what stands between the brackets in the repr of a layer without submodules."""
+        """Return what the repr of a module without submodules has in its parentheses."""
         return ""
 
     def __repr__(self) -> str:
@@ -134,7 +140,7 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
-def _mismatch(own: dict, other: dict) -> str | None:
+def _mismatch(own: dict[str, Any], other: dict[str, Any]) -> str | None:
     if missing := own.keys() - other.keys():
         return f"{sorted(missing)[0]} is missing" + _and_more(missing)
     if unknown := other.keys() - own.keys():
@@ -145,5 +151,5 @@ def _mismatch(own: dict, other: dict) -> str | None:
     return None
 
 
-def _and_more(names) -> str:
+def _and_more(names: set[str]) -> str:
     return f", and {len(names) - 1} more" if len(names) > 1 else ""

@@ -1,43 +1,47 @@
 """Vector quantisation: a code is one of a few vectors (van den Oord et al. 2017)."""
 
+from typing import Any
+
 import numpy as np
 
 from minae import ops
 from minae.nn import init
-from minae.nn.module import Buffer, Module, Parameter
+from minae.nn.module import Buffer, Module
 from minae.tensor import Tensor
 
-DECAY, DEAD = 0.9, 0.05  # of the running use of a vector; below DEAD it is moved
+DECAY = 0.9  # of the running mean of how often a vector is used
+DEAD = 0.05  # a vector used less than this is moved to an input
 
 
 class VectorQuantizer(Module):
     """Replace each vector by the nearest one of a codebook: weight (num_embeddings, embedding_dim).
 
-    The nearest one is a step function, with a slope of 0 or none. So the gradient of the result is
-    handed to the input as it is ("straight through"), and two squared distances are learned along:
-    one draws the vectors of the codebook to the inputs, one, weighed by `commitment`, the inputs to
-    their vectors.
+    Finding the nearest is a step function, whose slope is 0 or undefined. So the gradient of the
+    result is passed to the input unchanged ("straight through"), and the loss adds two squared
+    distances: one pulls the vectors of the codebook towards the inputs, the other, times
+    `commitment`, the inputs towards their vectors.
 
-    `used` (num_embeddings,) is how often each vector was the nearest, as a running mean over steps,
-    1 if all are used alike. While training, a vector that is hardly used jumps to an input; so the
-    first batch fills the whole codebook.
+    `used` (num_embeddings,) is a running mean over steps of how often each vector was the nearest,
+    relative to equal use. In training, a vector that is hardly ever used is moved to an input; so
+    the first batch fills the whole codebook.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, commitment: float = 1.0):
         self.commitment = commitment
-        self.weight: Parameter = init.normal((num_embeddings, embedding_dim))
+        self.weight = init.normal((num_embeddings, embedding_dim))
         self.used = Buffer(np.zeros(num_embeddings, np.float32))
 
     def nearest(self, z: Tensor) -> Tensor:
-        """Return for each row of z (M, D) the number of its nearest vector: int64 (M,)."""
+        """Return the index of the nearest vector to each row of z (M, D): int64 (M,)."""
         z, weight = z.detach(), self.weight.detach()
-        # |z - e|² without |z|², which is the same for all e
+        # |z - e|² without |z|², which is the same for all e: (M, num_embeddings)
         return ((weight**2).sum(1) - 2 * (z @ weight.T)).argmin(1)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the nearest vector of each row of z (M, D), its number (M,), and the loss, summed.
+        """Return the nearest vector to each row of z (M, D), its index (M,), and the summed loss.
 
-        Of the loss, weight gets the slopes of Σ |e - z|², and z those of commitment Σ |z - e|².
+        The loss has the gradient of Σ |e - z|² with respect to weight, and of commitment Σ |z - e|²
+        with respect to z.
         """
         if self.training:
             self._move_unused(z.data)
@@ -50,7 +54,7 @@ class VectorQuantizer(Module):
         straight_through = z + (vectors - z).detach()
         return straight_through, index, to_inputs + to_vectors * self.commitment
 
-    def _move_unused(self, z) -> None:
+    def _move_unused(self, z: Any) -> None:
         K = len(self.used)
         enough = np.concatenate([z] * -(-K // len(z)))  # at least K rows
         some = enough[:: len(enough) // K][:K]  # (K, D), spread over the batch
@@ -59,11 +63,10 @@ class VectorQuantizer(Module):
         self.weight.written()
         self.used.data[...] = np.where(unused, 1, self.used.data)
 
-    def _count(self, index) -> None:
+    def _count(self, index: Any) -> None:
         K = len(self.used)
         share = (index[:, None] == np.arange(K, like=index)).mean(axis=0)  # (K,)
         self.used.data[...] = DECAY * self.used.data + (1 - DECAY) * K * share
 
     def extra_repr(self) -> str:
-        """Return the sizes of the codebook."""
         return ", ".join(map(str, self.weight.shape))

@@ -1,16 +1,22 @@
-"""Modules without parameters: activations, and changes of shape."""
+"""Modules without parameters: activations, and changes of shape. Each calls its function in ops."""
 
 from minae import ops
 from minae.nn.module import Module
 from minae.ops.checks import check_dim
+from minae.ops.geometry import Pair
 from minae.tensor import Tensor
+
+__all__ = [
+    "ACTIVATIONS", "ELU", "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "Flatten", "LeakyReLU",
+    "MaxPool2d", "PixelShuffle", "PixelUnshuffle", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Tanh", "Unflatten", "Upsample",
+]  # fmt: skip
 
 
 class ReLU(Module):
     """max(x, 0)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.relu(x)
 
 
@@ -21,7 +27,6 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.leaky_relu(x, self.negative_slope)
 
 
@@ -32,7 +37,6 @@ class ELU(Module):
         self.alpha = alpha
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.elu(x, self.alpha)
 
 
@@ -43,7 +47,6 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.gelu(x, approximate=self.approximate)
 
 
@@ -51,7 +54,6 @@ class SiLU(Module):
     """x sigmoid(x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.silu(x)
 
 
@@ -59,7 +61,6 @@ class Softplus(Module):
     """log(1 + e^x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.softplus(x)
 
 
@@ -67,7 +68,6 @@ class Sigmoid(Module):
     """1 / (1 + e^-x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.sigmoid(x)
 
 
@@ -75,7 +75,6 @@ class Tanh(Module):
     """The hyperbolic tangent."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to every entry."""
         return ops.tanh(x)
 
 
@@ -86,18 +85,16 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it along `dim`."""
         return ops.softmax(x, self.dim)
 
 
 class Flatten(Module):
-    """Merge the dimensions from start_dim to end_dim: (N, ...) to (N, features), if left out."""
+    """Merge the dimensions from start_dim to end_dim; by default (N, ...) to (N, features)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x with those dimensions merged."""
         if x.ndim == 2 and (self.start_dim, self.end_dim) == (1, -1):
             return x
         return ops.flatten(x, self.start_dim, self.end_dim)
@@ -110,18 +107,17 @@ class Unflatten(Module):
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x with that dimension split."""
         dim = check_dim(self.dim, x.ndim)
         return x.reshape(*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
 
 
 class Upsample(Module):
-    """Images or sequences in another size; see ops.interpolate."""
+    """Resize images (N, C, H, W) or sequences (N, C, L); see ops.interpolate."""
 
     def __init__(
         self,
-        size=None,
-        scale_factor=None,
+        size: Pair | None = None,
+        scale_factor: float | tuple[float, float] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
     ):
@@ -129,54 +125,57 @@ class Upsample(Module):
         self.mode, self.align_corners = mode, align_corners
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C, HO, WO)."""
         return ops.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
 
 class PixelShuffle(Module):
-    """Trade channels for pixels; see ops.pixel_shuffle."""
+    """Trade channels for pixels: (..., C r², H, W) to (..., C, H r, W r), r the factor."""
 
     def __init__(self, upscale_factor: int):
         self.upscale_factor = upscale_factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., C r², H, W) to (..., C, H r, W r)."""
         return ops.pixel_shuffle(x, self.upscale_factor)
 
 
 class PixelUnshuffle(Module):
-    """Trade pixels for channels; see ops.pixel_unshuffle."""
+    """Trade pixels for channels: (..., C, H r, W r) to (..., C r², H, W), r the factor."""
 
     def __init__(self, downscale_factor: int):
         self.downscale_factor = downscale_factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., C, H r, W r) to (..., C r², H, W)."""
         return ops.pixel_unshuffle(x, self.downscale_factor)
 
 
 class MaxPool2d(Module):
-    """The largest entry of each window; see ops.max_pool2d."""
+    """The largest entry of each window: (N, C, H, W) to (N, C, HO, WO); see ops.max_pool2d."""
 
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, *, ceil_mode: bool = False):
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        *,
+        ceil_mode: bool = False,
+    ):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.dilation, self.ceil_mode = dilation, ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C, HO, WO)."""
-        return ops.max_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
-        )
+        window = self.kernel_size, self.stride, self.padding, self.dilation
+        return ops.max_pool2d(x, *window, self.ceil_mode)
 
 
 class AvgPool2d(Module):
-    """The mean of each window; see ops.avg_pool2d."""
+    """The mean of each window: (N, C, H, W) to (N, C, HO, WO); see ops.avg_pool2d."""
 
     def __init__(
         self,
-        kernel_size,
-        stride=None,
-        padding=0,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ):
@@ -184,20 +183,17 @@ class AvgPool2d(Module):
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C, HO, WO)."""
-        return ops.avg_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        )
+        window = self.kernel_size, self.stride, self.padding
+        return ops.avg_pool2d(x, *window, self.ceil_mode, self.count_include_pad)
 
 
 class AdaptiveAvgPool2d(Module):
-    """The means of as many windows as are asked for; see ops.adaptive_avg_pool2d."""
+    """The means of as many windows as are asked for: (N, C, H, W) to (N, C, *output_size)."""
 
-    def __init__(self, output_size):
+    def __init__(self, output_size: int | tuple[int | None, int | None]):
         self.output_size = output_size
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C, *output_size)."""
         return ops.adaptive_avg_pool2d(x, self.output_size)
 
 

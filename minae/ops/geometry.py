@@ -2,6 +2,8 @@
 
 from numbers import Integral
 
+Pair = int | tuple[int, int]
+
 
 def lengths(value, count: int, what: str) -> tuple[int, ...]:
     """Return an int as `count` of them, and a tuple or list of `count` ints as a tuple.

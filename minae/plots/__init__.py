@@ -10,22 +10,7 @@ from minae.plots.images import image_grid, latent_grid, latent_plane, reconstruc
 from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, as_png, save
 
 __all__ = [
-    "BLUE",
-    "COLOURS",
-    "DPI",
-    "INK",
-    "MUTED",
-    "RED",
-    "as_png",
-    "bars",
-    "image_grid",
-    "latent_grid",
-    "latent_plane",
-    "learning_curves",
-    "lines",
-    "reconstructions",
-    "requests",
-    "roofline",
-    "save",
+    "BLUE", "COLOURS", "DPI", "INK", "MUTED", "RED", "as_png", "bars", "image_grid", "latent_grid",
+    "latent_plane", "learning_curves", "lines", "reconstructions", "requests", "roofline", "save",
     "strips",
-]
+]  # fmt: skip

@@ -1,21 +1,27 @@
 """Numbers as curves and bars."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from minae.plots.style import BLUE, MUTED, RED, make_axes, name_ends, number, styled, text_width
+from minae.plots.style import BLUE, MUTED, RED, line_axes, make_axes, name_ends, number, styled
 
 
 @styled
-def learning_curves(history: list[dict], baselines=None, title=None, ylabel="loss") -> Figure:
+def learning_curves(
+    history: list[dict[str, Any]],
+    baselines: dict[str, float] | None = None,
+    title: str = "",
+    ylabel: str = "loss",
+) -> Figure:
     """Draw training and validation loss over epochs, with their last values at the lines' ends.
 
     history is what `minae.train.fit` returns: dicts with `epoch` and `train_loss`, and perhaps
-    `validation_loss`; other keys, and losses that are not finite, are left out. baselines, a dict
-    of losses by name, become dashed lines. ylabel says what the loss is, and its unit.
+    `validation_loss`; other keys, and losses that are not finite, are left out. baselines, losses
+    by name, become dashed lines. ylabel says what the loss is, and its unit.
     """
     if not any(np.isfinite(record.get("train_loss", np.nan)) for record in history):
         raise ValueError(f"a history of {len(history)} epochs has no finite train_loss to draw")
@@ -28,32 +34,37 @@ def learning_curves(history: list[dict], baselines=None, title=None, ylabel="los
     for name, colour in (("train", BLUE), ("validation", RED)):
         key = f"{name}_loss"
         curve = [(r["epoch"], r[key]) for r in history if np.isfinite(r.get(key, np.nan))]
-        look = {"marker": "o" if len(curve) <= 30 else None, "markersize": 4, "linewidth": 2}
-        drawn += [(curve, name, colour, look)] if curve else []
+        drawn += [(curve, name, colour, _look(len(curve)))] if curve else []
     texts = [f"{name} {number(curve[-1][1])}" for curve, name, _, _ in drawn]
-    axes = make_axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=0.5 + max(map(text_width, texts)))
+    axes = line_axes(texts, title, ylabel)
     for curve, _, colour, look in drawn:
         axes.plot(*zip(*curve, strict=True), color=colour, **look)
     pad = 0.03 * (last - first)
     axes.set(xlabel="epoch", xlim=(first - pad, last + pad))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     ends = [(last, curve[-1][1]) for curve, *_ in drawn]
     name_ends(axes, ends, texts, [colour for _, _, colour, _ in drawn])
     return axes.figure
+
+
+def _look(points: int) -> dict[str, Any]:
+    """Return how to draw a curve: with markers at its points unless they are many."""
+    return {"marker": "o" if points <= 30 else None, "markersize": 4, "linewidth": 2}
 
 
 LINE_COLOURS = (BLUE, RED, "#e76300", "#832db6", "#4c7a34", "#717581", "#a96b59", "#3f90da")
 
 
 @styled
-def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = False) -> Figure:
-    """Draw curves over one axis, each named at its end.
+def lines(
+    curves: dict[str, Any], xlabel: str, ylabel: str, title: str = "", log_x: bool = False
+) -> Figure:
+    """Draw curves over one axis, each with its name at its end.
 
     Args:
         curves: by name, (x, y) or (x, y, error), arrays (K,); bars show y ± error.
         xlabel, ylabel, title: what is drawn.
-        log_x: for x that grows by factors.
+        log_x: draw x on a logarithmic scale.
     """
     if not curves:
         raise ValueError("lines need one or more curves")
@@ -61,8 +72,7 @@ def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = Fals
     for name, (x, *others) in arrays.items():
         if x.ndim != 1 or not len(x) or any(a.shape != x.shape for a in others):
             raise ValueError(f"curve {name!r} needs x and y of one length, not {curves[name]}")
-    right = 0.5 + max(map(text_width, curves))
-    axes = make_axes(5.6, 3.4, title, ylabel, 0.85, 0.6, right=right)
+    axes = line_axes(list(curves), title, ylabel)
     axes.set(xlabel=xlabel, xscale="log" if log_x else "linear")
     every_x = np.concatenate([x for x, *_ in arrays.values()])
     if log_x:
@@ -72,18 +82,16 @@ def lines(curves: dict, xlabel: str, ylabel: str, title=None, log_x: bool = Fals
         axes.xaxis.set_minor_formatter("")
     elif (every_x == every_x.round()).all():
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    axes.xaxis.set_major_formatter("{x:,.10g}")  # a log scale has brought its own
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    axes.xaxis.set_major_formatter("{x:,.10g}")  # a log scale has set its own
     colours = [LINE_COLOURS[k % len(LINE_COLOURS)] for k in range(len(arrays))]
     for (x, y, *error), colour in zip(arrays.values(), colours, strict=True):
-        look = {"marker": "o" if len(x) <= 30 else None, "markersize": 4, "linewidth": 2}
-        axes.errorbar(x, y, *error, color=colour, capsize=3, **look)
+        axes.errorbar(x, y, *error, color=colour, capsize=3, **_look(len(x)))
     name_ends(axes, [(x[-1], y[-1]) for x, y, *_ in arrays.values()], list(arrays), colours)
     return axes.figure
 
 
 @styled
-def bars(values: dict[str, float], ylabel: str, title: str | None = None) -> Figure:
+def bars(values: dict[str, float], ylabel: str, title: str = "") -> Figure:
     """Compare numbers by name, as bars from zero with the number on each."""
     heights = list(values.values())
     if not heights or not np.isfinite(heights).all():

@@ -1,7 +1,8 @@
 """Images side by side, and latent spaces: as tiles, and as points in the plane."""
 
+from typing import Any
+
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -9,37 +10,38 @@ from matplotlib.ticker import MaxNLocator
 from minae.plots.style import BLUE, COLOURS, DPI, INK, make_axes, styled, text_width
 
 MAX_PAIRS, MAX_POINTS = 10, 5000
+Range = tuple[float, float]
 
 
 @styled
-def reconstructions(originals, reconstructed, corrupted=None, title: str | None = None) -> Figure:
-    """Draw originals, what the model was given if that was corrupted, and reconstructions in rows.
+def reconstructions(
+    originals: Any, reconstructed: Any, corrupted: Any = None, title: str = ""
+) -> Figure:
+    """Draw rows of originals, of the corrupted images (if there are any), and of reconstructions.
 
     Each is (N, C, H, W) with C = 1 (grey) or 3 (colour) and values in [0, 1]; values outside are
     clipped. The first ten images are drawn.
     """
     rows = {"original": originals, "corrupted": corrupted, "reconstructed": reconstructed}
     rows = {name: x for name, x in rows.items() if x is not None}
-    columns = min(len(originals), MAX_PAIRS)
-    return strips(rows, title, columns)
+    return strips(rows, title, columns=min(len(originals), MAX_PAIRS))
 
 
 @styled
-def strips(rows: dict, title: str | None = None, columns: int | None = None) -> Figure:
+def strips(rows: dict[str, Any], title: str = "", columns: int | None = None) -> Figure:
     """Draw rows of images, each with its name on the left.
 
-    Each row is (N, C, H, W) with values in [0, 1]; values outside are clipped. All have one shape.
-    Of each, the first `columns` are drawn, or all.
+    All rows have one shape (N, C, H, W), with values in [0, 1]; values outside are clipped. The
+    first `columns` images of each are drawn, or all.
     """
     rows = {name: _images(x, name) for name, x in rows.items()}
     shapes = {x.shape for x in rows.values()}
     if len(shapes) != 1:
         raise ValueError(f"all rows must have one shape (N, C, H, W), not {sorted(shapes)}")
     ((N, *_),) = shapes
-    columns = columns or N
     images = np.concatenate([x[:columns] for x in rows.values()])
     left = 0.3 + max(map(text_width, rows))
-    axes = _draw_tiles(images, len(rows), columns, title, left=left)
+    axes = _draw_tiles(images, len(rows), columns or N, title, left=left)
     height = axes.get_ylim()[0] / len(rows)  # the y axis points down
     axes.set_yticks((np.arange(len(rows)) + 0.5) * height, rows)
     axes.tick_params(left=False)
@@ -47,8 +49,8 @@ def strips(rows: dict, title: str | None = None, columns: int | None = None) -> 
 
 
 @styled
-def image_grid(images, title: str | None = None) -> Figure:
-    """Tile images (N, C, H, W), values in [0, 1], row by row into a grid that is nearly square."""
+def image_grid(images: Any, title: str = "") -> Figure:
+    """Tile images (N, C, H, W), values in [0, 1], row by row into a nearly square grid."""
     images = _images(images)
     columns = int(np.ceil(np.sqrt(len(images))))
     rows = int(np.ceil(len(images) / columns))
@@ -56,12 +58,14 @@ def image_grid(images, title: str | None = None) -> Figure:
 
 
 @styled
-def latent_grid(images, rows: int, columns: int, z1=(-2, 2), z2=(-2, 2), title=None) -> Figure:
-    """Draw what a decoder makes of a grid walked through a two-dimensional latent space.
+def latent_grid(
+    images: Any, rows: int, columns: int, z1: Range = (-2, 2), z2: Range = (-2, 2), title: str = ""
+) -> Figure:
+    """Draw what a decoder makes of the points of a grid in a two-dimensional latent space.
 
     images (rows * columns, C, H, W), values in [0, 1]: image r * columns + c is decoded from
     linspace(*z1, columns)[c] and linspace(*z2, rows)[r]. z2 points up, as in `latent_plane`, so
-    the first `columns` images are the row at the bottom.
+    the first `columns` images are the bottom row.
     """
     images = _images(images)
     if min(rows, columns) < 1 or len(images) != rows * columns:
@@ -70,7 +74,8 @@ def latent_grid(images, rows: int, columns: int, z1=(-2, 2), z2=(-2, 2), title=N
     walks = np.linspace(*z1, columns), np.linspace(*z2, rows)
     extent = [*_edges(walks[0]), *_edges(walks[1])]
     locator = MaxNLocator(7, steps=[1, 2, 5, 10])
-    axes = _draw_tiles(images, rows, columns, title, extent, "$z_2$", left=0.6, bottom=0.6)
+    margins = {"left": 0.6, "bottom": 0.6}
+    axes = _draw_tiles(images, rows, columns, title, extent, ylabel="$z_2$", **margins)
     axes.set_xlabel("$z_1$")
     for axis, walk in zip((axes.xaxis, axes.yaxis), walks, strict=True):
         ticks = locator.tick_values(walk.min(), walk.max()) if len(walk) > 1 else walk
@@ -79,11 +84,11 @@ def latent_grid(images, rows: int, columns: int, z1=(-2, 2), z2=(-2, 2), title=N
 
 
 @styled
-def latent_plane(codes, labels=None, title: str | None = None) -> Figure:
-    """Scatter codes in the plane, both axes in one scale, and name each class at its median.
+def latent_plane(codes: Any, labels: Any = None, title: str = "") -> Figure:
+    """Scatter codes in the plane, both axes on one scale, and name each class at its median.
 
     codes (N, 2), or (N, D) with D > 2: then drawn on their first two principal components. Of more
-    than 5,000 codes, 5,000 are drawn, always the same. labels (N,), integers or strings; None
+    than 5,000 codes, 5,000 are drawn, always the same ones. labels (N,), integers or strings; None
     draws all codes in one colour.
     """
     codes = np.asarray(codes)
@@ -97,7 +102,7 @@ def latent_plane(codes, labels=None, title: str | None = None) -> Figure:
     axes = make_axes(5.6, 5.6, title, ylabel, left=0.85, bottom=0.6, right=0.35)
     axes.set(xlabel=xlabel, adjustable="datalim", aspect="equal")
     names, index = np.unique(labels, return_inverse=True)
-    # A digit keeps its colour in a figure that lacks other digits.
+    # a digit keeps its colour in a figure that lacks other digits
     numbers = names if names.dtype.kind in "iu" else np.arange(len(names))
     colours = np.array([to_rgb(palette[k % len(palette)]) for k in numbers])
     order = np.random.default_rng(0).permutation(len(points))[:MAX_POINTS]  # no class lies on top
@@ -107,7 +112,7 @@ def latent_plane(codes, labels=None, title: str | None = None) -> Figure:
     return axes.figure
 
 
-def _images(images, name: str = "images") -> np.ndarray:
+def _images(images: Any, name: str = "images") -> np.ndarray:
     """Return images (N, C, H, W) as an array clipped to [0, 1], or say what is wrong with them."""
     images = np.asarray(images)
     shape = images.shape
@@ -118,7 +123,9 @@ def _images(images, name: str = "images") -> np.ndarray:
     return np.clip(images, 0, 1)
 
 
-def _draw_tiles(images, rows, columns, title, extent=None, ylabel=None, **margins) -> Axes:
+def _draw_tiles(
+    images: np.ndarray, rows: int, columns: int, title: str, extent: Any = None, **how: Any
+) -> Any:
     """Draw images (N, C, H, W) row by row from the top; without an extent, with gaps between."""
     N, _, H, W = images.shape
     gap = max(1, max(H, W) // 14) if extent is None else 0
@@ -127,39 +134,39 @@ def _draw_tiles(images, rows, columns, title, extent=None, ylabel=None, **margin
     tiles = tiles.reshape(rows, columns, H + gap, W + gap, 3).transpose(0, 2, 1, 3, 4)
     picture = tiles.reshape(rows * (H + gap), columns * (W + gap), 3)
     picture = picture[: rows * (H + gap) - gap, : columns * (W + gap) - gap]
-    # Figure pixels to an image pixel: a whole number, unless the images are larger than their tile.
+    # figure pixels per image pixel: a whole number, unless the images are larger than their tiles
     scale = np.clip(1200 / max(rows, columns), 24, 168) / max(H, W)
     scale, sharp = (np.floor(scale), "nearest") if scale >= 1 else (scale, "antialiased")
     height, width = np.array(picture.shape[:2]) * scale / DPI
-    axes = make_axes(width, height, title, ylabel, **margins)
+    axes = make_axes(width, height, title, **how)
     axes.imshow(picture, interpolation=sharp, extent=extent, aspect="auto")
     axes.spines[:].set_visible(False)
     axes.set(xticks=[], yticks=[])
     return axes
 
 
-def _edges(centres) -> tuple[float, float]:
-    """Return where a row of tiles with these centres, evenly spaced, begins and ends."""
+def _edges(centres: np.ndarray) -> tuple[float, float]:
+    """Return where a row of tiles with these evenly spaced centres begins and ends."""
     half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.5
     return centres[0] - half, centres[-1] + half
 
 
-def _plane(codes) -> tuple[np.ndarray, str, str]:
-    """Return points (N, 2) and what the axes are, by principal components if D > 2."""
+def _plane(codes: np.ndarray) -> tuple[np.ndarray, str, str]:
+    """Return points (N, 2) and labels of the axes: principal components if D > 2."""
     if codes.shape[1] == 2:
         return codes, "$z_1$", "$z_2$"
     centred = codes - codes.mean(axis=0)
     directions, variances, _ = np.linalg.svd(centred.T @ centred)  # (D, D), (D,)
     directions = directions[:, :2]
     largest = np.abs(directions).argmax(axis=0)
-    directions = directions * np.sign(directions[largest, [0, 1]])  # else the sign is up to chance
+    directions = directions * np.sign(directions[largest, [0, 1]])  # else the sign is arbitrary
     shares = variances[:2] / (variances.sum() or 1)
     words = "{} principal component, {:.0%} of variance".format
     return centred @ directions, words("first", shares[0]), words("second", shares[1])
 
 
-def _name_classes(axes, medians, names, colours) -> None:
-    """Write names at medians (K, 2) on their colours with a white rim, none over another."""
+def _name_classes(axes: Any, medians: Any, names: list[str], colours: Any) -> None:
+    """Write names at medians (K, 2) on their colours with a white rim, none overlapping."""
     axes.figure.draw_without_rendering()  # settles the limits, which the pixels depend on
     sizes = np.array([(text_width(name) + 0.16, 0.26) for name in names]) * DPI
     box = axes.get_window_extent()
@@ -171,10 +178,10 @@ def _name_classes(axes, medians, names, colours) -> None:
         axes.annotate(name, (x, y), **place, color=ink, fontweight="bold", bbox=rim)
 
 
-def _spread(centres, sizes, low, high) -> np.ndarray:
-    """Push boxes (K, D) apart, little by little, until none covers another, within low and high."""
+def _spread(centres: Any, sizes: Any, low: Any, high: Any) -> np.ndarray:
+    """Push boxes (K, D) apart, little by little, until none overlap, within low and high."""
     need = (sizes[:, None] + sizes) / 2  # (K, K, D)
-    centres = centres + 1e-3 * sizes * np.arange(len(sizes))[:, None]  # none just upon another
+    centres = centres + 1e-3 * sizes * np.arange(len(sizes))[:, None]  # no two in one place
     for _ in range(500):
         apart = centres[:, None] - centres  # (K, K, D)
         distance = np.max(np.abs(apart) / need, axis=-1)  # two boxes overlap below 1
