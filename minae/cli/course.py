@@ -18,20 +18,14 @@ ExerciseArgument = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print Python's traceback too.")]
 Seconds = Annotated[
-    float,
-    typer.Option(
-        min=1,
-        max=86_400,
-        help="Time for one exercise, after which it has failed.",
-    ),
+    float, typer.Option(min=1, max=86_400, help="Time for one exercise, after which it has failed.")
 ]
 
 
 @app.command()
 def start(
     folder: Annotated[
-        Path,
-        typer.Argument(metavar="[DIR]", help="Folder to make.", callback=values.folder),
+        Path, typer.Argument(metavar="[DIR]", help="Folder to make.", callback=values.folder)
     ] = Path("minae-course"),
     notebooks: Annotated[
         bool, typer.Option("--notebooks", help="Also make notebooks of the lessons.")
@@ -306,8 +300,7 @@ def grade(
 @app.command()
 def release(
     folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="A new or empty folder.", callback=values.folder),
+        Path, typer.Argument(metavar="DIR", help="A new or empty folder.", callback=values.folder)
     ],
 ) -> None:
     """Write what is handed out to students, and notebooks from which nbgrader makes the same.

@@ -154,13 +154,7 @@ def _where(error: BaseException, path: Path) -> str:
 
 
 def _verdict(status: str, check: str = "", message: str = "", where: str = "", trace: str = ""):
-    return {
-        "status": status,
-        "check": check,
-        "message": message,
-        "where": where,
-        "trace": trace,
-    }
+    return {"status": status, "check": check, "message": message, "where": where, "trace": trace}
 
 
 def _limit(seconds: float) -> None:

@@ -6,12 +6,7 @@ all exercises, since a start of Python would take longer than most of them; wher
 crashes, the rest run in a new process.
 """
 
-import json
-import os
 import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +16,7 @@ from minae.course import notebooks, source
 from minae.course.lessons import Exercise, Lesson
 from minae.course.trials import Trial
 from minae.errors import InputError
+from minae.workers import ONE_THREAD, Worker
 
 SECONDS = 20.0  # after which a trial is ended
 SIDE_BY_SIDE = 2
@@ -49,16 +45,16 @@ def prove(
 ) -> list[Proof]:
     """Try all exercises of some lessons, and call `done` after each."""
     exercises = [exercise for lesson in lessons for exercise in lesson.exercises]
-    workers = queue.SimpleQueue()
+    idle = queue.SimpleQueue()
     for _ in range(SIDE_BY_SIDE):
-        workers.put(_Worker(seconds))
+        idle.put(_Tries(seconds))
 
     def proof(exercise: Exercise) -> Proof:
-        worker = workers.get()
+        tries = idle.get()
         try:
-            return Proof(exercise, list(worker.trials(exercise)))
+            return Proof(exercise, list(tries.of(exercise)))
         finally:
-            workers.put(worker)
+            idle.put(tries)
             done()
 
     try:
@@ -66,82 +62,45 @@ def prove(
             return list(pool.map(proof, exercises))
     finally:
         for _ in range(SIDE_BY_SIDE):
-            workers.get().end()
+            idle.get().worker.close()
 
 
-class _Worker:
-    """A process that runs minae.course.trials, and is replaced when it hangs or crashes."""
+class _Tries:
+    """Tries exercises in a process that is replaced when it hangs or crashes."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds
-        self.process = None
+        self.start()
 
-    def trials(self, exercise: Exercise) -> Iterator[Trial]:
+    def start(self) -> None:
+        """Begin with a new process."""
+        self.worker = Worker("minae.course.trials", environment=ONE_THREAD)
+
+    def of(self, exercise: Exercise) -> Iterator[Trial]:
         """Yield the trials of an exercise as they come."""
         done, name = 0, None
         while True:
-            self._ask(exercise, done)
-            while (answer := self._answer()) is not None:
-                if isinstance(answer, str):
-                    name = answer  # is tried next
-                elif isinstance(answer, dict):
-                    done, name = done + 1, None
-                    yield Trial(**answer)
-                else:
-                    break
-            else:
+            folder = str(exercise.lesson.folder)
+            self.worker.send({"folder": folder, "exercise": exercise.id, "done": done})
+            try:
+                while (answer := self.worker.receive(self.seconds)) is not None:
+                    if isinstance(answer, str):
+                        name = answer  # is tried next
+                    else:
+                        done, name = done + 1, None
+                        yield Trial(**answer)
                 return
+            except TimeoutError:
+                gap = f"it was still running after {self.seconds:g} seconds"
+            except EOFError:
+                gap = "it ended Python"
+            self.worker.close()
+            self.start()
             if name is None:
                 yield Trial("broken", "the lesson", "its files cannot be loaded")
                 return
-            yield Trial("broken", name, answer[0])
+            yield Trial("broken", name, gap)
             done, name = done + 1, None
-
-    def _ask(self, exercise: Exercise, done: int) -> None:
-        if self.process is None:
-            self._start()
-        folder = str(exercise.lesson.folder)
-        wanted = {"folder": folder, "exercise": exercise.id, "done": done}
-        self.process.stdin.write(json.dumps(wanted) + "\n")
-        self.process.stdin.flush()
-
-    def _answer(self) -> str | dict | list[str] | None:
-        """Return what a trial is called, what came of it, None after the last, or [a problem]."""
-        try:
-            line = self.lines.get(timeout=self.seconds)
-        except queue.Empty:
-            self.end()
-            return [f"it was still running after {self.seconds:g} seconds"]
-        if not line:
-            self.end()
-            return ["it ended Python"]
-        return json.loads(line)
-
-    def _start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "minae.course.trials"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="utf-8",
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MINAE_NUM_THREADS": "1"},
-        )
-        self.lines = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self.process, self.lines), daemon=True).start()
-
-    def end(self) -> None:
-        """End the process, if there is one."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-def _read(process: subprocess.Popen, lines: queue.SimpleQueue) -> None:
-    with process:
-        for line in process.stdout:
-            lines.put(line)
-    lines.put("")
 
 
 def leaks(lesson: Lesson) -> list[str]:

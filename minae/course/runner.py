@@ -5,12 +5,12 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from minae import workers
 from minae.course.lessons import Exercise
 
 SECONDS = 20.0  # after which a check is ended
@@ -108,21 +108,19 @@ def judge(
 
 def _run(given: bytes, folder: Path, seconds: float) -> tuple[int | None, str]:
     """Return the exit status, None for one that had to be ended, and what was printed."""
-    # One thread each: what a check computes is small, and many are judged side by side.
-    few = {"MINAE_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     mark = secrets.token_hex()
-    # In UTF-8 whatever the terminal has: what a student prints is no reason to fail.
-    command = [sys.executable, "-I", "-B", "-X", "utf8", "-m", "minae.course.judge"]
     (folder / "work").mkdir()  # a student's code may delete what is in its folder
     with (folder / "output.txt").open("w+b") as output:
-        process = subprocess.Popen(
-            command,
+        process = workers.start(
+            "minae.course.judge",
+            # In UTF-8 whatever the terminal has: what a student prints is no reason to fail.
+            options=(*workers.ISOLATED, "-X", "utf8"),
+            # One thread: what a check computes is small, and many are judged side by side.
+            environment={**workers.ONE_THREAD, "MPLBACKEND": "Agg", MARK: mark},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder / "work",
-            env=os.environ | few | {MARK: mark},
-            start_new_session=os.name == "posix",  # so that all that it starts can be ended
         )
         _running[process] = mark
         try:
@@ -149,19 +147,14 @@ def _end(process: subprocess.Popen, mark: str) -> None:
 
     A child that left the session is found on Linux by its environment, as long as it kept that.
     """
-    if os.name == "posix":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for _ in range(10):  # one that is just being forked may be missed once
-            left = _marked(mark)
-            for pid in left:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                break
-    else:
-        process.kill()
-    process.wait()
+    workers.end(process)
+    for _ in range(10):  # one that is just being forked may be missed once
+        left = _marked(mark)
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            break
 
 
 def _marked(mark: str) -> list[int]:

@@ -1,7 +1,6 @@
 """Tries exercises for `proof`, in a process of its own: stub, solution, and each mutant."""
 
 import inspect
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from types import ModuleType
 
 from minae.course import judge, source
 from minae.course.lessons import Exercise, Lesson, read
+from minae.workers import requests
 
 MUTANTS = 4  # of an exercise, at least
 
@@ -29,25 +29,21 @@ class Trial:
 
 
 def main() -> None:
-    """Try what stdin names, an exercise a line; on stdout goes a name, then what came of it."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what a trial prints
+    """Answer requests with the name of each trial, then with what came of it; at last with None."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # for what a trial prints
+    asked, answer = requests()
     from minae.kernels import use_backend
-
-    def tell(answer) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
 
     lesson = cache(lambda folder: read(Path(folder)))
     with use_backend("reference"):
-        for line in sys.stdin:
-            wanted = json.loads(line)
+        for wanted in asked:
             exercises = lesson(wanted["folder"]).exercises
             exercise = next(e for e in exercises if e.id == wanted["exercise"])
             for kind, name, trial in _trials(exercise)[wanted["done"] :]:
-                tell(name)
+                answer(name)
                 begin, gap = time.perf_counter(), _gap(trial)
-                tell(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
-            tell(None)
+                answer(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
+            answer(None)
 
 
 def _gap(trial: Callable) -> str:
