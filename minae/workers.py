@@ -1,7 +1,6 @@
-"""Python processes that work for this one: started, asked, answered and ended here.
+"""Starts Python processes that work for this one, exchanges JSON with them, and ends them.
 
-A worker runs a module of minae. A request is a line of JSON on its stdin, an answer one on its
-stdout. `start` and `end` also serve the grader, whose processes talk in a way of their own.
+Requests and answers are lines of JSON, on a worker's stdin and stdout.
 """
 
 import json
@@ -15,8 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-#: Options of Python: no environment variables, no folder but those of installed packages, no .pyc.
-ISOLATED = ("-I", "-B")
+ISOLATED = ("-I", "-B")  # Python looks at no variables and only at installed packages; no .pyc
 ONE_THREAD = {"MINAE_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -29,14 +27,9 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `python OPTIONS -m MODULE ARGUMENTS` in a session of its own, for `end` to kill.
 
-    Args:
-        module: what to run.
-        *arguments: its command line.
-        options: of Python.
-        environment: variables to set beside those of this process.
-        **streams: `stdin`, `stdout`, `stderr` and `cwd`, as subprocess.Popen takes them.
+    `environment` is set beside this process's variables; `streams` and `cwd` are Popen's.
     """
-    return subprocess.Popen(
+    return subprocess.Popen(  # pyright: ignore[reportReturnType] - no stream is opened as text
         [sys.executable, *options, "-m", module, *arguments],
         env={**os.environ, **(environment or {})},
         start_new_session=os.name == "posix",
@@ -57,21 +50,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
 class Worker(AbstractContextManager):
     """A process that answers requests, until it is closed or a `with` statement ends."""
 
-    def __init__(
-        self,
-        module: str,
-        *arguments: str,
-        options: Sequence[str] = ISOLATED,
-        environment: Mapping[str, str] | None = None,
-    ):
+    def __init__(self, module: str, *arguments: str, **how: Any):
+        """Start it; `how` are `start`'s options and environment."""
         pipe = subprocess.PIPE
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would fill up unread
         streams = {"stdin": pipe, "stdout": pipe, "stderr": self._said}
-        self._process = start(
-            module, *arguments, options=options, environment=environment, **streams
-        )
-        assert self._process.stdin
-        assert self._process.stdout
+        self._process = start(module, *arguments, **how, **streams)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
 
     def send(self, request: object) -> None:

@@ -11,6 +11,8 @@ It answers these requests:
 
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from minae import random
 from minae.bench import kernels
@@ -23,15 +25,16 @@ def main() -> None:
     """Answer requests until there are no more."""
     asked, answer = requests()
     contender, name = sys.argv[1:]
+    step: Callable[..., Any]
     if contender in kernels.WAYS:
         step = kernels.call(contender, name)
     else:
         step = CONTENDERS[contender][1](workload(name))
     done = 0
 
-    def losses(n: float) -> list[float]:
+    def losses(n: int) -> list[float]:
         nonlocal done
-        noise = workload(name).noise(int(n))
+        noise = workload(name).noise(n)
         random.manual_seed(0)  # so that minae draws the same
         done += len(noise)
         return [step(i, noise[i]) for i in range(len(noise))]
@@ -47,10 +50,12 @@ def main() -> None:
             pause = max(pause, count // 20)
         return (time.perf_counter() - start) / count * 1e3
 
-    answers = {"losses": losses, "time": milliseconds, "memory": lambda _: _peak_megabytes()}
     for request in asked:
         kind, number = request.split()
-        answer(answers[kind](float(number)))
+        if kind == "losses":
+            answer(losses(int(number)))
+        else:
+            answer(milliseconds(float(number)) if kind == "time" else _peak_megabytes())
 
 
 def _peak_megabytes() -> float:

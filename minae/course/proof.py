@@ -1,9 +1,8 @@
-"""The proof that checks tell the truth: no stub and no wrong answer passes, each solution does.
+"""The proof that checks tell the truth: no stub and no wrong answer passes, every solution does.
 
 A mutant is a function named `<exercise>__<mistake>` in a lesson's mutants.py. It takes the place of
-the answer in a fresh copy of the solved exercises.py. The trials run in two processes that stay for
-all exercises, since a start of Python would take longer than most of them; where one hangs or
-crashes, the rest run in a new process.
+the answer in a fresh copy of the solved exercises.py. Most trials take less time than a start of
+Python, so all run in the same two processes; when one hangs or crashes, another takes its place.
 """
 
 import queue
@@ -20,7 +19,7 @@ from minae.workers import ONE_THREAD, Worker
 
 SECONDS = 20.0  # after which a trial is ended
 SIDE_BY_SIDE = 2
-SHORT = 20  # characters of an answer that may stand elsewhere by chance
+SHORT = 20  # characters of an answer that may occur elsewhere by chance
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Proof:
 def prove(
     lessons: list[Lesson], seconds: float = SECONDS, done: Callable[[], None] = lambda: None
 ) -> list[Proof]:
-    """Try all exercises of some lessons, and call `done` after each."""
+    """Try all exercises of these lessons, and call `done` after each."""
     exercises = [exercise for lesson in lessons for exercise in lesson.exercises]
     idle = queue.SimpleQueue()
     for _ in range(SIDE_BY_SIDE):
@@ -73,7 +72,7 @@ class _Tries:
         self.start()
 
     def start(self) -> None:
-        """Begin with a new process."""
+        """Start a process."""
         self.worker = Worker("minae.course.trials", environment=ONE_THREAD)
 
     def of(self, exercise: Exercise) -> Iterator[Trial]:
@@ -104,29 +103,24 @@ class _Tries:
 
 
 def leaks(lesson: Lesson) -> list[str]:
-    """Return in which of the files that students get an answer is left, a line each."""
+    """Return which of the files that students get give an answer away, a line each."""
     given = {"exercises.py": source.stubs(lesson), "lesson.py": lesson.text("lesson.py")}
     with suppress(InputError):  # without Jupytext students get no notebooks
         given["lesson.ipynb"] = "\n".join(notebooks.cells_of(notebooks.lesson_notebook(lesson)))
-    place = lesson.name
-    found = [
-        f"{place}/{name}: a marker is left" for name, text in given.items() if "SOLUTION" in text
-    ]
-    answers = lesson.text("exercises.py").count(source.BEGIN)
+    found, answers = [], lesson.text("exercises.py").count(source.BEGIN)
     if answers != len(lesson.exercises):
         found.append(f"{lesson.name}: {len(lesson.exercises)} exercises and {answers} answers")
-    for exercise in lesson.exercises:
-        answer = _bare(source.answer(exercise))
-        if len(answer) > SHORT:
-            found += [
-                f"{exercise.id} its answer stands in {place}/{name}"
-                for name, text in given.items()
-                if f"\n{answer}\n" in f"\n{_bare(text)}\n"
-            ]
+    for name, text in given.items():
+        if "SOLUTION" in text:
+            found.append(f"{lesson.name}/{name}: a marker is left")
+        for exercise in lesson.exercises:
+            answer = _bare(source.answer(exercise))
+            if len(answer) > SHORT and f"\n{answer}\n" in f"\n{_bare(text)}\n":
+                found.append(f"{exercise.id} its answer stands in {lesson.name}/{name}")
     return found
 
 
 def _bare(text: str) -> str:
-    """Return the lines without indentation, comments and empty ones."""
+    """Return the text without indentation, comments and empty lines."""
     lines = (line.partition("  #")[0].strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))
