@@ -1,7 +1,7 @@
 """What a check says about a wrong answer: the call, its result, and what was expected."""
 
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -89,12 +89,6 @@ def shape_of(value: Any, call: str) -> tuple[int, ...]:
     return _array(value, call).shape
 
 
-def unchanged(arrays: Iterable[np.ndarray], copies: Iterable[np.ndarray], call: str) -> None:
-    """Raise AssertionError if one of the arrays is no longer equal to its copy."""
-    for array, copy in zip(arrays, copies, strict=True):
-        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
-
-
 def peak_megabytes(f: Callable[[], object]) -> float:
     """Return the most memory that a call took at a time, beyond what was in use before."""
     with once():
@@ -130,7 +124,8 @@ def gradients(call: str, forward: Callable, backward: Callable, *arrays: np.ndar
     dy = np.random.default_rng(9).normal(size=np.shape(forward(*arrays)))
     copies = [a.copy() for a in (dy, *arrays)]
     listed(dy, *arrays)
-    unchanged((dy, *arrays), copies, call)
+    for array, copy in zip((dy, *arrays), copies, strict=True):
+        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
     try:
         check_pair(forward, listed, *arrays)
     except GradcheckError as error:

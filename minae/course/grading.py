@@ -21,7 +21,7 @@ from minae.course import runner
 from minae.course.copies import copies
 from minae.course.handed_in import Submission, printable
 from minae.course.lessons import Exercise
-from minae.course.runner import FAILED, UNSOLVED, Verdict
+from minae.course.runner import UNSOLVED, Verdict, failed
 from minae.errors import InputError
 
 REASON = 300  # characters of why an exercise got no point
@@ -94,8 +94,7 @@ def grade(
         try:
             return runner.judge(exercise, path, seconds, text, (everybody,))
         except OSError as error:  # such as a full disk
-            message = f"the checks could not be run here, grade it again: {error.strerror}"
-            return Verdict(FAILED, message=message)
+            return failed(f"the checks could not be run here, grade it again: {error.strerror}")
         finally:
             done()
 

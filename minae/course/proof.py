@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 from minae.course import notebooks, source
 from minae.course.lessons import Exercise, Lesson
@@ -77,18 +78,14 @@ class _Tries:
 
     def of(self, exercise: Exercise) -> Iterator[Trial]:
         """Yield the trials of an exercise as they come."""
-        done, name = 0, None
-        while True:
-            folder = str(exercise.lesson.folder)
-            self.worker.send({"folder": folder, "exercise": exercise.id, "done": done})
+        for number in count():
+            name = None
+            self.worker.send([str(exercise.lesson.folder), exercise.id, number])
             try:
-                while (answer := self.worker.receive(self.seconds)) is not None:
-                    if isinstance(answer, str):
-                        name = answer  # is tried next
-                    else:
-                        done, name = done + 1, None
-                        yield Trial(**answer)
-                return
+                if (name := self.worker.receive(self.seconds)) is None:
+                    return
+                yield Trial(**self.worker.receive(self.seconds))
+                continue
             except TimeoutError:
                 gap = f"it was still running after {self.seconds:g} seconds"
             except EOFError:
@@ -99,7 +96,6 @@ class _Tries:
                 yield Trial("broken", "the lesson", "its files cannot be loaded")
                 return
             yield Trial("broken", name, gap)
-            done, name = done + 1, None
 
 
 def leaks(lesson: Lesson) -> list[str]:

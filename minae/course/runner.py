@@ -74,10 +74,10 @@ def judge(
     """Run the checks of an exercise against a student's file, and nothing but that file.
 
     Args:
-        exercise: whose checks.
-        student: the path of the file.
+        exercise: the checks to run.
+        student: the file.
         seconds: after which it is ended, and has failed.
-        text: what `read` returned for it, if it has been read.
+        text: what `read` returned for the file, if it has been read.
         hidden: folders that the student's code must not see; see `confine`.
     """
     text = read(student) if text is None else text

@@ -31,21 +31,22 @@ class Trial:
 
 
 def main() -> None:
-    """Answer a request with the name and then the result of each trial, and at last with None."""
+    """Answer requests for the n-th trial of an exercise: its name, then its result; or None."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where what a trial prints goes, too
     asked, answer = requests()
     from minae.kernels import use_backend
 
     lesson = cache(lambda folder: read(Path(folder)))
     with use_backend("reference"):
-        for wanted in asked:
-            exercises = lesson(wanted["folder"]).exercises
-            exercise = next(e for e in exercises if e.id == wanted["exercise"])
-            for kind, name, trial in _trials(exercise)[wanted["done"] :]:
-                answer(name)
-                begin, gap = time.perf_counter(), _gap(trial)
-                answer(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
-            answer(None)
+        for folder, id_, number in asked:
+            trials = _trials(next(e for e in lesson(folder).exercises if e.id == id_))
+            if number == len(trials):
+                answer(None)
+                continue
+            kind, name, trial = trials[number]
+            answer(name)
+            begin, gap = time.perf_counter(), _gap(trial)
+            answer(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
 
 
 class GapError(Exception):
