@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def judged(path: Path, text: bytes, checks: dict, name: str, task: str) -> dict[str, str]:
-    """Return {"status", "check", "message", "where", "trace"} of a student's file.
+    """Return the fields of a `runner.Verdict` on a student's file; those left out are empty.
 
     The status is "passed", "failed", or "unsolved" where there is no answer yet.
     """
@@ -78,10 +78,10 @@ def judged(path: Path, text: bytes, checks: dict, name: str, task: str) -> dict[
             error = caught
         if change := changed():
             message = f"your code changes {change}, which the checks rely on: leave it as it is"
-            return _verdict("failed", message=message)
+            return {"status": "failed", "check": "", "message": message}
         if error is not None:
             return failure(error, path, title, task)
-    return _verdict("passed")
+    return {"status": "passed"}
 
 
 def execute(module: ModuleType, path: Path, text: bytes) -> None:
@@ -113,19 +113,20 @@ def checks_of(module: ModuleType, name: str, terms: Terms) -> dict[str, Callable
 
 def failure(error: BaseException, path: Path, check: str, task: str) -> dict[str, str]:
     """Return the verdict on a file for which a check raised this error."""
-    where, trace = _where(error, path), "".join(traceback.format_exception(error))
+    status, where, trace = "failed", _where(error, path), "".join(traceback.format_exception(error))
     if isinstance(error, NotImplementedError) and str(error).startswith("exercise "):
+        message, trace = f"it needs {error}, which is not written yet", ""
         if str(error) == task:
-            return _verdict("unsolved", check, "there is no answer yet", where)
-        return _verdict("failed", check, f"it needs {error}, which is not written yet", where)
-    if isinstance(error, SyntaxError):
-        line = (error.text or "").rstrip()
-        message = f"line {error.lineno} is no Python, {error.msg}:\n    {line.strip()}"
-        return _verdict("failed", check, message, "", str(error))
-    if isinstance(error, AssertionError) and str(error):
-        return _verdict("failed", check, str(error), where, trace)
-    call = getattr(error, "__notes__", [""])[-1]  # that raised it; see `contract`
-    return _verdict("failed", check, ": ".join(filter(None, [call, _said(error)])), where, trace)
+            status, message = "unsolved", "there is no answer yet"
+    elif isinstance(error, SyntaxError):
+        where, trace, line = "", str(error), (error.text or "").strip()
+        message = f"line {error.lineno} is no Python, {error.msg}:\n    {line}"
+    elif isinstance(error, AssertionError) and str(error):
+        message = str(error)
+    else:
+        call = getattr(error, "__notes__", [""])[-1]  # that raised it; see `contract`
+        message = ": ".join(filter(None, [call, _said(error)]))
+    return {"status": status, "check": check, "message": message, "where": where, "trace": trace}
 
 
 def _said(error: BaseException) -> str:
@@ -148,12 +149,6 @@ def _where(error: BaseException, path: Path) -> str:
         return ""
     number = frames[-1].lineno or 0
     return f"{path.name}, line {number}: {linecache.getline(str(path), number).strip()}"
-
-
-def _verdict(
-    status: str, check: str = "", message: str = "", where: str = "", trace: str = ""
-) -> dict[str, str]:
-    return {"status": status, "check": check, "message": message, "where": where, "trace": trace}
 
 
 def _limit(seconds: float) -> None:

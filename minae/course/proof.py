@@ -73,7 +73,6 @@ class _Tries:
         self.start()
 
     def start(self) -> None:
-        """Start a process."""
         self.worker = Worker("minae.course.trials", environment=ONE_THREAD)
 
     def of(self, exercise: Exercise) -> Iterator[Trial]:
