@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "kernels"},
-    {"files", "random", "dtypes", "grad_mode"},
+    {"files", "workers", "random", "dtypes", "grad_mode"},
     {"versions", "tensor", "op", "autograd"},
     {"ops"},
     {"creation", "nn", "gradcheck", "diagnosis"},

@@ -1,20 +1,18 @@
 """All contenders of a workload in alternation, and the ratios between them."""
 
 import importlib.util
-import json
 import os
 import platform
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 
 from minae.bench.contenders import CONTENDERS, TUNED
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
+from minae.workers import Worker as Process
 
 LOSS_STEPS = 50
 #: How far losses may be apart after LOSS_STEPS, relatively: Winograd's convolutions, which W4 uses,
@@ -22,39 +20,23 @@ LOSS_STEPS = 50
 LOSS_TOLERANCE = {"W4": 1e-3}
 JAX_TOLERANCE = 1e-3
 WARM_UP = 1.0  # seconds: PyTorch and JAX compile, caches fill
+QUIET = ("-W", "ignore")  # options of Python
 
 
-class Worker:
+class Worker(Process):
     """A contender's process; see minae.bench.worker for what it can be asked."""
 
     def __init__(self, contender: str, name: str):
+        super().__init__("minae.bench.worker", contender, name, options=QUIET)
         self.contender = contender
-        command = [sys.executable, "-W", "ignore", "-m", "minae.bench.worker", contender, name]
-        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe would fill up unread
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=self.said, text=True
-        )
 
-    def ask(self, request: str):
+    def ask(self, request: str) -> Any:
         """Return the answer. Raises RuntimeError, with what the process said, if it died."""
+        self.send(request)
         try:
-            print(request, file=self.process.stdin, flush=True)
-            if answer := self.process.stdout.readline():
-                return json.loads(answer)
-        except BrokenPipeError:
-            pass
-        self.said.seek(0)
-        *_, said = ["it said nothing", *self.said.read().strip().splitlines()]
-        raise RuntimeError(f"{self.contender} ended: {said}")
-
-    def __enter__(self) -> "Worker":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self.said.close()
+            return self.receive()
+        except EOFError as error:
+            raise RuntimeError(f"{self.contender} ended: {error}") from None
 
 
 def installed(names) -> list[str]:
@@ -72,10 +54,9 @@ def check_names(names: list[str]) -> list[str]:
 
 def ceilings() -> dict[str, float]:
     """Return the machine's sgemm and bandwidth ceilings, measured in a process of their own."""
-    command = [sys.executable, "-W", "ignore", "-m", "minae.bench.ceilings"]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     names = {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
-    return names | json.loads(output)
+    with Process("minae.bench.ceilings", options=QUIET) as worker:
+        return names | worker.receive()
 
 
 def _processor() -> str:

@@ -2,38 +2,39 @@
 
 A contender may also be one of `kernels.WAYS`; the workload is then a kernel.
 
-It reads requests from stdin, one a line, and answers each with one line of JSON:
+It answers these requests:
 
     losses N    the losses of N steps, on the noise that all contenders share
-    time S      milliseconds a step, over about S seconds
-    memory      the most memory that the process has held, in MB
+    time S      milliseconds per step, measured for about S seconds
+    memory 0    the peak memory of the process, in MB
 """
 
-import json
-import os
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from minae import random
 from minae.bench import kernels
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import workload
+from minae.workers import requests
 
 
 def main() -> None:
-    """Answer requests until stdin ends. What libraries print goes to stderr."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    """Answer requests until there are no more."""
+    asked, answer = requests()
     contender, name = sys.argv[1:]
+    step: Callable[..., Any]
     if contender in kernels.WAYS:
         step = kernels.call(contender, name)
     else:
         step = CONTENDERS[contender][1](workload(name))
     done = 0
 
-    def losses(n: float) -> list[float]:
+    def losses(n: int) -> list[float]:
         nonlocal done
-        noise = workload(name).noise(int(n))
+        noise = workload(name).noise(n)
         random.manual_seed(0)  # so that minae draws the same
         done += len(noise)
         return [step(i, noise[i]) for i in range(len(noise))]
@@ -49,10 +50,12 @@ def main() -> None:
             pause = max(pause, count // 20)
         return (time.perf_counter() - start) / count * 1e3
 
-    requests = {"losses": losses, "time": milliseconds, "memory": lambda _: _peak_megabytes()}
-    for line in sys.stdin:
-        kind, number = line.split()
-        print(json.dumps(requests[kind](float(number))), file=answers, flush=True)
+    for request in asked:
+        kind, number = request.split()
+        if kind == "losses":
+            answer(losses(int(number)))
+        else:
+            answer(milliseconds(float(number)) if kind == "time" else _peak_megabytes())
 
 
 def _peak_megabytes() -> float:

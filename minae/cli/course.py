@@ -3,12 +3,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from minae.cli import values
 from minae.errors import InputError
+
+if TYPE_CHECKING:
+    from minae.course.lessons import Exercise
+    from minae.course.workspace import Workspace
 
 app = typer.Typer()
 lessons_app = typer.Typer()
@@ -18,20 +22,26 @@ ExerciseArgument = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print Python's traceback too.")]
 Seconds = Annotated[
-    float,
-    typer.Option(
-        min=1,
-        max=86_400,
-        help="Time for one exercise, after which it has failed.",
-    ),
+    float, typer.Option(min=1, max=86_400, help="Time for one exercise, after which it has failed.")
 ]
+
+
+def _workspace() -> "Workspace":
+    from minae.course.workspace import Workspace
+
+    return Workspace.around(Path.cwd())
+
+
+def _find(exercise: str) -> "tuple[Workspace, Exercise]":
+    from minae.course.lessons import find_exercise
+
+    return _workspace(), find_exercise(exercise)
 
 
 @app.command()
 def start(
     folder: Annotated[
-        Path,
-        typer.Argument(metavar="[DIR]", help="Folder to make.", callback=values.folder),
+        Path, typer.Argument(metavar="[DIR]", help="Folder to make.", callback=values.folder)
     ] = Path("minae-course"),
     notebooks: Annotated[
         bool, typer.Option("--notebooks", help="Also make notebooks of the lessons.")
@@ -64,19 +74,15 @@ def check(
     Example: `minae check 4.2`
     """
     from minae.course import runner, show
-    from minae.course.lessons import find_exercise
-    from minae.course.workspace import Workspace
 
-    workspace = Workspace.around(Path.cwd())
-    wanted = workspace.next_exercise() if exercise is None else find_exercise(exercise)
-    if wanted is None:
-        show.what_next(None)
-        return
-    found = runner.judge(wanted, workspace.file(wanted), seconds)
-    show.verdict(wanted, workspace.file(wanted), found, verbose)
-    if not found.passed:
-        raise typer.Exit(1)
-    workspace.note("passed", wanted)
+    workspace = _workspace()
+    wanted = workspace.next_exercise() if exercise is None else _find(exercise)[1]
+    if wanted is not None:
+        found = runner.judge(wanted, workspace.file(wanted), seconds)
+        show.verdict(wanted, workspace.file(wanted), found, verbose)
+        if not found.passed:
+            raise typer.Exit(1)
+        workspace.note("passed", wanted)
     show.what_next(workspace.next_exercise())
 
 
@@ -91,10 +97,9 @@ def watch() -> None:
     from watchfiles import watch as changes
 
     from minae.course import runner, show
-    from minae.course.workspace import Workspace
 
-    workspace, seen = Workspace.around(Path.cwd()), None
-    # A time-out is looked at, too: a file may be saved before the first event, or on a network.
+    workspace, seen = _workspace(), None
+    # It looks after a time-out, too: a file may be saved before the first event, or on a network.
     saved = changes(
         workspace.folder, yield_on_timeout=True, rust_timeout=500, raise_interrupt=False
     )
@@ -122,10 +127,8 @@ def hint(exercise: ExerciseArgument) -> None:
     Example: `minae hint 4.2`
     """
     from minae.course import show
-    from minae.course.lessons import find_exercise
-    from minae.course.workspace import Workspace
 
-    workspace, wanted = Workspace.around(Path.cwd()), find_exercise(exercise)
+    workspace, wanted = _find(exercise)
     taken = max(workspace.progress().hints.get(wanted.id, 0), 0)
     number = min(taken + 1, len(wanted.hints))
     show.hint(wanted, number)
@@ -144,10 +147,8 @@ def solution(
     Example: `minae solution 4.2`
     """
     from minae.course import runner, show
-    from minae.course.lessons import find_exercise
-    from minae.course.workspace import Workspace
 
-    workspace, wanted = Workspace.around(Path.cwd()), find_exercise(exercise)
+    workspace, wanted = _find(exercise)
     path = workspace.file(wanted)
     if not give_up and not runner.judge(wanted, path).passed:
         raise InputError(f"{wanted.id} has not passed yet: take a hint, or add --give-up to see it")
@@ -162,10 +163,7 @@ def reset(exercise: ExerciseArgument) -> None:
 
     Example: `minae reset 4.2`
     """
-    from minae.course.lessons import find_exercise
-    from minae.course.workspace import Workspace
-
-    workspace, wanted = Workspace.around(Path.cwd()), find_exercise(exercise)
+    workspace, wanted = _find(exercise)
     backup = workspace.reset(wanted)
     print(f"{workspace.file(wanted)}: {wanted.id} is as it was at first")
     if backup is not None:
@@ -179,9 +177,8 @@ def progress() -> None:
     Example: `minae progress`
     """
     from minae.course import show
-    from minae.course.workspace import Workspace
 
-    show.progress(Workspace.around(Path.cwd()))
+    show.progress(_workspace())
 
 
 @app.command()
@@ -194,20 +191,18 @@ def run(
     Example: `minae run 4`
     """
     import subprocess
+    from contextlib import suppress
 
     from minae.course.lessons import find_lesson
-    from minae.course.workspace import Workspace
 
     wanted = find_lesson(lesson)
     script = wanted.folder / "lesson.py"
-    try:
-        mine = Workspace.around(Path.cwd()).folder / wanted.name / "lesson.py"
+    with suppress(InputError):
+        mine = _workspace().folder / wanted.name / "lesson.py"
         script = mine if mine.is_file() else script
-    except InputError:
-        pass
     print(f"running {script}", flush=True)
     command = [sys.executable, str(script), *(["--full"] if full else [])]
-    printing = {"PYTHONIOENCODING": f"{sys.stdout.encoding}:replace"}  # as main sees to it here
+    printing = {"PYTHONIOENCODING": f"{sys.stdout.encoding}:replace"}  # as in `minae.cli.main`
     raise typer.Exit(subprocess.run(command, check=False, env=os.environ | printing).returncode)
 
 
@@ -235,9 +230,9 @@ def verify(
     The exit status is 1 if there is a gap. Example: `minae lessons verify 15 16`
     """
     from minae.course import proof, show
-    from minae.course.lessons import all_lessons, find_lesson
+    from minae.course.lessons import find_lessons
 
-    wanted = [find_lesson(name) for name in lesson] if lesson else list(all_lessons())
+    wanted = find_lessons(lesson)
     with show.bar("proving", sum(len(one.exercises) for one in wanted)) as advance:
         proofs = proof.prove(wanted, seconds, advance)
     gaps = [gap for one in proofs for gap in one.gaps]
@@ -269,19 +264,19 @@ def grade(
     from contextlib import closing
 
     from minae.course import grading, handed_in, show
-    from minae.course.lessons import all_lessons, find_lesson
+    from minae.course.lessons import find_lessons
     from minae.course.table import Table, write_gradescope
 
-    lessons = [find_lesson(name) for name in lesson] if lesson else list(all_lessons())
+    lessons = find_lessons(lesson)
     exercises = [exercise for one in lessons for exercise in one.exercises]
     submissions, left_out = handed_in.read_submissions(folder, lessons)
     for path in left_out:
         print(f"left out, since it is no folder: {handed_in.printable(str(path))}")
-    problems = []
+    table, problems = Table(out, exercises), []
     try:
         with (
             grading.stopped_by_signals(),
-            Table(out, exercises) as table,
+            table,
             show.bar("grading", (1 + len(submissions)) * len(exercises)) as advance,
             closing(grading.grade(submissions, exercises, seconds, advance)) as grades,
         ):
@@ -306,16 +301,15 @@ def grade(
 @app.command()
 def release(
     folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="A new or empty folder.", callback=values.folder),
+        Path, typer.Argument(metavar="DIR", help="A new or empty folder.", callback=values.folder)
     ],
 ) -> None:
     """Write what is handed out to students, and notebooks from which nbgrader makes the same.
 
     Example: `minae release autumn`
     """
-    from minae.course.release import release as written
+    from minae.course import workspace
 
-    student, ours = written(folder)
+    student, ours = workspace.release(folder)
     print(f"{student}: to hand out, without answers")
     print(f"{ours}: for nbgrader, with answers, not to hand out")

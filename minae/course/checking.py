@@ -1,7 +1,8 @@
-"""What a check says of a wrong answer: the call, what came of it, and what was expected."""
+"""What a check says about a wrong answer: the call, its result, and what was expected."""
 
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,21 +14,22 @@ from minae.tensor import Tensor
 SHOWN = 200  # characters of a value
 
 
-def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
+def same(actual: Any, expected: Any, call: str, tolerance: float = 1e-6) -> None:
     """Raise AssertionError unless a student's result is what was expected.
 
     Args:
         actual: what the student's function returned: an array, a tensor, a number, or a tuple or
             list of these.
-        expected: the same kind of thing.
+        expected: the same. The values of a tuple, or of a list that holds more than numbers, are
+            compared one by one.
         call: how it was called, as a student would write it: "softmax([[1, 2], [3, 5]])".
-        tolerance: of the difference, relative to the largest entry that was expected. Of a tuple
-            each value is compared by itself, also where all are numbers.
+        tolerance: the largest difference allowed, relative to the largest expected entry.
     """
     assert actual is not None, f"{call} returned None: is a return missing?"
-    if isinstance(expected, tuple) or (
-        isinstance(expected, list) and not _is_row_of_numbers(expected)
-    ):
+    is_row = isinstance(expected, list) and all(
+        isinstance(v, int | float | np.number) for v in expected
+    )
+    if isinstance(expected, tuple | list) and not is_row:
         values = values_of(actual, len(expected), call)
         for i, (a, e) in enumerate(zip(values, expected, strict=True)):
             same(a, e, f"result {i} of {call}", tolerance)
@@ -36,31 +38,29 @@ def same(actual, expected, call: str, tolerance: float = 1e-6) -> None:
     assert a.shape == e.shape, (
         f"{call} returned an array of shape {a.shape}, expected {e.shape}:\n{_shown(a)}"
     )
-    if not a.size:
-        return
-    scale = _scale(e)
-    close = np.isclose(a, e, rtol=0, atol=tolerance * scale, equal_nan=True)
+    close = np.isclose(a, e, rtol=0, atol=tolerance * _scale(e), equal_nan=True)
     if close.all():
         return
     index = tuple(int(i) for i in np.argwhere(~close)[0])
     where = f" at {list(index)}" if index else ""
     count = f"{(~close).sum()} of {close.size} entries differ. " if close.size > 1 else ""
+    digits = 7 if f"{a[index]:.7g}" != f"{e[index]:.7g}" else 17  # enough to see the difference
     raise AssertionError(
         f"{call}\n"
         f"  returned {_shown(a)}\n"
         f"  expected {_shown(e)}\n"
-        f"{count}The first{where}: {_apart(a[index], e[index])}"
+        f"{count}The first{where}: {a[index]:.{digits}g}, expected {e[index]:.{digits}g}"
     )
 
 
-def same_gradient(actual, expected: np.ndarray, call: str, tolerance: float = 1e-6) -> None:
-    """Raise AssertionError as `same` does, in three lines: of what, one entry, a guess why."""
-    shape = shape_of(actual, call)
-    assert shape == expected.shape, f"{call} has shape {shape}, expected {expected.shape}"
+def same_gradient(actual: Any, expected: np.ndarray, call: str, tolerance: float = 1e-6) -> None:
+    """Raise AssertionError as `same` does, in three lines: what, the worst entry, a guess why."""
     found = _array(actual, call)
-    scale = _scale(expected)
+    assert found.shape == expected.shape, (
+        f"{call} has shape {found.shape}, expected {expected.shape}"
+    )
     off = np.abs(found - expected)
-    wrong = ~(off <= tolerance * scale)  # so also where it is nan
+    wrong = ~(off <= tolerance * _scale(expected))  # true where it is nan, too
     if wrong.any():
         index = np.unravel_index(np.where(np.isnan(off), np.inf, off).argmax(), off.shape)
         place = f"at {[int(i) for i in index]}" if index else "its only entry"
@@ -71,10 +71,10 @@ def same_gradient(actual, expected: np.ndarray, call: str, tolerance: float = 1e
         )
 
 
-def values_of(answer, count: int, call: str) -> list:
-    """Return the values of an answer, in a tuple, a list or along the first dimension of an array.
+def values_of(answer: Any, count: int, call: str) -> list:
+    """Return the values in a tuple, a list, or along an array's first dimension.
 
-    Raises AssertionError if they are not so many.
+    Raises AssertionError if there are not `count` of them.
     """
     is_array = isinstance(answer, np.ndarray) and answer.ndim
     assert is_array or isinstance(answer, tuple | list), (
@@ -84,19 +84,13 @@ def values_of(answer, count: int, call: str) -> list:
     return list(answer)
 
 
-def shape_of(value, call: str) -> tuple[int, ...]:
+def shape_of(value: Any, call: str) -> tuple[int, ...]:
     """Return the shape of a result. Raises AssertionError if it is no array of numbers."""
     return _array(value, call).shape
 
 
-def unchanged(arrays, copies, call: str) -> None:
-    """Raise AssertionError if the call has written into one of its arrays, given their copies."""
-    for array, copy in zip(arrays, copies, strict=True):
-        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
-
-
-def peak_megabytes(f: Callable) -> float:
-    """Return how much memory a call took at most, beyond what there was before."""
+def peak_megabytes(f: Callable[[], object]) -> float:
+    """Return the most memory that a call took at a time, beyond what was in use before."""
     with once():
         tracemalloc.start()
         try:
@@ -106,17 +100,18 @@ def peak_megabytes(f: Callable) -> float:
             tracemalloc.stop()
 
 
-def gradients(call: str, forward, backward, *arrays) -> None:
+def gradients(call: str, forward: Callable, backward: Callable, *arrays: np.ndarray) -> None:
     """Raise AssertionError unless backward(dy, *arrays) is the derivative of forward(*arrays).
 
     Args:
         call: how backward is called, as a student would write it.
-        forward: arrays to an array.
-        backward: returns the gradient of each array, in their order; of one, it alone.
-        arrays: in float64.
+        forward: takes the arrays and returns an array.
+        backward: returns the gradients with respect to the arrays, in their order; of a single
+            array, just its gradient.
+        *arrays: in float64.
     """
 
-    def listed(dy, *inputs):
+    def listed(dy: np.ndarray, *inputs: np.ndarray) -> tuple:
         found = backward(dy, *inputs)
         several = isinstance(found, tuple) or (isinstance(found, list) and len(arrays) > 1)
         found = tuple(found) if several else (found,)
@@ -129,7 +124,8 @@ def gradients(call: str, forward, backward, *arrays) -> None:
     dy = np.random.default_rng(9).normal(size=np.shape(forward(*arrays)))
     copies = [a.copy() for a in (dy, *arrays)]
     listed(dy, *arrays)
-    unchanged((dy, *arrays), copies, call)
+    for array, copy in zip((dy, *arrays), copies, strict=True):
+        assert np.array_equal(array, copy), f"{call} changed one of its inputs"
     try:
         check_pair(forward, listed, *arrays)
     except GradcheckError as error:
@@ -142,31 +138,20 @@ def _scale(expected: np.ndarray) -> float:
     return max(largest, 1e-12) if largest else 1e-6
 
 
-def _apart(found: float, expected: float) -> str:
-    """Return two numbers that differ, with as many digits as it takes to see that."""
-    digits = 7 if f"{found:.7g}" != f"{expected:.7g}" else 17
-    return f"{found:.{digits}g}, expected {expected:.{digits}g}"
-
-
-def _is_row_of_numbers(value) -> bool:
-    return all(isinstance(v, int | float | np.number) for v in value)
-
-
-def _array(value, call: str) -> np.ndarray:
-    if isinstance(value, Tensor):
-        value = value.detach().data
+def _array(value: Any, call: str) -> np.ndarray:
+    array = value.detach().data if isinstance(value, Tensor) else value
     try:
-        if np.asarray(value).dtype.kind in "SU":  # which NumPy would read as numbers
+        if np.asarray(array).dtype.kind in "SU":  # strings, which NumPy would read as numbers
             raise TypeError
-        return np.asarray(value, dtype=float)
+        return np.asarray(array, dtype=float)
     except (TypeError, ValueError):
         raise AssertionError(
-            f"{call} returned {_shown(value)}, which is no array of numbers"
+            f"{call} returned {_shown(array)}, which is no array of numbers"
         ) from None
 
 
-def _shown(value) -> str:
-    """Return a value in few characters, on lines that go below each other."""
+def _shown(value: Any) -> str:
+    """Return a short text for a value, its lines indented to stand below each other."""
     if isinstance(value, np.ndarray) and not value.ndim:
         text = f"{value:.7g}"
     elif isinstance(value, np.ndarray):

@@ -1,8 +1,8 @@
 """Keeps a student's code away from the teacher's processes, and from files that give marks away.
 
-On Linux it runs in namespaces of its own, as containers do: it sees no process but those that it
-has started, and some folders are empty. Where root grades, it runs as a user that nobody else is.
-Both are done as far as the system allows: a container, for one, often refuses namespaces.
+On Linux it runs in namespaces of its own, as in a container: it sees only processes that it has
+started, and some folders look empty. If root grades, it runs under a user id that nobody else has.
+Both are done as far as the system allows; a container, for one, often refuses namespaces.
 Elsewhere, the solutions cannot be imported, and that is all.
 """
 
@@ -25,12 +25,12 @@ USERS = range(61184, 65520)  # systemd, too, gives these to services for as long
 
 
 def confine(hidden: list[str]) -> None:
-    """Go on in a child process, out of whose sight these folders and other processes are.
+    """Go on in a child process that sees neither these folders nor other processes.
 
-    The process that was called waits for it, and ends as it does. So it is what a student's code
-    finds as its parent, and not the teacher's process.
+    The process that called this waits for the child and ends as it does. So a student's code finds
+    that process as its parent, and not the teacher's.
     """
-    sys.modules["minae.lessons"] = None  # with None here, the import fails
+    sys.modules["minae.lessons"] = None  # pyright: ignore[reportArgumentType] - no import then
     if not sys.platform.startswith("linux"):
         return
     libc = ctypes.CDLL(None)
@@ -43,7 +43,7 @@ def confine(hidden: list[str]) -> None:
 
 
 def _become_nobody() -> None:
-    """Where this is root, become a user without rights, if one can read Python's files here."""
+    """If this is root, become a user without rights, provided one can read Python's files here."""
     if os.geteuid() != 0:
         return
     user = USERS[os.getpid() % len(USERS)]
@@ -66,27 +66,24 @@ def _become_nobody() -> None:
 
 
 def _enter_namespaces(libc: ctypes.CDLL, hidden: list[str]) -> bool:
-    """See no other processes, and empty folders in place of these. False where that is refused."""
+    """See no other processes, and these folders empty. Return False where that is refused."""
     user, group = os.geteuid(), os.getegid()
     libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # so that /proc/self stays ours after a change of user
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID) != 0:
         return False
-    for file, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{user} {user} 1"),
-        ("gid_map", f"{group} {group} 1"),
-    ):
+    maps = {"uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
+    for file, text in ({"setgroups": "deny"} | maps).items():
         Path("/proc/self", file).write_text(text)
     for folder in hidden:
         libc.mount(b"none", os.fsencode(folder), b"tmpfs", MS_RDONLY, None)
-    # From here on without the rights to undo this, for good.
+    # From here on it lacks the rights to undo this, for good.
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.capset((ctypes.c_uint32 * 2)(CAPABILITIES_VERSION_3, 0), (ctypes.c_uint32 * 6)())
     return True
 
 
 def _go_on_in_child(libc: ctypes.CDLL) -> None:
-    """Return in a child. This process waits for it and ends as it does; if it dies, so does it."""
+    """Return in a child. This process ends as the child does, and if killed takes it along."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     child = os.fork()
     if not child:

@@ -1,32 +1,34 @@
 """What every exercise owes, whatever it is about, checked at each call that its checks make.
 
-- Arguments are only read, except those that the exercise is told to change.
-- The result has memory of its own, unless the exercise may return (a view of) an argument.
-- Random numbers come from the generator that was given; NumPy's and Python's own are left alone.
-- The same call gives the same result: a second time, with arrays that are read-only and have gaps
-  in memory or run column by column, and in float32.
+- Arguments are only read, except those that the exercise is to change.
+- The result has memory of its own, unless the exercise may return an argument or a view of one.
+- Random numbers come from the given generator, never from those that NumPy and Python share.
+- The same call gives the same result: when repeated, with read-only arrays that have gaps in
+  memory or run column by column, and in float32.
 
 An exercise that owes less says so in exercises.toml, in the words of `Terms`.
 """
 
 import copy
 import inspect
+import math
 import random
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from minae.tensor import Tensor
 
-REPEATED = 4  # calls of each check are made again in all the ways above
-ROUNDING = 1e-6  # by which sums in another order may differ, relative to the largest entry
+REPEATED = 4  # calls of each check are repeated in all these ways
+ROUNDING = 1e-6  # how far sums in another order may differ, relative to the largest entry
 SINGLE = 1e-3  # the same for float32
-RANGE = 1e-6, 1e4  # of the sizes of numbers that are tried in float32
+RANGE = 1e-6, 1e4  # absolute values that are tried in float32
 SHORT = 6  # entries of an array that are shown
 
 
@@ -36,12 +38,8 @@ class Terms:
 
     writes: tuple[str, ...] = ()  # arguments that it changes in place
     shares: bool = False  # the result may be an argument, or a view of one
-    float64: bool = False  # it is promised float64 arrays
-    kernel: bool = False  # it is a kernel: it runs in the simulator only
-
-
-class _NotPlainError(Exception):
-    """A call with other things than arrays, numbers, and generators of random numbers."""
+    float64: bool = False  # it gets float64 arrays only
+    kernel: bool = False  # it is a kernel, and runs in the simulator only
 
 
 _repeats = ContextVar("repeats", default=True)
@@ -49,7 +47,7 @@ _repeats = ContextVar("repeats", default=True)
 
 @contextmanager
 def once() -> Iterator[None]:
-    """Make no call again meanwhile: for a check that measures what one call takes."""
+    """Repeat no calls meanwhile: for a check that measures what one call takes."""
     token = _repeats.set(False)
     try:
         yield
@@ -58,7 +56,7 @@ def once() -> Iterator[None]:
 
 
 def under(terms: Terms, name: str, check: Callable) -> Callable:
-    """Return the check, made to hold each call of the student's function `name` to these terms."""
+    """Return the check, with each call of the student's function `name` held to these terms."""
     if terms.kernel:
         return check
 
@@ -74,38 +72,34 @@ def under(terms: Terms, name: str, check: Callable) -> Callable:
 def _held(function: Callable, name: str, terms: Terms) -> Callable:
     calls = 0
 
-    def call(*args, **options):
+    def call(*args: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
         try:
             bound = inspect.signature(function).bind(*args, **options)
-        except (TypeError, ValueError):  # which the call itself will say
+        except (TypeError, ValueError):  # which the call itself will explain
             return function(*args, **options)
         given = bound.arguments
-        shown = described(name, given)
+        shown, again = described(name, given), None
         before = {n: _state(value) for n, value in given.items()}
-        try:
-            repeated = calls <= REPEATED and _repeats.get()
-            again = _copied(given, np.copy) if repeated else None
-        except _NotPlainError:
-            again = None
+        if calls <= REPEATED and _repeats.get():
+            with suppress(TypeError):
+                again = _copied(given, np.copy)
         result = _called(function, bound, shown)
-        _only_read(given, before, terms.writes, shown)
-        if not terms.shares:
-            _own_memory(result, given, terms.writes, shown)
+        _check_arguments(given, before, result, terms, shown)
         if again is not None:
             expected = result, [given[n] for n in terms.writes]
-            _repeatable(function, bound.signature, again, expected, terms, shown)
+            _check_repeated(function, bound.signature, again, expected, terms, shown)
         return result
 
     return call
 
 
-def described(name: str, given: dict) -> str:
+def described(name: str, given: dict[str, Any]) -> str:
     """Return a call as a student would write it, and the shapes of arrays too long to show."""
     words, shapes = [], []
     for argument, value in given.items():
-        if isinstance(value, np.ndarray | Tensor) and value.shape != () and _size(value) > SHORT:
+        if isinstance(value, np.ndarray | Tensor) and math.prod(value.shape) > SHORT:
             words.append(str(argument))
             shapes.append(f"{argument} of shape {value.shape}")
         elif isinstance(value, np.ndarray):
@@ -119,12 +113,8 @@ def described(name: str, given: dict) -> str:
     return f"{name}({', '.join(words)}){where}"
 
 
-def _size(value) -> int:
-    return value.size if isinstance(value, np.ndarray) else value.numel()
-
-
-def _called(function: Callable, bound: inspect.BoundArguments, shown: str):
-    """Call the student's function. What it raises is told the call, for the message."""
+def _called(function: Callable, bound: inspect.BoundArguments, shown: str) -> Any:
+    """Call the student's function. An error that it raises carries the call as a note."""
     drawn, loaded = _global_draws(), len(sys.modules)
     try:
         result = function(*bound.args, **bound.kwargs)
@@ -140,23 +130,26 @@ def _called(function: Callable, bound: inspect.BoundArguments, shown: str):
 
 
 def _global_draws() -> tuple:
-    kind, keys, *rest = np.random.get_state()
-    return kind, keys.tobytes(), *rest, random.getstate()
+    return _state(np.random.get_state(legacy=False)), random.getstate()
 
 
-def _arrays(value):
-    """Yield the arrays in an argument or a result."""
-    if isinstance(value, np.ndarray | Tensor):
+def _leaves(value: Any) -> Iterator[Any]:
+    """Yield what is in an argument or a result, however nested; for a tensor its array."""
+    if isinstance(value, tuple | list | dict):
+        for item in value.items() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    else:
         yield value.data if isinstance(value, Tensor) else value
-    elif isinstance(value, tuple | list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _arrays(item)
 
 
-def _state(value):
-    """Return what an argument holds, in a form that stays when it is written into."""
+def _arrays(value: Any) -> list[np.ndarray]:
+    return [leaf for leaf in _leaves(value) if isinstance(leaf, np.ndarray)]
+
+
+def _state(value: Any) -> Any:
+    """Return what an argument holds, as something that later writes into it do not change."""
     if isinstance(value, np.ndarray | Tensor):
-        array = value.data if isinstance(value, Tensor) else value
+        (array,) = _arrays(value)
         return array.shape, array.tobytes()
     if isinstance(value, dict):
         return [(key, _state(item)) for key, item in value.items()]
@@ -165,26 +158,25 @@ def _state(value):
     return value if isinstance(value, int | float | str) else id(value)
 
 
-def _only_read(given: dict, before: dict, writes, shown: str) -> None:
+def _check_arguments(given: dict, before: dict, result: Any, terms: Terms, shown: str) -> None:
+    """Raise AssertionError if an argument was changed, or shares its memory with the result."""
     for name, value in given.items():
-        assert name in writes or _state(value) == before[name], (
-            f"{shown} changed its argument {name}: the caller still needs it"
-        )
+        if name not in terms.writes:
+            assert _state(value) == before[name], (
+                f"{shown} changed its argument {name}: the caller still needs it"
+            )
+            pairs = ((a, b) for a in _arrays(result) for b in _arrays(value))
+            assert terms.shares or not any(np.may_share_memory(*pair) for pair in pairs), (
+                f"{shown} returned {name} itself or a view of it: whoever writes into the"
+                " result changes the argument. Return a new array"
+            )
 
 
-def _own_memory(result, given: dict, writes, shown: str) -> None:
-    for array in _arrays(result):
-        for name, value in given.items():
-            if name not in writes:
-                shared = any(np.may_share_memory(array, other) for other in _arrays(value))
-                assert not shared, (
-                    f"{shown} returned {name} itself or a view of it: whoever writes into the"
-                    " result changes the argument. Return a new array"
-                )
+def _copied(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Return a copy of a call's arguments, with each array changed.
 
-
-def _copied(value, change: Callable):
-    """Return a call's arguments anew, with each array changed so."""
+    Raises TypeError for anything but arrays, numbers, strings and generators of random numbers.
+    """
     if isinstance(value, np.ndarray):
         return change(value)
     if isinstance(value, dict):  # bound arguments, or one of them
@@ -195,38 +187,43 @@ def _copied(value, change: Callable):
         return copy.deepcopy(value)
     if value is None or isinstance(value, int | float | str | np.generic):
         return value
-    raise _NotPlainError
+    raise TypeError
 
 
 def _with_gaps(x: np.ndarray) -> np.ndarray:
-    """Return x as every second number of a longer array; between them there is nan, or zero."""
+    """Return x as every second number of a longer array, with nan or 0 in between."""
     longer = np.full((*x.shape, 2), np.nan if x.dtype.kind == "f" else 0, x.dtype)
     longer[..., 0] = x
     return longer[..., 0]
 
 
-def _as_single(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32 if x.dtype.kind == "f" else x.dtype)
-
-
-AGAIN = "a second time"
-WAYS = {  # what is done to each array, and how far results may differ then
-    AGAIN: (np.copy, ROUNDING),
+WAYS = {  # how a call is repeated: what is done to each array, and how far results may differ
+    "a second time": (np.copy, ROUNDING),
     "with arrays that have gaps in memory": (_with_gaps, ROUNDING),
     "with arrays that run column by column": (lambda x: x.copy(order="F"), ROUNDING),
-    "with float32 arrays": (_as_single, SINGLE),
+    "with float32 arrays": (
+        lambda x: x.astype(np.float32 if x.dtype.kind == "f" else x.dtype),
+        SINGLE,
+    ),
 }
 
 
-def _repeatable(function: Callable, signature, given, expected, terms: Terms, shown: str) -> None:
-    single = any(a.dtype == np.float32 for value in given.values() for a in _arrays(value))
+def _check_repeated(
+    function: Callable,
+    signature: inspect.Signature,
+    given: dict,
+    expected,
+    terms: Terms,
+    shown: str,
+) -> None:
+    """Raise AssertionError if the call does not give the same in all WAYS."""
+    single = any(a.dtype == np.float32 for a in _arrays(given))
     for way, (change, tolerance) in WAYS.items():
         if tolerance == SINGLE and (terms.float64 or not _fits_single(given)):
             continue
-        tolerance = SINGLE if single else tolerance
         bound = inspect.BoundArguments(signature, _copied(given, change))
         words = f"{shown}, {way}"
-        if way != AGAIN:
+        if change is not np.copy:
             words += ", which are read-only"
             for name, value in bound.arguments.items():
                 for array in _arrays(value):
@@ -236,34 +233,34 @@ def _repeatable(function: Callable, signature, given, expected, terms: Terms, sh
         except Exception as error:
             raise AssertionError(f"{words}: {type(error).__name__}: {error}") from error
         found = result, [bound.arguments[name] for name in terms.writes]
-        assert _alike(found, expected, tolerance, _largest(given.values())), (
+        assert _alike(found, expected, SINGLE if single else tolerance, _largest(given)), (
             f"{words}: it returned {_short(found[0])}, before that {_short(expected[0])}"
         )
 
 
 def _fits_single(given: dict) -> bool:
     """Return whether float32 holds all these numbers with room to spare, and one is float64."""
-    floats = [a for value in given.values() for a in _arrays(value) if a.dtype.kind == "f"]
-    sizes = np.abs(np.concatenate([a.ravel() for a in floats])) if floats else np.zeros(0)
+    floats = [a for a in _arrays(given) if a.dtype.kind == "f"]
+    sizes = np.abs(np.concatenate([np.zeros(0), *(a.ravel() for a in floats)]))
     sizes = sizes[sizes > 0]
-    fits = not sizes.size or bool(sizes.min() >= RANGE[0] and sizes.max() <= RANGE[1])
-    return fits and any(a.dtype == np.float64 for a in floats)
+    fits = sizes.min(initial=1) >= RANGE[0] and sizes.max(initial=1) <= RANGE[1]
+    return bool(fits) and any(a.dtype == np.float64 for a in floats)
 
 
-def _alike(found, expected, tolerance: float, given: float) -> bool:
+def _alike(found: Any, expected: Any, tolerance: float, given: float) -> bool:
     """Return whether two results are the same but for rounding.
 
-    An error is relative to the largest entry of an array, or to a thousandth of the largest of all,
-    results and `given`: what should be 0 is seldom exactly that. Where float32 is compared with
-    float64, numbers that are counted or chosen may come out otherwise, and only their shape counts.
+    An error is relative to the array's largest entry, or to a thousandth of the largest of all
+    results and of `given`, since what should be 0 seldom is exactly. Where float32 is compared with
+    float64, numbers that are counted or chosen may come out differently: only their shape counts.
     """
-    found, expected = list(_leaves(found)), list(_leaves(expected))
+    found, expected = ([np.asarray(leaf) for leaf in _leaves(v)] for v in (found, expected))
     if [a.shape for a in found] != [b.shape for b in expected]:
         return False
     least = 1e-3 * max(given, _largest(expected)) + np.finfo(float).tiny
     for a, b in zip(found, expected, strict=True):
         if a.dtype.kind == b.dtype.kind == "f":
-            most = tolerance * max(_largest([b]), least)
+            most = tolerance * max(_largest(b), least)
             if not np.isclose(a, b, rtol=0, atol=most, equal_nan=True).all():
                 return False
         elif tolerance != SINGLE and not np.array_equal(a, b):
@@ -271,21 +268,12 @@ def _alike(found, expected, tolerance: float, given: float) -> bool:
     return True
 
 
-def _largest(values) -> float:
-    """Return the size of the largest finite float among arrays and numbers; 0 if there is none."""
-    floats = [a for value in values for a in _leaves(value) if a.dtype.kind == "f"]
+def _largest(value: Any) -> float:
+    """Return the largest absolute value of the finite floats in a value; 0 if there is none."""
+    floats = [a for a in map(np.asarray, _leaves(value)) if a.dtype.kind == "f"]
     return max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in floats), default=0.0)
 
 
-def _leaves(value):
-    """Yield the arrays and numbers of a result as arrays."""
-    if isinstance(value, tuple | list):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield np.asarray(value.data if isinstance(value, Tensor) else value)
-
-
-def _short(value) -> str:
+def _short(value: Any) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 120 else f"{text[:120]}..."

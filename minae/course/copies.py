@@ -1,21 +1,20 @@
-"""Finds answers that are the same text in several submissions, or that are our own."""
+"""Finds answers that several submissions share, or that are our own."""
 
 import io
 import re
 import tokenize
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from minae.course.handed_in import Submission
 from minae.course.lessons import Exercise
 from minae.course.runner import Verdict
 
-SHORT = 30  # tokens: names, numbers, signs. Shorter answers are the same by chance.
+SHORT = 30  # tokens: names, numbers, signs. Shorter answers agree by chance.
 OURS = "our solution"
-# Neither comments nor how lines are broken and set in make another answer.
+# Comments, line breaks and indentation make no other answer.
 UNSEEN = {tokenize.ENCODING, tokenize.COMMENT, tokenize.NL}
 LAYOUT = {tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-
 DOCSTRING = re.compile(r"\w*[\"']")
 
 
@@ -24,12 +23,10 @@ def copies(
 ) -> dict[tuple[str, Exercise], list[str]]:
     """Return, by student and exercise, who else has the same answer."""
     owners = defaultdict(list)
-    for submission in submissions:
-        for exercise, answer in _answers(submission.files, exercises):
-            owners[exercise, answer].append(submission.student)
-    files = {e.lesson.name: e.lesson.text("exercises.py").encode() for e in exercises}
-    for key in _answers(files, exercises):
-        owners[key].append(OURS)
+    ours = {e.lesson.name: e.lesson.text("exercises.py").encode() for e in exercises}
+    for student, files in [*((s.student, s.files) for s in submissions), (OURS, ours)]:
+        for key in _answers(files, exercises):
+            owners[key].append(student)
     return {
         (one, exercise): [other for other in same if other != one]
         for (exercise, _), same in owners.items()
@@ -38,8 +35,10 @@ def copies(
     }
 
 
-def _answers(files: dict, exercises: list[Exercise]) -> Iterator[tuple[Exercise, str]]:
-    """Yield the answers in these files, except those that are too short to tell anything."""
+def _answers(
+    files: Mapping[str, bytes | Verdict], exercises: list[Exercise]
+) -> Iterator[tuple[Exercise, str]]:
+    """Yield the answers in these files that are long enough to tell anything."""
     functions = {name: functions_of(text) for name, text in files.items()}
     for exercise in exercises:
         tokens = functions[exercise.lesson.name].get(exercise.name, [])
@@ -48,13 +47,14 @@ def _answers(files: dict, exercises: list[Exercise]) -> Iterator[tuple[Exercise,
 
 
 def functions_of(text: bytes | Verdict) -> dict[str, list[str]]:
-    """Return the tokens of each function, without its docstring; of what is no Python, none.
+    """Return the tokens of each function without its docstring; {} if this is no Python.
 
-    The text is cut into tokens and not parsed, since a parser can be made to crash.
+    The text is cut into tokens, not parsed: a parser can be made to crash.
     """
     if isinstance(text, Verdict):
         return {}
-    found, statement, depth, last = {}, [], 0, tokenize.NEWLINE
+    found: dict[str, list[str]] = {}
+    statement, depth, last = [], 0, tokenize.NEWLINE
     try:
         for kind, string, *_ in tokenize.tokenize(io.BytesIO(text).readline):
             if kind in UNSEEN:

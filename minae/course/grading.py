@@ -1,8 +1,8 @@
 """Grades a class: each exercise of each student, in a process of its own.
 
-Grades never come from what a student's progress file says, but from running the checks. All files
-are read before the first of them runs, and are judged as they were then: code that writes into
-another's submission changes no grade. Whatever one submission does, the others get their rows.
+Grades come from running the checks, never from a student's progress file. All files are read before
+the first of them runs, so code that writes into another's submission changes no grade. Whatever one
+submission does, the others get their rows.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from minae.course import runner
 from minae.course.copies import copies
 from minae.course.handed_in import Submission, printable
 from minae.course.lessons import Exercise
-from minae.course.runner import FAILED, UNSOLVED, Verdict
+from minae.course.runner import UNSOLVED, Verdict, failed
 from minae.errors import InputError
 
 REASON = 300  # characters of why an exercise got no point
@@ -50,16 +50,14 @@ class Grade:
     def look_at(self) -> str:
         """What a teacher should look at, in one line: odd places, and answers that others have."""
         places = [f"found in {place}" for place in dict.fromkeys(self.submission.found.values())]
-        shown = {
-            e: names[:OTHERS] + ["..."] * (len(names) > OTHERS) for e, names in self.same.items()
-        }
-        passed = [e for e in shown if self.verdicts[e].passed]
-        answers = _grouped((e.id, f"the same as {', '.join(shown[e])}") for e in passed)
-        return "; ".join([*places, *([answers] if answers else [])])
+        copied = [(e.id, others) for e, others in self.same.items() if self.verdicts[e].passed]
+        shown = ((i, others[:OTHERS] + ["..."] * (len(others) > OTHERS)) for i, others in copied)
+        answers = _grouped((i, f"the same as {', '.join(others)}") for i, others in shown)
+        return "; ".join(filter(None, [*places, answers]))
 
 
 def _grouped(said: Iterable[tuple[str, str]]) -> str:
-    """Return what is said of exercises, those with the same words in a row together."""
+    """Return what is said of exercises by id, with neighbours of the same words in one group."""
     groups = [(words, [id_ for id_, _ in same]) for words, same in groupby(said, lambda x: x[1])]
     return "; ".join(f"{', '.join(ids)}: {words}" for words, ids in groups)
 
@@ -69,21 +67,25 @@ def grade(
     exercises: list[Exercise],
     seconds: float = runner.SECONDS,
     done: Callable[[], None] = lambda: None,
-) -> Iterator[Grade]:
+) -> Generator[Grade, None, None]:
     """Judge all exercises of all students, and yield what each gets as soon as it is known.
 
-    As many are judged side by side as there are cores. `done` is called after each exercise. At
-    first our own answers are judged in the same way. Where the caller stops, whatever is still
-    being judged is ended: close the iterator.
+    Our own answers are judged first, in the same way. As many exercises are judged at a time as
+    there are cores, and `done` is called after each. Close the iterator to end what is still being
+    judged.
 
     Raises:
         InputError: one of our own answers does not pass here, so that grades would be wrong; or
             the folder of submissions, which students' code does not see, holds Python itself.
     """
-    lessons = {e.lesson.name: e.lesson for e in exercises}
-    ours = {name: lesson.text("exercises.py").encode() for name, lesson in lessons.items()}
+    ours = {e.lesson.name: e.lesson.text("exercises.py").encode() for e in exercises}
     everybody = Path(os.path.commonpath([submission.folder.parent for submission in submissions]))
-    _need_nothing_from(everybody)
+    for place in (sys.prefix, sys.base_prefix, __file__, tempfile.gettempdir()):
+        if Path(place).resolve().is_relative_to(everybody.resolve()):
+            raise InputError(
+                f"{everybody} holds {place}, which is needed where students cannot see what it"
+                " holds: put the submissions into a folder of their own"
+            )
     same = copies(submissions, exercises)
 
     def verdict(submission: Submission, exercise: Exercise) -> Verdict:
@@ -92,8 +94,7 @@ def grade(
         try:
             return runner.judge(exercise, path, seconds, text, (everybody,))
         except OSError as error:  # such as a full disk
-            message = f"the checks could not be run here, grade it again: {error.strerror}"
-            return Verdict(FAILED, message=message)
+            return failed(f"the checks could not be run here, grade it again: {error.strerror}")
         finally:
             done()
 
@@ -106,15 +107,13 @@ def grade(
             known = verdicts[submission.folder]
             known[exercise] = future.result()
             if len(known) == len(exercises):
-                ordered = {e: known[e] for e in exercises}
-                copied = {
-                    e: same[submission.student, e]
-                    for e in exercises
-                    if (submission.student, e) in same
-                }
-                yield Grade(submission, ordered, copied)
+                others = {e: same.get((submission.student, e)) for e in exercises}
+                copied = {e: names for e, names in others.items() if names}
+                yield Grade(submission, {e: known[e] for e in exercises}, copied)
 
-    pool, futures = ThreadPoolExecutor(_cores()), []
+    allowed = getattr(os, "sched_getaffinity", None)  # on Linux, the cores for this process
+    pool = ThreadPoolExecutor(len(allowed(0)) if allowed else os.cpu_count())
+    futures: list[Future] = []
     try:
         (control,) = grades([Submission(everybody / "minae", "minae", ours)])
         if control.reasons:
@@ -122,29 +121,16 @@ def grade(
         yield from grades(submissions)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        _end(futures)
-
-
-def _need_nothing_from(folder: Path) -> None:
-    for place in (sys.prefix, sys.base_prefix, __file__, tempfile.gettempdir()):
-        if Path(place).resolve().is_relative_to(folder.resolve()):
-            raise InputError(
-                f"{folder} holds {place}, which is needed where students cannot see what it holds:"
-                " put the submissions into a folder of their own"
-            )
-
-
-def _end(futures: list[Future]) -> None:
-    while not all(future.done() for future in futures):  # one may just be starting
-        runner.end_all()
-        wait(futures, timeout=0.1)
+        while not all(future.done() for future in futures):  # one may just be starting
+            runner.end_all()
+            wait(futures, timeout=0.1)
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Make signals that ask to stop raise SystemExit, so that what is to be done at the end is."""
+    """Turn signals that ask to stop into SystemExit, so that `with` and `finally` do their work."""
 
-    def stop(number: int, _) -> None:
+    def stop(number: int, _: object) -> None:
         sys.exit(128 + number)
 
     kept = {}
@@ -157,11 +143,6 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
-
-
-def _cores() -> int:
-    allowed = getattr(os, "sched_getaffinity", None)  # to this process: on Linux
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def reason(verdict: Verdict) -> str:

@@ -1,7 +1,7 @@
 """Notices that a student's code has changed what the checks rely on, and puts it back.
 
-A submission could say `numpy.allclose = lambda *a: True`, and any answer would pass. Once a
-student's file has been loaded, and after every check, what was there before is compared. Only
+After `numpy.allclose = lambda *a: True` in a submission, any answer would pass. So when a student's
+file has been loaded, and after every check, everything is compared with what was there before. Only
 modules that judge or check are looked at: packages may change others when they are imported, as
 typing_extensions changes typing.
 """
@@ -10,6 +10,7 @@ import builtins
 import sys
 from collections.abc import Callable
 from types import FunctionType, ModuleType
+from typing import Any
 
 # Functions defined below look builtins up in this copy, so that a student who replaces
 # builtins.isinstance does not reach them.
@@ -21,40 +22,42 @@ RELIED_ON = {
     *("contextlib", "io", "json", "linecache", "os", "pathlib", "posixpath", "traceback"),
 }
 WRAPPERS = (property, classmethod, staticmethod, ModuleType)
+BODY = "__code__", "__defaults__", "__kwdefaults__"  # of a function
 HEAP = 1 << 9  # of a class's __flags__: made by Python code, so open to change
 GONE = object()
 
 
 def watched() -> Callable[[], str]:
-    """Return a function that puts back what has been changed since, and names one such thing.
+    """Return a function that puts back what has changed since, and names one such thing or "".
 
-    Looked at are the functions, classes and modules in modules that the checks rely on, and the
-    methods of their classes. The name is "" where nothing was changed.
+    It looks at the functions, classes and modules in modules that the checks rely on, and at the
+    methods of their classes.
     """
     modules = {n: m for n, m in list(sys.modules.items()) if _relied_on(n)}
     places = [(n, m, dict(vars(m))) for n, m in modules.items() if m is not None]
     found = [v for _, _, kept in places for v in kept.values() if _is_open_class(v)]
     places += [(f"{c.__module__}.{c.__qualname__}", c, dict(vars(c))) for c in set(found)]
     functions = {f for _, _, kept in places for f in _functions(kept)}
-    bodies = [(f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in functions]
-    searched = [(found, list(found)) for found in (sys.path, sys.meta_path, sys.path_hooks)]
+    bodies = [(f, [getattr(f, part) for part in BODY]) for f in functions]
+    searches: list[Any] = [sys.path, sys.meta_path, sys.path_hooks]
+    searched = [(search, list(search)) for search in searches]
     own = [(scope, dict(scope)) for scope in (__builtins__, globals())]
 
     def changed() -> str:
         names = []
-        for scope, kept in own:  # at first what this function calls
-            names += [
-                f"{kept['__name__']}.{key}" for key in kept if scope.get(key) is not kept[key]
-            ]
+        for scope, kept in own:  # first of all what this function calls
+            place = kept["__name__"]
+            names += [f"{place}.{key}" for key in kept if scope.get(key) is not kept[key]]
             scope.clear()
             scope.update(kept)
-        for f, *body in bodies:
-            if any(a is not b for a, b in zip(_body(f), body, strict=True)):
-                f.__code__, f.__defaults__, f.__kwdefaults__ = body
-                names.append(f"{f.__module__}.{f.__qualname__}")
+        for f, body in bodies:
+            for part, old in zip(BODY, body, strict=True):
+                if getattr(f, part) is not old:
+                    setattr(f, part, old)
+                    names.append(f"{f.__module__}.{f.__qualname__}")
         names += [_restored(*place) for place in places]
         for name in [n for n in sys.modules if _relied_on(n)]:
-            # One without a specification was not imported, but made up.
+            # One without a spec was not imported, but made up.
             if name not in modules and getattr(sys.modules[name], "__spec__", None) is None:
                 del sys.modules[name]
                 names.append(name)
@@ -67,10 +70,10 @@ def watched() -> Callable[[], str]:
     return changed
 
 
-def _restored(name: str, place: ModuleType | type, kept: dict) -> str:
+def _restored(name: str, place: Any, kept: dict[str, Any]) -> str:
     """Put back what was replaced in a module or a class; return its name, or ""."""
     now, found = vars(place), ""
-    kind = type if isinstance(place, type) else ModuleType
+    kind = type if issubclass(type(place), type) else ModuleType
     for key, old in kept.items():
         if now.get(key, GONE) is not old and _matters(old):
             kind.__setattr__(place, key, old)
@@ -87,16 +90,12 @@ def _relied_on(module: str) -> bool:
     return module.partition(".")[0] in RELIED_ON
 
 
-def _matters(value) -> bool:
+def _matters(value: Any) -> bool:
     return callable(value) or isinstance(value, WRAPPERS)
 
 
-def _is_open_class(value) -> bool:
+def _is_open_class(value: Any) -> bool:
     return isinstance(value, type) and bool(value.__flags__ & HEAP) and _relied_on(value.__module__)
-
-
-def _body(f: FunctionType) -> tuple:
-    return f.__code__, f.__defaults__, f.__kwdefaults__
 
 
 def _functions(kept: dict) -> list[FunctionType]:

@@ -1,7 +1,7 @@
-"""Finds and reads what students handed in, also where it is not quite where it should be.
+"""Finds and reads what students handed in, even if it is not quite where it should be.
 
-Nothing of it is run, unpacked onto the disk or changed here, and no link is followed out of a
-student's folder.
+Nothing is run, unpacked onto the disk or changed here, and no link is followed out of a student's
+folder.
 """
 
 import io
@@ -10,24 +10,23 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from minae.course import notebooks, runner, source
 from minae.course.lessons import Lesson, all_lessons
-from minae.course.runner import FAILED, Verdict
+from minae.course.runner import Verdict, failed
 from minae.errors import InputError
 
 MEANT = re.compile(r"(?!test_).*exercise.*\.(py|ipynb)", re.IGNORECASE | re.DOTALL)
 # What zipfile raises for archives that are damaged, or have a password.
 UNREADABLE = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError
-DEEPEST = 4  # folders in each other are searched
-MOST = 2000  # files of a student are looked at, and of an archive
+DEEPEST = 4  # levels of folders that are searched
+MOST = 2000  # files that are looked at, of a student and of an archive
 ARCHIVE = 32 * 2**20  # bytes of an archive
-CHOICE = 20  # of files with a name that fits are read
-SHOWN = 3  # of the files that lie there instead
+CHOICE = 20  # files with a fitting name that are read
+SHOWN = 3  # files that are named when there is no fitting one
 
 
 @dataclass(frozen=True)
@@ -36,19 +35,19 @@ class Submission:
 
     folder: Path
     student: str
-    files: dict[str, bytes | Verdict]  # by the lesson's name, as runner.read returns them
+    files: Mapping[str, bytes | Verdict]  # by the lesson's name, as runner.read returns them
     found: dict[str, str] = field(default_factory=dict)  # where, if not where it should be
 
 
 def printable(text: str) -> str:
-    """Return a text of somebody else's without what would steer a terminal."""
+    """Return a text from elsewhere without what would steer a terminal."""
     return "".join(c for c in text if c.isprintable())
 
 
 def read_submissions(folder: Path, lessons: list[Lesson]) -> tuple[list[Submission], list[Path]]:
-    """Return what the students handed in, by name, and what lies there and is no folder.
+    """Return what the students handed in, by name, and what lies there but is no folder.
 
-    A student's folder holds NN_name/exercises.py, or where one lesson is graded, exercises.py.
+    A student's folder holds NN_name/exercises.py, or exercises.py if one lesson is graded.
 
     Raises:
         InputError: there is no such folder, or no folder in it.
@@ -70,13 +69,13 @@ def read_submissions(folder: Path, lessons: list[Lesson]) -> tuple[list[Submissi
 
 
 def _section(folder: Path) -> list[Path]:
-    """Return the students' folders where this is no student's, but for instance a section's.
+    """Return the students' folders in a folder of, say, a section; of a student's, none.
 
-    It holds no work itself, but two of the folders in it do, or more.
+    A section holds no work itself, but at least two of the folders in it do.
     """
     try:
         entries = [] if folder.is_symlink() else _entries(folder)
-    except OSError:  # which is said when it is read
+    except OSError:  # which is reported when it is read
         return []
     names = {path.name.lower() for path in entries}
     if names & _lesson_names() or any(map(_is_meant, names)):
@@ -97,16 +96,15 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path, student: str, lessons: list[Lesson]) -> Submission:
-    """Return a student's files. One that cannot be read is a verdict, and stops nobody else."""
+    """Return a student's files. One that cannot be read becomes a verdict: it stops nobody else."""
     files, found = {}, {}
     for lesson in lessons:
         try:
-            read, where = _find(folder, lesson, len(lessons) == 1)
+            files[lesson.name], where = _find(folder, lesson, len(lessons) == 1)
         except OSError as error:
             place = os.path.relpath(error.filename or folder, folder)
             name = "the folder" if place == "." else place
-            read, where = _failed(f"{name} cannot be read: {error.strerror}"), ""
-        files[lesson.name] = read
+            files[lesson.name], where = failed(f"{name} cannot be read: {error.strerror}"), ""
         if where:
             found[lesson.name] = printable(where)
     return Submission(folder, printable(student), files, found)
@@ -115,7 +113,8 @@ def _read(folder: Path, student: str, lessons: list[Lesson]) -> Submission:
 def _find(folder: Path, lesson: Lesson, only: bool) -> tuple[bytes | Verdict, str]:
     """Return what a student's file holds, and where it was found if that is another place."""
     if folder.is_symlink():
-        return _link("the folder", folder), ""
+        path = os.path.realpath(folder)
+        return failed(f"the folder is a link to {path}: no link out is followed"), ""
     places = [f"{lesson.name}/exercises.py", *(["exercises.py"] if only else [])]
     placed = next((_file(folder, p) for p in places if os.path.lexists(folder / p)), None)
     if placed is not None and not _is_untouched(placed, lesson):
@@ -128,22 +127,18 @@ def _find(folder: Path, lesson: Lesson, only: bool) -> tuple[bytes | Verdict, st
         where, text = next(iter(texts.items()))
         return text, where
     if texts:
-        return _failed(f"which of these is to be graded? {', '.join(texts)}"), ""
+        return failed(f"which of these is to be graded? {', '.join(texts)}"), ""
     if placed is not None:
         return placed, ""
     instead = [*contents][:SHOWN] + ["..."] * (len(contents) > SHOWN)
     said = f", but {', '.join(instead)}" if instead else ""
-    return _failed(f"there is no file exercises.py{said}"), ""
+    return failed(f"there is no file exercises.py{said}"), ""
 
 
 def _is_untouched(text: bytes | Verdict, lesson: Lesson) -> bool:
     """Return whether this is what students get, so that their work may lie elsewhere."""
-    return not isinstance(text, Verdict) and text.replace(b"\r\n", b"\n") == _stubs(lesson)
-
-
-@cache
-def _stubs(lesson: Lesson) -> bytes:
-    return source.stubs(lesson).encode()
+    stubs = source.stubs(lesson).encode()
+    return not isinstance(text, Verdict) and text.replace(b"\r\n", b"\n") == stubs
 
 
 def _is_for(lesson: Lesson, name: str, only: bool) -> bool:
@@ -195,17 +190,14 @@ def _file(folder: Path, name: str) -> bytes | Verdict:
 
 
 def _raw(folder: Path, name: str, largest: int) -> bytes | Verdict:
-    if not Path(os.path.realpath(folder / name)).is_relative_to(os.path.realpath(folder)):
-        return _link(name, folder / name)
+    path = os.path.realpath(folder / name)
+    if not Path(path).is_relative_to(os.path.realpath(folder)):
+        return failed(f"{name} is a link to {path}: no link out is followed")
     return runner.read(folder / name, name, largest)
 
 
-def _link(name: str, path: Path) -> Verdict:
-    return _failed(f"{name} is a link to {os.path.realpath(path)}: no link out is followed")
-
-
 def _members(folder: Path, archive: str) -> list[tuple[str, Callable[[], bytes | Verdict]]]:
-    """Return the files in an archive, as above; [] if it cannot be read."""
+    """Return the files in an archive, as `_contents` does; [] if it cannot be read."""
     read = _raw(folder, archive, ARCHIVE)
     if isinstance(read, Verdict):
         return []
@@ -224,12 +216,12 @@ def _members(folder: Path, archive: str) -> list[tuple[str, Callable[[], bytes |
 
 
 def _unpacked(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes | Verdict:
-    """Return a file of an archive, read into memory no further than it may be long."""
+    """Return a file of an archive, of which no more is read into memory than is allowed."""
     try:
         with zipped.open(member) as file:
             text = file.read(runner.LARGEST + 1)
     except UNREADABLE:
-        return _failed(f"{name} cannot be unpacked: it is damaged or has a password")
+        return failed(f"{name} cannot be unpacked: it is damaged or has a password")
     return _as_python(name, text if len(text) <= runner.LARGEST else runner.too_large(name))
 
 
@@ -239,11 +231,7 @@ def _as_python(name: str, text: bytes | Verdict) -> bytes | Verdict:
     try:
         return notebooks.code_of(text.decode()).encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return _failed(f"{name} is no notebook that can be read")
-
-
-def _failed(message: str) -> Verdict:
-    return Verdict(FAILED, message=message)
+        return failed(f"{name} is no notebook that can be read")
 
 
 def _is_clutter(name: str) -> bool:

@@ -1,16 +1,16 @@
 """Runs the checks of one exercise on one student's file, in a process of its own.
 
-It is started by `runner`, with Python's isolated mode: nothing beside the student's file is looked
-at, no environment variable, and no folder but those where packages are installed. So a module named
-minae, a conftest.py or a sitecustomize.py in a submission is never found. What a student's code
-changes in other modules is put back, and refused: see `guard`. On stdin comes what to judge: a line
-of JSON, then the student's file. The verdict goes to a file, with a seal that only `runner` knows.
+It is started by `runner` in Python's isolated mode, which looks at no environment variables and at
+no folder but those of installed packages. So a module named minae, a conftest.py or a
+sitecustomize.py in a submission is never found. What a student's code changes in other modules is
+put back, and refused: see `guard`. What to judge comes on stdin: a line of JSON, then the student's
+file. The verdict goes to a file, with a seal that only `runner` knows.
 
 The student's code runs apart from other processes and from the solutions, as far as the system
-allows: see `confine`. It runs in one process with the checks, though, so code that is written
-against this very file gets through: it finds the seal or an expected result in the frames of its
-callers, replaces a function for the time of one call only, or writes to memory through ctypes. That
-can be read in a submission, and is not found here.
+allows: see `confine`. But it shares a process with the checks, so code that is written against this
+very file gets through: it finds the seal or an expected result in the frames of its callers,
+replaces a function for the time of one call, or writes to memory through ctypes. Whoever reads the
+submission sees that; it is not detected here.
 """
 
 import builtins
@@ -21,6 +21,7 @@ import linecache
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -29,11 +30,11 @@ from minae.course.confine import confine
 from minae.course.contract import Terms, under
 from minae.course.guard import watched
 
-# As in `guard`: what is defined below is not reached by a student who replaces builtins.len.
+# As in `guard`: a student who replaces builtins.len does not reach what is defined below.
 __builtins__ = dict(vars(builtins))
 
-MEMORY = 4 * 2**30  # bytes that a student's code may have beyond what is taken before
-PROCESSES = 100  # and processes and threads beyond those that the user has
+MEMORY = 4 * 2**30  # bytes that a student's code may take beyond what is in use before
+PROCESSES = 100  # processes and threads that it may have beyond those of the user
 WRITTEN = 16 * 2**20  # bytes that it may print, or write to one file
 
 
@@ -43,9 +44,8 @@ def main() -> None:
     wanted = json.loads(head)
     from minae.kernels import use_backend
 
-    terms, place = Terms(**wanted["terms"]), Path(wanted["checks"])
-    checks = checks_of(load(place), wanted["exercise"], terms)
-    linecache.cache[str(place)] = 0, None, linecache.getlines(str(place)), str(place)
+    checks = load(Path(wanted["checks"]))
+    checks = checks_of(checks, wanted["exercise"], Terms(**wanted["terms"]))
     _limit(wanted["seconds"])
     confine(wanted["hidden"])
     with use_backend("reference"):  # which needs no compiling
@@ -58,16 +58,19 @@ def main() -> None:
     os._exit(0)  # whatever threads and hooks a student has left behind
 
 
-def judged(path: Path, text: bytes, checks: dict, name: str, task: str) -> dict:
-    """Return {"status", "check", "message", "where", "trace"} of a student's file.
+def judged(path: Path, text: bytes, checks: dict, name: str, task: str) -> dict[str, str]:
+    """Return the fields of a `runner.Verdict` on a student's file; those left out are empty.
 
     The status is "passed", "failed", or "unsolved" where there is no answer yet.
     """
     changed = watched()  # in no place that a student's code knows of
     student = ModuleType("student_exercises")
-    steps = [("the file does not run", lambda _: execute(student, path, text))]
-    steps += [("", lambda _: _demand(student, name)), *checks.items()]
-    for title, step in steps:
+
+    def demand(student: ModuleType) -> None:
+        assert callable(getattr(student, name, None)), f"there is no function {name} in the file"
+
+    run = ("the file does not run", lambda _: execute(student, path, text))
+    for title, step in (run, ("", demand), *checks.items()):
         try:
             step(student)
             error = None
@@ -75,14 +78,14 @@ def judged(path: Path, text: bytes, checks: dict, name: str, task: str) -> dict:
             error = caught
         if change := changed():
             message = f"your code changes {change}, which the checks rely on: leave it as it is"
-            return _verdict("failed", message=message)
+            return {"status": "failed", "check": "", "message": message}
         if error is not None:
             return failure(error, path, title, task)
-    return _verdict("passed")
+    return {"status": "passed"}
 
 
 def execute(module: ModuleType, path: Path, text: bytes) -> None:
-    """Run a student's file, which is read already, in a module of a name that nothing else has."""
+    """Run the text of a file in a module, whose name nothing else has."""
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     code = compile(text, str(path), "exec", dont_inherit=True)
@@ -93,46 +96,41 @@ def execute(module: ModuleType, path: Path, text: bytes) -> None:
 
 def load(path: Path, name: str = "checks") -> ModuleType:
     """Run a file of a lesson, and return it as a module."""
-    spec = importlib.util.spec_from_file_location(f"lesson_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    module = ModuleType(f"lesson_{name}")
+    execute(module, path, path.read_bytes())
     return module
 
 
-def checks_of(module: ModuleType, name: str, terms: Terms) -> dict:
-    """Return the checks of one exercise by what they check, and hold each call to its terms."""
+def checks_of(module: ModuleType, name: str, terms: Terms) -> dict[str, Callable]:
+    """Return the checks of one exercise by their titles; each holds all calls to the terms."""
     prefix = f"test_{name}__"
-    found = {n: check for n, check in vars(module).items() if n.startswith(prefix)}
     return {
         n.removeprefix(prefix).replace("_", " "): under(terms, name, check)
-        for n, check in found.items()
+        for n, check in vars(module).items()
+        if n.startswith(prefix)
     }
 
 
-def _demand(student: ModuleType, name: str) -> None:
-    assert callable(getattr(student, name, None)), f"there is no function {name} in the file"
-
-
-def failure(error: BaseException, path: Path, check: str, task: str) -> dict:
+def failure(error: BaseException, path: Path, check: str, task: str) -> dict[str, str]:
     """Return the verdict on a file for which a check raised this error."""
-    where, trace = _where(error, path), "".join(traceback.format_exception(error))
+    status, where, trace = "failed", _where(error, path), "".join(traceback.format_exception(error))
     if isinstance(error, NotImplementedError) and str(error).startswith("exercise "):
+        message, trace = f"it needs {error}, which is not written yet", ""
         if str(error) == task:
-            return _verdict("unsolved", check, "there is no answer yet", where)
-        return _verdict("failed", check, f"it needs {error}, which is not written yet", where)
-    if isinstance(error, SyntaxError):
-        line = (error.text or "").rstrip()
-        message = f"line {error.lineno} is no Python, {error.msg}:\n    {line.strip()}"
-        return _verdict("failed", check, message, "", str(error))
-    if isinstance(error, AssertionError) and str(error):
-        return _verdict("failed", check, str(error), where, trace)
-    call = getattr(error, "__notes__", [""])[-1]  # that raised it; see `contract`
-    return _verdict("failed", check, ": ".join(filter(None, [call, _said(error)])), where, trace)
+            status, message = "unsolved", "there is no answer yet"
+    elif isinstance(error, SyntaxError):
+        where, trace, line = "", str(error), (error.text or "").strip()
+        message = f"line {error.lineno} is no Python, {error.msg}:\n    {line}"
+    elif isinstance(error, AssertionError) and str(error):
+        message = str(error)
+    else:
+        call = getattr(error, "__notes__", [""])[-1]  # that raised it; see `contract`
+        message = ": ".join(filter(None, [call, _said(error)]))
+    return {"status": status, "check": check, "message": message, "where": where, "trace": trace}
 
 
 def _said(error: BaseException) -> str:
-    """Return what an error that a student's code raised means."""
+    """Return in words what a student's code raised."""
     if isinstance(error, SystemExit):
         return "your code called exit(): an exercise returns its result"
     if isinstance(error, MemoryError):
@@ -145,47 +143,37 @@ def _said(error: BaseException) -> str:
 
 
 def _where(error: BaseException, path: Path) -> str:
-    """Return the last line of the student's own that the error came through."""
+    """Return the last line of the student's file that the error came through."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path]
     if not frames:
         return ""
-    line = linecache.getline(str(path), frames[-1].lineno).strip()
-    return f"{path.name}, line {frames[-1].lineno}: {line}"
-
-
-def _verdict(status: str, check: str = "", message: str = "", where: str = "", trace: str = ""):
-    return {
-        "status": status,
-        "check": check,
-        "message": message,
-        "where": where,
-        "trace": trace,
-    }
+    number = frames[-1].lineno or 0
+    return f"{path.name}, line {number}: {linecache.getline(str(path), number).strip()}"
 
 
 def _limit(seconds: float) -> None:
-    """Let the system refuse what is too much: memory and processes on Linux alone.
+    """Let the system refuse what is too much; memory and processes on Linux only.
 
-    `runner` ends what takes too many seconds. The limit is for what has got out of its reach.
+    `runner` ends what takes too long: the limit on seconds is for what has escaped it.
     """
     if os.name != "posix":
         return
     import resource
 
-    def at_most(kind: int, most: int) -> None:
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: WRITTEN,
+        resource.RLIMIT_CPU: int(seconds + 2) * (os.cpu_count() or 1),
+    }
+    if sys.platform.startswith("linux"):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + MEMORY
+        tasks = len(list(Path("/proc").glob("[0-9]*/task/*")))
+        limits[resource.RLIMIT_NPROC] = tasks + PROCESSES  # root is not held to it
+    for kind, most in limits.items():
         _, hard = resource.getrlimit(kind)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
-
-    at_most(resource.RLIMIT_CORE, 0)
-    at_most(resource.RLIMIT_FSIZE, WRITTEN)
-    at_most(resource.RLIMIT_CPU, int(seconds + 2) * (os.cpu_count() or 1))
-    if not sys.platform.startswith("linux"):
-        return
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    at_most(resource.RLIMIT_AS, pages * resource.getpagesize() + MEMORY)
-    tasks = len(list(Path("/proc").glob("[0-9]*/task/*")))
-    at_most(resource.RLIMIT_NPROC, tasks + PROCESSES)  # root is not held to it
 
 
 if __name__ == "__main__":

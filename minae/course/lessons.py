@@ -12,15 +12,15 @@ from minae.errors import InputError
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: a function of its lesson's exercises.py."""
+    """One exercise: a function in its lesson's exercises.py."""
 
     lesson: "Lesson" = field(repr=False, compare=False)
     id: str  # such as "4.2"
     name: str  # of the function
     title: str
     minutes: int
-    hints: tuple[str, ...]  # of rising strength
-    terms: Terms  # what its answer need not do
+    hints: list[str] = field(compare=False)  # each stronger than the one before
+    terms: Terms = field(compare=False)  # what its answer need not do
 
     @property
     def task(self) -> str:
@@ -44,7 +44,7 @@ class Lesson:
 
     @property
     def number(self) -> int:
-        """What the name begins with."""
+        """The number that the name begins with."""
         return int(self.name.partition("_")[0])
 
     def text(self, file: str) -> str:
@@ -62,16 +62,12 @@ def all_lessons() -> tuple[Lesson, ...]:
 def read(folder: Path) -> Lesson:
     """Return the lesson in a folder."""
     described = tomllib.loads((folder / "exercises.toml").read_text(encoding="utf-8"))
-    lesson = Lesson(folder, described["title"], described["minutes"])
-    exercises = tuple(_exercise(lesson, **entry) for entry in described["exercise"])
-    object.__setattr__(lesson, "exercises", exercises)  # each refers to its lesson
+    lesson, exercises = Lesson(folder, described["title"], described["minutes"]), []
+    for entry in described["exercise"]:
+        terms = Terms(**entry.pop("terms", {}))
+        exercises.append(Exercise(lesson, terms=terms, **entry))
+    object.__setattr__(lesson, "exercises", tuple(exercises))  # each refers to its lesson
     return lesson
-
-
-def _exercise(lesson: Lesson, hints: list[str], terms: dict | None = None, **entry) -> Exercise:
-    terms = dict(terms or {})
-    terms["writes"] = tuple(terms.get("writes", ()))
-    return Exercise(lesson, **entry, hints=tuple(hints), terms=Terms(**terms))
 
 
 def all_exercises() -> list[Exercise]:
@@ -91,8 +87,13 @@ def find_lesson(wanted: str) -> Lesson:
     raise InputError(f"there is no lesson {wanted!r}; there are {numbers}: see `minae lessons`")
 
 
+def find_lessons(wanted: list[str] | None) -> list[Lesson]:
+    """Return the lessons that are wanted, all if none are named. Raises InputError."""
+    return [find_lesson(name) for name in wanted] if wanted else list(all_lessons())
+
+
 def find_exercise(wanted: str) -> Exercise:
-    """Return the exercise called "4.2", "04.2", or by its function's name where only one has it.
+    """Return the exercise called "4.2" or "04.2", or by its function if only one has that name.
 
     Raises InputError if there is none.
     """

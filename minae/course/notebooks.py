@@ -32,8 +32,9 @@ def exercises_notebook(lesson: Lesson) -> str:
     checks, which is worth a point.
     """
     text = lesson.text("exercises.py")
-    cells = [_markdown(f"# {lesson.title}: exercises\n\n{ast.get_docstring(ast.parse(text))}")]
-    rest = _without_docstring(text)
+    parsed = ast.parse(text)
+    cells = [_markdown(f"# {lesson.title}: exercises\n\n{ast.get_docstring(parsed)}")]
+    rest = "\n".join(text.split("\n")[parsed.body[0].end_lineno :])
     for exercise in lesson.exercises:
         task = source.function(rest, exercise.name)
         before, _, rest = rest.partition(task)
@@ -52,11 +53,11 @@ def exercises_notebook(lesson: Lesson) -> str:
     return json.dumps(notebook, indent=1)
 
 
-def check(exercise: str, answers: dict) -> None:
-    """Run the checks of an exercise on functions of a notebook, which are in its globals().
+def check(exercise: str, answers: dict[str, object]) -> None:
+    """Run the checks of an exercise on the functions in a notebook's globals().
 
-    Raises what the first check that fails raises. It runs in the notebook's own process, so it is
-    no proof against a student who wants to deceive it; `minae grade` is.
+    Raises what the first failing check raises. It runs in the notebook's own process, so a student
+    can deceive it, as they cannot `minae grade`.
     """
     wanted = find_exercise(exercise)
     student = ModuleType("student_exercises")
@@ -68,27 +69,21 @@ def check(exercise: str, answers: dict) -> None:
 
 
 def cells_of(notebook: str) -> list[str]:
-    """Return what the cells of a notebook hold."""
+    """Return the text of each cell."""
     return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
 
 
 def code_of(notebook: str) -> str:
-    """Return a notebook's code as a file of Python, without the cells that run checks.
+    """Return a notebook's code as a Python file, without cells that run checks.
 
-    Lines that only IPython understands, such as %matplotlib, are left out.
+    Lines that only IPython understands, such as %matplotlib, become comments.
 
     Raises ValueError, KeyError, TypeError or AttributeError if it is no notebook.
     """
     cells = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
     texts = ["".join(cell["source"]) for cell in cells]
-    kept = [text for text in texts if "minae.course.notebooks" not in text]
-    code = "\n\n".join(kept) + "\n"
+    code = "\n\n".join(text for text in texts if "minae.course.notebooks" not in text) + "\n"
     return re.sub(r"(?m)^([ \t]*)(%%?[a-z]|!(?!=))", r"\1pass  # \2", code)
-
-
-def _without_docstring(text: str) -> str:
-    first = ast.parse(text).body[0]
-    return "\n".join(text.split("\n")[first.end_lineno :])
 
 
 def _markdown(text: str) -> dict:
@@ -99,13 +94,8 @@ def _given(text: str, name: str) -> list[dict]:
     return [_code(text, name)] if text.strip() else []
 
 
-def _code(text: str, name: str, **nbgrader) -> dict:
+def _code(text: str, name: str, **nbgrader: object) -> dict:
     kind = {"grade": False, "locked": True, "solution": False, "task": False}
     metadata = {"nbgrader": kind | {"grade_id": name, "schema_version": 3} | nbgrader}
-    return {
-        "cell_type": "code",
-        "metadata": metadata,
-        "source": text.strip("\n"),
-        "execution_count": None,
-        "outputs": [],
-    }
+    cell = {"cell_type": "code", "metadata": metadata, "source": text.strip("\n")}
+    return cell | {"execution_count": None, "outputs": []}

@@ -1,30 +1,26 @@
-"""The proof that checks tell the truth: no stub and no wrong answer passes, each solution does.
+"""The proof that checks tell the truth: no stub and no wrong answer passes, every solution does.
 
 A mutant is a function named `<exercise>__<mistake>` in a lesson's mutants.py. It takes the place of
-the answer in a fresh copy of the solved exercises.py. The trials run in two processes that stay for
-all exercises, since a start of Python would take longer than most of them; where one hangs or
-crashes, the rest run in a new process.
+the answer in a fresh copy of the solved exercises.py. Most trials take less time than a start of
+Python, so all run in the same two processes; when one hangs or crashes, another takes its place.
 """
 
-import json
-import os
 import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 from minae.course import notebooks, source
 from minae.course.lessons import Exercise, Lesson
 from minae.course.trials import Trial
 from minae.errors import InputError
+from minae.workers import ONE_THREAD, Worker
 
 SECONDS = 20.0  # after which a trial is ended
 SIDE_BY_SIDE = 2
-SHORT = 20  # characters of an answer that may stand elsewhere by chance
+SHORT = 20  # characters of an answer that may occur elsewhere by chance
 
 
 @dataclass(frozen=True)
@@ -47,18 +43,18 @@ class Proof:
 def prove(
     lessons: list[Lesson], seconds: float = SECONDS, done: Callable[[], None] = lambda: None
 ) -> list[Proof]:
-    """Try all exercises of some lessons, and call `done` after each."""
+    """Try all exercises of these lessons, and call `done` after each."""
     exercises = [exercise for lesson in lessons for exercise in lesson.exercises]
-    workers = queue.SimpleQueue()
+    idle = queue.SimpleQueue()
     for _ in range(SIDE_BY_SIDE):
-        workers.put(_Worker(seconds))
+        idle.put(_Tries(seconds))
 
     def proof(exercise: Exercise) -> Proof:
-        worker = workers.get()
+        tries = idle.get()
         try:
-            return Proof(exercise, list(worker.trials(exercise)))
+            return Proof(exercise, list(tries.of(exercise)))
         finally:
-            workers.put(worker)
+            idle.put(tries)
             done()
 
     try:
@@ -66,108 +62,60 @@ def prove(
             return list(pool.map(proof, exercises))
     finally:
         for _ in range(SIDE_BY_SIDE):
-            workers.get().end()
+            idle.get().worker.close()
 
 
-class _Worker:
-    """A process that runs minae.course.trials, and is replaced when it hangs or crashes."""
+class _Tries:
+    """Tries exercises in a process that is replaced when it hangs or crashes."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds
-        self.process = None
+        self.start()
 
-    def trials(self, exercise: Exercise) -> Iterator[Trial]:
+    def start(self) -> None:
+        self.worker = Worker("minae.course.trials", environment=ONE_THREAD)
+
+    def of(self, exercise: Exercise) -> Iterator[Trial]:
         """Yield the trials of an exercise as they come."""
-        done, name = 0, None
-        while True:
-            self._ask(exercise, done)
-            while (answer := self._answer()) is not None:
-                if isinstance(answer, str):
-                    name = answer  # is tried next
-                elif isinstance(answer, dict):
-                    done, name = done + 1, None
-                    yield Trial(**answer)
-                else:
-                    break
-            else:
-                return
+        for number in count():
+            name = None
+            self.worker.send([str(exercise.lesson.folder), exercise.id, number])
+            try:
+                if (name := self.worker.receive(self.seconds)) is None:
+                    return
+                yield Trial(**self.worker.receive(self.seconds))
+                continue
+            except TimeoutError:
+                gap = f"it was still running after {self.seconds:g} seconds"
+            except EOFError:
+                gap = "it ended Python"
+            self.worker.close()
+            self.start()
             if name is None:
                 yield Trial("broken", "the lesson", "its files cannot be loaded")
                 return
-            yield Trial("broken", name, answer[0])
-            done, name = done + 1, None
-
-    def _ask(self, exercise: Exercise, done: int) -> None:
-        if self.process is None:
-            self._start()
-        folder = str(exercise.lesson.folder)
-        wanted = {"folder": folder, "exercise": exercise.id, "done": done}
-        self.process.stdin.write(json.dumps(wanted) + "\n")
-        self.process.stdin.flush()
-
-    def _answer(self) -> str | dict | list[str] | None:
-        """Return what a trial is called, what came of it, None after the last, or [a problem]."""
-        try:
-            line = self.lines.get(timeout=self.seconds)
-        except queue.Empty:
-            self.end()
-            return [f"it was still running after {self.seconds:g} seconds"]
-        if not line:
-            self.end()
-            return ["it ended Python"]
-        return json.loads(line)
-
-    def _start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "minae.course.trials"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="utf-8",
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MINAE_NUM_THREADS": "1"},
-        )
-        self.lines = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self.process, self.lines), daemon=True).start()
-
-    def end(self) -> None:
-        """End the process, if there is one."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-def _read(process: subprocess.Popen, lines: queue.SimpleQueue) -> None:
-    with process:
-        for line in process.stdout:
-            lines.put(line)
-    lines.put("")
+            yield Trial("broken", name, gap)
 
 
 def leaks(lesson: Lesson) -> list[str]:
-    """Return in which of the files that students get an answer is left, a line each."""
+    """Return which of the files that students get give an answer away, a line each."""
     given = {"exercises.py": source.stubs(lesson), "lesson.py": lesson.text("lesson.py")}
     with suppress(InputError):  # without Jupytext students get no notebooks
         given["lesson.ipynb"] = "\n".join(notebooks.cells_of(notebooks.lesson_notebook(lesson)))
-    place = lesson.name
-    found = [
-        f"{place}/{name}: a marker is left" for name, text in given.items() if "SOLUTION" in text
-    ]
-    answers = lesson.text("exercises.py").count(source.BEGIN)
+    found, answers = [], lesson.text("exercises.py").count(source.BEGIN)
     if answers != len(lesson.exercises):
         found.append(f"{lesson.name}: {len(lesson.exercises)} exercises and {answers} answers")
-    for exercise in lesson.exercises:
-        answer = _bare(source.answer(exercise))
-        if len(answer) > SHORT:
-            found += [
-                f"{exercise.id} its answer stands in {place}/{name}"
-                for name, text in given.items()
-                if f"\n{answer}\n" in f"\n{_bare(text)}\n"
-            ]
+    for name, text in given.items():
+        if "SOLUTION" in text:
+            found.append(f"{lesson.name}/{name}: a marker is left")
+        for exercise in lesson.exercises:
+            answer = _bare(source.answer(exercise))
+            if len(answer) > SHORT and f"\n{answer}\n" in f"\n{_bare(text)}\n":
+                found.append(f"{exercise.id} its answer stands in {lesson.name}/{name}")
     return found
 
 
 def _bare(text: str) -> str:
-    """Return the lines without indentation, comments and empty ones."""
+    """Return the text without indentation, comments and empty lines."""
     lines = (line.partition("  #")[0].strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))

@@ -5,23 +5,23 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from minae import workers
 from minae.course.lessons import Exercise
 
 SECONDS = 20.0  # after which a check is ended
-OUTPUT = 2000  # characters of what a student's code prints that are shown
+OUTPUT = 2000  # characters shown of what a student's code prints
 LARGEST = 2**20  # bytes of a student's file
-VERDICT = 2**24  # bytes of what is said of it
+VERDICT = 2**24  # bytes of a verdict
 PASSED, FAILED, UNSOLVED = "passed", "failed", "unsolved"
 MARK = "MINAE_JUDGED"  # an environment variable, by which what a student has started is found
 
-
-_running: dict[subprocess.Popen, str] = {}  # the processes that judge now, and their marks
+_running: dict[subprocess.Popen[bytes], str] = {}  # the processes that judge now, and their marks
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,27 @@ class Verdict:
         return self.status == PASSED
 
 
+def failed(message: str, output: str = "") -> Verdict:
+    """Return the verdict on what fails before any check does."""
+    return Verdict(FAILED, message=message, output=output)
+
+
 def read(student: Path, name: str = "", largest: int = LARGEST) -> bytes | Verdict:
     """Return a student's file, or the verdict on one that cannot be read, under this name."""
     name = name or str(student)
     try:
         if not student.is_file():
-            return Verdict(FAILED, message=f"there is no file {name}")
+            return failed(f"there is no file {name}")
         if student.stat().st_size > largest:
             return too_large(name, largest)
         return student.read_bytes()
     except OSError as error:
-        return Verdict(FAILED, message=f"{name} cannot be read: {error.strerror}")
+        return failed(f"{name} cannot be read: {error.strerror}")
 
 
 def too_large(name: str, largest: int = LARGEST) -> Verdict:
     """Return the verdict on a file of more than these bytes."""
-    return Verdict(FAILED, message=f"{name} is larger than {largest // 2**20} MiB")
+    return failed(f"{name} is larger than {largest // 2**20} MiB")
 
 
 def judge(
@@ -69,11 +74,11 @@ def judge(
     """Run the checks of an exercise against a student's file, and nothing but that file.
 
     Args:
-        exercise: whose checks.
-        student: the path of the file.
+        exercise: the checks to run.
+        student: the file.
         seconds: after which it is ended, and has failed.
-        text: what `read` has returned for it, if it was read before.
-        hidden: folders that the student's code shall not see; see `confine`.
+        text: what `read` returned for the file, if it has been read.
+        hidden: folders that the student's code must not see; see `confine`.
     """
     text = read(student) if text is None else text
     if isinstance(text, Verdict):
@@ -92,37 +97,36 @@ def judge(
             "hidden": [os.path.abspath(p) for p in (exercise.lesson.folder.parent, *hidden)],
         }
         code, output = _run(json.dumps(wanted).encode() + b"\n" + text, Path(folder), seconds)
-        if code is None:
-            message = f"your code was still running after {seconds:g} seconds: a loop without end?"
-            return Verdict(FAILED, message=message, output=output)
-        try:
-            # A student's code may have put anything there, which is why it is sealed.
-            verdict = json.loads(read(place, largest=VERDICT))
-        except (TypeError, ValueError, RecursionError):
-            verdict = {}
-        if not isinstance(verdict, dict) or verdict.pop("seal", None) != seal:
-            message = f"your code ended Python before the checks were through ({_how(code)})"
-            return Verdict(FAILED, message=message, output=output)
-        return Verdict(**verdict, output=output)
+        given = read(place, largest=VERDICT)
+    if code is None:
+        message = f"your code was still running after {seconds:g} seconds: a loop without end?"
+        return failed(message, output)
+    verdict = None
+    if isinstance(given, bytes):
+        # A student's code may have put anything there, which is why it is sealed.
+        with suppress(ValueError, RecursionError):
+            verdict = json.loads(given)
+    if not isinstance(verdict, dict) or verdict.pop("seal", None) != seal:
+        message = f"your code ended Python before the checks were through ({_how(code)})"
+        return failed(message, output)
+    return Verdict(**verdict, output=output)
 
 
 def _run(given: bytes, folder: Path, seconds: float) -> tuple[int | None, str]:
-    """Return the exit status, None for one that had to be ended, and what was printed."""
-    # One thread each: what a check computes is small, and many are judged side by side.
-    few = {"MINAE_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    """Return the exit status, None for a process that had to be ended, and what was printed."""
     mark = secrets.token_hex()
-    # In UTF-8 whatever the terminal has: what a student prints is no reason to fail.
-    command = [sys.executable, "-I", "-B", "-X", "utf8", "-m", "minae.course.judge"]
     (folder / "work").mkdir()  # a student's code may delete what is in its folder
     with (folder / "output.txt").open("w+b") as output:
-        process = subprocess.Popen(
-            command,
+        process = workers.start(
+            "minae.course.judge",
+            # UTF-8 whatever the terminal has: what a student prints is no reason to fail.
+            options=(*workers.ISOLATED, "-X", "utf8"),
+            # One thread: what a check computes is small, and many are judged side by side.
+            environment={**workers.ONE_THREAD, "MPLBACKEND": "Agg", MARK: mark},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder / "work",
-            env=os.environ | few | {MARK: mark},
-            start_new_session=os.name == "posix",  # so that all that it starts can be ended
         )
         _running[process] = mark
         try:
@@ -144,34 +148,28 @@ def end_all() -> None:
         _end(process, mark)
 
 
-def _end(process: subprocess.Popen, mark: str) -> None:
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     """End a process and all that it has started.
 
-    A child that left the session is found on Linux by its environment, as long as it kept that.
+    On Linux, a child that left the session is found by the mark in its environment, as long as it
+    kept that.
     """
-    if os.name == "posix":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for _ in range(10):  # one that is just being forked may be missed once
-            left = _marked(mark)
-            for pid in left:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                break
-    else:
-        process.kill()
-    process.wait()
+    workers.end(process)
+    for _ in range(10):  # one that is just being forked may be missed once
+        left = list(_marked(f"{MARK}={mark}".encode()))
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            break
 
 
-def _marked(mark: str) -> list[int]:
-    """Return the processes, those that have ended left out, with this mark in their environment."""
-    wanted, found = f"{MARK}={mark}".encode(), []
+def _marked(mark: bytes) -> Iterator[int]:
+    """Yield the processes, except ended ones, with this mark in their environment."""
     for place in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if wanted in place.read_bytes():
-                found.append(int(place.parent.name))
-    return found
+            if mark in place.read_bytes():
+                yield int(place.parent.name)
 
 
 def _how(code: int) -> str:

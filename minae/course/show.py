@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from minae.course import source
-from minae.course.lessons import Exercise, all_exercises, all_lessons
+from minae.course.lessons import Exercise, all_lessons
 from minae.course.runner import UNSOLVED, Verdict, read
 from minae.course.workspace import Workspace
 
@@ -26,7 +26,7 @@ console = Console(soft_wrap=True, highlight=False, emoji=False)  # x[:100:] is n
 
 
 def verdict(exercise: Exercise, path: Path, found: Verdict, verbose: bool = False) -> None:
-    """Print what came of a check, on one screen, and which file was looked at."""
+    """Print the result of a check, on one screen, and which file was checked."""
     title, place = escape(exercise.title), escape(str(path))
     console.print(f"[bold]{exercise.id} {title}[/] ([cyan]{exercise.name}[/] in {place})")
     if found.passed:
@@ -46,7 +46,7 @@ def verdict(exercise: Exercise, path: Path, found: Verdict, verbose: bool = Fals
 
 
 def _indented(text: str, lines: int = LINES) -> None:
-    """Print few lines of a text: the first, and the last two."""
+    """Print at most so many lines of a text: the first ones and the last two."""
     shown = [line if len(line) <= WIDTH else f"{line[:WIDTH]}..." for line in text.splitlines()]
     if len(shown) > lines:
         left_out = len(shown) - lines + 1
@@ -68,18 +68,20 @@ def syllabus() -> None:
     table = Table("", "lesson", "exercises", "minutes")
     for lesson in all_lessons():
         minutes = lesson.minutes + sum(e.minutes for e in lesson.exercises)
-        table.add_row(
-            f"{lesson.number:02}", escape(lesson.title), str(len(lesson.exercises)), str(minutes)
-        )
+        numbers = f"{len(lesson.exercises)}", f"{minutes}"
+        table.add_row(f"{lesson.number:02}", escape(lesson.title), *numbers)
     console.print(table)
     console.print("minutes: to read the lesson and to do its exercises, about")
 
 
 def progress(workspace: Workspace) -> None:
-    """Print the whole course at a glance: a row a lesson, a mark an exercise."""
+    """Print the whole course at a glance: a row for each lesson, a mark for each exercise."""
     known = workspace.progress()
-    passed_mark, open_mark = _marks()
-    table = Table("", "lesson", "exercises", "")
+    passed_mark, open_mark = "✓·"
+    try:
+        "✓·".encode(console.encoding)
+    except UnicodeEncodeError:
+        passed_mark, open_mark = "+-"
 
     def mark(exercise: Exercise) -> str:
         if exercise.id in known.passed:
@@ -88,29 +90,19 @@ def progress(workspace: Workspace) -> None:
             return "o"
         return str(known.hints.get(exercise.id, open_mark))
 
+    table, passed, total = Table("", "lesson", "exercises", ""), 0, 0
     for lesson in all_lessons():
-        marks = "  ".join(f"{e.id} {mark(e)}" for e in lesson.exercises)
-        done = sum(e.id in known.passed for e in lesson.exercises)
-        table.add_row(
-            f"{lesson.number:02}", escape(lesson.title), marks, f"{done} of {len(lesson.exercises)}"
-        )
+        marks = [mark(e) for e in lesson.exercises]
+        shown = "  ".join(f"{e.id} {m}" for e, m in zip(lesson.exercises, marks, strict=True))
+        done = f"{marks.count(passed_mark)} of {len(marks)}"
+        table.add_row(f"{lesson.number:02}", escape(lesson.title), shown, done)
+        passed, total = passed + marks.count(passed_mark), total + len(marks)
     console.print(table)
-    exercises = all_exercises()
-    passed = sum(e.id in known.passed for e in exercises)
     console.print(
-        f"{passed} of {len(exercises)} exercises passed"
+        f"{passed} of {total} exercises passed"
         f"   ({passed_mark} passed, o solution looked at, numbers: hints taken, {open_mark} open)"
     )
     what_next(workspace.next_exercise())
-
-
-def _marks() -> str:
-    """Return the marks of what has passed and what is open, from a terminal's own characters."""
-    try:
-        "✓·".encode(console.encoding)
-    except UnicodeEncodeError:
-        return "+-"
-    return "✓·"
 
 
 def hint(exercise: Exercise, number: int) -> None:
@@ -120,22 +112,21 @@ def hint(exercise: Exercise, number: int) -> None:
 
 
 def solution(exercise: Exercise, path: Path) -> None:
-    """Print our answer, as what would change in the student's."""
+    """Print our answer as a change to the student's."""
     ours = source.solution(exercise)
     theirs, text = "", read(path)
     if isinstance(text, bytes):
         with suppress(ValueError):
             theirs = source.function(text.decode().replace("\r\n", "\n"), exercise.name)
-    lines = difflib.unified_diff(
-        theirs.splitlines(), ours.splitlines(), str(path), "the solution", lineterm="", n=100
-    )
+    before, after = theirs.splitlines(), ours.splitlines()
+    lines = difflib.unified_diff(before, after, str(path), "the solution", lineterm="", n=100)
     text = "\n".join(lines) or "Your answer is the solution, letter by letter."
     console.print(Syntax(text, "diff", background_color="default"))
 
 
 @contextmanager
 def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """Draw a progress bar, which goes away in the end; yield what moves it on by one."""
+    """Draw a bar that disappears at the end; yield the function that advances it by one."""
     from rich.progress import Progress as Bar
 
     with Bar(console=console, transient=True) as drawn:
@@ -144,19 +135,16 @@ def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def proofs(all_: list["Proof"], gaps: list[str]) -> None:
-    """Print a row an exercise, then every gap."""
+    """Print a row for each exercise, then every gap."""
     table = Table("", "exercise", "stub", "solution", "mutants", "seconds")
     for proof in all_:
         stub, solution, mutants = proof.of("stub"), proof.of("solution"), proof.of("mutant")
-        fine = sum(not trial.gap for trial in mutants)
-        table.add_row(
-            proof.exercise.id,
-            escape(proof.exercise.title),
-            "fails" if stub and not stub[0].gap else "WRONG",
-            "passes" if solution and not solution[0].gap else "WRONG",
-            f"{fine} of {len(mutants)} fail",
-            f"{sum(trial.seconds for trial in proof.trials):.1f}",
-        )
+        fails = "fails" if stub and not stub[0].gap else "WRONG"
+        passes = "passes" if solution and not solution[0].gap else "WRONG"
+        killed = f"{sum(not trial.gap for trial in mutants)} of {len(mutants)} fail"
+        seconds = f"{sum(trial.seconds for trial in proof.trials):.1f}"
+        exercise = proof.exercise
+        table.add_row(exercise.id, escape(exercise.title), fails, passes, killed, seconds)
     console.print(table)
     for gap in gaps:
         console.print(gap, markup=False)
@@ -165,7 +153,7 @@ def proofs(all_: list["Proof"], gaps: list[str]) -> None:
 
 
 def grades(all_: list["Grade"], exercises: list[Exercise]) -> None:
-    """Print a row a student."""
+    """Print a row for each student."""
     table = Table("student", "points", "not passed", "look at")
     for grade in all_:
         lost = ", ".join(e.id for e, verdict in grade.verdicts.items() if not verdict.passed)

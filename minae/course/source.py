@@ -1,12 +1,13 @@
 """From the solved exercises to what a student gets, and back to a single answer.
 
-In exercises.py an answer stands between two comments, nbgrader's markers. In a student's file the
-line `raise NotImplementedError("exercise 4.2: ...")` stands there instead. So there is one source.
+There is one source: exercises.py, with each answer between two comments, nbgrader's markers. In a
+student's file `raise NotImplementedError("exercise 4.2: ...")` stands in place of the answer.
 """
 
 import ast
 import io
 import re
+from functools import cache
 
 from minae.course.lessons import Exercise, Lesson
 
@@ -14,6 +15,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ANSWER = re.compile(rf"( *){BEGIN}\n(.*?) *{END}\n", re.DOTALL)
 
 
+@cache
 def stubs(lesson: Lesson) -> str:
     """Return the lesson's exercises.py as students get it, without the answers."""
     text = lesson.text("exercises.py")
@@ -42,7 +44,7 @@ def answer(exercise: Exercise) -> str:
 
 
 def reset(exercise: Exercise, text: str) -> str:
-    """Return a student's file with this exercise's stub in place of what was written.
+    """Return a student's file with this exercise's stub in place of their answer.
 
     Raises ValueError if the file cannot be read as Python, or has no such function.
     """
@@ -51,35 +53,29 @@ def reset(exercise: Exercise, text: str) -> str:
 
 def function(text: str, name: str) -> str:
     """Return the lines of a function. Raises ValueError if there is none of that name."""
-    start, stop = _lines(text, name)
-    return "".join(_split(text)[start:stop])
+    return _cut(text, name)[1]
 
 
 def _with(text: str, exercise: Exercise, lines: str) -> str:
-    start, stop = _lines(text, exercise.name)
-    kept = _split(text)
-    return "".join([*kept[:start], lines, *kept[stop:]])
+    before, _, after = _cut(text, exercise.name)
+    return before + lines + after
 
 
-def _lines(text: str, name: str) -> tuple[int, int]:
-    """Return the first line of a function and the one after its last, comments there included."""
+def _cut(text: str, name: str) -> tuple[str, str, str]:
+    """Return what is before a function, the function with all its comments, and what is after."""
     try:
         body = ast.parse(text).body
     except SyntaxError as error:
         raise ValueError(f"line {error.lineno} is no Python: {error.msg}") from error
     except (RecursionError, MemoryError) as error:  # thousands of brackets or signs
         raise ValueError("is nested too deeply to be read as Python") from error
-    lines = _split(text)
+    # The lines as Python counts them: str.splitlines also ends one at a form feed.
+    lines = io.StringIO(text).readlines()
     for node in reversed(body):  # the last one is in force
         if isinstance(node, ast.FunctionDef) and node.name == name:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
-            last = node.end_lineno
+            last = node.end_lineno or first
             while last < len(lines) and re.match(r"[ \t]+#", lines[last]):
                 last += 1  # the marker at the end is a comment, which the parser leaves out
-            return first, last
+            return "".join(lines[:first]), "".join(lines[first:last]), "".join(lines[last:])
     raise ValueError(f"there is no function {name}")
-
-
-def _split(text: str) -> list[str]:
-    """Return the lines as Python counts them: str.splitlines also ends one at a form feed."""
-    return io.StringIO(text).readlines()

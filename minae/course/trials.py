@@ -1,56 +1,59 @@
-"""Tries exercises for `proof`, in a process of its own: stub, solution, and each mutant."""
+"""Tries exercises for `proof`, in a process of its own: stub, solution, and every mutant."""
 
 import inspect
-import json
 import os
 import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from minae.course import judge, source
 from minae.course.lessons import Exercise, Lesson, read
+from minae.workers import requests
 
-MUTANTS = 4  # of an exercise, at least
+MUTANTS = 4  # that an exercise must have at least
 
 
 @dataclass(frozen=True)
 class Trial:
     """One thing that was tried on an exercise."""
 
-    kind: str  # "form", "stub", "solution", "mutant", or "broken" for one that did not end well
+    kind: str  # "form", "stub", "solution", "mutant", or "broken" if it did not end by itself
     name: str
-    gap: str = ""  # what is wrong with the exercise, in a line; "" if all is as it should be
+    gap: str = ""  # what is wrong with the exercise, in one line, or ""
     seconds: float = 0.0
 
 
 def main() -> None:
-    """Try what stdin names, an exercise a line; on stdout goes a name, then what came of it."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what a trial prints
+    """Answer requests for the n-th trial of an exercise: its name, then its result; or None."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where what a trial prints goes, too
+    asked, answer = requests()
     from minae.kernels import use_backend
-
-    def tell(answer) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
 
     lesson = cache(lambda folder: read(Path(folder)))
     with use_backend("reference"):
-        for line in sys.stdin:
-            wanted = json.loads(line)
-            exercises = lesson(wanted["folder"]).exercises
-            exercise = next(e for e in exercises if e.id == wanted["exercise"])
-            for kind, name, trial in _trials(exercise)[wanted["done"] :]:
-                tell(name)
-                begin, gap = time.perf_counter(), _gap(trial)
-                tell(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
-            tell(None)
+        for folder, id_, number in asked:
+            trials = _trials(next(e for e in lesson(folder).exercises if e.id == id_))
+            if number == len(trials):
+                answer(None)
+                continue
+            kind, name, trial = trials[number]
+            answer(name)
+            begin, gap = time.perf_counter(), _gap(trial)
+            answer(asdict(Trial(kind, name, gap, time.perf_counter() - begin)))
 
 
-def _gap(trial: Callable) -> str:
+class GapError(Exception):
+    """What is wrong with an exercise."""
+
+
+def _gap(trial: Callable[[], None]) -> str:
     try:
         trial()
     except BaseException as error:  # whatever an author's code raises
@@ -59,37 +62,27 @@ def _gap(trial: Callable) -> str:
     return ""
 
 
-class GapError(Exception):
-    """What is wrong with an exercise."""
-
-
-def _trials(exercise: Exercise) -> list[tuple[str, str, Callable]]:
+def _trials(exercise: Exercise) -> list[tuple[str, str, Callable[[], None]]]:
     """Return the kind, the name and the function of each trial."""
     found = [
         ("form", "its description", lambda: _form(exercise)),
         ("stub", "the stub", lambda: _stub(exercise)),
         ("solution", "the solution", lambda: _solution(exercise)),
     ]
-    try:
-        mutants = _named(exercise.lesson, "mutants.py", f"{exercise.name}__")
-    except Exception:  # which the form's trial reports
-        mutants = {}
-    return found + [
-        ("mutant", name, lambda mutant=mutant: _mutant(exercise, mutant))
-        for name, mutant in mutants.items()
-    ]
+    with suppress(Exception):  # which the form's trial reports
+        for name, mutant in _named(exercise.lesson, "mutants.py", f"{exercise.name}__").items():
+            found.append(("mutant", name, lambda mutant=mutant: _mutant(exercise, mutant)))
+    return found
 
 
 def _form(exercise: Exercise) -> None:
     lesson = exercise.lesson
-    doc = getattr(_solved(lesson), exercise.name).__doc__ or ""
+    doc = getattr(_fresh(lesson, lesson.text("exercises.py")), exercise.name).__doc__ or ""
     mutants = _named(lesson, "mutants.py", f"{exercise.name}__")
     known = {e.name for e in lesson.exercises}
-    strays = [
-        n for n in _named(lesson, "mutants.py") if "__" in n and n.split("__")[0] not in known
-    ]
-    checks = _named(lesson, "test_exercises.py", "test_")
-    strays += [n for n in checks if n.removeprefix("test_").partition("__")[0] not in known]
+    strays = [n for n in _named(lesson, "mutants.py") if "__" in n]
+    strays += _named(lesson, "test_exercises.py", "test_")
+    strays = [n for n in strays if n.removeprefix("test_").partition("__")[0] not in known]
     for wrong, gap in (
         (not exercise.id.startswith(f"{lesson.number}."), f"its lesson is {lesson.number}"),
         (exercise.minutes <= 0, "no minutes"),
@@ -107,7 +100,8 @@ def _form(exercise: Exercise) -> None:
 
 def _stub(exercise: Exercise) -> None:
     """Each check finds that this one is not written, and what is handed out does not pass."""
-    student = _fresh(exercise.lesson, source.stub_of(exercise, _text(exercise.lesson)))
+    solved = exercise.lesson.text("exercises.py")
+    student = _fresh(exercise.lesson, source.stub_of(exercise, solved))
     for title, check in _checks(exercise).items():
         try:
             check(student)
@@ -116,13 +110,12 @@ def _stub(exercise: Exercise) -> None:
                 raise GapError(f"{title!r} says {error}") from error
         else:
             raise GapError(f"{title!r} passes on the stub")
-    handed_out = source.stubs(exercise.lesson).encode()
-    if _judged(exercise, handed_out)["status"] == "passed":
+    if _judged(exercise, source.stubs(exercise.lesson))["status"] == "passed":
         raise GapError("what is handed out passes")
 
 
 def _solution(exercise: Exercise) -> None:
-    found = _judged(exercise, _text(exercise.lesson).encode())
+    found = _judged(exercise, exercise.lesson.text("exercises.py"))
     if found["status"] != "passed":
         raise GapError(f"{found['check']}: {found['message']}")
 
@@ -130,12 +123,10 @@ def _solution(exercise: Exercise) -> None:
 def _mutant(exercise: Exercise, mutant: Callable) -> None:
     if not mutant.__doc__:
         raise GapError("it has no docstring")
-    student = _fresh(exercise.lesson, _text(exercise.lesson))
-    right = getattr(student, exercise.name)
-    if inspect.signature(mutant) != inspect.signature(right):
-        raise GapError(
-            f"it takes {inspect.signature(mutant)}, the answer {inspect.signature(right)}"
-        )
+    student = _fresh(exercise.lesson, exercise.lesson.text("exercises.py"))
+    found, right = (inspect.signature(f) for f in (mutant, getattr(student, exercise.name)))
+    if found != right:
+        raise GapError(f"it takes {found}, the answer {right}")
     setattr(student, exercise.name, mutant)
     for title, check in _checks(exercise).items():
         try:
@@ -149,19 +140,19 @@ def _mutant(exercise: Exercise, mutant: Callable) -> None:
     raise GapError("no check rejects it")
 
 
-def _judged(exercise: Exercise, text: bytes) -> dict:
+def _judged(exercise: Exercise, text: str) -> dict[str, str]:
     path = exercise.lesson.folder / "exercises.py"
     sys.modules.pop("student_exercises", None)  # that of the trial before
-    return judge.judged(path, text, _checks(exercise), exercise.name, exercise.task)
+    return judge.judged(path, text.encode(), _checks(exercise), exercise.name, exercise.task)
 
 
-def _checks(exercise: Exercise) -> dict:
+def _checks(exercise: Exercise) -> dict[str, Callable]:
     checks = _loaded(exercise.lesson.folder / "test_exercises.py")
     return judge.checks_of(checks, exercise.name, exercise.terms)
 
 
-def _named(lesson: Lesson, file: str, prefix: str = "") -> dict:
-    """Return the functions of one of a lesson's files whose names begin so."""
+def _named(lesson: Lesson, file: str, prefix: str = "") -> dict[str, Any]:
+    """Return what one of a lesson's files defines under names with this prefix."""
     module = _loaded(lesson.folder / file)
     return {n: f for n, f in vars(module).items() if n.startswith(prefix) and n[:1] != "_"}
 
@@ -169,15 +160,6 @@ def _named(lesson: Lesson, file: str, prefix: str = "") -> dict:
 @cache
 def _loaded(path: Path) -> ModuleType:
     return judge.load(path, f"{path.parent.name}_{path.stem}")
-
-
-def _solved(lesson: Lesson) -> ModuleType:
-    return _fresh(lesson, _text(lesson))
-
-
-@cache
-def _text(lesson: Lesson) -> str:
-    return lesson.text("exercises.py")
 
 
 def _fresh(lesson: Lesson, text: str) -> ModuleType:

@@ -6,7 +6,7 @@
     .minae/progress.json                 hints taken, exercises passed
     .minae/backups/                      what `minae reset` replaced, and a damaged progress file
 
-The progress file is a diary and no proof: whether an answer is right is found out by running it.
+The progress file is a diary, not a proof: only running an answer shows whether it is right.
 """
 
 import json
@@ -76,11 +76,12 @@ class Workspace:
         return self.folder / exercise.lesson.name / "exercises.py"
 
     def progress(self) -> Progress:
-        """Return what the diary says; of a damaged one the rest, which takes its place.
+        """Return what the diary says; if it is damaged, what can still be read.
 
-        The damaged one is kept as a backup, and that is said on stderr.
+        The rest then takes the diary's place, the damaged one is kept as a backup, and stderr says
+        so.
 
-        Raises InputError if there is no file in the diary's place, OSError if it cannot be read.
+        Raises InputError if what is there is no file, OSError if it cannot be read.
         """
         _check_file(self.diary)
         try:
@@ -95,7 +96,6 @@ class Workspace:
         return known
 
     def _repair(self) -> Progress:
-        """Keep a damaged diary aside, write what can be read of it in its place, and say so."""
         with self._locked():
             content = self.diary.read_bytes()
             known, damaged = _parse(content)
@@ -108,10 +108,10 @@ class Workspace:
                 )
         return known
 
-    def note(self, kind: str, exercise: Exercise, value=None) -> None:
-        """Write into the diary: kind is one of Progress's fields, the value a time if left out.
+    def note(self, kind: str, exercise: Exercise, value: int | None = None) -> None:
+        """Write a value, or else the time, into the diary; kind is one of Progress's fields.
 
-        If it cannot be written, that is said on stderr: what a command has found out stands.
+        If that fails, stderr says so: what a command has found out stands.
         """
         try:
             with self._locked():
@@ -123,7 +123,7 @@ class Workspace:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Let no other command change anything meanwhile; InputError if it cannot be changed."""
+        """Keep other commands from changing anything. Raises InputError if nothing can be."""
         from filelock import FileLock
 
         lock = FileLock(self.diary.with_name("lock"), timeout=10, is_singleton=True)
@@ -144,9 +144,7 @@ class Workspace:
         return next((e for e in all_exercises() if e.id not in passed), None)
 
     def reset(self, exercise: Exercise) -> Path | None:
-        """Put the stub back in place of an answer; return where the file of before is kept.
-
-        None if there was no file.
+        """Put the stub back in place of an answer; return the backup, or None if there was no file.
 
         Raises InputError if what is there is no file or too large, OSError if it cannot be changed.
         """
@@ -167,11 +165,11 @@ class Workspace:
         return backup
 
     def _keep(self, name: str, suffix: str, content: bytes) -> Path:
-        """Write what is to be replaced to a file of its own; return that."""
-        folder = self.folder / ".minae" / "backups"
+        """Write what is to be replaced to a backup; return its path."""
         stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         names = (f"{stem}{number}{suffix}" for number in ("", *(f"-{i}" for i in range(1, 1000))))
-        path = next(folder / name for name in names if not (folder / name).exists())
+        paths = (self.folder / ".minae" / "backups" / name for name in names)
+        path = next(path for path in paths if not path.exists())
         write_whole(path, content)
         return path
 
@@ -181,12 +179,11 @@ def _parse(content: bytes) -> tuple[Progress, bool]:
     try:
         read = json.loads(content)
     except (ValueError, RecursionError):
-        return Progress(), True
-    if not isinstance(read, dict):
-        return Progress(), True
-    known, damaged = Progress(), False
+        read = None
+    said = read if isinstance(read, dict) else {}
+    known, damaged = Progress(), said is not read
     for kind, type_ in (("passed", str), ("hints", int), ("given_up", str)):
-        entries = read.get(kind, {})
+        entries = said.get(kind, {})
         if isinstance(entries, dict):
             kept = {id_: value for id_, value in entries.items() if type(value) is type_}
             setattr(known, kind, kept)
@@ -197,13 +194,13 @@ def _parse(content: bytes) -> tuple[Progress, bool]:
 
 
 def _check_file(path: Path) -> None:
-    """Raise InputError if there is something else than a file, which may be read for ever."""
+    """Raise InputError if there is something other than a file: a pipe would be read for ever."""
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is not a file: move it away")
 
 
 def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path], list[Path]]:
-    """Make a workspace, or add to one what is missing.
+    """Make a workspace, or add what is missing.
 
     Returns:
         The workspace, the files that were written, and those that were there and left alone.
@@ -213,20 +210,37 @@ def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path]
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; a workspace needs a folder")
-    files = {Path("README.md"): README}
+    files = {folder / "README.md": README}
     for lesson in all_lessons():
-        here = Path(lesson.name)
+        here = folder / lesson.name
         files[here / "lesson.py"] = lesson.text("lesson.py")
         files[here / "exercises.py"] = source.stubs(lesson)
         if notebooks:
             files[here / "lesson.ipynb"] = books.lesson_notebook(lesson)
-    files[Path(".minae", "progress.json")] = json.dumps(vars(Progress()))
-    written, left = [], []
-    for name, content in files.items():
-        path = folder / name
-        if path.exists():
-            left += [path] if name.parts[0] != ".minae" else []
-            continue
-        write_whole(path, content.encode())
-        written.append(path)
-    return Workspace(folder), written, left
+    left = [path for path in files if path.exists()]
+    workspace = Workspace(folder)
+    files[workspace.diary] = json.dumps(vars(Progress()))
+    written = [path for path in files if not path.exists()]
+    for path in written:
+        write_whole(path, files[path].encode())
+    return workspace, written, left
+
+
+def release(folder: Path) -> tuple[Path, Path]:
+    """Write what a teacher hands out, and what they keep for nbgrader; return both folders.
+
+        student/                                  a workspace with notebooks, no answers
+        nbgrader/source/NN_name/exercises.ipynb   solved, with nbgrader's markers
+
+    Raises InputError if something is there already, or notebooks need what is not installed.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder that is new or empty")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: name a folder that is new or empty")
+    ours = folder / "nbgrader"
+    made, _, _ = create(folder / "student", notebooks=True)
+    for lesson in all_lessons():
+        text = books.exercises_notebook(lesson)
+        write_whole(ours / "source" / lesson.name / "exercises.ipynb", text.encode())
+    return made.folder, ours

@@ -1,5 +1,6 @@
 """The commands of the course, one by one; test_terminal.py has them in a row."""
 
+import sys
 from io import BytesIO, TextIOWrapper
 
 import pytest
@@ -8,6 +9,7 @@ from minae import cli
 from minae.course import source
 
 from .conftest import CHECKS, EXERCISES
+from .submissions import tree
 
 
 @pytest.fixture
@@ -145,17 +147,26 @@ def test_run_runs_the_copy_in_the_workspace(started, course, tmp_path, monkeypat
         (("lessons", "verify", "x"), "there is no lesson 'x'"),
         (("start", "file.txt"), "file.txt is a file"),
         (("release", "file.txt"), "file.txt is a file"),
-        (("release", "full"), "full is not empty"),
+        (("release", "in"), "in is not empty"),
+        (("grade", "nothing"), "there is no folder nothing"),
+        (("grade", "file.txt"), "file.txt is a file"),
+        (("grade", "empty"), "empty holds no folder"),
+        (("grade", "in", "--lesson", "9"), "there is no lesson '9'"),
+        (("grade", "in", "--out", "empty"), "empty is a folder"),
+        (("grade", "in", "--out", "file.txt/grades.csv"), "file.txt is a file: name a folder"),
+        (("grade", "in", "--out", "/dev/null"), "/dev/null is a pipe or a device"),
+        (("grade", sys.prefix), "put the submissions into a folder of their own"),
     ],
 )
 def test_bad_input_is_one_sentence(course, minae, tmp_path, arguments, sentence):
     (tmp_path / "file.txt").write_text("")
-    (tmp_path / "full" / "folder").mkdir(parents=True)
-    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    before = tree(tmp_path)
     status, _, err = minae(*arguments)
     assert (status, len(err.strip().splitlines())) == (2, 1)
     assert sentence in err
-    assert sorted(tmp_path.rglob("*")) == before
+    assert tree(tmp_path) == before
 
 
 def test_an_unknown_exercise_is_one_sentence(started):

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -212,27 +211,3 @@ def test_where_our_own_answers_fail_nothing_is_graded(exercise, tmp_path):
     checks.write_text(checks.read_text() + "\n\ndef test_double__breaks(student):\n    1 / 0\n")
     with pytest.raises(InputError, match=r"our own answers fail here: 1.1: breaks: ZeroDivision"):
         reasons_of({"ada": RIGHT}, tmp_path / "in", exercise)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("nothing",), "there is no folder nothing"),
-        (("file.txt",), "file.txt is a file"),
-        (("empty",), "empty holds no folder"),
-        (("in", "--lesson", "9"), "there is no lesson '9'"),
-        (("in", "--out", "empty"), "empty is a folder"),
-        (("in", "--out", "file.txt/grades.csv"), "file.txt is a file: name a folder"),
-        (("in", "--out", "/dev/null"), "/dev/null is a pipe or a device"),
-        ((sys.prefix,), "put the submissions into a folder of their own"),
-    ],
-)
-def test_bad_input_is_one_sentence(course, minae, tmp_path, arguments, sentence):
-    (tmp_path / "file.txt").write_text("")
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "in" / "ada").mkdir(parents=True)
-    before = tree(tmp_path)
-    status, _, err = minae("grade", *arguments)
-    assert (status, len(err.strip().splitlines())) == (2, 1)
-    assert sentence in err
-    assert tree(tmp_path) == before
