@@ -7,12 +7,14 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 
 from minae.bench.contenders import CONTENDERS, TUNED
+from minae.bench.turns import in_turns
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
 
@@ -57,7 +59,7 @@ class Worker:
         self.said.close()
 
 
-def installed(names) -> list[str]:
+def installed(names: Iterable[str]) -> list[str]:
     """Return the contenders among `names` whose library is there."""
     return [name for name in names if importlib.util.find_spec(CONTENDERS[name][0]) is not None]
 
@@ -70,7 +72,7 @@ def check_names(names: list[str]) -> list[str]:
     return names or list(WORKLOADS)
 
 
-def ceilings() -> dict[str, float]:
+def ceilings() -> dict[str, Any]:
     """Return the machine's sgemm and bandwidth ceilings, measured in a process of their own."""
     command = [sys.executable, "-W", "ignore", "-m", "minae.bench.ceilings"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -86,6 +88,23 @@ def _processor() -> str:
         return platform.processor()
 
 
+@contextmanager
+def started(contenders: list[str], name: str) -> Iterator[list[Worker]]:
+    """Start the contenders' processes, and end them in the end."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(Worker(contender, name)) for contender in contenders]
+
+
+def timed(
+    workers: list[Worker], rounds: int, seconds: float, warm_up: float
+) -> dict[str, list[float]]:
+    """Return the milliseconds per step in each turn, by contender."""
+    for worker in workers:
+        worker.ask(f"time {warm_up}")
+    by_name = {worker.contender: worker for worker in workers}
+    return in_turns(list(by_name), rounds, lambda name: by_name[name].ask(f"time {seconds}"))
+
+
 def measure(
     name: str, contenders: list[str], rounds: int, seconds: float, sgemm_gflops: float
 ) -> tuple[dict, list[str]]:
@@ -96,23 +115,18 @@ def measure(
     """
     if not workload(name).is_convolutional:
         contenders = [c for c in contenders if c != "torch channels last"]
-    with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(contender, name)) for contender in contenders]
+    with started(contenders, name) as workers:
         workers, remarks = _agreeing(workers, name)
-        for worker in workers:
-            worker.ask(f"time {WARM_UP}")
-        times = {worker.contender: [] for worker in workers}
-        for i in range(rounds):  # each in turn begins: none always follows the same other
-            first = i % len(workers)
-            for worker in workers[first:] + workers[:first]:
-                times[worker.contender].append(worker.ask(f"time {seconds}"))
+        times = timed(workers, rounds, seconds, WARM_UP)
         memory = {w.contender: w.ask("memory 0") for w in workers}
     return _figures(times, memory, workload(name).flops(), sgemm_gflops), remarks
 
 
 def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]]:
     """Return the workers whose first losses are minae's, and what is wrong with the others."""
-    agreeing, remarks, reference = [], [], None
+    agreeing: list[Worker] = []
+    remarks: list[str] = []
+    reference = None
     for worker in workers:
         try:
             losses = np.array(worker.ask(f"losses {LOSS_STEPS}"))
@@ -135,26 +149,21 @@ def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]
 
 
 def _figures(times: dict, memory: dict, flops: float, sgemm_gflops: float) -> dict:
-    ours = np.array(times["minae"])
-    ms = float(np.median(ours))
-    figures = {
-        "ms": ms,
-        "ceiling_share": flops / (ms / 1e3) / (sgemm_gflops * 1e9),
-        "peak_mb": memory["minae"],
-        "contenders": {},
-    }
+    ours, rows = np.array(times["minae"]), {}
     for contender, theirs in times.items():
         low, middle, high = np.quantile(np.array(theirs) / ours, [0.25, 0.5, 0.75]).tolist()
-        figures["contenders"][contender] = {
+        rows[contender] = {
             "ms": float(np.median(theirs)),
             "ratio": middle,
             "quartiles": [low, high],
             "peak_mb": memory[contender],
         }
-    ratios = {name: row["ratio"] for name, row in figures["contenders"].items()}
-    if "torch" in ratios:
-        figures["ratio_eager"] = ratios["torch"]
-    if tuned := [ratios[name] for name in TUNED if name in ratios]:
+    ms, peak = rows["minae"]["ms"], rows["minae"]["peak_mb"]
+    share = flops / (ms / 1e3) / (sgemm_gflops * 1e9)
+    figures = {"ms": ms, "ceiling_share": share, "peak_mb": peak, "contenders": rows}
+    if "torch" in rows:
+        figures["ratio_eager"] = rows["torch"]["ratio"]
+    if tuned := [rows[name]["ratio"] for name in TUNED if name in rows]:
         figures["ratio_tuned"] = min(tuned)
     return figures
 
@@ -165,12 +174,7 @@ def scaling(rounds: int, seconds: float) -> Iterator[dict]:
     sizes = [(512, batch) for batch in (1, 4, 16, 64, 256, 1024)]
     sizes += [(width, 128) for width in (64, 256, 1024, 2048)]
     for width, batch in sizes:
-        with ExitStack() as stack:
-            name = f"dense-{width}-{batch}"
-            workers = [stack.enter_context(Worker(contender, name)) for contender in contenders]
-            for worker in workers:
-                worker.ask(f"time {WARM_UP}")
-            turns = [[w.ask(f"time {seconds}") for w in workers] for _ in range(rounds)]
-        medians = np.median(turns, axis=0)
-        speed = {c: batch / ms * 1e3 for c, ms in zip(contenders, medians.tolist(), strict=True)}
+        with started(contenders, f"dense-{width}-{batch}") as workers:
+            times = timed(workers, rounds, seconds, WARM_UP)
+        speed = {name: batch / float(np.median(ms)) * 1e3 for name, ms in times.items()}
         yield {"width": width, "batch": batch, "samples_per_s": speed}

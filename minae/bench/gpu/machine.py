@@ -7,6 +7,7 @@ import subprocess
 import time
 from functools import cached_property
 from importlib.metadata import distributions
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Gpu:
     device = "cuda"  # where models go, minae's and PyTorch's
 
     def __init__(self):
-        import cupy
+        import cupy  # pyright: ignore[reportMissingImports] - an extra
 
         self.cupy, self.torch = cupy, _torch()
         numbers = np.random.default_rng().standard_normal(POOL, np.float32)
@@ -48,10 +49,6 @@ class Gpu:
         self.turn = self._events(lambda _: self.wait(1e-2), 0, 1)[0] / 1e6  # 1e-2 s of 1e-8 each
 
     # Arrays
-
-    def array(self, values: np.ndarray):
-        """Return a copy on the GPU."""
-        return self.cupy.asarray(values)
 
     def numpy(self, array) -> np.ndarray:
         """Return a copy of CuPy's or PyTorch's array on the CPU."""
@@ -136,8 +133,10 @@ class Gpu:
         run down columns, so to it each of ours is its transpose, and cᵀ = bᵀ aᵀ is what it is asked
         for. It uses TF32 if the handle's math mode says so, and for float32 not by default.
         """
-        from cupy.cuda.device import get_cublas_handle
-        from cupy_backends.cuda.libs import cublas
+        from cupy.cuda.device import (  # pyright: ignore[reportMissingImports]
+            get_cublas_handle,
+        )
+        from cupy_backends.cuda.libs import cublas  # pyright: ignore[reportMissingImports]
 
         (M, N), K = c.shape, b.shape[1 if transposed_b else 0]
         orders = [
@@ -190,7 +189,7 @@ class Gpu:
     def facts(self) -> dict:
         """Return what is measured on, and with which software."""
         found = {d.metadata["Name"]: d.version for d in distributions()}
-        versions = {name: found[name] for name in PACKAGES if name in found}
+        versions: dict[str, Any] = {name: found[name] for name in PACKAGES if name in found}
         versions |= {"minae": found.get("minae"), "python": platform.python_version()}
         versions["cuda runtime"] = self.cupy.cuda.runtime.runtimeGetVersion()
         versions["cuda driver"] = self.cupy.cuda.runtime.driverGetVersion()
