@@ -1,4 +1,4 @@
-"""All contenders of a workload in alternation, and the ratios between them."""
+"""All contenders of a workload, timed in turns, and the ratios between them."""
 
 import importlib.util
 import json
@@ -19,8 +19,8 @@ from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
 
 LOSS_STEPS = 50
-#: How far losses may be apart after LOSS_STEPS, relatively: Winograd's convolutions, which W4 uses,
-#: round more, and JAX sums in another order.
+#: Relative difference allowed between losses over LOSS_STEPS: Winograd's convolutions, which W4
+#: uses, round more, and JAX sums in another order.
 LOSS_TOLERANCE = {"W4": 1e-3}
 JAX_TOLERANCE = 1e-3
 WARM_UP = 1.0  # seconds: PyTorch and JAX compile, caches fill
@@ -65,7 +65,7 @@ def installed(names: Iterable[str]) -> list[str]:
 
 
 def check_names(names: list[str]) -> list[str]:
-    """Return the workloads to run, all if none are named. Raises InputError for an unknown one."""
+    """Return the workloads to time, all if none are named. Raises InputError for an unknown one."""
     for name in names:
         if name not in WORKLOADS:
             raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
@@ -90,7 +90,7 @@ def _processor() -> str:
 
 @contextmanager
 def started(contenders: list[str], name: str) -> Iterator[list[Worker]]:
-    """Start the contenders' processes, and end them in the end."""
+    """Run the contenders' processes inside the `with` block."""
     with ExitStack() as stack:
         yield [stack.enter_context(Worker(contender, name)) for contender in contenders]
 
@@ -98,7 +98,7 @@ def started(contenders: list[str], name: str) -> Iterator[list[Worker]]:
 def timed(
     workers: list[Worker], rounds: int, seconds: float, warm_up: float
 ) -> dict[str, list[float]]:
-    """Return the milliseconds per step in each turn, by contender."""
+    """Return milliseconds per step for each turn, by contender."""
     for worker in workers:
         worker.ask(f"time {warm_up}")
     by_name = {worker.contender: worker for worker in workers}
@@ -111,7 +111,7 @@ def measure(
     """Return the figures of one workload, and remarks on contenders that were left out.
 
     Raises:
-        RuntimeError: minae's losses are not those of PyTorch, so that times would mean nothing.
+        RuntimeError: minae's losses differ from PyTorch's, so times would mean nothing.
     """
     if not workload(name).is_convolutional:
         contenders = [c for c in contenders if c != "torch channels last"]
@@ -123,7 +123,7 @@ def measure(
 
 
 def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]]:
-    """Return the workers whose first losses are minae's, and what is wrong with the others."""
+    """Return the workers whose losses agree with minae's, and what is wrong with the others."""
     agreeing: list[Worker] = []
     remarks: list[str] = []
     reference = None

@@ -1,9 +1,8 @@
 """The same training step in each library. A contender is a function from a workload to `step`.
 
-`step(i, noise)` trains on batch i and returns the loss; noise, where given, is what a VAE draws.
+`step(i, noise)` trains on batch i and returns the loss; noise, if given, replaces what a VAE draws.
 """
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,8 +15,8 @@ from minae.kernels.arrays import to_device
 
 
 def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Callable:
-    """Return what `minae train` does for each batch; if captured, as a CUDA graph."""
-    from minae import optim  # here, so that they do not count as memory of other libraries
+    """Return the step of `minae train`, recorded as a CUDA graph if `captured`."""
+    from minae import optim  # not at the top: they would count as others' memory
     from minae.train import train_step
 
     model = workload.build().train()
@@ -42,7 +41,6 @@ def torch(
     """Return PyTorch's step on the same model, from the same weights."""
     import torch
 
-    warnings.simplefilter("ignore")
     network, batches = torch_network(workload, device)
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
@@ -52,9 +50,8 @@ def torch(
 
     def step(i: int, noise: np.ndarray | None = None) -> float:
         optimizer.zero_grad()
-        loss = forward(
-            batches[i % len(batches)], None if noise is None else torch.from_numpy(noise)
-        )
+        drawn = None if noise is None else torch.from_numpy(noise)
+        loss = forward(batches[i % len(batches)], drawn)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -112,7 +109,7 @@ def _torch_sequential(network: nn.Sequential) -> Any:
 
 
 def jax(workload: Workload) -> Callable:
-    """Return JAX's step, compiled as a whole, on the same model and from the same weights."""
+    """Return JAX's step, compiled as a whole, on the same model, from the same weights."""
     import jax  # pyright: ignore[reportMissingImports] - optional
     import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 
@@ -186,7 +183,7 @@ def _jax_convolution(layer: Any, weight, x) -> Any:
     return convolve(x, turned, (1, 1), pads, lhs_dilation=(layer.stride,) * 2)
 
 
-#: By name: the library that must be installed, and the contender.
+#: By name: the library it needs, and the function that makes its step.
 CONTENDERS = {
     "minae": ("minae", minae),
     "torch": ("torch", torch),

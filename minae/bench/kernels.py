@@ -1,6 +1,6 @@
-"""What each kernel gains: the `cpu` backend against `reference`, the specification in NumPy.
+"""How much faster each kernel is in the `cpu` backend than in `reference`, its NumPy specification.
 
-The shapes are those that the workloads meet. `unfolded` is `cpu` without Winograd's convolutions.
+The shapes are those of the workloads. `unfolded` is `cpu` without Winograd's convolutions.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _images, _taps = (128, 32, 14, 14), (32, 32, 3, 3)
 _transposed = [_big, _small, _k4, _big, "relu"]
 _parameters = (1_000_000,)
 
-#: By title: the function, the shapes of its arrays (other arguments as they are), and its options.
+#: By title: the function, its arguments (see _argument), and its options.
 CASES: dict[str, tuple[str, list, dict]] = {
     "matmul": ("matmul", [_x, (784, 512)], {}),
     "linear, ReLU": ("linear", [_x, _w, (512,), "relu"], {}),
@@ -47,11 +47,11 @@ CASES: dict[str, tuple[str, list, dict]] = {
     "Adam": ("adam", [_parameters] * 4, {**_ADAM, "decoupled": False}),
     "SGD": ("sgd", [_parameters] * 3, _SGD),
 }
-STRIDE_1 = ("convolution, stride 1", "gradients, stride 1")  # where Winograd's way is taken
+STRIDE_1 = ("convolution, stride 1", "gradients, stride 1")  # computed with Winograd's method
 
 
 def call(way: str, title: str) -> Callable[..., Any]:
-    """Return a function that runs the kernel once. Images lie as the convolutions leave them."""
+    """Return a function that calls the kernel. Images are laid out as convolutions leave them."""
     name, arguments, options = CASES[title]
     rng = np.random.default_rng(0)
     arrays = [_argument(rng, a) for a in arguments]
@@ -65,7 +65,7 @@ def call(way: str, title: str) -> Callable[..., Any]:
 
 
 def _argument(rng: np.random.Generator, given: Any) -> Any:
-    """Return an array for a tuple, its shape; a tuple for a list; anything else as it is."""
+    """Return an array for a shape, given as a tuple; a tuple for a list; all else unchanged."""
     if not isinstance(given, tuple):
         return tuple(given) if isinstance(given, list) else given
     if len(given) < 4 or given[2:] in ((3, 3), (4, 4)):
@@ -75,7 +75,7 @@ def _argument(rng: np.random.Generator, given: Any) -> Any:
 
 
 def gains(rounds: int, seconds: float) -> Iterator[dict]:
-    """Yield for each kernel the milliseconds of cpu, and how many times as long the others take."""
+    """Yield each kernel's milliseconds in `cpu`, and how many times as long the others take."""
     for title in CASES:
         ways = WAYS if title in STRIDE_1 else ("cpu", "reference")
         with started(list(ways), title) as workers:

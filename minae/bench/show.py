@@ -1,4 +1,4 @@
-"""The comparison as a table, a picture and a file."""
+"""Prints the comparisons as tables, and writes them as files and a picture."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from minae.files import write_json
 
 
 def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:
-    """Measure the workloads, print a table as they come, and write `out` and a picture beside it.
+    """Time the workloads, print a table for each, and write `out` and a picture beside it.
 
     Raises InputError for an unknown workload, RuntimeError if losses differ from PyTorch's.
     """
@@ -30,9 +30,8 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
     results: dict[str, dict] = {"workloads": {}, "machine": machine}
     for name in names:
         with console.status(f"{name}: {compare.WORKLOADS[name].title}"):
-            figures, remarks = compare.measure(
-                name, contenders, rounds, seconds, machine["sgemm_gflops"]
-            )
+            how = rounds, seconds, machine["sgemm_gflops"]
+            figures, remarks = compare.measure(name, contenders, *how)
         results["workloads"][name] = figures
         console.print(_table(name, figures))
         for remark in remarks:
@@ -41,18 +40,19 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
         write_json(out, results)
         console.print(f"written: {out}")
         if "torch" in contenders:
-            console.print(f"written: {_draw(results['workloads'], out.with_suffix('.png'))}")
+            picture = out.with_suffix(".png")
+            _draw(results["workloads"], picture)
+            console.print(f"written: {picture}")
 
 
-def _draw(workloads: dict, path: Path) -> Path:
+def _draw(workloads: dict, path: Path) -> None:
     from minae import plots
 
-    values = {}
-    for name, figures in workloads.items():
-        values[f"{name}\neager"] = figures["ratio_eager"]
-        values[f"{name}\ntuned"] = figures["ratio_tuned"]
+    ways = ("eager", "tuned")
+    values = {
+        f"{name}\n{way}": row[f"ratio_{way}"] for name, row in workloads.items() for way in ways
+    }
     plots.save(plots.bars(values, "PyTorch's time over minae's", "Training steps"), path)
-    return path
 
 
 def _table(name: str, figures: dict) -> Table:
@@ -61,19 +61,14 @@ def _table(name: str, figures: dict) -> Table:
     for heading in ("", "ms a step", "time over minae's", "quartiles", "peak MB"):
         table.add_column(heading, justify="right" if heading else "left")
     for contender, row in figures["contenders"].items():
-        low, high = row["quartiles"]
-        table.add_row(
-            contender,
-            f"{row['ms']:.3f}",
-            f"{row['ratio']:.2f}",
-            f"{low:.2f} to {high:.2f}",
-            f"{row['peak_mb']:.0f}",
-        )
+        quartiles = "{:.2f} to {:.2f}".format(*row["quartiles"])
+        times = f"{row['ms']:.3f}", f"{row['ratio']:.2f}", quartiles
+        table.add_row(contender, *times, f"{row['peak_mb']:.0f}")
     return table
 
 
 def measure_scaling(rounds: int, seconds: float, out: Path | None) -> None:
-    """Print samples per second by batch size and width as they are measured; write them to out."""
+    """Print samples per second by batch size and width as they are measured, and write them."""
 
     def line(row: dict) -> str:
         ours, theirs = row["samples_per_s"]["minae"], row["samples_per_s"].get("torch")
@@ -86,7 +81,7 @@ def measure_scaling(rounds: int, seconds: float, out: Path | None) -> None:
 
 
 def measure_kernels(rounds: int, seconds: float, out: Path | None) -> None:
-    """Print what each kernel gains over the reference as it is measured; write it to out."""
+    """Print each kernel's gain over the reference as it is measured, and write all of them."""
 
     def line(row: dict) -> str:
         unfolded = f"{row['unfolded']:>19.2f}" if "unfolded" in row else ""
@@ -100,7 +95,7 @@ def measure_kernels(rounds: int, seconds: float, out: Path | None) -> None:
 def _print_lines(
     key: str, rows: Iterator[dict], line: Callable[[dict], str], out: Path | None
 ) -> None:
-    """Print rows as they come; write them in the end."""
+    """Print rows as they come, and write them at the end."""
     measured = []
     for row in rows:
         measured.append(row)

@@ -1,4 +1,4 @@
-"""Taking turns, so that a drift of the machine's speed is the same for all."""
+"""Taking turns, so that a drift in the machine's speed affects all alike."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 def in_turns(
     names: Sequence[str], rounds: int, take_turn: Callable[[str], float]
 ) -> dict[str, list[float]]:
-    """Return by name what take_turn(name) returned in each round.
+    """Return what take_turn(name) returned in each round, by name.
 
-    Each name in turn begins a round: otherwise one would always follow the same other.
+    Another name begins each round, so that none always follows the same other.
     """
     times: dict[str, list[float]] = {name: [] for name in names}
     for i in range(rounds if names else 0):

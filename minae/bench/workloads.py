@@ -14,7 +14,7 @@ from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder
 from minae.tensor import Tensor
 
-BATCHES = 32  # different ones, taken in turn
+BATCHES = 32  # used in turn
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Workload:
         return len(self.image_shape) == 3
 
     def build(self) -> Autoencoder:
-        """Return the model, always with the same weights."""
+        """Return the model, with the same weights each time."""
         random.manual_seed(0)
         return self.model()
 
     def batches(self) -> np.ndarray:
-        """Return inputs (BATCHES, batch, ...): like MNIST, four pixels of five are black."""
+        """Return inputs (BATCHES, batch, ...), four pixels in five black, like MNIST's."""
         rng = np.random.default_rng(1)
         x = rng.random((BATCHES, self.batch, *self.image_shape), dtype=np.float32)
         x *= rng.random(x.shape, dtype=np.float32) < 0.2
@@ -54,7 +54,7 @@ class Workload:
     def layers(self) -> list[tuple[Any, Tensor, Tensor]]:
         """Return the layers that have weights, each with its input and output for one batch."""
         model, x, found = self.build(), Tensor(self.batches()[0]), []
-        with use_backend("reference"):  # of which nothing has to be compiled
+        with use_backend("reference"):  # nothing to compile
             networks: list[tuple[Any, Tensor]] = [(model.encoder, x)]
             networks += [(model.decoder, model.codes(x))]
             for network, x in networks:

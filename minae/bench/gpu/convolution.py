@@ -1,8 +1,8 @@
-"""Convolutions on the GPU at the shapes of the workloads: are they right, and against cuDNN.
+"""Convolutions on the GPU at the workloads' shapes: correctness, and races against cuDNN.
 
-A transposed convolution's forward pass is the input gradient of a convolution, and its input
-gradient is a convolution. So three functions are measured, and `layers` says which of them the
-passes of a layer are.
+The forward pass of a transposed convolution is the input gradient of a convolution, and its input
+gradient is a convolution. So three functions are measured, and `layers` says which of them each
+layer needs.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,12 +18,15 @@ from minae.kernels import reference
 from minae.kernels.cuda import convolution
 
 WORKLOADS = "W3", "W4"
-IMAGES = 4  # of a comparison with the reference
+IMAGES = 4  # per comparison with the reference
 CUDNN = "cudnn", "cudnn_nhwc"  # channels first, PyTorch's default, and channels last
-#: The functions, and the rung of each that is right by definition.
-DIRECT = {"conv2d": "direct", "conv2d_dx": "direct_dx", "conv2d_dweight": "direct_dweight"}
-FUNCTIONS = tuple(DIRECT)
-WINOGRAD = 3e-4  # error of cuDNN in float32, which may transform; in TF32 it is above 1e-3
+#: By function: the simplest rung, which the others are compared with, and the others' prefix.
+RUNGS = {
+    "conv2d": ("direct", "implicit_gemm_"),
+    "conv2d_dx": ("direct_dx", "implicit_gemm_"),
+    "conv2d_dweight": ("direct_dweight", "dweight_"),
+}
+WINOGRAD = 3e-4  # error of cuDNN in float32, if it uses Winograd's; in TF32 it exceeds 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class Geometry:
         x, weight = (N, self.C, self.H, self.H), (self.O, self.C, self.K, self.K)
         y = (N, self.O, self.HO, self.HO)
         orders = (x, weight, y), (y, weight, x), (x, y, weight)
-        return orders[FUNCTIONS.index(function)]
+        return orders[list(RUNGS).index(function)]
 
     def flops(self, N: int) -> float:
-        """Count a function's operations, two a product; all three have the same products."""
+        """Count operations, two per product; all three functions have the same products."""
         return 2 * N * self.HO**2 * self.O * self.C * self.K**2
 
     def __str__(self) -> str:
@@ -60,7 +63,7 @@ class Geometry:
 
 
 def layers(name: str) -> list[tuple[Geometry, dict[str, list[str]]]]:
-    """Return the convolutions of a workload, and the functions of each one's passes.
+    """Return a workload's convolutions, each with the functions that its passes need.
 
     The first layer needs no input gradient.
     """
@@ -80,7 +83,7 @@ def layers(name: str) -> list[tuple[Geometry, dict[str, list[str]]]]:
 
 
 def _geometries() -> dict[Geometry, set[str]]:
-    """Return all geometries, and the functions that training needs of each."""
+    """Return all geometries, each with the functions that training needs."""
     needed: dict[Geometry, set[str]] = {}
     for name in WORKLOADS:
         for geometry, passes in layers(name):
@@ -89,7 +92,7 @@ def _geometries() -> dict[Geometry, set[str]]:
 
 
 def correctness(machine: Gpu) -> Iterator[Row]:
-    """Yield what compares each rung at each geometry with the reference."""
+    """Yield comparisons of each rung with the reference, for each geometry."""
     for geometry in _geometries():
         yield f"convolution {geometry}", partial(_check, machine, geometry)
 
@@ -106,8 +109,9 @@ def _check(machine: Gpu, geometry: Geometry) -> list[dict]:
         rows.append(verdict(f"{title}, {geometry}", machine.numpy(actual), expected))
 
     for rung in convolution.RUNGS:
-        for function, (a, b, expected) in zip(FUNCTIONS, cases, strict=True):
-            if _computes(rung, function):
+        for (function, (direct, others)), case in zip(RUNGS.items(), cases, strict=True):
+            if rung == direct or rung.startswith(others):
+                a, b, expected = case
                 out = machine.nan(expected.shape)
                 launch = _ours(machine, geometry, function, rung, a, b, out)
                 compare(f"{function} {rung}", launch(), expected)
@@ -122,21 +126,15 @@ def _check(machine: Gpu, geometry: Geometry) -> list[dict]:
     return rows
 
 
-def _computes(rung: str, function: str) -> bool:
-    """Return whether a rung can compute a function, by their names."""
-    beginning = "dweight_" if function == "conv2d_dweight" else "implicit_gemm_"
-    return rung == DIRECT[function] or rung.startswith(beginning)
-
-
 def _ours(machine: Gpu, geometry: Geometry, function: str, rung: str | None, a, b, out) -> Callable:
-    """Return the function that launches a convolution, or a gradient of it, into `out`."""
+    """Return a function that computes a convolution, or a gradient of one, into `out`."""
     operands = (a, b, out, machine.nan) if function == "conv2d_dweight" else (a, b, None, out)
     compute = getattr(convolution, function)
     return launcher(compute(*operands, rung=rung, **geometry.window), out)
 
 
 def _cudnn(torch: Any, geometry: Geometry, function: str, nhwc: bool, a, b, out) -> Callable:
-    """Return the function that has PyTorch compute the same from the same numbers."""
+    """Return a function that has PyTorch compute the same from the same numbers."""
     form = torch.channels_last if nhwc else torch.contiguous_format
     a, b, out = (torch.from_dlpack(x).contiguous(memory_format=form) for x in (a, b, out))
     stride, padding = geometry.window["stride"], geometry.window["padding"]
@@ -150,12 +148,12 @@ def _cudnn(torch: Any, geometry: Geometry, function: str, nhwc: bool, a, b, out)
 
 
 def passes(machine: Gpu) -> Iterator[Row]:
-    """Yield what races each function at each geometry that training needs: a row each.
+    """Yield a race for each function that training needs, for each geometry.
 
-    The direct rung, which is compared with the reference, says what is right.
+    What is right is the output of the direct rung, which `correctness` compares with the reference.
     """
     for geometry, needed in _geometries().items():
-        for function in FUNCTIONS:
+        for function in RUNGS:
             if function in needed:
                 yield f"{function}, {geometry}", partial(_race, machine, geometry, function)
 
@@ -163,7 +161,7 @@ def passes(machine: Gpu) -> Iterator[Row]:
 def _race(machine: Gpu, geometry: Geometry, function: str) -> list[dict]:
     N, how = workload(WORKLOADS[0]).batch, (geometry, function)
     contenders = [
-        Contender("direct", partial(_ours, machine, *how, DIRECT[function])),
+        Contender("direct", partial(_ours, machine, *how, RUNGS[function][0])),
         Contender("minae", partial(_ours, machine, *how, None), CUDNN),
     ]
     for name in CUDNN if machine.torch is not None else ():
@@ -175,21 +173,20 @@ def _race(machine: Gpu, geometry: Geometry, function: str) -> list[dict]:
 
 
 def pack(rows: list[dict]) -> dict:
-    """Return the rows, and for each workload cuDNN's time over ours, all convolutions together."""
+    """Return the rows, and cuDNN's time over ours for all convolutions of each workload."""
     found = {(row["function"], row["geometry"]): row for row in rows}
     totals = {}
     for name in WORKLOADS:
-        totals[name] = {"forward": [], "backward": []}
+        needed: dict[str, list[dict]] = {"forward": [], "backward": []}
         for geometry, passes in layers(name):
             for which, functions in passes.items():
-                totals[name][which] += [found.get((f, str(geometry)), {}) for f in functions]
-        totals[name] = {which: _ratio(needed) for which, needed in totals[name].items()}
+                needed[which] += [found.get((f, str(geometry)), {}) for f in functions]
+        totals[name] = {which: _ratio(group) for which, group in needed.items()}
     return {"passes": rows, "workloads": totals}
 
 
 def _ratio(rows: list[dict]) -> float | None:
-    """Return the time of the faster of cuDNN's layouts over ours; None if any is not known."""
-    theirs = [[row[f"{c}_ms"] for c in CUDNN if row.get(f"{c}_ms")] for row in rows]
-    if not all(theirs) or not all(row.get("ms") for row in rows):
-        return None
-    return sum(map(min, theirs)) / sum(row["ms"] for row in rows)
+    """Return the time of cuDNN's faster layout over ours; None if a time is missing."""
+    theirs = [min([row[f"{c}_ms"] for c in CUDNN if row.get(f"{c}_ms")] or [0]) for row in rows]
+    ours = [row.get("ms", 0) for row in rows]
+    return sum(theirs) / sum(ours) if all(theirs + ours) else None

@@ -1,4 +1,4 @@
-"""Matrix products on the GPU: are all kernels right, the ladder, and the shapes of autoencoders."""
+"""Matrix products on the GPU: correctness, the ladder, and the shapes of autoencoders."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -14,8 +14,8 @@ from minae.kernels.cuda.ladder import Step
 from minae.kernels.cuda.product import product
 
 SIDE = 4096  # of the ladder's matrices
-SIZES = (300, 260, 140), (129, 65, 77)  # (M, N, K): of whole 16 bytes, and odd
-WHOLE = (256, 384, 136)  # for rungs that take whole tiles
+SIZES = (300, 260, 140), (129, 65, 77)  # (M, N, K): rows of whole 16 bytes, and odd ones
+WHOLE = (256, 384, 136)  # for rungs that only take whole tiles
 BATCHES = 128, 512
 LAYERS = (784, 512), (512, 256), (256, 32), (32, 256), (256, 512), (512, 784)  # (I, O)
 
@@ -65,7 +65,7 @@ def _cublas(machine: Gpu, form: Form, name: str) -> Contender:
 def _contender(
     machine: Gpu, form: Form, name: str, make: Callable[..., Callable], *rivals: str, sizes=None
 ) -> Contender:
-    """Return a contender, checked at other sizes against float64 on the CPU."""
+    """Return a contender whose check compares it with float64 on the CPU, at `sizes`."""
     tolerance = TF32 if form.tf32 else FP32
 
     def check() -> list[dict]:
@@ -85,7 +85,7 @@ def _contender(
 
 
 def correctness(machine: Gpu) -> Iterator[Row]:
-    """Yield what compares each kernel, and cuBLAS as it is called here, with float64 on the CPU."""
+    """Yield comparisons of each kernel, and of cuBLAS as called here, with float64 on the CPU."""
     for name in matmul.RUNGS:
         yield f"matmul {name}", _rung(machine, name).check
     for form in itertools.starmap(Form, itertools.product((False, True), repeat=3)):
@@ -95,7 +95,7 @@ def correctness(machine: Gpu) -> Iterator[Row]:
 
 
 def ladder(machine: Gpu) -> Iterator[Row]:
-    """Yield the race of all rungs: a row each."""
+    """Yield the race of all rungs, one row per rung."""
     plain, tf32 = Form(), Form(tf32=True)
 
     def measure() -> list[dict]:
@@ -113,7 +113,7 @@ def ladder(machine: Gpu) -> Iterator[Row]:
 
 
 def shapes(machine: Gpu) -> Iterator[Row]:
-    """Yield the three products of each layer of an autoencoder, for each batch: a row each."""
+    """Yield races of the three products of each layer of an autoencoder, for each batch size."""
     for batch, (inputs, outputs) in itertools.product(BATCHES, LAYERS):
         for title, (size, form) in products(batch, inputs, outputs).items():
             case = {"batch": batch, "layer": f"{inputs}x{outputs}", "pass": title}

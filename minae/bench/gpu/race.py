@@ -1,7 +1,8 @@
-"""Contenders on a GPU: first whether they are right, then their times in turns, and what follows.
+"""Races on a GPU: contenders are checked, then timed in turns, then compared.
 
-What counts is the ratio of two turns of one round, since clocks and temperature drift. No call
-finds its arrays in the cache: there are so many sets of them that together they are twice as large.
+What counts is the ratio of two contenders' times in the same round, since clocks and temperature
+drift. Calls go through several sets of arrays, together twice as large as the L2 cache, so that
+none finds its arrays there.
 """
 
 import math
@@ -18,32 +19,25 @@ from minae.kernels.cuda import device
 from minae.kernels.cuda.ladder import Step
 
 ROUNDS = 7
-LEAST = 1e-3  # seconds of a turn, if MOST_CALLS are enough for it
+LEAST = 1e-3  # seconds per turn, unless that takes more than MOST_CALLS
 MOST_CALLS = 400  # about a thousand launches fit into the GPU's queue
 MOST_SETS = 1024
-FP32, TF32 = 1e-4, 5e-3  # errors, see verdict(): sums in another order; factors of 10 bits
+FP32, TF32 = 1e-4, 5e-3  # errors, see verdict(): another order of sums; factors of 10 bits
 
-Row = tuple[str, Callable[[], list[dict]]]  # of a section: its name, and what measures it
-Run = Callable[[int], Any]  # computes with the i-th set of arrays, or trains on the i-th batch
+Row = tuple[str, Callable[[], list[dict]]]  # of a report: its name, and what measures it
+Shape = tuple[int, ...]
+Run = Callable[[int], Any]  # run(i) computes on the i-th set of arrays, or trains on a batch
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One of several that compute the same.
-
-    Args:
-        name: of the contender.
-        make: returns the function that computes.
-        rivals: those whose times are divided by this one's; the smallest ratio counts.
-        tolerance: the largest error at which it is right.
-        check: compares it elsewhere first, and returns verdicts.
-    """
+    """One of several ways to compute the same thing."""
 
     name: str
-    make: Callable[..., Callable]
-    rivals: tuple[str, ...] = ()
-    tolerance: float = FP32
-    check: Callable[[], list[dict]] = list
+    make: Callable[..., Callable]  # returns the function that computes
+    rivals: tuple[str, ...] = ()  # whose times are divided by its own; the least ratio counts
+    tolerance: float = FP32  # the largest error at which it is right
+    check: Callable[[], list[dict]] = list  # verdicts on other arrays, before the race
 
 
 def race(
@@ -55,12 +49,10 @@ def race(
 ) -> dict[str, dict]:
     """Return by name what `judge` found and {ms, ratio}, or {failed}.
 
-    Args:
-        contenders: the first that runs at all says what is right.
-        start: makes a contender's run(i); returns it and its first outcome.
-        judge: compares a contender's outcome with what is right; `failed` says why it is not timed.
-        timer: timer(run, first, calls) returns the seconds of one of the calls run(first), ...
-        least: seconds of a turn.
+    start(contender) returns a run and its first outcome. The first outcome of all is taken to be
+    right; judge(contender, outcome, right) returns a reason under `failed` for not timing the run.
+    timer(run, first, calls) returns the mean seconds of the calls run(first), run(first + 1), ...;
+    a turn lasts at least `least` seconds.
     """
     results, runs, expected = {}, {}, None
     for contender in contenders:
@@ -84,7 +76,7 @@ def race(
 
 
 def _time(runs: dict[str, Run], timer: Callable, least: float) -> dict[str, list[float]]:
-    """Return by name the seconds of a call in each of ROUNDS turns; each call gets a new number."""
+    """Return seconds per call for each of ROUNDS turns, by name. Every call gets a new number."""
     calls, done = {}, dict.fromkeys(runs, 6)
     for name, run in runs.items():
         timer(run, 0, 3)  # libraries choose algorithms, and the clock rises
@@ -99,24 +91,16 @@ def _time(runs: dict[str, Run], timer: Callable, least: float) -> dict[str, list
 
 
 def race_kernels(
-    machine: Gpu,
-    contenders: Sequence[Contender],
-    shapes: Sequence[tuple[int, ...]],
-    flops: float,
-    share: str = "ratio",
+    machine: Gpu, contenders: Sequence[Contender], shapes: Sequence[Shape], flops: float, share: str
 ) -> dict[str, dict]:
     """Return by name {error, ms, `share`, tflops, intensity, of_roof}, or {failed}.
 
-    of_roof is the share of the speed that float32 arithmetic and memory allow at best.
-
-    Args:
-        machine: the GPU.
-        contenders: make(*arrays) returns the function that computes, and returns the last array.
-        shapes: of the arrays: inputs, which are random, and one to write to.
-        flops: of one call.
-        share: what to call the ratio.
+    `shapes` are those of the inputs, which are random, and of the output. A contender's
+    make(*arrays) returns a function that computes the output, in `flops` operations, and returns
+    it. `share` is what to call the ratio; of_roof is the speed relative to what memory and float32
+    arithmetic allow.
     """
-    nbytes = 4 * sum(map(math.prod, shapes))  # the least that memory moves: each array once
+    nbytes = 4 * sum(map(math.prod, shapes))  # the least memory traffic: each array once
     intensity = flops / nbytes
     roof = min(machine.peak_tflops, intensity * machine.bandwidth / 1e12)
     count = max(1, min(-(-2 * machine.l2_bytes // nbytes), MOST_SETS))
@@ -131,9 +115,10 @@ def race_kernels(
         return lambda i: calls[i % count](), machine.numpy(calls[0]())
 
     def judge(contender: Contender, actual: np.ndarray, expected: np.ndarray) -> dict:
-        found = verdict(contender.name, actual, expected, contender.tolerance)
-        wrong = {"failed": f"wrong: error {found['error']}, so not timed"}
-        return {"error": found["error"]} | ({} if found["right"] else wrong)
+        row = verdict(contender.name, actual, expected, contender.tolerance)
+        if row["right"]:
+            return {"error": row["error"]}
+        return {"error": row["error"], "failed": f"wrong: error {row['error']}, so not timed"}
 
     results = race(contenders, start, judge, machine.seconds)
     for row in results.values():
@@ -155,7 +140,7 @@ def launcher(steps: Step | list[Step], out) -> Callable[[], Any]:
 
 
 def beside(results: dict[str, dict]) -> dict:
-    """Return minae's row, and in it the others' speeds by their names."""
+    """Return minae's row, with the others' speeds under their names."""
     row = dict(results["minae"])
     for name, other in results.items():
         if name != "minae":
@@ -164,17 +149,17 @@ def beside(results: dict[str, dict]) -> dict:
 
 
 def verdict(case: str, actual: np.ndarray, expected: np.ndarray, tolerance: float = FP32) -> dict:
-    """Return as a row whether an array is right.
+    """Return a row that says whether an array is right.
 
-    Its error is the largest of an entry, in root mean squares of what is expected; None if the
-    shapes differ or an entry is nan, as it is where nothing was written.
+    The error is the largest of any entry, relative to the root mean square of what is expected;
+    None if the shapes differ or an entry is nan, as it is where nothing was written.
     """
     error = math.inf
     if actual.shape == expected.shape:
         scale = float(np.sqrt(np.mean(np.square(expected, dtype=np.float64))))
         error = float(np.max(np.abs(actual - expected))) / scale
-    finite = math.isfinite(error)
-    return {"case": case, "error": error if finite else None, "right": error <= tolerance}
+    finite = error if math.isfinite(error) else None
+    return {"case": case, "error": finite, "right": error <= tolerance}
 
 
 def sentence(problem: Exception) -> str:

@@ -1,7 +1,8 @@
-"""The sections of the GPU benchmark: measured one after another, printed and written."""
+"""Measures the sections of the GPU benchmark one after another, prints and writes them."""
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,16 +12,11 @@ from minae.bench.gpu.race import Row, sentence
 from minae.files import write_json
 from minae.report import print_table
 
-SECONDS = 480  # no row begins later: all of it ends within nine minutes
-
-
-def _correctness(machine: Gpu) -> Iterator[Row]:
-    yield from matmul.correctness(machine)
-    yield from convolution.correctness(machine)
+SECONDS = 480  # no row begins later, so that everything ends within nine minutes
 
 
 def by(*keys: str) -> Callable[[list[dict]], dict]:
-    """Return what turns rows into dicts within dicts, by these of their entries."""
+    """Return a function that turns rows into nested dicts, by the values of these keys."""
 
     def pack(rows: list[dict]) -> dict:
         packed: dict = {}
@@ -35,9 +31,9 @@ def by(*keys: str) -> Callable[[list[dict]], dict]:
 
 
 class Section(NamedTuple):
-    """Rows of one kind, the columns that are shown, and where and as what the rows are written.
+    """Rows of one kind: where they are written, the columns to show, and how to pack the rows.
 
-    A section with a column `right` shows the rows that are not, and counts the others.
+    If there is a column `right`, the table shows the rows that are wrong, and the rest are counted.
     """
 
     place: str
@@ -49,7 +45,9 @@ class Section(NamedTuple):
 #: By title.
 SECTIONS = {
     "Largest error of an entry, in root mean squares of what is right": Section(
-        "correctness", _correctness, "case error right"
+        "correctness",
+        lambda machine: chain(matmul.correctness(machine), convolution.correctness(machine)),
+        "case error right",
     ),
     f"Matrix products, {matmul.SIDE} x {matmul.SIDE} x {matmul.SIDE}": Section(
         "matmul/rungs", matmul.ladder, "rung ms tflops of_roof of_cublas error", by("rung")
@@ -78,7 +76,7 @@ SECTIONS = {
 def measure(
     machine: Gpu, command: str, out: Path | None, sections: dict[str, Section] = SECTIONS
 ) -> None:
-    """Measure section after section: print each, and write `out` with a picture beside it."""
+    """Measure and print each section, and write `out` with a picture beside it."""
     start = time.monotonic()
     peak, bandwidth = machine.peak_tflops, machine.bandwidth / 1e9
     results = {"command": command, **machine.facts(), "states": {}, "errors": {}}
@@ -126,7 +124,7 @@ def _measure(section: Section, machine: Gpu, results: dict, end: float) -> list[
 
 
 def _print(title: str, columns: list[str], rows: list[dict]) -> None:
-    """Print a table of what was measured, and below it why a contender was not."""
+    """Print a table of what was measured, and below it what failed and why."""
     shown = [row for row in rows if "failed" not in row]
     if "right" in columns:
         shown = [row for row in rows if not row["right"]]
@@ -155,7 +153,7 @@ def _draw(results: dict, path: Path) -> None:
 
 
 def _points(results: dict) -> dict[str, list[tuple[float, float, str]]]:
-    """Return (operations a byte, TFLOP/s, name of a rung) by whose they are."""
+    """Return (operations per byte, TFLOP/s, name of a rung), by owner."""
     products = results.get("matmul", {})
     points = {"minae": [], "NVIDIA's libraries": []}
     ours, theirs = points.values()

@@ -1,7 +1,7 @@
-"""Training steps on the GPU, and what a launch costs: times here are those of a user's clock.
+"""Training steps on the GPU, and the cost of a kernel launch, in wall-clock time.
 
-A step of a small model is many short launches, so Python's part counts. Every contender trains on
-the same batches from the same weights, and returns its loss as a number after each step.
+A step of a small model is many short launches, so Python's time counts. Every contender trains on
+the same batches, from the same weights, and returns its loss as a number after each step.
 """
 
 import itertools
@@ -21,14 +21,14 @@ from minae.kernels.cuda.ladder import Step
 
 BATCHES = 128, 512
 LOSS_STEPS = 50
-TOLERANCE, TOLERANCE_VAE = 5e-3, 0.02  # of the last one's loss; each library draws its own noise
+TOLERANCE, TOLERANCE_VAE = 5e-3, 0.02  # of the last loss; a VAE's noise is each library's own
 WARM_UP = 3  # steps of PyTorch before it is captured
-TURN = 0.02  # seconds
+TURN = 0.02  # seconds per turn
 LAUNCHES = 1000
 
 
 def launches(machine: Gpu) -> Iterator[Row]:
-    """Yield what measures a launch of a kernel that has nothing to do: a row a way."""
+    """Yield the cost of launching a kernel that has nothing to do, from Python and in a graph."""
 
     def measure() -> list[dict]:
         step = Step(losses.RUNGS["erf"], (1,), (machine.random((1,)), machine.nan((1,))))
@@ -105,7 +105,7 @@ CONTENDERS = (  # make(work, device) returns the step
 
 
 def steps(machine: Gpu) -> Iterator[Row]:
-    """Yield what races the training steps of each workload, for each batch."""
+    """Yield a race of training steps for each workload and batch size."""
     names = [name for name in WORKLOADS if "-" not in name]  # W5-1 is another batch of W5's model
     for name, batch in itertools.product(names, BATCHES):
         work = replace(WORKLOADS[name], batch=batch)

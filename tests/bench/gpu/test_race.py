@@ -49,7 +49,7 @@ def test_roofline_numbers(flops, numbers, of_roof, machine, monkeypatch):
     """4 GFLOP in a millisecond, where 10 TFLOP/s and 1 TB/s are the best."""
     monkeypatch.setattr(machine, "nan", lambda shape: np.zeros(1, np.float32))
     contenders = [Contender("it", lambda out: lambda: np.ones(1, np.float32))]
-    row = race.race_kernels(machine, contenders, [(int(numbers),)], flops)["it"]
+    row = race.race_kernels(machine, contenders, [(int(numbers),)], flops, "share")["it"]
     assert row["tflops"] == 4.0
     assert row["intensity"] == flops / (4 * numbers)
     assert row["of_roof"] == pytest.approx(of_roof)
@@ -104,7 +104,7 @@ def test_arrays_are_twice_as_large_as_the_cache(machine):
         return 1.0
 
     machine.l2_bytes, machine.seconds = 1000, seconds
-    race.race_kernels(machine, [Contender("it", make)], [(2, 5), (5, 3), (2, 3)], 1.0)
+    race.race_kernels(machine, [Contender("it", make)], [(2, 5), (5, 3), (2, 3)], 1.0, "share")
     assert len(sets) == math.ceil(2000 / (31 * 4))
     assert [a.shape for a in sets[0]] == [(2, 5), (5, 3), (2, 3)]
     assert used == [i % len(sets) for i in (0, *range(6 + race.ROUNDS))]

@@ -22,7 +22,7 @@ def test_from_end_to_end(machine, small, tmp_path, capsys):
     assert all(row["right"] for row in written["correctness"])
     cases = {row["case"].split(",")[0] for row in written["correctness"]}
     assert {case.split()[1] for case in cases if case.startswith("conv2d")} == {
-        *convolution.DIRECT.values(),
+        *(direct for direct, _ in convolution.RUNGS.values()),
         "implicit_gemm_64x32",
         "dweight_32x32",
     }
@@ -103,7 +103,7 @@ def test_on_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setattr(matmul, "BATCHES", (128,))
     monkeypatch.setattr(matmul, "LAYERS", ((784, 512),))
     geometry, *_ = convolution.layers("W4")[1]
-    needed = {geometry: set(convolution.FUNCTIONS)}
+    needed = {geometry: set(convolution.RUNGS)}
     monkeypatch.setattr(convolution, "_geometries", lambda: needed)
     monkeypatch.setattr(steps, "WORKLOADS", {"W3": WORKLOADS["W3"]})
     report.measure(Gpu(), "pytest", tmp_path / "gpu.json")
