@@ -1,18 +1,15 @@
 """The commands that put a trained model to use on a user's own images."""
 
 import os
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from minae.cli import values
-from minae.errors import complain
+from minae.cli.values import RunArgument
 
 app = typer.Typer()
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 
 
 @app.command()
@@ -38,25 +35,10 @@ def enhance(
     The exit status is 1 if some files could not be used.
     Example: `minae enhance runs/dense-mnist5k scans/ page.png`
     """
-    from minae.data.folder import list_files
-    from minae.tools import enhance as tool
+    from minae.tools.enhance import enhance
+    from minae.tools.images import open_run
 
-    model, metadata = tool.open_run(run)
-    out, files = out or run / "enhanced", list_files(images)
-    tool.check_folder(out, files)
-    pictures = tool.read_usable(files, metadata["image_shape"])
-    comparison = tool.enhance(model, pictures, out, overwrite)
-    if corruption := metadata["settings"].corrupt:
-        print(f"{run} was trained to undo {corruption}")
-    else:
-        data = shlex.quote(metadata["settings"].data)
-        complain(
-            f"{run} was trained without --corrupt, so it only reconstructs; to train one "
-            f"that cleans: minae train {metadata['model']} --data {data} --corrupt noise:0.3"
-        )
-    print(f"{len(pictures):,} of {len(files):,} files done")
-    print("wrote", f"{out}: {len(pictures):,} pictures", comparison, sep="\n  ")
-    if len(pictures) < len(files):
+    if not enhance(open_run(run), images, out or run / "enhanced", overwrite):
         raise typer.Exit(1)
 
 
@@ -90,36 +72,9 @@ def anomalies(
     score low though it is unlike the others. The exit status is 1 if some files could not be used.
     Example: `minae anomalies runs/dense-mnist5k fashion_mnist`
     """
-    from minae.report import print_rows
-    from minae.tools import anomalies as tool
-    from minae.tools.enhance import open_run
+    from minae.tools.anomalies import anomalies
+    from minae.tools.images import open_run
 
-    model, metadata = open_run(run)
     out = out or run / f"anomalies-{Path(os.path.realpath(data)).stem}"
-    threshold = tool.find_threshold(model, metadata, false_alarms)
-    candidates = tool.read_candidates(data, metadata["image_shape"], out)
-    scores, outputs = tool.errors(model, candidates.images)
-    written = tool.write(out, candidates, scores, outputs, threshold)
-
-    count, alarms = len(threshold.scores), int((threshold.scores > threshold.value).sum())
-    above = int((scores > threshold.value).sum())
-    rows = [
-        ("scored", f"{len(scores):,} images"),
-        (
-            "threshold",
-            f"{threshold.value:.4g}, exceeded by {alarms:,} of the run's own {count:,} "
-            f"{threshold.part} images",
-        ),
-        ("above it", f"{above:,} ({above / len(scores):.1%})"),
-    ]
-    if threshold.part == "test":
-        rows.append(("note", "the run has no validation images, so its test images were taken"))
-    if 0 < false_alarms * count < 1:
-        rows.append(("note", f"{count:,} images are too few to tell a share of {false_alarms:g}"))
-    print_rows(rows)
-    print("the worst:")
-    worst = tool.worst_first(scores)[:5]
-    print_rows([(f"  {candidates.names[i]}", f"{scores[i]:.4g}") for i in worst])
-    print("wrote", *written, sep="\n  ")
-    if not candidates.whole:
+    if not anomalies(open_run(run), data, false_alarms, out):
         raise typer.Exit(1)

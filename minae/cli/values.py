@@ -1,13 +1,48 @@
-"""Where the options of commands may have something written, checked before the work begins.
+"""The options of commands: made from dataclasses' fields, and places checked before the work."""
 
-Each takes the path that was given, or None, and returns it; InputError says what is wrong.
-"""
-
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minae.train.settings import Settings
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+DATA_HELP = next(each.metadata["help"] for each in fields(Settings) if each.name == "data")
+DataOption = Annotated[str | None, typer.Option(help=DATA_HELP)]
+
+
+def _option(each: Field) -> inspect.Parameter:
+    """Return a command's parameter for a field of `minae.train.settings`."""
+    name, help = each.name, each.metadata["help"]
+    if each.default is MISSING:
+        made, default = typer.Argument(metavar=name.upper(), help=help), inspect.Parameter.empty
+    else:
+        made, default = typer.Option("--" + name.replace("_", "-"), help=help), each.default
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=Annotated[each.type, made])
+
+
+def options_from(*classes: type) -> Callable[[Callable], Callable]:
+    """Let a command take an option for each field of dataclasses, in place of its `**options`."""
+
+    def decorate(command: Callable) -> Callable:
+        *own, _ = inspect.signature(command).parameters.values()
+        made = []
+        for cls in classes:  # what a class inherits comes after its own
+            ordered = sorted(fields(cls), key=lambda each: each.name not in cls.__annotations__)
+            made += [_option(each) for each in ordered if "help" in each.metadata]
+        setattr(command, "__signature__", inspect.Signature([*made, *own]))  # noqa: B010
+        return command
+
+    return decorate
 
 
 def file(path: Path | None) -> Path | None:
-    """Let a path pass at which a file can be written."""
+    """Let a path pass at which a file can be written; InputError otherwise, as below."""
     from minae.files import check_place
 
     if path is not None:

@@ -56,19 +56,19 @@ def save(model: Autoencoder, path: str | Path, **metadata) -> None:
     checkpoint.save(path, arrays, {**metadata, **describe(model)})
 
 
-def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict]:
+def load(path: str | Path, kinds: dict | None = None) -> tuple[Autoencoder, dict]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
     Args:
         path: of the file.
-        needed: other keys of `metadata.KEYS` that the metadata must have.
+        kinds: by key, what else its metadata must hold: see `minae.metadata.from_json`.
 
     Raises:
         InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
             are another model's or are no numbers.
     """
     path = Path(path)
-    arrays, metadata = checkpoint.load(path, "model", "config", *needed)
+    arrays, metadata = checkpoint.load(path, {"model": str, "config": dict} | (kinds or {}))
     weights = checkpoint.subset(arrays, "model.")
     try:
         check_choice("model", metadata["model"], MODELS)

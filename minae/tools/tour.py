@@ -10,12 +10,12 @@ import numpy as np
 from minae import files, plots
 from minae.data import Dataset, load
 from minae.grad_mode import no_grad
-from minae.metadata import Settings
 from minae.metrics import pca_squared_error
 from minae.models import Autoencoder
 from minae.tensor import Tensor
 from minae.tools.gradchecks import print_gradchecks
 from minae.train import runs
+from minae.train.settings import Settings
 
 DENSE = Settings(
     "dense",
@@ -53,10 +53,8 @@ def tour(out: Path) -> None:
 def _train(settings: Settings, out: Path) -> tuple[dict, Autoencoder]:
     command = f"minae tour ({out.name})"
     on_terminal = sys.stdout.isatty()  # 130 lines of epochs would bury the rest
-    metrics = runs.train_run(
-        settings, out, command=command, overwrite=True, show_progress=on_terminal
-    )
-    return metrics, runs.load_run(out)[0]
+    run = runs.train_run(settings, out, command=command, overwrite=True, show_progress=on_terminal)
+    return run.metrics, run.model
 
 
 def _tour_dense(out: Path, dataset: Dataset, figures: list) -> None:

@@ -5,13 +5,14 @@ than that in Python. A CUDA graph is the list of launches with all their argumen
 one call.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from minae.errors import InputError
 from minae.nn import Module
 from minae.optim import Optimizer
-from minae.tensor import Tensor
-from minae.train.step import finite, train_step
+from minae.train.step import finite, loss_of, train_step
 
 
 class CapturedStep:
@@ -35,15 +36,18 @@ class CapturedStep:
     def __init__(self, model: Module, optimizer: Optimizer):
         if model.device != "cuda":
             raise InputError("only steps on a GPU can be captured: add --device cuda")
-        import cupy
+        import cupy  # pyright: ignore[reportMissingImports]  # only where there is a GPU
 
         self.cupy, self.model, self.optimizer = cupy, model, optimizer
         self.stream, self.pool = cupy.cuda.Stream(), cupy.cuda.MemoryPool()
         self.number = cupy.zeros(1, "int32")  # of the step, in the GPU's count
         self.counted = 0  # what that is
-        self.batch = self.graph = self.loss = self.rate = None
+        self.batch: list[Any] | None = None  # where the graph reads it
+        self.graph: Any = None
+        self.loss: Any = None
+        self.rate: float | None = None
 
-    def __call__(self, batch) -> float:
+    def __call__(self, batch: Sequence[Any]) -> float:
         """Take one step on a batch of arrays of the GPU; return the loss from before it.
 
         Raises:
@@ -59,21 +63,21 @@ class CapturedStep:
                 return train_step(self.model, self.optimizer, batch)
             for own, array in zip(self.batch, batch, strict=True):
                 own[...] = array
-            return self._replay()
+            return self._replay(self.batch)
 
-    def _replay(self) -> float:
+    def _replay(self, batch: list[Any]) -> float:
         taken = self.optimizer.steps[0]
         if taken != self.counted:
             self.number.fill(taken)
         if self.rate == self.optimizer.lr:
             self.optimizer.count_step()
         else:
-            self._record()
+            self._record(batch)
         self.graph.launch(self.stream)
         self.counted = taken + 1
         return finite(self.loss)
 
-    def _record(self) -> None:
+    def _record(self, batch: list[Any]) -> None:
         """Have the GPU note down a step, without taking it."""
         from minae.kernels.cuda.training import count_up
 
@@ -83,7 +87,7 @@ class CapturedStep:
             self.stream.begin_capture(runtime.streamCaptureModeRelaxed)  # the pool may grow
             try:
                 count_up(self.number)
-                self.loss = self.model.loss(*map(Tensor, self.batch))
+                self.loss = loss_of(self.model, batch)
                 self.loss.backward()
                 self.optimizer.step(self.number)
             except (runtime.CUDARuntimeError, NotImplementedError) as error:

@@ -11,28 +11,27 @@ import json
 import math
 import platform
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import minae
-from minae import checkpoint, files, models, optim
-from minae.data import Dataset, Split, load, parse_corruption
+from minae import checkpoint, files, models
+from minae.data import Corruption, Dataset, Split, load, parse_corruption
 from minae.errors import InputError
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.dense import tensor_cores
 from minae.kernels.cuda.device import capability
-from minae.metadata import Settings
-from minae.models import MODELS, Autoencoder
-from minae.models.base import check_choice
+from minae.models import MODELS, Autoencoder, ConditionalVAE
 from minae.random import manual_seed
-from minae.train import loop
+from minae.train.loop import evaluate, fit
+from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
+from minae.train.state import BEST, LAST, METRICS, Training
 
-OPTIMIZERS = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
-SCHEDULES = ("constant", "cosine", "step")
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code says
 #: there, too, which class it is, and then does not obey the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
@@ -41,11 +40,7 @@ KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backe
 
 
 def check_settings(settings: Settings) -> None:
-    """Raise InputError for the first setting that cannot be, here and now."""
-    check_choice("model", settings.model, MODELS)
-    check_choice("optimizer", settings.optimizer, OPTIMIZERS)
-    check_choice("schedule", settings.schedule, SCHEDULES)
-    check_choice("kernels", settings.kernels, KERNELS)
+    """Raise InputError for settings that do not go together, or not on this machine."""
     if settings.corrupt is not None and MODELS[settings.model].conditional:
         raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
     if problem := device_problem(settings.device):
@@ -106,7 +101,7 @@ def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     Raises:
         InputError: it needs labels, and there are none, or one that it does not know.
     """
-    if not model.conditional:
+    if not isinstance(model, ConditionalVAE):
         return (split.images,)
     if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
         raise InputError(
@@ -114,6 +109,64 @@ def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
             f" {model.classes - 1}"
         )
     return split.images, split.labels
+
+
+@dataclass(eq=False)
+class Run:
+    """A trained model in its folder, with what it was trained on."""
+
+    folder: Path
+    model: Autoencoder  # the best, on the CPU
+    settings: Settings
+    image_shape: tuple[int, int, int]
+    dataset: Dataset | None = None  # its own, if it has been loaded
+    metrics: dict[str, Any] = field(default_factory=dict)  # metrics.json, just after training
+
+    @property
+    def corruption(self) -> Corruption | None:
+        """What the model was trained to undo."""
+        return None if self.settings.corrupt is None else parse_corruption(self.settings.corrupt)
+
+    def data(self, name_or_path: str | None = None) -> Dataset:
+        """Return the run's own dataset, or another one whose images the model takes.
+
+        Raises:
+            InputError: the images have another shape than those that the model was trained on.
+        """
+        if name_or_path is None and self.dataset is not None:
+            return self.dataset
+        seed, validation = self.settings.seed, self.settings.validation
+        dataset = load(name_or_path or self.settings.data, seed=seed, validation=validation)
+        if dataset.image_shape != self.image_shape:
+            raise InputError(
+                f"{dataset.name} has images of shape {dataset.image_shape}, but the model was"
+                f" trained on {self.image_shape}; give data of that shape"
+            )
+        return dataset
+
+
+def load_run(folder: Path) -> Run:
+    """Return the run in a folder.
+
+    Raises:
+        InputError: the folder holds no run, or its file cannot be used: see `models.load`.
+    """
+    best = folder / BEST
+    if not best.is_file():
+        raise InputError(f"{folder} holds no trained model; make one with `minae train`")
+    kinds = {"settings": Settings, "image_shape": tuple[int, int, int]}
+    model, metadata = models.load(best, kinds)
+    run = Run(folder, model, metadata["settings"], metadata["image_shape"])
+    shape, takes = run.image_shape, model.config.get("image_shape", model.config.get("sizes"))
+    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
+        raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
+    if model.conditional and run.settings.corrupt is not None:
+        raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
+    try:
+        _ = run.corruption
+    except InputError as error:
+        raise InputError(f"{best}: settings.corrupt: {error}") from error
+    return run
 
 
 def train_run(
@@ -124,8 +177,8 @@ def train_run(
     resume: bool = False,
     overwrite: bool = False,
     show_progress: bool = True,
-) -> dict:
-    """Train as the settings say, fill the folder `out`, and return what metrics.json then holds.
+) -> Run:
+    """Train as the settings say, fill the folder `out`, and return the run.
 
     Raises:
         InputError: a setting or the data cannot be used, `out` holds another run, or another
@@ -143,15 +196,16 @@ def train_run(
     model = build_model(settings.model, settings.model_options, dataset)
     model.start_at_mean(dataset.train.images)
     model.to(settings.device)
-    corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
-    if corrupt:  # an unfitting mask is refused here, before anything is written
-        corrupt(dataset.test.images[:1], np.random.default_rng(0))
+    run = Run(out, model, settings, dataset.image_shape, dataset)
+    if run.corruption:  # an unfitting mask is refused here, before anything is written
+        run.corruption(dataset.test.images[:1], np.random.default_rng(0))
     with files.locked(out):
         _check_folder(out, settings, resume, overwrite)  # a run may have come meanwhile
         with KERNELS[settings.kernels]():
-            history = _fit(settings, model, dataset, corrupt, out, resume, show_progress)
-        model = load_run(out)[0].to(settings.device)
-        metrics = {
+            history = _fit(run, dataset, resume, show_progress)
+        weights, _ = checkpoint.load(out / BEST)
+        model.load_state_dict(checkpoint.subset(weights, "model."))
+        run.metrics = {
             "command": command,
             "seed": settings.seed,
             "data": settings.data,
@@ -159,49 +213,46 @@ def train_run(
             **models.describe(model),
             "seconds": sum(record["seconds"] for record in history),
             "epochs": len(history),
-            **final_figures(model, dataset, corrupt),
+            **final_figures(model, dataset, run.corruption),
             "history": history,
-            "versions": _versions(),
+            "versions": {
+                "minae": minae.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
         }
-        files.write_json(out / loop.METRICS, metrics)
-    return metrics
+        files.write_json(out / METRICS, run.metrics)
+    model.to("cpu")
+    return run
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "minae": minae.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def _fit(settings, model, dataset, corrupt, out, resume, show_progress) -> list[dict]:
-    optimizer = _optimizer(settings, model)
-    return loop.fit(
+def _fit(run: Run, dataset: Dataset, resume: bool, show_progress: bool) -> list[dict[str, float]]:
+    model, settings = run.model, run.settings
+    optimizer = OPTIMIZERS[settings.optimizer](
+        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    )
+    return fit(
         model,
         inputs(model, dataset.train),
         inputs(model, dataset.validation) if len(dataset.validation) else None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        settings,
         optimizer=optimizer,
-        schedule=_schedule(settings, optimizer),
-        corrupt=corrupt,
-        max_grad_norm=settings.clip,
-        patience=settings.patience,
-        seed=settings.seed,
-        out=out,
+        schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
+        corrupt=run.corruption,
+        out=run.folder,
         resume=resume,
         metadata={
             **models.describe(model),
             "settings": asdict(settings),
-            "image_shape": dataset.image_shape,
+            "image_shape": run.image_shape,
         },
         show_progress=show_progress,
-        cuda_graph=settings.cuda_graph,
     )
 
 
-def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[str, float]:
+def final_figures(
+    model: Autoencoder, dataset: Dataset, corrupt: Corruption | None = None
+) -> dict[str, float]:
     """Return the model's figures on each part of the data that has images, as `part_figure`.
 
     Raises:
@@ -211,7 +262,7 @@ def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[st
         f"{part}_{name}": value
         for part in ("train", "validation", "test")
         if len(split := getattr(dataset, part))
-        for name, value in loop.evaluate(model, inputs(model, split), corrupt=corrupt).items()
+        for name, value in evaluate(model, inputs(model, split), corrupt=corrupt).items()
     }
     for name, value in figures.items():
         if not math.isfinite(value):
@@ -219,67 +270,13 @@ def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[st
     return figures
 
 
-def load_run(folder: Path) -> tuple[Autoencoder, dict]:
-    """Return the best model of a run and its metadata, of which `settings` are Settings.
-
-    Raises:
-        InputError: the folder holds no run, or its file cannot be used: see `models.load`.
-    """
-    best = folder / loop.BEST
-    if not best.is_file():
-        raise InputError(f"{folder} holds no trained model; make one with `minae train`")
-    model, metadata = models.load(best, "settings", "image_shape")
-    shape, corrupt = metadata["image_shape"], metadata["settings"].corrupt
-    takes = model.config.get("image_shape", model.config.get("sizes"))
-    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
-        raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
-    if corrupt is not None:
-        if model.conditional:
-            raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
-        try:
-            parse_corruption(corrupt)
-        except InputError as error:
-            raise InputError(f"{best}: settings.corrupt: {error}") from error
-    return model, metadata
-
-
-def load_data_for(metadata: dict, data: str | None) -> Dataset:
-    """Return the run's own dataset, or another one whose images the run's model takes.
-
-    Raises:
-        InputError: the images have another shape than those that the model was trained on.
-    """
-    settings: Settings = metadata["settings"]
-    dataset = load(data or settings.data, seed=settings.seed, validation=settings.validation)
-    expected = metadata["image_shape"]
-    if dataset.image_shape != expected:
-        raise InputError(
-            f"{dataset.name} has images of shape {dataset.image_shape}, but the model was trained"
-            f" on {expected}; give data of that shape"
-        )
-    return dataset
-
-
-def figures_of_run(model: Autoencoder, metadata: dict, data: str | None) -> dict[str, float]:
-    """Return the figures of a trained model on its own data, or on another dataset."""
-    corrupt = metadata["settings"].corrupt
-    dataset = load_data_for(metadata, data)
-    return final_figures(model, dataset, corrupt and parse_corruption(corrupt))
-
-
-def finite(images: np.ndarray) -> np.ndarray:
-    """Return what a model made. Raises FloatingPointError if some of it is nan or infinite."""
-    if not np.isfinite(images).all():
-        raise FloatingPointError("the model makes nan or infinite numbers: train again")
-    return images
-
-
 def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; a run needs a folder")
-    files = [out / name for name in (loop.LAST, loop.BEST, loop.METRICS)]
+    files = [out / name for name in (LAST, BEST, METRICS)]
     if resume:
-        _check_same(out, checkpoint.load(files[0], "settings", "training")[1]["settings"], settings)
+        _, metadata = checkpoint.load(files[0], {"settings": Settings, "training": Training})
+        _check_same(out, metadata["settings"], settings)
     elif not overwrite and any(path.exists() for path in files):
         raise InputError(
             f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
@@ -290,25 +287,10 @@ def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) 
 def _check_same(out: Path, before: Settings, now: Settings) -> None:
     """Raise InputError if a setting is another one than in the run that is to go on."""
     ignored = {"epochs", "patience"} if now.schedule == "constant" else {"patience"}
-    was, now = asdict(before), json.loads(json.dumps(asdict(now)))  # tuples as lists in both
-    for name in now.keys() - ignored:
-        if was[name] != now[name]:
+    given = json.loads(json.dumps(asdict(now)))  # lists for tuples, as in a file
+    for name, was in asdict(before).items():
+        if was != given[name] and name not in ignored:
             raise InputError(
-                f"{out} was trained with {name} {was[name]}, not {now[name]}: resume with the same"
+                f"{out} was trained with {name} {was}, not {given[name]}: resume with the same"
                 " settings, or train into another folder"
             )
-
-
-def _optimizer(settings: Settings, model: Autoencoder) -> optim.Optimizer:
-    extra = {"momentum": 0.9, "nesterov": True} if settings.optimizer == "sgd" else {}
-    return OPTIMIZERS[settings.optimizer](
-        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, **extra
-    )
-
-
-def _schedule(settings: Settings, optimizer: optim.Optimizer) -> optim.Schedule | None:
-    if settings.schedule == "cosine":
-        return optim.CosineAnnealingLR(optimizer, settings.epochs)
-    if settings.schedule == "step":
-        return optim.StepLR(optimizer, max(1, settings.epochs // 3))
-    return None

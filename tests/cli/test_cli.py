@@ -165,6 +165,11 @@ def test_reconstruct_and_sample_write_where_told(minae, run_folder, tmp_path):
     assert width == pytest.approx(height, rel=0.1)
 
 
+def test_a_model_has_to_be_named(minae):
+    status, _, err = minae("train")
+    assert (status, "Missing argument 'MODEL'" in err) == (2, True)
+
+
 def test_resume_goes_on_and_overwrite_begins_anew(minae, run_folder):
     again = ("train", "vae", "--data", "digits", "--sizes", 64, 16, 3, "--out", run_folder)
     before = (run_folder / "last.safetensors").read_bytes()
