@@ -1,5 +1,6 @@
-"""The commands that make runs and look at them: tour, train, eval, reconstruct, sample."""
+"""The commands that make runs, look at them, and put their models to use on a user's images."""
 
+import os
 import sys
 from dataclasses import fields
 from itertools import zip_longest
@@ -10,12 +11,14 @@ import typer
 from typer.core import TyperCommand
 
 from minae.cli import values
-from minae.cli.values import DataOption, RunArgument
 from minae.errors import InputError
 from minae.train import BEST, METRICS
 from minae.train.settings import ModelOptions, Settings
 
 app = typer.Typer(rich_markup_mode="markdown")
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+DataOption = Annotated[str | None, typer.Option(help=values.help_of(Settings, "data"))]
 
 
 def command_line() -> str:
@@ -64,10 +67,7 @@ def tour(
 def train(
     *,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the run.", show_default="runs/MODEL-DATA", callback=values.folder
-        ),
+        Path | None, values.place(values.folder, "Folder of the run.", "runs/MODEL-DATA")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
@@ -98,7 +98,7 @@ def train(
 
 
 @app.command("eval")
-def evaluate(run: RunArgument, data: DataOption = None) -> None:
+def evaluate(run: RunFolder, data: DataOption = None) -> None:
     """Print a trained model's figures on its own data, or on other images of the same shape.
 
     Example: `minae eval runs/vae-mnist --data mnist5k`
@@ -112,16 +112,11 @@ def evaluate(run: RunArgument, data: DataOption = None) -> None:
 
 @app.command()
 def reconstruct(
-    run: RunArgument,
+    run: RunFolder,
     data: DataOption = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="Images.")] = 10,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="PNG to write.",
-            show_default="RUN/reconstructions.png",
-            callback=values.picture,
-        ),
+        Path | None, values.place(values.picture, "PNG to write.", "RUN/reconstructions.png")
     ] = None,
 ) -> None:
     """Draw test images above what the model makes of them.
@@ -136,15 +131,14 @@ def reconstruct(
 
 @app.command()
 def sample(
-    run: RunArgument,
+    run: RunFolder,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=400, help="Images.")] = 64,
     label: Annotated[
         int | None, typer.Option(help="The class to draw, cvae.", show_default="all")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option(help="PNG to write.", show_default="RUN/samples.png", callback=values.picture),
+        Path | None, values.place(values.picture, "PNG to write.", "RUN/samples.png")
     ] = None,
 ) -> None:
     """Draw new images from a variational autoencoder.
@@ -155,3 +149,63 @@ def sample(
     from minae.train import runs
 
     print("wrote", pictures.draw_samples(runs.load_run(run), count, label, seed, out))
+
+
+@app.command()
+def enhance(
+    run: RunFolder,
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Pictures of the model's size, or folders of them."),
+    ],
+    out: Annotated[
+        Path | None, values.place(values.folder, "Folder to write to.", "RUN/enhanced")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what was written before.")
+    ] = False,
+) -> None:
+    """Clean pictures with a model that was trained with --corrupt. Yours are left as they are.
+
+    Each result is a PNG of the same name; comparison.png shows the first ten, before and after.
+    The exit status is 1 if some files could not be used.
+    Example: `minae enhance runs/dense-mnist5k scans/ page.png`
+    """
+    from minae.tools.enhance import enhance
+    from minae.tools.images import open_run
+
+    if not enhance(open_run(run), images, out or run / "enhanced", overwrite):
+        raise typer.Exit(1)
+
+
+@app.command()
+def anomalies(
+    run: RunFolder,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder of images, an .npz, .npy or idx file, or a dataset's name (its test "
+            "images).",
+        ),
+    ],
+    false_alarms: Annotated[
+        float, typer.Option(help="Share of the run's own images that may be above the threshold.")
+    ] = 0.01,
+    out: Annotated[
+        Path | None, values.place(values.folder, "Folder to write to.", "RUN/anomalies-DATA")
+    ] = None,
+) -> None:
+    """Find the images that are unlike those of a run: the model rebuilds them badly.
+
+    The score of an image is its squared error. The threshold comes from images of the run's own
+    data that it was not trained on. An image that is easy to rebuild, such as an empty one, can
+    score low though it is unlike the others. The exit status is 1 if some files could not be used.
+    Example: `minae anomalies runs/dense-mnist5k fashion_mnist`
+    """
+    from minae.tools.anomalies import anomalies
+    from minae.tools.images import open_run
+
+    out = out or run / f"anomalies-{Path(os.path.realpath(data)).stem}"
+    if not anomalies(open_run(run), data, false_alarms, out):
+        raise typer.Exit(1)

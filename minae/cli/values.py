@@ -4,15 +4,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from minae.train.settings import Settings
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
-DATA_HELP = next(each.metadata["help"] for each in fields(Settings) if each.name == "data")
-DataOption = Annotated[str | None, typer.Option(help=DATA_HELP)]
+from minae.files import check_folder, check_place
 
 
 def _option(each: Field) -> inspect.Parameter:
@@ -41,10 +37,21 @@ def options_from(*classes: type) -> Callable[[Callable], Callable]:
     return decorate
 
 
-def file(path: Path | None) -> Path | None:
-    """Let a path pass at which a file can be written; InputError otherwise, as below."""
-    from minae.files import check_place
+def help_of(cls: type, name: str) -> str:
+    """Return what a dataclass says of a field."""
+    return next(each.metadata["help"] for each in fields(cls) if each.name == name)
 
+
+def place(check: Callable[[Path | None], Path | None], help: str, shown: str | bool = True) -> Any:
+    """Return the option for a place to write to, and the default that its help shows."""
+    return typer.Option(help=help, show_default=shown, callback=check)
+
+
+# Checks of places: each returns the path that was given, or None; InputError says what is wrong.
+
+
+def file(path: Path | None) -> Path | None:
+    """Let a path pass at which a file can be written."""
     if path is not None:
         check_place(path)
     return path
@@ -59,8 +66,6 @@ def picture(path: Path | None) -> Path | None:
 
 def folder(path: Path | None) -> Path | None:
     """Let a folder pass, or a path at which one can be made."""
-    from minae.files import check_folder
-
     if path is not None:
         check_folder(path)
     return path

@@ -1,6 +1,6 @@
 """A run: a model trained on a dataset, with all that came of it in one folder.
 
-last.safetensors    all that it takes to go on training
+last.safetensors    everything needed to go on training
 best.safetensors    the weights with the lowest validation loss
 metrics.json        command, settings, seconds, and the final figures by name
 *.png               learning curves, reconstructions
@@ -32,83 +32,11 @@ from minae.train.loop import evaluate, fit
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
 from minae.train.state import BEST, LAST, METRICS, Training
 
-#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code says
-#: there, too, which class it is, and then does not obey the label.
+#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
+#: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
-
-
-def check_settings(settings: Settings) -> None:
-    """Raise InputError for settings that do not go together, or not on this machine."""
-    if settings.corrupt is not None and MODELS[settings.model].conditional:
-        raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
-    if problem := device_problem(settings.device):
-        raise InputError(problem)
-    if settings.device == "cpu" and (settings.kernels != "own" or settings.cuda_graph):
-        flag = "--cuda-graph" if settings.cuda_graph else f"--kernels {settings.kernels}"
-        raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
-    if settings.kernels == "tf32" and capability() < (8, 0):
-        raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
-
-
-def build_model(name: str, options: dict, dataset: Dataset) -> Autoencoder:
-    """Build a model for the images of a dataset.
-
-    Args:
-        name: one of models.MODELS.
-        options: arguments of its constructor; sizes, image shape and number of classes default to
-            what fits the data.
-        dataset: the data.
-
-    Raises:
-        InputError: an option is not one of this model's, or does not fit the data.
-    """
-    image_shape, labels = dataset.image_shape, dataset.train.labels
-    accepted = inspect.signature(MODELS[name]).parameters
-    for option in options:
-        if option not in accepted:
-            flag = "--" + option.replace("_", "-")
-            raise InputError(f"{flag} is no option of model {name!r}, which has {_flags(accepted)}")
-    pixels = math.prod(image_shape)
-    if "sizes" in accepted:
-        options = {"sizes": [pixels, *SIZES.get(name, SIZES["vae"])], **options}
-        if options["sizes"][0] != pixels:
-            raise InputError(
-                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
-                f" {pixels} pixels: begin with {pixels}"
-            )
-    else:
-        options = {"image_shape": image_shape, **options}
-    if MODELS[name].conditional:
-        if labels is None:
-            raise InputError(
-                f"{dataset.name} has no labels, and model {name!r} is told the class of each image:"
-                " give data with labels, or train a vae"
-            )
-        options = {"classes": int(labels.max()) + 1, **options}
-    return MODELS[name](**options)
-
-
-def _flags(parameters) -> str:
-    given = ("image_shape", "classes")  # by the data
-    return ", ".join("--" + p.replace("_", "-") for p in parameters if p not in given)
-
-
-def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
-    """Return what the model takes of a part of the data: images, and labels if it is conditional.
-
-    Raises:
-        InputError: it needs labels, and there are none, or one that it does not know.
-    """
-    if not isinstance(model, ConditionalVAE):
-        return (split.images,)
-    if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
-        raise InputError(
-            f"the model is told the class of each image: give data with labels from 0 to"
-            f" {model.classes - 1}"
-        )
-    return split.images, split.labels
 
 
 @dataclass(eq=False)
@@ -119,7 +47,7 @@ class Run:
     model: Autoencoder  # the best, on the CPU
     settings: Settings
     image_shape: tuple[int, int, int]
-    dataset: Dataset | None = None  # its own, if it has been loaded
+    dataset: Dataset | None = None  # its own, once loaded
     metrics: dict[str, Any] = field(default_factory=dict)  # metrics.json, just after training
 
     @property
@@ -130,8 +58,7 @@ class Run:
     def data(self, name_or_path: str | None = None) -> Dataset:
         """Return the run's own dataset, or another one whose images the model takes.
 
-        Raises:
-            InputError: the images have another shape than those that the model was trained on.
+        Raises InputError if the images have another shape than those that it was trained on.
         """
         if name_or_path is None and self.dataset is not None:
             return self.dataset
@@ -148,8 +75,7 @@ class Run:
 def load_run(folder: Path) -> Run:
     """Return the run in a folder.
 
-    Raises:
-        InputError: the folder holds no run, or its file cannot be used: see `models.load`.
+    Raises InputError if the folder holds no run, or its file cannot be used: see `models.load`.
     """
     best = folder / BEST
     if not best.is_file():
@@ -157,7 +83,7 @@ def load_run(folder: Path) -> Run:
     kinds = {"settings": Settings, "image_shape": tuple[int, int, int]}
     model, metadata = models.load(best, kinds)
     run = Run(folder, model, metadata["settings"], metadata["image_shape"])
-    shape, takes = run.image_shape, model.config.get("image_shape", model.config.get("sizes"))
+    shape, takes = run.image_shape, model.config.get("image_shape") or model.config["sizes"]
     if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
         raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
     if model.conditional and run.settings.corrupt is not None:
@@ -185,7 +111,7 @@ def train_run(
             training is under way in it.
         FloatingPointError: the loss became nan or infinite.
     """
-    check_settings(settings)
+    _check_settings(settings)
     if settings.corrupt is None:
         settings = replace(settings, corrupt=MODELS[settings.model].corruption)
     if resume and overwrite:
@@ -197,20 +123,35 @@ def train_run(
     model.start_at_mean(dataset.train.images)
     model.to(settings.device)
     run = Run(out, model, settings, dataset.image_shape, dataset)
-    if run.corruption:  # an unfitting mask is refused here, before anything is written
+    if run.corruption:  # a mask that does not fit is refused here, before anything is written
         run.corruption(dataset.test.images[:1], np.random.default_rng(0))
+    described = {**models.describe(model), "settings": asdict(settings)}
     with files.locked(out):
-        _check_folder(out, settings, resume, overwrite)  # a run may have come meanwhile
+        _check_folder(out, settings, resume, overwrite)  # another process may have made a run
+        optimizer = OPTIMIZERS[settings.optimizer](
+            model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+        )
         with KERNELS[settings.kernels]():
-            history = _fit(run, dataset, resume, show_progress)
+            history = fit(
+                model,
+                inputs(model, dataset.train),
+                inputs(model, dataset.validation) if len(dataset.validation) else None,
+                settings,
+                optimizer=optimizer,
+                schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
+                corrupt=run.corruption,
+                out=out,
+                resume=resume,
+                metadata={**described, "image_shape": run.image_shape},
+                show_progress=show_progress,
+            )
         weights, _ = checkpoint.load(out / BEST)
         model.load_state_dict(checkpoint.subset(weights, "model."))
         run.metrics = {
             "command": command,
             "seed": settings.seed,
             "data": settings.data,
-            "settings": asdict(settings),
-            **models.describe(model),
+            **described,
             "seconds": sum(record["seconds"] for record in history),
             "epochs": len(history),
             **final_figures(model, dataset, run.corruption),
@@ -226,28 +167,87 @@ def train_run(
     return run
 
 
-def _fit(run: Run, dataset: Dataset, resume: bool, show_progress: bool) -> list[dict[str, float]]:
-    model, settings = run.model, run.settings
-    optimizer = OPTIMIZERS[settings.optimizer](
-        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-    )
-    return fit(
-        model,
-        inputs(model, dataset.train),
-        inputs(model, dataset.validation) if len(dataset.validation) else None,
-        settings,
-        optimizer=optimizer,
-        schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
-        corrupt=run.corruption,
-        out=run.folder,
-        resume=resume,
-        metadata={
-            **models.describe(model),
-            "settings": asdict(settings),
-            "image_shape": run.image_shape,
-        },
-        show_progress=show_progress,
-    )
+def _check_settings(settings: Settings) -> None:
+    """Raise InputError for settings that exclude each other, or that this machine cannot do."""
+    if settings.corrupt is not None and MODELS[settings.model].conditional:
+        raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
+    if problem := device_problem(settings.device):
+        raise InputError(problem)
+    if settings.device == "cpu" and (settings.kernels != "own" or settings.cuda_graph):
+        flag = "--cuda-graph" if settings.cuda_graph else f"--kernels {settings.kernels}"
+        raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
+    if settings.kernels == "tf32" and capability() < (8, 0):
+        raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
+
+
+def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
+    """Raise InputError unless a training with these settings can begin, or go on, in a folder."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; a run needs a folder")
+    if resume:
+        kinds = {"settings": Settings, "training": Training}
+        before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
+        now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
+        free = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
+        for name in before.keys() - free:
+            if before[name] != now[name]:
+                raise InputError(
+                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
+                    " the same settings, or train into another folder"
+                )
+    elif not overwrite and any((out / name).exists() for name in (LAST, BEST, METRICS)):
+        raise InputError(
+            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
+            " or name another folder with --out"
+        )
+
+
+def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
+    """Build one of `models.MODELS` for the images of a dataset.
+
+    `options` are arguments of its constructor; sizes, image shape and number of classes default to
+    what fits the data. Raises InputError if the model has no such option, or it does not fit.
+    """
+    image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
+    accepted = inspect.signature(cls).parameters
+    for option in options:
+        if option not in accepted:
+            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
+            theirs = ", ".join(f for f in flags[1:] if f not in ("--image-shape", "--classes"))
+            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
+    pixels = math.prod(image_shape)
+    if "sizes" in accepted:
+        options = {"sizes": [pixels, *SIZES.get(name, SIZES["vae"])], **options}
+        if options["sizes"][0] != pixels:
+            raise InputError(
+                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
+                f" {pixels} pixels: begin with {pixels}"
+            )
+    else:
+        options = {"image_shape": image_shape, **options}
+    if cls.conditional:
+        if labels is None:
+            raise InputError(
+                f"{dataset.name} has no labels, and model {name!r} is told the class of each image:"
+                " give data with labels, or train a vae"
+            )
+        options = {"classes": int(labels.max()) + 1, **options}
+    return cls(**options)
+
+
+def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
+    """Return what the model takes of a part of the data: images, and labels if it is conditional.
+
+    Raises InputError if it needs labels and there are none, or one that it does not know.
+    """
+    if not isinstance(model, ConditionalVAE):
+        return (split.images,)
+    if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
+        raise InputError(
+            f"the model is told the class of each image: give data with labels from 0 to"
+            f" {model.classes - 1}"
+        )
+    return split.images, split.labels
 
 
 def final_figures(
@@ -255,8 +255,7 @@ def final_figures(
 ) -> dict[str, float]:
     """Return the model's figures on each part of the data that has images, as `part_figure`.
 
-    Raises:
-        FloatingPointError: one is nan or infinite.
+    Raises FloatingPointError if one is nan or infinite.
     """
     figures = {
         f"{part}_{name}": value
@@ -268,29 +267,3 @@ def final_figures(
         if not math.isfinite(value):
             raise FloatingPointError(f"{name} is {value}: train again, with a lower learning rate")
     return figures
-
-
-def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; a run needs a folder")
-    files = [out / name for name in (LAST, BEST, METRICS)]
-    if resume:
-        _, metadata = checkpoint.load(files[0], {"settings": Settings, "training": Training})
-        _check_same(out, metadata["settings"], settings)
-    elif not overwrite and any(path.exists() for path in files):
-        raise InputError(
-            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
-            " or name another folder with --out"
-        )
-
-
-def _check_same(out: Path, before: Settings, now: Settings) -> None:
-    """Raise InputError if a setting is another one than in the run that is to go on."""
-    ignored = {"epochs", "patience"} if now.schedule == "constant" else {"patience"}
-    given = json.loads(json.dumps(asdict(now)))  # lists for tuples, as in a file
-    for name, was in asdict(before).items():
-        if was != given[name] and name not in ignored:
-            raise InputError(
-                f"{out} was trained with {name} {was}, not {given[name]}: resume with the same"
-                " settings, or train into another folder"
-            )

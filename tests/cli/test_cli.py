@@ -308,7 +308,7 @@ def test_data_list(minae):
 
 
 def test_tour_writes_a_page_with_all_its_pictures(minae, monkeypatch, tmp_path):
-    for settings in (tour.DENSE, tour.VAE, tour.PLANE):
+    for settings in (tour.DENSE, tour.VARIATIONAL, tour.PLANE):
         monkeypatch.setattr(settings, "epochs", 1)
     status, out, _ = minae("tour", "--out", "t")
     assert status == 0
