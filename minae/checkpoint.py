@@ -10,7 +10,7 @@ from minae.errors import InputError
 from minae.files import write_whole
 from minae.kernels.arrays import to_device
 
-KEY = "minae"  # safetensors keeps strings by name; all of ours go under this one, as JSON
+KEY = "minae"  # safetensors stores strings by name; ours is JSON under this one
 
 
 def to_bytes(arrays: dict[str, np.ndarray], metadata: dict) -> bytes:
@@ -32,13 +32,9 @@ def load(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and the metadata of a file that `save` wrote.
 
-    Args:
-        path: of the file.
-        kinds: by key, what its metadata must hold: see `minae.metadata.from_json`.
-
-    Raises:
-        InputError: there is no such file, it is damaged, a newer version of minae wrote it or
-            another program, or its metadata is not of these kinds.
+    `kinds` says what its metadata must hold: see `minae.metadata.from_json`. Raises InputError if
+    there is no such file, it is damaged, a newer version of minae or another program wrote it, or
+    its metadata is not of these kinds.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -68,7 +64,7 @@ def load(
 
 
 def check_state(given: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> None:
-    """Raise InputError unless arrays from a file are of the types that stand here, and finite."""
+    """Raise InputError unless arrays from a file have the types of our own, and are finite."""
     for name in own.keys() & given.keys():
         if given[name].dtype.kind != own[name].dtype.kind:
             raise InputError(f"{name} is of type {given[name].dtype}, not {own[name].dtype}")

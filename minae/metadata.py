@@ -1,4 +1,4 @@
-"""What a checkpoint says beside its arrays: JSON, read by the types that whoever reads it names."""
+"""A checkpoint's metadata: JSON, checked against the types that its reader expects."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from minae.errors import InputError
 
-VERSION = 1  # goes up when a dataclass gets a field, whose metadata then say so in `since`
+VERSION = 1  # goes up with each new field of a dataclass, whose metadata name it as `since`
 WORDS = {
     str: "a text",
     int: "a whole number",
@@ -28,13 +28,8 @@ def to_json(metadata: dict[str, Any]) -> str:
 def from_json(text: str, kinds: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata that `to_json` made.
 
-    Args:
-        text: what a file holds.
-        kinds: by key, what has to be there, as for `parse`. Other keys are left as they are.
-
-    Raises:
-        InputError: the text, or what is at a key, which is named, is of another kind, or a newer
-            version wrote it.
+    `kinds` says by key what has to be there, as for `parse`; other keys are left as they are.
+    Raises InputError, which names the key, if something else is there, or a newer version wrote it.
     """
     try:
         metadata = json.loads(text)
@@ -65,8 +60,8 @@ def parse_all(
 def parse(kind: Any, value: Any, key: str, version: int = VERSION) -> Any:
     """Return a value from JSON as a kind: a type, such as list[int] or str | None, or a dataclass.
 
-    A dataclass's fields may be missing in files of a version before the one that they came with.
-    Raises InputError, which names the key, if the value is of another kind.
+    Fields that are newer than the file's version may be missing. Raises InputError, which names the
+    key, if the value is of another kind.
     """
     if isinstance(kind, type) and is_dataclass(kind):
         given = parse(dict, value, key)
@@ -93,7 +88,7 @@ def parse(kind: Any, value: Any, key: str, version: int = VERSION) -> Any:
 
 
 def _is(kind: type, value: Any) -> bool:
-    """Return whether a value from JSON is of a kind, and a number one to compute with."""
+    """Return whether a value from JSON is of a kind, and if a number, finite and in 64 bits."""
     if kind is tuple:
         return type(value) is list
     if kind is float and type(value) is float:

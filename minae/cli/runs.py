@@ -18,7 +18,8 @@ from minae.train.settings import ModelOptions, Settings
 app = typer.Typer(rich_markup_mode="markdown")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
-DataOption = Annotated[str | None, typer.Option(help=values.help_of(Settings, "data"))]
+HELP = {each.name: each.metadata.get("help") for each in fields(Settings)}
+DataOption = Annotated[str | None, typer.Option(help=HELP["data"])]
 
 
 def command_line() -> str:

@@ -1,4 +1,4 @@
-"""The options of commands: made from dataclasses' fields, and places checked before the work."""
+"""Options of commands: those made from dataclasses, and places to write to, checked at once."""
 
 import inspect
 from collections.abc import Callable
@@ -23,12 +23,12 @@ def _option(each: Field) -> inspect.Parameter:
 
 
 def options_from(*classes: type) -> Callable[[Callable], Callable]:
-    """Let a command take an option for each field of dataclasses, in place of its `**options`."""
+    """Give a command an option for each field of the dataclasses, in place of its `**options`."""
 
     def decorate(command: Callable) -> Callable:
         *own, _ = inspect.signature(command).parameters.values()
         made = []
-        for cls in classes:  # what a class inherits comes after its own
+        for cls in classes:  # a class's own fields before those that it inherits
             ordered = sorted(fields(cls), key=lambda each: each.name not in cls.__annotations__)
             made += [_option(each) for each in ordered if "help" in each.metadata]
         setattr(command, "__signature__", inspect.Signature([*made, *own]))  # noqa: B010
@@ -37,35 +37,27 @@ def options_from(*classes: type) -> Callable[[Callable], Callable]:
     return decorate
 
 
-def help_of(cls: type, name: str) -> str:
-    """Return what a dataclass says of a field."""
-    return next(each.metadata["help"] for each in fields(cls) if each.name == name)
-
-
 def place(check: Callable[[Path | None], Path | None], help: str, shown: str | bool = True) -> Any:
-    """Return the option for a place to write to, and the default that its help shows."""
+    """Return an option for a place to write to; `shown` is the default that its help shows."""
     return typer.Option(help=help, show_default=shown, callback=check)
 
 
-# Checks of places: each returns the path that was given, or None; InputError says what is wrong.
-
-
 def file(path: Path | None) -> Path | None:
-    """Let a path pass at which a file can be written."""
+    """Return the path, or None. Raises InputError if no file can be written there."""
     if path is not None:
         check_place(path)
     return path
 
 
 def picture(path: Path | None) -> Path | None:
-    """Let a path pass at which a .png file can be written."""
+    """Return the path, or None. Raises InputError if no .png file can be written there."""
     from minae.plots.style import check_png
 
     return path and file(check_png(path))
 
 
 def folder(path: Path | None) -> Path | None:
-    """Let a folder pass, or a path at which one can be made."""
+    """Return the path, or None. Raises InputError if it is no folder and none can be made."""
     if path is not None:
         check_folder(path)
     return path

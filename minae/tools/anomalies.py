@@ -1,8 +1,8 @@
-"""Images that a model rebuilds badly, for they are unlike those that it was trained on.
+"""Anomalies: images that a model rebuilds badly because they are unlike its training data.
 
-The score of an image is its reconstruction error. What counts as an anomaly is set by images that
-are none: those of the run's own data that it was not trained on. A low score is no proof of
-likeness: an image that is easy to rebuild, such as an empty one, can have one, too.
+An image's score is its reconstruction error. The threshold comes from normal images: the run's own
+data that it was not trained on. A low score does not prove that an image is normal: one that is
+easy to rebuild, such as an empty one, can have a low score, too.
 """
 
 import csv
@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -48,21 +49,16 @@ class Threshold:
 
 
 def anomalies(run: Run, data: str, false_alarms: float, out: Path) -> bool:
-    """Score images, write the scores and pictures to `out`, and print the worst.
+    """Score images, write scores.csv and pictures to `out`, print a summary and the worst.
 
     Args:
         run: of a model that needs images alone.
         data: a folder of images, an .npz, .npy or idx file, or a dataset's name (its test images).
         false_alarms: the share of the run's own images that may be above the threshold.
-        out: a folder.
+        out: folder for the files, of which all are written or none.
 
-    Returns:
-        Whether all of the images could be used.
-
-    Raises:
-        InputError: see `find_threshold` and `read_candidates`.
-        FloatingPointError: the model makes nan or infinite numbers of the images.
-        OSError: a file cannot be written.
+    Returns whether all images could be used. Raises InputError if the data or the run's own cannot
+    be, and FloatingPointError if the model makes nan or infinite numbers of them.
     """
     threshold = find_threshold(run, false_alarms)
     candidates = read_candidates(data, run.image_shape, out)
@@ -76,21 +72,19 @@ def anomalies(run: Run, data: str, false_alarms: float, out: Path) -> bool:
     }
     write_together(contents)
 
-    count, alarms = len(threshold.scores), int((threshold.scores > threshold.value).sum())
-    above = int((scores > threshold.value).sum())
+    value, part, own = threshold.value, threshold.part, threshold.scores
+    above = int((scores > value).sum())
+    alarms = f"exceeded by {(own > value).sum():,} of the run's own {len(own):,} {part} images"
     rows = [
         ("scored", f"{len(scores):,} images"),
-        (
-            "threshold",
-            f"{threshold.value:.4g}, exceeded by {alarms:,} of the run's own {count:,} "
-            f"{threshold.part} images",
-        ),
+        ("threshold", f"{value:.4g}, {alarms}"),
         ("above it", f"{above:,} ({above / len(scores):.1%})"),
     ]
-    if threshold.part == "test":
+    if part == "test":
         rows.append(("note", "the run has no validation images, so its test images were taken"))
-    if 0 < false_alarms * count < 1:
-        rows.append(("note", f"{count:,} images are too few to tell a share of {false_alarms:g}"))
+    if 0 < false_alarms * len(own) < 1:
+        few = f"{len(own):,} images are too few to tell a share of {false_alarms:g}"
+        rows.append(("note", few))
     print_rows(rows)
     print("the worst:")
     print_rows([(f"  {candidates.names[i]}", f"{scores[i]:.4g}") for i in worst[:5]])
@@ -101,11 +95,8 @@ def anomalies(run: Run, data: str, false_alarms: float, out: Path) -> bool:
 def read_candidates(data: str, image_shape: tuple[int, int, int], out: Path) -> Candidates:
     """Read a dataset's test images, all images of a file, or the pictures of a folder.
 
-    A picture that cannot be used is left out, with a line on stderr.
-
-    Raises:
-        InputError: there is nothing to score, images have another shape, or `out` is no folder to
-            write to or holds pictures that are to be read.
+    A picture that cannot be used is left out, with a line on stderr. Raises InputError if nothing
+    is left, images have another shape, or `out` is no folder or holds pictures to be read.
     """
     path = Path(data)
     if data not in DATASETS and path.is_dir():
@@ -151,10 +142,8 @@ def errors(model: Autoencoder, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def find_threshold(run: Run, false_alarms: float) -> Threshold:
     """Return the (1 - false_alarms) quantile of the scores of images that the run did not train on.
 
-    Those are its validation images, or its test images if it has none.
-
-    Raises:
-        InputError: false_alarms is no share, or the run's data cannot be read.
+    Those are its validation images, or its test images if it has none. Raises InputError if
+    false_alarms is not a share, or the run's data cannot be read.
     """
     if not 0 <= false_alarms <= 1:
         raise InputError(f"--false-alarms is a share from 0 to 1, not {false_alarms}")
@@ -195,4 +184,4 @@ def histogram(scores: np.ndarray, threshold: Threshold) -> Figure:
     axes.set(xscale="log", xlabel="squared error, summed over an image")
     axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return axes.figure
+    return cast(Figure, axes.figure)

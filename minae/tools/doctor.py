@@ -56,7 +56,7 @@ def _gpu() -> str:
     if problem := device.problem():
         driver = "an NVIDIA driver" if shutil.which("nvidia-smi") else "no NVIDIA driver"
         return f"not used; {problem} ({driver} was found)"
-    import cupy
+    import cupy  # pyright: ignore[reportMissingImports]  # only where there is a GPU
 
     runtime = cupy.cuda.runtime
     driver = divmod(runtime.driverGetVersion() // 10, 100)  # 13010 is 13.1

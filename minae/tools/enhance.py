@@ -1,4 +1,4 @@
-"""Pictures through a trained model, each into a file of its own: what `minae enhance` does."""
+"""`minae enhance`: a trained model's version of each picture, in a file of its own."""
 
 import shlex
 from io import BytesIO
@@ -17,24 +17,15 @@ COMPARISON, SHOWN = "comparison.png", 10
 
 
 def enhance(run: Run, images: list[Path], out: Path, overwrite: bool) -> bool:
-    """Write what the model makes of each picture to `out`, and a comparison; say what was done.
+    """Write what the model makes of each picture to `out`, and a comparison; print a summary.
 
-    All files are written or, if one cannot be, none.
-
-    Args:
-        run: of a model that needs images alone.
-        images: pictures, and folders of them.
-        out: a folder.
-        overwrite: what is there already.
-
-    Returns:
-        Whether all of the pictures could be used.
+    The model needs images alone; `images` are pictures and folders of them. All files are written
+    or, if one cannot be, none. Returns whether all pictures could be used.
 
     Raises:
-        InputError: no picture can be used, `out` holds one of them, or a file that is there is not
-            to be overwritten.
+        InputError: no picture can be used, `out` holds one of them, or a file exists already and
+            `overwrite` is not set.
         FloatingPointError: the model makes nan or infinite numbers of the pictures.
-        OSError: a file cannot be written.
     """
     given = list_files(images)
     check_out(out, given)

@@ -17,11 +17,7 @@ BATCH = 128
 
 
 def open_run(folder: Path) -> Run:
-    """Return a run whose model needs images alone.
-
-    Raises:
-        InputError: the folder holds no run, or its model needs labels.
-    """
+    """Return a run. Raises InputError if the folder holds none, or its model needs labels."""
     run = load_run(folder)
     if run.model.conditional:
         raise InputError(
@@ -71,8 +67,7 @@ def as_batch(pictures: Iterable[np.ndarray]) -> np.ndarray:
 def reconstruct(model: Autoencoder, *inputs: np.ndarray) -> np.ndarray:
     """Return what the model makes of images (N, C, H, W), and labels if it takes them.
 
-    Raises:
-        FloatingPointError: that is nan or infinite.
+    Raises FloatingPointError if some of it is nan or infinite.
     """
     starts = range(0, len(inputs[0]), BATCH)
     batches = ([Tensor(array[i : i + BATCH]) for array in inputs] for i in starts)

@@ -8,43 +8,34 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import ndimage
 
-from minae import plots, random
+from minae import models, plots, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.metrics import levelled, psnr
-from minae.models import (
-    IWAE,
-    VQVAE,
-    Autoencoder,
-    ConditionalVAE,
-    ConvAutoencoder,
-    VariationalAutoencoder,
-)
 from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
 from minae.train.runs import Run, inputs
 
-FEW = 200  # images that a picture's numbers come from
+FEW = 200  # images behind the numbers in a picture
 
 
 def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
-    curves = run.folder / "learning_curves.png"
-    plots.save(plots.learning_curves(run.metrics["history"]), curves)
-    files = [curves, draw_reconstructions(run)]
-    if hasattr(run.model, "sample"):
+    files = [run.folder / "learning_curves.png", draw_reconstructions(run)]
+    plots.save(plots.learning_curves(run.metrics["history"]), files[0])
+    if isinstance(run.model, models.VariationalAutoencoder):
         files.append(draw_samples(run))
     for name, draw in OWN.get(run.settings.model, {}).items():
-        with no_grad():
-            plots.save(draw(run.model, run), run.folder / f"{name}.png")
         files.append(run.folder / f"{name}.png")
+        with no_grad():
+            plots.save(draw(run.model, run), files[-1])
     return files
 
 
 def draw_reconstructions(
     run: Run, data: str | None = None, count: int = 10, out: Path | None = None
 ) -> Path:
-    """Draw test images above their reconstructions; with a corruption, that between them."""
+    """Draw test images above their reconstructions, and corrupted ones between if there are."""
     images, *labels = (array[:count] for array in inputs(run.model, run.data(data).test))
     corrupted = run.corruption and run.corruption(images, np.random.default_rng(0))
     outputs = reconstruct(run.model, images if corrupted is None else corrupted, *labels)
@@ -59,10 +50,10 @@ def draw_samples(
 ) -> Path:
     """Draw images that a variational autoencoder makes of random latents.
 
-    A conditional one draws the class that is asked for, or ten of each, a row a class.
+    A conditional one draws the class that is asked for, or ten of each, one class per row.
     """
     model, name = run.model, run.settings.model
-    if not isinstance(model, VariationalAutoencoder):
+    if not isinstance(model, models.VariationalAutoencoder):
         raise InputError(
             f"a {name} autoencoder has no distribution to sample codes from;"
             " train a vae or conv-vae"
@@ -72,7 +63,7 @@ def draw_samples(
     def sample(how: Any) -> np.ndarray:
         return finite(model.sample(how).numpy()).reshape(-1, *run.image_shape)
 
-    if not isinstance(model, ConditionalVAE):
+    if not isinstance(model, models.ConditionalVAE):
         if label is not None:
             raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
         figure = plots.image_grid(sample(count))
@@ -89,26 +80,27 @@ def draw_samples(
     return out
 
 
-def feature_maps(model: ConvAutoencoder, run: Run) -> Figure:
-    """Draw what the first convolution finds in a test image, one map a filter, scaled alike."""
+def feature_maps(model: models.ConvAutoencoder, run: Run) -> Figure:
+    """Draw what the first convolution finds in a test image, one map per filter, on one scale."""
     first, activation, *_ = model.encoder
     maps = activation(first(Tensor(run.data().test.images[:1]))).numpy()  # (1, C, H, W)
     maps = maps.transpose(1, 0, 2, 3) / (maps.max() or 1)
     return plots.image_grid(maps, "What the filters of the first layer find in one image")
 
 
-def denoised(model: Autoencoder, run: Run) -> Figure:
+def denoised(model: models.Autoencoder, run: Run) -> Figure:
     """Compare the model with two classical filters at their best.
 
-    Each has the width that is best on these very images, and its grey levels corrected by the line
-    that fits them best: a mean of clipped noise would leave the background grey.
+    Each has the width that is best on these very images, and its grey levels corrected by the best
+    straight line: averaging clipped noise would leave the background grey.
     """
-    images = run.data().test.images[:FEW]
-    spoilt = run.corruption(images, np.random.default_rng(0))
+    images, corrupt = run.data().test.images[:FEW], run.corruption
+    assert corrupt is not None  # a denoising model always has one
+    spoilt = corrupt(images, np.random.default_rng(0))
     gaussian = [ndimage.gaussian_filter(spoilt, s, axes=(2, 3)) for s in np.arange(0.4, 3, 0.2)]
     median = [ndimage.median_filter(spoilt, size=s, axes=(2, 3)) for s in (3, 5, 7)]
     values = {
-        run.settings.corrupt: psnr(spoilt, images),
+        str(run.settings.corrupt): psnr(spoilt, images),
         "median filter": max(psnr(levelled(y, images), images) for y in median),
         "Gaussian filter": max(psnr(levelled(y, images), images) for y in gaussian),
         run.settings.model: psnr(model(Tensor(spoilt)).numpy(), images),
@@ -116,20 +108,20 @@ def denoised(model: Autoencoder, run: Run) -> Figure:
     return plots.bars(values, f"PSNR in dB, mean of {len(images)} unseen images")
 
 
-def kl_by_latent(model: VariationalAutoencoder, run: Run) -> Figure:
+def kl_by_latent(model: models.VariationalAutoencoder, run: Run) -> Figure:
     """Draw how many nats each latent takes, the largest first: those at 0 are switched off."""
     nats = np.sort(latent_kl(model, run.data().test.images))[::-1]
     curve = np.arange(1, len(nats) + 1), nats
     return plots.lines({"KL of a latent": curve}, "latent, by rank", "nats per image")
 
 
-def latent_kl(model: VariationalAutoencoder, images: np.ndarray) -> np.ndarray:
+def latent_kl(model: models.VariationalAutoencoder, images: np.ndarray) -> np.ndarray:
     """Return the KL of each latent from the prior, mean over images: (Z,), in nats."""
     mean, log_var = (t.numpy() for t in model.encode(Tensor(images)))
     return 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).mean(axis=0)
 
 
-def traversals(model: VariationalAutoencoder, run: Run) -> Figure:
+def traversals(model: models.VariationalAutoencoder, run: Run) -> Figure:
     """Draw what each of the busiest latents does, from -3 to 3, the others held at one image's."""
     busiest = np.argsort(-latent_kl(model, run.data().test.images))[:8]
     steps = np.linspace(-3, 3, 9, dtype=np.float32)
@@ -141,7 +133,7 @@ def traversals(model: VariationalAutoencoder, run: Run) -> Figure:
     return plots.strips(rows, "One latent a row, from −3 to 3")
 
 
-def bound(model: IWAE, run: Run) -> Figure:
+def bound(model: models.IWAE, run: Run) -> Figure:
     """Draw the importance-weighted bound by the number of draws."""
     random.manual_seed(0)
     draws = np.array([1, 2, 5, 10, 20, 50, 100])
@@ -150,7 +142,7 @@ def bound(model: IWAE, run: Run) -> Figure:
     return plots.lines({"bound": (draws, nats)}, "draws for each image", "nats", log_x=True)
 
 
-def codebook_use(model: VQVAE, run: Run) -> Figure:
+def codebook_use(model: models.VQVAE, run: Run) -> Figure:
     """Draw how often each vector of the codebook is used, the most used first."""
     _, index, _ = model.encode(Tensor(run.data().test.images[:FEW]))
     counts = np.bincount(index.numpy().ravel(), minlength=model.config["codes"])

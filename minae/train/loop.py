@@ -7,7 +7,7 @@ figures per sample with "loss" among them. A batch is some rows of each training
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from minae.train.state import Arrays, Batches, State, hash_of, score
 from minae.train.step import loss_of, train_step
 
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
+Step = Callable[[list], float]
 
 
 def fit(
@@ -51,8 +52,8 @@ def fit(
     """Train a model, and return one record of figures per epoch.
 
     Args:
-        model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode. The
-            batches go to where it is.
+        model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
+            Batches are moved to its device.
         train, validation: an array, or a tuple of arrays whose rows belong together.
         settings: epochs (in all, also when resuming), batch_size, clip (the largest joint norm of
             all gradients), patience, seed (of the batches' order and of all random numbers drawn in
@@ -60,33 +61,30 @@ def fit(
         optimizer: Adam with its defaults if left out.
         schedule: stepped after every epoch.
         corrupt: called as corrupt(images, generator) on the first array of every batch.
-        out: folder for last.safetensors (all that it takes to go on) and best.safetensors (the
-            weights with the lowest validation loss, or training loss without validation data). Of
-            a run that is there already, both files, and metrics.json, stay until this one has
-            weights to put in their place.
-        resume: go on from last.safetensors in `out`, to the very weights of an unbroken run.
+        out: folder for last.safetensors (all that is needed to go on) and best.safetensors (the
+            weights with the lowest validation loss, or training loss without validation data). If
+            it holds a run, that run's files stay until this one has weights to replace them.
+        resume: go on from last.safetensors in `out`, to the very weights of an unbroken training.
         metadata: kept in both files.
         show_progress: print.
-        options: fields of `settings`, in place of what they are there: fit(..., epochs=20).
+        options: fields of `settings` to replace: fit(..., epochs=20).
 
     Raises:
-        InputError: a setting cannot be; or there is nothing to resume from, or it is damaged, or
-            belongs to another model, other settings or other data.
+        InputError: a setting is not allowed, or there is nothing to resume from, or it is damaged,
+            or belongs to another model, other settings or other data.
         FloatingPointError: the loss became nan or infinite, in training or in validation.
     """
     settings = replace(settings or Fitting(), **options)
-    seed, batch_size = settings.seed, settings.batch_size
-    train = train if isinstance(train, tuple) else (train,)
-    data_hash = None if out is None else hash_of(train, validation)
-    if corrupt is None:  # which works on the CPU
-        train = _moved(train, model.device)
-        validation = None if validation is None else _moved(validation, model.device)
+    seed, batch_size, device = settings.seed, settings.batch_size, model.device
+    train, data_hash = _tuple(train), None if out is None else hash_of(train, validation)
+    if corrupt is None:  # a corruption works on the CPU
+        train = _moved(train, device)
+        validation = None if validation is None else _moved(validation, device)
     loader = Loader(*train, batch_size=batch_size, seed=seed)
     optimizer = optimizer or Adam(model.parameters())
     step = _step(model, optimizer, settings)
     batches = Batches(seed, batch_size, loader.num_rows, data_hash)
-    folder = None if out is None else Path(out)
-    state = State(model, optimizer, schedule, folder, batches, metadata or {})
+    state = State(model, optimizer, schedule, out, batches, metadata or {})
     random.manual_seed(seed)
     if resume:
         state.restore()
@@ -94,11 +92,11 @@ def fit(
         state.save()  # so that a training killed in its first epoch can be resumed too
     done = len(state.history) * len(loader)
     with reporter(settings.epochs * len(loader), done, show_progress) as report:
-        while len(state.history) < settings.epochs:
+        while (epoch := len(state.history)) < settings.epochs:
             if state.out_of_patience(settings.patience):
                 break
-            start, epoch = time.perf_counter(), len(state.history)
-            loss = _train_epoch(model, loader, epoch, step, corrupt, report)
+            start = time.perf_counter()
+            loss = _train_epoch(model, _batches(loader, epoch, corrupt, device), step, report)
             record = {"epoch": epoch + 1, "train_loss": loss}
             if validation is not None:
                 figures = evaluate(model, validation, batch_size=batch_size, corrupt=corrupt)
@@ -117,7 +115,7 @@ def fit(
     return state.history
 
 
-def _step(model: Module, optimizer: Optimizer, settings: Fitting) -> Callable[[list], float]:
+def _step(model: Module, optimizer: Optimizer, settings: Fitting) -> Step:
     """Return what takes one step on a batch of arrays, and returns the loss."""
     if not settings.cuda_graph:
         return partial(train_step, model, optimizer, max_grad_norm=settings.clip)
@@ -127,37 +125,35 @@ def _step(model: Module, optimizer: Optimizer, settings: Fitting) -> Callable[[l
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def _train_epoch(
-    model: Module,
-    loader: Loader,
-    epoch: int,
-    step: Callable[[list], float],
-    corrupt: Corruption | None,
-    report: Reporter,
-) -> float:
+def _train_epoch(model: Module, batches: Iterable[list], step: Step, report: Reporter) -> float:
     """Take one step per batch; return the mean loss per sample.
 
     NumPy's warnings are off: a loss that overflows is reported here, once and in plain words.
     """
     model.train()
-    total, device = 0.0, model.device
-    for arrays in loader.epoch(epoch):
-        value, rows = step(_batch(arrays, corrupt, device)), len(arrays[0])
-        total += value * rows
-        report.batch(value, rows)
-    return total / loader.num_rows
+    total, samples = 0.0, 0
+    for batch in batches:
+        rows = len(batch[0])
+        loss = step(batch)
+        total, samples = total + loss * rows, samples + rows
+        report.batch(loss, rows)
+    return total / samples
+
+
+def _tuple(data: Arrays) -> tuple[np.ndarray, ...]:
+    return data if isinstance(data, tuple) else (data,)
 
 
 def _moved(data: Arrays, device: str) -> tuple[np.ndarray, ...]:
-    data = data if isinstance(data, tuple) else (data,)
-    return tuple(to_device(array, device) for array in data)
+    return tuple(to_device(array, device) for array in _tuple(data))
 
 
-def _batch(arrays: tuple[np.ndarray, ...], corrupt: Corruption | None, device: str) -> list:
-    if corrupt is not None:
-        first, *others = arrays
-        arrays = (corrupt(first, random.generator), first, *others)
-    return [to_device(array, device) for array in arrays]
+def _batches(loader: Loader, epoch: int, corrupt: Corruption | None, device: str) -> Iterator[list]:
+    for arrays in loader.epoch(epoch):
+        if corrupt is not None:
+            first, *others = arrays
+            arrays = (corrupt(first, random.generator), first, *others)
+        yield [to_device(array, device) for array in arrays]
 
 
 @no_grad()
@@ -170,22 +166,19 @@ def evaluate(
     Random numbers (a VAE's draws, corruptions) come from a seed of their own: the figures are the
     same each time, and training goes on afterwards as if nothing had been drawn.
     """
-    device = model.device
-    data = _moved(data, "cpu" if corrupt else device)
+    data = _tuple(data) if corrupt else _moved(data, model.device)
     loader = Loader(*data, batch_size=batch_size, shuffle=False)
     state, was_training = random.get_state(), model.training
     random.manual_seed(EVALUATION_SEED)
     model.eval()
     totals: dict[str, float] = {}
-    for arrays in loader.epoch(0):
-        for name, value in _metrics(model, _batch(arrays, corrupt, device)).items():
-            totals[name] = totals.get(name, 0.0) + value * len(arrays[0])
+    for batch in _batches(loader, 0, corrupt, model.device):
+        if metrics := getattr(model, "metrics", None):
+            figures = metrics(*map(Tensor, batch))
+        else:
+            figures = {"loss": loss_of(model, batch).item()}
+        for name, value in figures.items():
+            totals[name] = totals.get(name, 0.0) + value * len(batch[0])
     random.set_state(state)
     model.train(was_training)
     return {name: total / loader.num_rows for name, total in totals.items()}
-
-
-def _metrics(model: Module, batch: list) -> dict[str, float]:
-    if metrics := getattr(model, "metrics", None):
-        return metrics(*map(Tensor, batch))
-    return {"loss": loss_of(model, batch).item()}

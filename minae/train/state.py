@@ -1,7 +1,6 @@
 """Where a training stands, in memory and in two files, so that it can go on after an interruption.
 
-The files are always of one training, and whole: a crash at any moment leaves those of before, or
-the new ones.
+A crash at any moment leaves the old files or the new ones, whole, and never a mixture of two runs.
 """
 
 import hashlib
@@ -55,14 +54,14 @@ def hash_of(*data: Arrays | None) -> str:
     found = hashlib.blake2b(digest_size=16)
     for part in data:
         for array in part if isinstance(part, tuple) else (part,):
-            found.update(f"{np.shape(array)}".encode())
+            found.update(f"{() if array is None else array.shape}".encode())
             if array is not None:
                 found.update(np.ascontiguousarray(to_device(array, "cpu")).data)
     return found.hexdigest()
 
 
 def score(record: dict[str, float]) -> float:
-    """Return what the best epoch has the least of."""
+    """Return an epoch's loss, in validation if there is one: the best epoch has the lowest."""
     return record.get("validation_loss", record["train_loss"])
 
 
@@ -74,18 +73,18 @@ class State:
         model: Module,
         optimizer: Optimizer,
         schedule: Schedule | None,
-        out: Path | None,
+        out: str | Path | None,
         batches: Batches,
         metadata: dict[str, Any],
     ):
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
-        self.out, self.batches, self.metadata = out, batches, metadata
+        self.out = None if out is None else Path(out)
+        self.batches, self.metadata = batches, metadata
         self.history: list[dict[str, float]] = []
         self.best_weights: dict[str, np.ndarray] | None = None  # not yet on the disk
         self.saved_at = time.monotonic()
-        # of another run: they go when there are others, but metrics.json and last.safetensors
-        # before best.safetensors is replaced, so that a crash leaves no mixture of two runs
-        files = [] if out is None else [out / METRICS, out / LAST]
+        # Another run's files: removed when there are new ones, before best.safetensors is replaced.
+        files = [] if self.out is None else [self.out / METRICS, self.out / LAST]
         self.replaced = [path for path in files if path.exists()]
 
     def _best_epoch(self) -> int:
@@ -94,9 +93,8 @@ class State:
 
     def out_of_patience(self, patience: int | None) -> bool:
         """Return whether the last `patience` epochs brought nothing better."""
-        if patience is None or not self.history:
-            return False
-        return len(self.history) - 1 - self._best_epoch() >= patience
+        waited = len(self.history) - 1 - self._best_epoch() if self.history else 0
+        return patience is not None and waited >= patience
 
     def record(self, record: dict[str, float]) -> None:
         """Add an epoch, remember its weights if they are the best, and save now and then."""
@@ -108,9 +106,9 @@ class State:
             self.save()
 
     def save(self) -> None:
-        """Write the files, if there is a folder: best first, so that last never runs ahead of it.
+        """Write the files, if there is a folder: best first, so that last is never ahead of it.
 
-        Whatever was trained since is trained again after a crash, to the same bits.
+        What is trained afterwards is trained again after a crash, to the same bits.
         """
         if self.out is None:
             return
@@ -138,7 +136,7 @@ class State:
         arrays, metadata = checkpoint.load(last, {"training": Training})
         training: Training = metadata["training"]
         if training.history:
-            checkpoint.load(self.out / BEST)  # nothing better may come
+            checkpoint.load(self.out / BEST)  # which no later epoch may beat
         self._check_batches(last, training.settings)
         try:
             checkpoint.check_state(arrays, self._arrays())
