@@ -34,10 +34,9 @@ def doctor() -> None:
 
     Example: `minae doctor`
     """
-    from minae.report import print_rows
-    from minae.tools.doctor import findings
+    from minae.tools.doctor import print_findings
 
-    print_rows(findings())
+    print_findings()
 
 
 @machine.command()
