@@ -50,9 +50,7 @@ class _ListOptions(TyperCommand):
 
 @app.command()
 def tour(
-    out: Annotated[Path, typer.Option(help="Folder to write to.", callback=values.folder)] = Path(
-        "runs/tour"
-    ),
+    out: Annotated[Path, values.place(values.folder, "Folder to write to.")] = Path("runs/tour"),
 ) -> None:
     """Check the engine, train two kinds of autoencoder, and show what they learned; two minutes.
 

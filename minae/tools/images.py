@@ -8,6 +8,7 @@ import numpy as np
 
 from minae.data.folder import read_pictures
 from minae.errors import InputError, complain
+from minae.files import check_folder
 from minae.grad_mode import no_grad
 from minae.models import Autoencoder
 from minae.tensor import Tensor
@@ -28,9 +29,8 @@ def open_run(folder: Path) -> Run:
 
 
 def check_out(out: Path, originals: list[Path]) -> None:
-    """Raise InputError if `out` is no folder, or if one of the originals lies in it."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
+    """Raise InputError unless `out` is a folder, or can be made one, with no original in it."""
+    check_folder(out)
     real = os.path.realpath  # unlike Path.resolve, never raises
     for path in originals:
         if real(out) in (real(path.parent), os.path.dirname(real(path))):

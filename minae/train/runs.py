@@ -182,8 +182,7 @@ def _check_settings(settings: Settings) -> None:
 
 def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
     """Raise InputError unless a training with these settings can begin, or go on, in a folder."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; a run needs a folder")
+    files.check_folder(out)
     if resume:
         kinds = {"settings": Settings, "training": Training}
         before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
