@@ -1,16 +1,16 @@
 """Named arrays and their metadata in one safetensors file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from minae import metadata as meta
 from minae.errors import InputError
 from minae.files import write_whole
 from minae.kernels.arrays import to_device
-from minae.metadata import from_json as metadata_from_json
-from minae.metadata import to_json as metadata_to_json
 
-KEY = "minae"  # safetensors keeps strings by name; all of ours go under this one, as JSON
+KEY = "minae"  # safetensors stores strings by name; ours is JSON under this one
 
 
 def to_bytes(arrays: dict[str, np.ndarray], metadata: dict) -> bytes:
@@ -19,7 +19,7 @@ def to_bytes(arrays: dict[str, np.ndarray], metadata: dict) -> bytes:
 
     on_cpu = {name: to_device(a, "cpu") for name, a in arrays.items()}
     ordered = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in on_cpu.items()}
-    return save(ordered, {KEY: metadata_to_json(metadata)})
+    return save(ordered, {KEY: meta.to_json(metadata)})
 
 
 def save(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict) -> None:
@@ -27,16 +27,14 @@ def save(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict) -> Non
     write_whole(Path(path), to_bytes(arrays, metadata))
 
 
-def load(path: str | Path, *needed: str) -> tuple[dict[str, np.ndarray], dict]:
+def load(
+    path: str | Path, kinds: dict[str, Any] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and the metadata of a file that `save` wrote.
 
-    Args:
-        path: of the file.
-        needed: keys of `metadata.KEYS` that its metadata must have.
-
-    Raises:
-        InputError: there is no such file, it is damaged, a newer version of minae wrote it or
-            another program, or its metadata is not as described in `minae.metadata`.
+    `kinds` says what its metadata must hold: see `minae.metadata.from_json`. Raises InputError if
+    there is no such file, it is damaged, a newer version of minae or another program wrote it, or
+    its metadata is not of these kinds.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -60,13 +58,13 @@ def load(path: str | Path, *needed: str) -> tuple[dict[str, np.ndarray], dict]:
     if text is None:
         raise InputError(f"{path}: a safetensors file, but not one that minae wrote")
     try:
-        return arrays, metadata_from_json(text, needed)
+        return arrays, meta.from_json(text, kinds or {})
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
 def check_state(given: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> None:
-    """Raise InputError unless arrays from a file are of the types that stand here, and finite."""
+    """Raise InputError unless arrays from a file have the types of our own, and are finite."""
     for name in own.keys() & given.keys():
         if given[name].dtype.kind != own[name].dtype.kind:
             raise InputError(f"{name} is of type {given[name].dtype}, not {own[name].dtype}")

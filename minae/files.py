@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and folders that one process holds at a time."""
+"""Files written whole or not at all, and folders that one process holds at a time."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from minae.errors import InputError
 
 
 def check_place(path: Path) -> None:
-    """Raise InputError if no file can be written at `path`: see to it before the work is done."""
+    """Raise InputError if no file can be written at `path`: to be called before the work begins."""
     if path.exists() and not path.is_file():
         what = "folder" if path.is_dir() else "pipe or a device"
         raise InputError(f"{path} is a {what}: name a file to write to")
@@ -30,11 +30,9 @@ def check_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a crash at any moment leaves the old file or the new one.
+    """Write a file so that a crash at any moment leaves the old one or the new one.
 
-    Raises:
-        InputError: see `check_place`.
-        OSError: it cannot be written; about `path`.
+    Raises InputError as `check_place` does, and OSError, with the name of `path`.
     """
     write_together({path: content})
 
@@ -45,18 +43,16 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def write_together(files: dict[Path, bytes], instead_of: Iterable[Path] = ()) -> None:
-    """Put contents at paths, each whole or not at all, and all of them or, short of a crash, none.
+    """Write files, each whole or not at all, and all of them or, short of a crash, none.
 
-    All are written beside their places and forced to the disk before the first is renamed; then the
-    folders' entries are forced out too. Folders are made if need be.
+    Each is written under another name in its folder and forced to the disk before the first is
+    renamed; then the folders' entries are forced out too. Folders are made if need be.
 
     Args:
-        files: what to write, by path; the first is put in its place first.
-        instead_of: files that go when all is written, before the first is put in its place.
+        files: contents by path, in the order in which they are renamed.
+        instead_of: files to remove just before the first is renamed.
 
-    Raises:
-        InputError: see `check_place`.
-        OSError: one cannot be written; it names that one.
+    Raises InputError as `check_place` does, and OSError, with the name of the file that failed.
     """
     for path in files:
         check_place(path)
@@ -90,7 +86,7 @@ def write_together(files: dict[Path, bytes], instead_of: Iterable[Path] = ()) ->
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """Make a folder and those above it; return those that were not there, the highest first."""
+    """Make a folder and its parents; return those that were missing, the outermost first."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()][::-1]
     folder.mkdir(parents=True, exist_ok=True)
     return missing
@@ -104,7 +100,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _force_out(folder: Path) -> None:
-    """Force the names in a folder to the disk, where that is how it is done."""
+    """Force a folder's entries to the disk, where the system has a way to do so."""
     if os.name == "posix":
         entry = os.open(folder, os.O_RDONLY)
         try:
@@ -115,12 +111,10 @@ def _force_out(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder, made if need be, against others who ask for the same; leave no empty one.
+    """Lock a folder, made if need be, and remove it afterwards if it is empty.
 
-    The system lets go of it when the process ends, however it does.
-
-    Raises:
-        InputError: another holds it.
+    The system unlocks it when the process ends, in whatever way. Raises InputError if another
+    process has locked it.
     """
     from filelock import FileLock, Timeout
 
@@ -131,7 +125,7 @@ def locked(folder: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                with suppress(OSError):  # Windows keeps what is open
+                with suppress(OSError):  # Windows does not remove open files
                     os.unlink(lock.lock_file)
     except Timeout as error:
         raise InputError(

@@ -1,96 +1,14 @@
-"""What a checkpoint says beside its arrays: the one description by which every file is read."""
+"""A checkpoint's metadata: JSON, checked against the types that its reader expects."""
 
 import json
 import math
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from types import UnionType
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from minae.errors import InputError
 
-VERSION = 1  # goes up when a key is added, which then gets a line in OLDER
-
-
-@dataclass
-class Settings:
-    """All that decides how a run ends: runs with equal settings end bit for bit alike.
-
-    Raises InputError for a number that cannot be.
-    """
-
-    model: str
-    data: str = "mnist5k"
-    model_options: dict = field(default_factory=dict)
-    epochs: int = 10
-    batch_size: int = 128
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    clip: float | None = None
-    corrupt: str | None = None
-    validation: int | None = None
-    patience: int | None = None
-    seed: int = 0
-    device: str = "cpu"
-    kernels: str = "own"
-    cuda_graph: bool = False
-
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} is a whole number from 1, not {value}")
-        for name in ("lr", "weight_decay", "clip"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise InputError(f"{name} is a number from 0, not {value}")
-        if self.seed < 0:
-            raise InputError(f"seed is a whole number from 0, not {self.seed}")
-
-
-@dataclass
-class Batches:
-    """What decides which rows each step sees: it has to be the same when a training goes on."""
-
-    seed: int
-    batch_size: int
-    samples: int
-    data: str | None  # a hash of all rows
-
-
-@dataclass
-class Training:
-    """Where a training stands, beside weights and the optimiser's state."""
-
-    history: list[dict[str, float]]  # a record for each epoch
-    settings: Batches
-    random: dict  # the state of the generator
-    schedule: dict[str, float] | None
-
-    def __post_init__(self):
-        for number, record in enumerate(self.history):
-            for name in ("epoch", "train_loss", "seconds"):
-                if name not in record:
-                    raise InputError(f"history[{number}].{name} is missing")
-
-
-#: By key, what stands there. Other keys are their writer's own.
-KEYS = {
-    "version": int,
-    "model": str,
-    "config": dict,
-    "settings": Settings,
-    "image_shape": tuple[int, int, int],
-    "training": Training,
-}
-#: What files of version 0, which do not say so, may lack, and what it was then.
-OLDER = {
-    "settings.device": "cpu",
-    "settings.kernels": "own",
-    "settings.cuda_graph": False,
-    "training.settings.data": None,
-}
+VERSION = 1  # goes up with each new field of a dataclass, whose metadata name it as `since`
 WORDS = {
     str: "a text",
     int: "a whole number",
@@ -102,21 +20,16 @@ WORDS = {
 }
 
 
-def to_json(metadata: dict) -> str:
+def to_json(metadata: dict[str, Any]) -> str:
     """Return metadata as the text to keep in a file."""
     return json.dumps({**metadata, "version": VERSION})
 
 
-def from_json(text: str, needed: tuple[str, ...] = ()) -> dict:
-    """Return the metadata that `to_json` made, where `settings` and `training` are objects again.
+def from_json(text: str, kinds: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata that `to_json` made.
 
-    Args:
-        text: what a file holds.
-        needed: keys that have to be there.
-
-    Raises:
-        InputError: the text, or what stands at a key, which is named, is not what is described
-            here, or a newer version wrote it.
+    `kinds` says by key what has to be there, as for `parse`; other keys are left as they are.
+    Raises InputError, which names the key, if something else is there, or a newer version wrote it.
     """
     try:
         metadata = json.loads(text)
@@ -130,53 +43,52 @@ def from_json(text: str, needed: tuple[str, ...] = ()) -> dict:
             f"a newer minae wrote it, in version {version}, and this one reads up to version"
             f" {VERSION}: update minae"
         )
-    older = OLDER if version == 0 else {}
-    there = {name: kind for name, kind in KEYS.items() if name in metadata or name in needed}
-    return metadata | parse_all(there, metadata, "", older)
+    return metadata | parse_all(kinds, metadata, "", max(version, 0))
 
 
-def parse_all(kinds: dict, values: dict, key: str, older: dict | None = None) -> dict:
+def parse_all(
+    kinds: dict[str, Any], values: dict[str, Any], key: str, version: int = VERSION
+) -> dict[str, Any]:
     """Return the values of an object by the kinds that its keys should have; see `parse`."""
-    parsed = {}
-    for name, kind in kinds.items():
-        path = f"{key}.{name}" if key else name
-        if name in values:
-            parsed[name] = parse(kind, values[name], path, older)
-        elif older and path in older:
-            parsed[name] = older[path]
-        else:
-            raise InputError(f"{path} is missing")
-    return parsed
+    prefix = f"{key}." if key else ""
+    for name in kinds:
+        if name not in values:
+            raise InputError(f"{prefix}{name} is missing")
+    return {name: parse(kinds[name], values[name], prefix + name, version) for name in kinds}
 
 
-def parse(kind, value, key: str, older: dict | None = None):
+def parse(kind: Any, value: Any, key: str, version: int = VERSION) -> Any:
     """Return a value from JSON as a kind: a type, such as list[int] or str | None, or a dataclass.
 
-    Raises InputError, which names the key, if it is of another.
+    Fields that are newer than the file's version may be missing. Raises InputError, which names the
+    key, if the value is of another kind.
     """
-    if is_dataclass(kind):
-        kinds = {f.name: f.type for f in fields(kind)}
-        values = parse_all(kinds, parse(dict, value, key), key, older)
+    if isinstance(kind, type) and is_dataclass(kind):
+        given = parse(dict, value, key)
+        there = [
+            f for f in fields(kind) if f.name in given or version >= f.metadata.get("since", 0)
+        ]
+        values = parse_all({f.name: f.type for f in there}, given, key, version)
         try:
             return kind(**values)
         except InputError as error:
             raise InputError(f"{key}.{error}") from error
     if isinstance(kind, UnionType):
-        return None if value is None else parse(get_args(kind)[0], value, key, older)
+        return None if value is None else parse(get_args(kind)[0], value, key, version)
     origin, inner = get_origin(kind) or kind, get_args(kind)
     if not _is(origin, value):
         raise InputError(f"{key} is {_shortened(value)}, not {WORDS[origin]}")
     if origin is tuple and Ellipsis not in inner and len(value) != len(inner):
         raise InputError(f"{key} is a list of {len(value)}, not of {len(inner)}")
     if origin is dict and inner:
-        return {name: parse(inner[1], each, f"{key}.{name}") for name, each in value.items()}
+        return parse_all(dict.fromkeys(value, inner[1]), value, key, version)
     if origin in (list, tuple) and inner:
         return origin(parse(inner[0], each, f"{key}[{i}]") for i, each in enumerate(value))
     return value
 
 
-def _is(kind: type, value) -> bool:
-    """Return whether a value from JSON is of a kind, and a number one to compute with."""
+def _is(kind: type, value: Any) -> bool:
+    """Return whether a value from JSON is of a kind, and if a number, finite and in 64 bits."""
     if kind is tuple:
         return type(value) is list
     if kind is float and type(value) is float:
@@ -186,7 +98,7 @@ def _is(kind: type, value) -> bool:
     return type(value) is kind
 
 
-def _shortened(value) -> str:
+def _shortened(value: Any) -> str:
     if isinstance(value, (list, dict)):
         return WORDS[type(value)]
-    return json.dumps(value if not isinstance(value, str) else value[:40])
+    return json.dumps(value[:40] if isinstance(value, str) else value)

@@ -10,7 +10,7 @@ UNITS = {
 
 
 def print_table(header: tuple[str, ...], rows: list[tuple], title: str | None = None) -> None:
-    """Print rows under a header, numbers to the right."""
+    """Print rows under a header, with numbers aligned right."""
     from rich.console import Console
     from rich.table import Table
 
@@ -24,14 +24,14 @@ def print_table(header: tuple[str, ...], rows: list[tuple], title: str | None = 
 
 
 def print_rows(rows: list[tuple[str, str]]) -> None:
-    """Print pairs, one a line, the second ones in a column."""
+    """Print pairs, one per line, with the second items aligned."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:{width}}  {value}")
 
 
 def print_figures(metrics: dict) -> None:
-    """Print the train, validation and test figures of a run, one name a row."""
+    """Print a run's train, validation and test figures, one row per name."""
     parts = [p for p in ("train", "validation", "test") if f"{p}_loss" in metrics]
     names = [key.removeprefix("test_") for key in metrics if key.startswith("test_")]
     rows = [

@@ -407,7 +407,8 @@ def measure():
     how = {"optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.2, "schedule": "cosine"}
     settings = runs.Settings("dense", "mnist", model, epochs=40, **how)
     run = runs.train_run(settings, OUT / "full", command=full["command"], overwrite=True)
-    return figures | {"deep": run["test_squared_error"], "seconds": run["seconds"]}
+    measured = run.metrics
+    return figures | {"deep": measured["test_squared_error"], "seconds": measured["seconds"]}
 
 
 try:

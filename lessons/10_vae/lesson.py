@@ -639,14 +639,18 @@ def measure():
     command = "minae train vae --data mnist"
     settings = runs.Settings("vae", "mnist")
     run = runs.train_run(settings, OUT / "vae", command=command, overwrite=True)
-    vae, _ = runs.load_run(OUT / "vae")
+    vae, figures = run.model, run.metrics
     minae.manual_seed(0)
     plain, buggy = models.DenseAutoencoder([784, 400, 20]), start(Wrong())
     for model in (plain, buggy):
         train.fit(model, mnist.train.images, epochs=10, batch_size=128)
     return {
         "command": "python lessons/10_vae/lesson.py --full",
-        "vae": {"command": command, "seconds": run["seconds"], "test_loss": run["test_loss"]},
+        "vae": {
+            "command": command,
+            "seconds": figures["seconds"],
+            "test_loss": figures["test_loss"],
+        },
         "samples": sample_rows(plain, vae, mnist)[0],
         "bug": bug_rows(vae, buggy, mnist.test.images),
         "cost": cost_rows(plain, vae, mnist.test.images)[0],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minae.cli import course, data, kernels, runs, tools, values
+from minae.cli import course, data, kernels, runs, values
 from minae.cli.runs import command_line
 from minae.errors import InputError, complain
 
@@ -34,10 +34,9 @@ def doctor() -> None:
 
     Example: `minae doctor`
     """
-    from minae.report import print_rows
-    from minae.tools.doctor import findings
+    from minae.tools.doctor import print_findings
 
-    print_rows(findings())
+    print_findings()
 
 
 @machine.command()
@@ -46,10 +45,7 @@ def bench(
         list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="W1 to W5; all if none.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
-    seconds: Annotated[
-        float,
-        typer.Option(min=0.01, max=3600, help="Length of a turn."),
-    ] = 0.5,
+    seconds: Annotated[float, typer.Option(min=0.01, max=3600, help="Length of a turn.")] = 0.5,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Samples per second by batch size and width instead.")
     ] = False,
@@ -59,10 +55,7 @@ def bench(
     device: Annotated[
         str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
     ] = "cpu",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="JSON file to write.", callback=values.file),
-    ] = None,
+    out: Annotated[Path | None, values.place(values.file, "JSON file to write.")] = None,
 ) -> None:
     """Time training steps against PyTorch, and JAX where it is installed, on this machine.
 
@@ -104,7 +97,6 @@ app = typer.Typer(
 )
 # in the order in which --help lists them
 app.add_typer(runs.app)
-app.add_typer(tools.app)
 app.add_typer(data.app, name="data")
 app.add_typer(course.app)
 app.add_typer(course.lessons_app, name="lessons")
@@ -117,8 +109,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal that is not UTF-8 has no ✓ and no σ
         sys.stdout.reconfigure(errors="replace")
     try:
-        _check_environment()
-        _check_arguments(sys.argv[1:])
+        _check(sys.argv[1:])
         app()
     except (InputError, FloatingPointError) as error:
         complain(error)
@@ -129,17 +120,14 @@ def main() -> None:
     sys.exit(2)
 
 
-def _check_environment() -> None:
+def _check(arguments: list[str]) -> None:
+    """Refuse a bad MINAE_NUM_THREADS, and empty arguments: mostly variables that are not set."""
     from minae.kernels import wanted_threads
 
     try:
         wanted_threads()
     except ValueError as error:
         raise InputError(str(error)) from error
-
-
-def _check_arguments(arguments: list[str]) -> None:
-    """Refuse an empty argument: mostly a variable of the shell that is not set."""
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not argument or (name.startswith("--") and equals and not value):

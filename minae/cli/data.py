@@ -7,12 +7,6 @@ import typer
 app = typer.Typer(help="The datasets: what there is, and fetching it.", no_args_is_help=True)
 
 
-def _where(source) -> str:
-    if source.location is None:
-        return "not here yet"
-    return "here" if source.origin.startswith("embedded") else str(source.location)
-
-
 @app.command("list")
 def list_data() -> None:
     """List the datasets, and which are on this disk.
@@ -22,9 +16,11 @@ def list_data() -> None:
     from minae.data import list_sources
     from minae.report import print_table
 
-    rows = [
-        (source.name, source.contents, source.origin, _where(source)) for source in list_sources()
-    ]
+    rows = []
+    for source in list_sources():
+        embedded = source.location and source.origin.startswith("embedded")
+        where = "here" if embedded else source.location or "not here yet"
+        rows.append((source.name, source.contents, source.origin, where))
     print_table(("name", "what", "from", "where"), rows)
 
 

@@ -22,8 +22,7 @@ def show(
         str | None, typer.Option(help="One kernel of the ladder, line by line.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Picture to draw of it, a .png file.", callback=values.picture),
+        Path | None, values.place(values.picture, "Picture to draw of it, a .png file.")
     ] = None,
 ) -> None:
     """Count what the kernels of a ladder read and write, on a small example.

@@ -1,22 +1,25 @@
-"""The commands that make runs and look at them: tour, train, eval, reconstruct, sample."""
+"""The commands that make runs, look at them, and put their models to use on a user's images."""
 
+import os
 import sys
+from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from minae.cli import values
 from minae.errors import InputError
+from minae.train import BEST, METRICS
+from minae.train.settings import ModelOptions, Settings
 
 app = typer.Typer(rich_markup_mode="markdown")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
-DataOption = Annotated[
-    str | None,
-    typer.Option(help="A dataset's name, or a folder of images, .npz, .npy or idx file."),
-]
+HELP = {each.name: each.metadata.get("help") for each in fields(Settings)}
+DataOption = Annotated[str | None, typer.Option(help=HELP["data"])]
 
 
 def command_line() -> str:
@@ -29,10 +32,10 @@ def command_line() -> str:
 class _ListOptions(TyperCommand):
     """Let --sizes and --channels take several numbers: `--sizes 784 400 20`."""
 
-    def parse_args(self, ctx, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option's name before each number, which is what the parser understands."""
         repeated, name = [], None
-        for arg, following in zip(args, [*args[1:], ""], strict=True):
+        for arg, following in zip_longest(args, args[1:], fillvalue=""):
             if arg in ("--sizes", "--channels"):
                 name = arg
                 if not following.isdecimal():
@@ -47,9 +50,7 @@ class _ListOptions(TyperCommand):
 
 @app.command()
 def tour(
-    out: Annotated[Path, typer.Option(help="Folder to write to.", callback=values.folder)] = Path(
-        "runs/tour"
-    ),
+    out: Annotated[Path, values.place(values.folder, "Folder to write to.")] = Path("runs/tour"),
 ) -> None:
     """Check the engine, train two kinds of autoencoder, and show what they learned; two minutes.
 
@@ -61,68 +62,15 @@ def tour(
 
 
 @app.command(cls=_ListOptions)
+@values.options_from(Settings, ModelOptions)
 def train(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="dense, conv, denoising, vae, conv-vae, beta-vae, cvae, iwae or vq-vae.",
-        ),
-    ],
-    data: Annotated[str, typer.Option(help=DataOption.__metadata__[0].help)] = "mnist5k",
-    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 10,
+    *,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the run.", show_default="runs/MODEL-DATA", callback=values.folder
-        ),
+        Path | None, values.place(values.folder, "Folder of the run.", "runs/MODEL-DATA")
     ] = None,
-    sizes: Annotated[
-        list[int] | None,
-        typer.Option(help="Layer sizes of a dense model, from the pixels to the code."),
-    ] = None,
-    channels: Annotated[
-        list[int] | None, typer.Option(help="Channels of each stage of a convolutional model.")
-    ] = None,
-    latent: Annotated[
-        int | None, typer.Option(help="Length of the code, or of a vector of vq-vae's codebook.")
-    ] = None,
-    convs_per_stage: Annotated[
-        int | None, typer.Option(help="1 or 2, of a convolutional model.")
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(help="relu, gelu, ..., of a dense model.")
-    ] = None,
-    loss: Annotated[str | None, typer.Option(help="bce or mse, of models that are no VAE.")] = None,
-    tied: Annotated[bool, typer.Option("--tied", help="Tie the decoder's weights, dense.")] = False,
-    likelihood: Annotated[str | None, typer.Option(help="bernoulli or gaussian, of a VAE.")] = None,
-    beta: Annotated[float | None, typer.Option(help="Weight of a VAE's KL.")] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Draws for each image, iwae.")] = None,
-    codes: Annotated[int | None, typer.Option(help="Vectors in the codebook, vq-vae.")] = None,
-    corrupt: Annotated[
-        str | None,
-        typer.Option(help="Denoise: noise:0.3, salt-pepper:0.1, blur:1.5 or mask:10."),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 128,
-    optimizer: Annotated[str, typer.Option(help="adam, adamw or sgd (Nesterov).")] = "adam",
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
-    weight_decay: Annotated[float, typer.Option(help="Pull of the weights to 0.")] = 0.0,
-    schedule: Annotated[str, typer.Option(help="constant, cosine or step.")] = "constant",
-    clip: Annotated[float | None, typer.Option(help="Largest gradient norm.")] = None,
-    validation: Annotated[int | None, typer.Option(help="Number of validation images.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better validation loss.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, or cuda for an NVIDIA GPU.")] = "cpu",
-    kernels: Annotated[
-        str, typer.Option(help="own, tf32 (tensor cores) or vendor (cuBLAS).")
-    ] = "own",
-    cuda_graph: Annotated[
-        bool, typer.Option("--cuda-graph", help="Record a step once and replay it, on a GPU.")
-    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
+    **options: Any,
 ) -> None:
     """Train a model, and write its weights, figures and pictures to a folder.
 
@@ -132,51 +80,20 @@ def train(
     from minae.tools import pictures
     from minae.train import runs
 
-    given = {
-        "sizes": sizes,
-        "channels": channels,
-        "latent": latent,
-        "convs_per_stage": convs_per_stage,
-        "activation": activation,
-        "loss": loss,
-        "tied": tied or None,
-        "likelihood": likelihood,
-        "beta": beta,
-        "k": k,
-        "codes": codes,
-    }
-    settings = runs.Settings(
-        model=model,
-        data=data,
-        model_options={name: value for name, value in given.items() if value is not None},
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        lr=lr,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        clip=clip,
-        corrupt=corrupt,
-        validation=validation,
-        patience=patience,
-        seed=seed,
-        device=device,
-        kernels=kernels,
-        cuda_graph=cuda_graph,
-    )
-    out = out or Path("runs") / f"{model}-{Path(data).stem}"
+    given = {each.name: options.pop(each.name) for each in fields(ModelOptions)}
+    model_options = {name: value for name, value in given.items() if value is not None}
+    settings = Settings(**options, model_options=model_options)
+    out = out or Path("runs") / f"{settings.model}-{Path(settings.data).stem}"
     try:
-        metrics = runs.train_run(
+        run = runs.train_run(
             settings, out, command=command_line(), resume=resume, overwrite=overwrite
         )
     except KeyboardInterrupt:
         how = "--resume instead of --overwrite" if overwrite else "--resume"
         print(f"\nminae: stopped; the same command with {how} goes on from what {out} holds")
         raise typer.Exit(130) from None
-    report.print_figures(metrics)
-    print(
-        "wrote", *pictures.draw_run(out), out / "metrics.json", out / "best.safetensors", sep="\n  "
-    )
+    report.print_figures(run.metrics)
+    print("wrote", *pictures.draw_run(run), out / METRICS, out / BEST, sep="\n  ")
 
 
 @app.command("eval")
@@ -188,8 +105,8 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
     from minae import report
     from minae.train import runs
 
-    model, metadata = runs.load_run(run)
-    report.print_figures(runs.figures_of_run(model, metadata, data))
+    found = runs.load_run(run)
+    report.print_figures(runs.final_figures(found.model, found.data(data), found.corruption))
 
 
 @app.command()
@@ -198,12 +115,7 @@ def reconstruct(
     data: DataOption = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="Images.")] = 10,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="PNG to write.",
-            show_default="RUN/reconstructions.png",
-            callback=values.picture,
-        ),
+        Path | None, values.place(values.picture, "PNG to write.", "RUN/reconstructions.png")
     ] = None,
 ) -> None:
     """Draw test images above what the model makes of them.
@@ -213,8 +125,7 @@ def reconstruct(
     from minae.tools import pictures
     from minae.train import runs
 
-    model, metadata = runs.load_run(run)
-    print("wrote", pictures.draw_reconstructions(run, model, metadata, data, count, out))
+    print("wrote", pictures.draw_reconstructions(runs.load_run(run), data, count, out))
 
 
 @app.command()
@@ -226,8 +137,7 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option(help="PNG to write.", show_default="RUN/samples.png", callback=values.picture),
+        Path | None, values.place(values.picture, "PNG to write.", "RUN/samples.png")
     ] = None,
 ) -> None:
     """Draw new images from a variational autoencoder.
@@ -237,5 +147,64 @@ def sample(
     from minae.tools import pictures
     from minae.train import runs
 
-    model, metadata = runs.load_run(run)
-    print("wrote", pictures.draw_samples(run, model, metadata, count, label, seed, out))
+    print("wrote", pictures.draw_samples(runs.load_run(run), count, label, seed, out))
+
+
+@app.command()
+def enhance(
+    run: RunFolder,
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Pictures of the model's size, or folders of them."),
+    ],
+    out: Annotated[
+        Path | None, values.place(values.folder, "Folder to write to.", "RUN/enhanced")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what was written before.")
+    ] = False,
+) -> None:
+    """Clean pictures with a model that was trained with --corrupt. Yours are left as they are.
+
+    Each result is a PNG of the same name; comparison.png shows the first ten, before and after.
+    The exit status is 1 if some files could not be used.
+    Example: `minae enhance runs/dense-mnist5k scans/ page.png`
+    """
+    from minae.tools.enhance import enhance
+    from minae.tools.images import open_run
+
+    if not enhance(open_run(run), images, out or run / "enhanced", overwrite):
+        raise typer.Exit(1)
+
+
+@app.command()
+def anomalies(
+    run: RunFolder,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder of images, an .npz, .npy or idx file, or a dataset's name (its test "
+            "images).",
+        ),
+    ],
+    false_alarms: Annotated[
+        float, typer.Option(help="Share of the run's own images that may be above the threshold.")
+    ] = 0.01,
+    out: Annotated[
+        Path | None, values.place(values.folder, "Folder to write to.", "RUN/anomalies-DATA")
+    ] = None,
+) -> None:
+    """Find the images that are unlike those of a run: the model rebuilds them badly.
+
+    The score of an image is its squared error. The threshold comes from images of the run's own
+    data that it was not trained on. An image that is easy to rebuild, such as an empty one, can
+    score low though it is unlike the others. The exit status is 1 if some files could not be used.
+    Example: `minae anomalies runs/dense-mnist5k fashion_mnist`
+    """
+    from minae.tools.anomalies import anomalies
+    from minae.tools.images import open_run
+
+    out = out or run / f"anomalies-{Path(os.path.realpath(data)).stem}"
+    if not anomalies(open_run(run), data, false_alarms, out):
+        raise typer.Exit(1)

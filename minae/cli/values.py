@@ -1,31 +1,63 @@
-"""Where the options of commands may have something written, checked before the work begins.
+"""Options of commands: those made from dataclasses, and places to write to, checked at once."""
 
-Each takes the path that was given, or None, and returns it; InputError says what is wrong.
-"""
-
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from minae.files import check_folder, check_place
+
+
+def _option(each: Field) -> inspect.Parameter:
+    """Return a command's parameter for a field of `minae.train.settings`."""
+    name, help = each.name, each.metadata["help"]
+    if each.default is MISSING:
+        made, default = typer.Argument(metavar=name.upper(), help=help), inspect.Parameter.empty
+    else:
+        made, default = typer.Option("--" + name.replace("_", "-"), help=help), each.default
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=Annotated[each.type, made])
+
+
+def options_from(*classes: type) -> Callable[[Callable], Callable]:
+    """Give a command an option for each field of the dataclasses, in place of its `**options`."""
+
+    def decorate(command: Callable) -> Callable:
+        *own, _ = inspect.signature(command).parameters.values()
+        made = []
+        for cls in classes:  # a class's own fields before those that it inherits
+            ordered = sorted(fields(cls), key=lambda each: each.name not in cls.__annotations__)
+            made += [_option(each) for each in ordered if "help" in each.metadata]
+        setattr(command, "__signature__", inspect.Signature([*made, *own]))  # noqa: B010
+        return command
+
+    return decorate
+
+
+def place(check: Callable[[Path | None], Path | None], help: str, shown: str | bool = True) -> Any:
+    """Return an option for a place to write to; `shown` is the default that its help shows."""
+    return typer.Option(help=help, show_default=shown, callback=check)
 
 
 def file(path: Path | None) -> Path | None:
-    """Let a path pass at which a file can be written."""
-    from minae.files import check_place
-
+    """Return the path, or None. Raises InputError if no file can be written there."""
     if path is not None:
         check_place(path)
     return path
 
 
 def picture(path: Path | None) -> Path | None:
-    """Let a path pass at which a .png file can be written."""
+    """Return the path, or None. Raises InputError if no .png file can be written there."""
     from minae.plots.style import check_png
 
     return path and file(check_png(path))
 
 
 def folder(path: Path | None) -> Path | None:
-    """Let a folder pass, or a path at which one can be made."""
-    from minae.files import check_folder
-
+    """Return the path, or None. Raises InputError if it is no folder and none can be made."""
     if path is not None:
         check_folder(path)
     return path

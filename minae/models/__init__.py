@@ -45,15 +45,21 @@ def save(model: Autoencoder, path: str | Path, **metadata: Any) -> None:
     checkpoint.save(path, arrays, {**metadata, **describe(model)})
 
 
-def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict[str, Any]]:
+def load(
+    path: str | Path, kinds: dict[str, Any] | None = None
+) -> tuple[Autoencoder, dict[str, Any]]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
-    `needed` are further keys of `metadata.KEYS` that the metadata must have. Raises InputError if
-    the file is missing or damaged, its model is not one of MODELS, or its weights belong to another
-    model or are not finite.
+    Args:
+        path: of the file.
+        kinds: by key, what else its metadata must hold: see `minae.metadata.from_json`.
+
+    Raises:
+        InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
+            belong to another model or are not finite.
     """
     path = Path(path)
-    arrays, metadata = checkpoint.load(path, "model", "config", *needed)
+    arrays, metadata = checkpoint.load(path, {"model": str, "config": dict} | (kinds or {}))
     weights = checkpoint.subset(arrays, "model.")
     try:
         check_choice("model", metadata["model"], MODELS)

@@ -1,1 +1,1 @@
-"""What a user does with minae beside training: pictures, cleaned images, anomalies, reports."""
+"""What commands do beside training: each tool does its work and prints what came of it."""

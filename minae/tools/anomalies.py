@@ -1,8 +1,8 @@
-"""Images that a model rebuilds badly, for they are unlike those that it was trained on.
+"""Anomalies: images that a model rebuilds badly because they are unlike its training data.
 
-The score of an image is its reconstruction error. What counts as an anomaly is set by images that
-are none: those of the run's own data that it was not trained on. A low score is no proof of
-likeness: an image that is easy to rebuild, such as an empty one, can have one, too.
+An image's score is its reconstruction error. The threshold comes from normal images: the run's own
+data that it was not trained on. A low score does not prove that an image is normal: one that is
+easy to rebuild, such as an empty one, can have a low score, too.
 """
 
 import csv
@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,8 +24,9 @@ from minae.errors import InputError
 from minae.files import write_together
 from minae.models import Autoencoder
 from minae.plots.style import BLUE, MUTED, RED, make_axes, styled
-from minae.tools.enhance import as_batch, check_folder, read_usable, reconstruct
-from minae.train import runs
+from minae.report import print_rows
+from minae.tools.images import as_batch, check_out, read_usable, reconstruct
+from minae.train.runs import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Candidates:
 
     images: np.ndarray
     names: Sequence[str] | range  # files, or the places in an array
-    labels: Sequence | None
+    labels: Sequence | np.ndarray | None
     whole: bool = True  # nothing was left out
 
 
@@ -46,29 +48,70 @@ class Threshold:
     scores: np.ndarray  # (N,), of that part's images
 
 
+def anomalies(run: Run, data: str, false_alarms: float, out: Path) -> bool:
+    """Score images, write scores.csv and pictures to `out`, print a summary and the worst.
+
+    Args:
+        run: of a model that needs images alone.
+        data: a folder of images, an .npz, .npy or idx file, or a dataset's name (its test images).
+        false_alarms: the share of the run's own images that may be above the threshold.
+        out: folder for the files, of which all are written or none.
+
+    Returns whether all images could be used. Raises InputError if the data or the run's own cannot
+    be, and FloatingPointError if the model makes nan or infinite numbers of them.
+    """
+    threshold = find_threshold(run, false_alarms)
+    candidates = read_candidates(data, run.image_shape, out)
+    scores, outputs = errors(run.model, candidates.images)
+    worst = np.argsort(-scores, kind="stable")  # equal ones in their order
+    rebuilt = plots.reconstructions(candidates.images[worst[:10]], outputs[worst[:10]])
+    contents = {
+        out / "scores.csv": table(candidates, scores, threshold).encode(),
+        out / "worst.png": plots.as_png(rebuilt),
+        out / "scores.png": plots.as_png(histogram(scores, threshold)),
+    }
+    write_together(contents)
+
+    value, part, own = threshold.value, threshold.part, threshold.scores
+    above = int((scores > value).sum())
+    alarms = f"exceeded by {(own > value).sum():,} of the run's own {len(own):,} {part} images"
+    rows = [
+        ("scored", f"{len(scores):,} images"),
+        ("threshold", f"{value:.4g}, {alarms}"),
+        ("above it", f"{above:,} ({above / len(scores):.1%})"),
+    ]
+    if part == "test":
+        rows.append(("note", "the run has no validation images, so its test images were taken"))
+    if 0 < false_alarms * len(own) < 1:
+        few = f"{len(own):,} images are too few to tell a share of {false_alarms:g}"
+        rows.append(("note", few))
+    print_rows(rows)
+    print("the worst:")
+    print_rows([(f"  {candidates.names[i]}", f"{scores[i]:.4g}") for i in worst[:5]])
+    print("wrote", *contents, sep="\n  ")
+    return candidates.whole
+
+
 def read_candidates(data: str, image_shape: tuple[int, int, int], out: Path) -> Candidates:
     """Read a dataset's test images, all images of a file, or the pictures of a folder.
 
-    A picture that cannot be used is left out, with a line on stderr.
-
-    Raises:
-        InputError: there is nothing to score, images have another shape, or `out` is no folder to
-            write to or holds pictures that are to be read.
+    A picture that cannot be used is left out, with a line on stderr. Raises InputError if nothing
+    is left, images have another shape, or `out` is no folder or holds pictures to be read.
     """
     path = Path(data)
     if data not in DATASETS and path.is_dir():
         files = list_files([path])
-        check_folder(out, files)
+        check_out(out, files)
         usable = read_usable(files, image_shape)
-        paths = [outcome.path for outcome in usable]
+        paths = [found for found, _ in usable]
         nested = all(found.parent != path for found in paths)
         return Candidates(
-            as_batch(outcome.image for outcome in usable),
+            as_batch(image for _, image in usable),
             names=[_text(found) for found in paths],
             labels=[_text(found.parent.name) for found in paths] if nested else None,
             whole=len(usable) == len(files),
         )
-    check_folder(out, [])
+    check_out(out, [])
     if data in DATASETS or not path.exists():  # load tells which names there are
         test = load(data).test
         images, labels = test.images, test.labels
@@ -96,22 +139,20 @@ def errors(model: Autoencoder, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.square(outputs - images, dtype=np.float64).sum(axis=(1, 2, 3)), outputs
 
 
-def find_threshold(model: Autoencoder, metadata: dict, false_alarms: float) -> Threshold:
+def find_threshold(run: Run, false_alarms: float) -> Threshold:
     """Return the (1 - false_alarms) quantile of the scores of images that the run did not train on.
 
-    Those are its validation images, or its test images if it has none.
-
-    Raises:
-        InputError: false_alarms is no share, or the run's data cannot be read.
+    Those are its validation images, or its test images if it has none. Raises InputError if
+    false_alarms is not a share, or the run's data cannot be read.
     """
     if not 0 <= false_alarms <= 1:
         raise InputError(f"--false-alarms is a share from 0 to 1, not {false_alarms}")
     try:
-        dataset = runs.load_data_for(metadata, None)
+        dataset = run.data()
     except InputError as error:
         raise InputError(f"the run's own data are needed for the threshold: {error}") from error
     part = "validation" if len(dataset.validation) else "test"
-    scores, _ = errors(model, getattr(dataset, part).images)
+    scores, _ = errors(run.model, getattr(dataset, part).images)
     return Threshold(float(np.quantile(scores, 1 - false_alarms)), part, scores)
 
 
@@ -143,32 +184,4 @@ def histogram(scores: np.ndarray, threshold: Threshold) -> Figure:
     axes.set(xscale="log", xlabel="squared error, summed over an image")
     axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return axes.figure
-
-
-def write(
-    out: Path,
-    candidates: Candidates,
-    scores: np.ndarray,
-    outputs: np.ndarray,
-    threshold: Threshold,
-) -> list[Path]:
-    """Write scores.csv, worst.png and scores.png to `out`, or none of them; return the files.
-
-    Raises:
-        OSError: one cannot be written.
-    """
-    worst = worst_first(scores)[:10]
-    rebuilt = plots.reconstructions(candidates.images[worst], outputs[worst])
-    contents = {
-        out / "scores.csv": table(candidates, scores, threshold).encode(),
-        out / "worst.png": plots.as_png(rebuilt),
-        out / "scores.png": plots.as_png(histogram(scores, threshold)),
-    }
-    write_together(contents)
-    return [*contents]
-
-
-def worst_first(scores: np.ndarray) -> np.ndarray:
-    """Return the places of scores (N,), the largest first, equal ones in their order."""
-    return np.argsort(-scores, kind="stable")
+    return cast(Figure, axes.figure)

@@ -9,12 +9,13 @@ import sys
 import numpy as np
 
 import minae
+from minae.report import print_rows
 
 
-def findings() -> list[tuple[str, str]]:
-    """Return what was found, as pairs of a name and a sentence."""
+def print_findings() -> None:
+    """Print what was found, one line per item."""
     packages = ("numpy", "numba", "scipy", "scikit-learn", "matplotlib", "safetensors")
-    return [
+    rows = [
         ("minae", f"{minae.__version__}, in {os.path.dirname(minae.__file__)}"),
         ("python", f"{platform.python_version()}, {sys.executable}"),
         ("machine", f"{platform.platform()}, {os.cpu_count()} processors"),
@@ -22,11 +23,9 @@ def findings() -> list[tuple[str, str]]:
         ("BLAS", _blas()),
         ("kernels", _kernels()),
         ("GPU", _gpu()),
-        (
-            "MINAE_DATA",
-            os.environ.get("MINAE_DATA", "not set: data is downloaded when needed"),
-        ),
+        ("MINAE_DATA", os.environ.get("MINAE_DATA", "not set: data is downloaded when needed")),
     ]
+    print_rows(rows)
 
 
 def _blas() -> str:
@@ -56,7 +55,7 @@ def _gpu() -> str:
     if problem := device.problem():
         driver = "an NVIDIA driver" if shutil.which("nvidia-smi") else "no NVIDIA driver"
         return f"not used; {problem} ({driver} was found)"
-    import cupy
+    import cupy  # pyright: ignore[reportMissingImports]  # only where there is a GPU
 
     runtime = cupy.cuda.runtime
     driver = divmod(runtime.driverGetVersion() // 10, 100)  # 13010 is 13.1

@@ -1,7 +1,8 @@
-"""What GPU kernels move, as the simulator counts it: tables for a ladder and a rung, a picture.
+"""What GPU kernels move, as the simulator counts it: a table per ladder, and one per rung.
 
-A ladder is compared by numbers that do not depend on a GPU: how many bytes go through global memory
-for each multiplication, how many of them were asked for, and how often shared memory has to answer.
+A ladder's rungs are compared by numbers that depend on no GPU: the bytes that go through global
+memory for each multiplication, how many of them were asked for, and how often shared memory has to
+answer.
 """
 
 from collections.abc import Callable
@@ -54,6 +55,7 @@ def _matmul() -> Ladder:
         else:
             arguments = (a, b, c) if kinds[name] == "matrices" else (*arrays, K, N)
         traffic = rungs[name].simulate(sizes, *arguments, count=True)
+        assert traffic is not None  # as it was to count
         np.testing.assert_allclose(c, a @ b, rtol=1e-2, atol=1e-2)  # TF32 has 10 bits
         return traffic
 
@@ -75,6 +77,7 @@ def _convolution() -> Ladder:
         arguments = [arrays.get(id(a), a) for a in arguments]
         arguments[2] = weight.reshape(-1).copy()  # the bias, which is not read
         traffic = rung.simulate(sizes, *arguments, count=True)
+        assert traffic is not None
         np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
         return traffic
 

@@ -1,6 +1,6 @@
 """A run: a model trained on a dataset, with all that came of it in one folder.
 
-last.safetensors    all that it takes to go on training
+last.safetensors    everything needed to go on training
 best.safetensors    the weights with the lowest validation loss
 metrics.json        command, settings, seconds, and the final figures by name
 *.png               learning curves, reconstructions
@@ -11,41 +11,164 @@ import json
 import math
 import platform
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import minae
-from minae import checkpoint, files, models, optim
-from minae.data import Dataset, Split, load, parse_corruption
+from minae import checkpoint, files, models
+from minae.data import Corruption, Dataset, Split, load, parse_corruption
 from minae.errors import InputError
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
-from minae.metadata import Settings
-from minae.models import MODELS, Autoencoder
-from minae.models.base import check_choice
+from minae.models import MODELS, Autoencoder, ConditionalVAE
 from minae.random import manual_seed
-from minae.train import loop
+from minae.train.loop import evaluate, fit
+from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
+from minae.train.state import BEST, LAST, METRICS, Training
 
-OPTIMIZERS = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
-SCHEDULES = ("constant", "cosine", "step")
-#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code says
-#: there, too, which class it is, and then does not obey the label.
+#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
+#: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
 
-def check_settings(settings: Settings) -> None:
-    """Raise InputError for the first setting that cannot be, here and now."""
-    check_choice("model", settings.model, MODELS)
-    check_choice("optimizer", settings.optimizer, OPTIMIZERS)
-    check_choice("schedule", settings.schedule, SCHEDULES)
-    check_choice("kernels", settings.kernels, KERNELS)
+@dataclass(eq=False)
+class Run:
+    """A trained model in its folder, with what it was trained on."""
+
+    folder: Path
+    model: Autoencoder  # the best, on the CPU
+    settings: Settings
+    image_shape: tuple[int, int, int]
+    dataset: Dataset | None = None  # its own, once loaded
+    metrics: dict[str, Any] = field(default_factory=dict)  # metrics.json, just after training
+
+    @property
+    def corruption(self) -> Corruption | None:
+        """What the model was trained to undo."""
+        return None if self.settings.corrupt is None else parse_corruption(self.settings.corrupt)
+
+    def data(self, name_or_path: str | None = None) -> Dataset:
+        """Return the run's own dataset, or another one whose images the model takes.
+
+        Raises InputError if the images have another shape than those that it was trained on.
+        """
+        if name_or_path is None and self.dataset is not None:
+            return self.dataset
+        seed, validation = self.settings.seed, self.settings.validation
+        dataset = load(name_or_path or self.settings.data, seed=seed, validation=validation)
+        if dataset.image_shape != self.image_shape:
+            raise InputError(
+                f"{dataset.name} has images of shape {dataset.image_shape}, but the model was"
+                f" trained on {self.image_shape}; give data of that shape"
+            )
+        return dataset
+
+
+def load_run(folder: Path) -> Run:
+    """Return the run in a folder.
+
+    Raises InputError if the folder holds no run, or its file cannot be used: see `models.load`.
+    """
+    best = folder / BEST
+    if not best.is_file():
+        raise InputError(f"{folder} holds no trained model; make one with `minae train`")
+    kinds = {"settings": Settings, "image_shape": tuple[int, int, int]}
+    model, metadata = models.load(best, kinds)
+    run = Run(folder, model, metadata["settings"], metadata["image_shape"])
+    shape, takes = run.image_shape, model.config.get("image_shape") or model.config["sizes"]
+    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
+        raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
+    if model.conditional and run.settings.corrupt is not None:
+        raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
+    try:
+        _ = run.corruption
+    except InputError as error:
+        raise InputError(f"{best}: settings.corrupt: {error}") from error
+    return run
+
+
+def train_run(
+    settings: Settings,
+    out: Path,
+    *,
+    command: str,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool = True,
+) -> Run:
+    """Train as the settings say, fill the folder `out`, and return the run.
+
+    Raises:
+        InputError: a setting or the data cannot be used, `out` holds another run, or another
+            training is under way in it.
+        FloatingPointError: the loss became nan or infinite.
+    """
+    _check_settings(settings)
+    if settings.corrupt is None:
+        settings = replace(settings, corrupt=MODELS[settings.model].corruption)
+    if resume and overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
+    _check_folder(out, settings, resume, overwrite)
+    dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
+    manual_seed(settings.seed)
+    model = build_model(settings.model, settings.model_options, dataset)
+    model.start_at_mean(dataset.train.images)
+    model.to(settings.device)
+    run = Run(out, model, settings, dataset.image_shape, dataset)
+    if run.corruption:  # a mask that does not fit is refused here, before anything is written
+        run.corruption(dataset.test.images[:1], np.random.default_rng(0))
+    described = {**models.describe(model), "settings": asdict(settings)}
+    with files.locked(out):
+        _check_folder(out, settings, resume, overwrite)  # another process may have made a run
+        optimizer = OPTIMIZERS[settings.optimizer](
+            model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+        )
+        with KERNELS[settings.kernels]():
+            history = fit(
+                model,
+                inputs(model, dataset.train),
+                inputs(model, dataset.validation) if len(dataset.validation) else None,
+                settings,
+                optimizer=optimizer,
+                schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
+                corrupt=run.corruption,
+                out=out,
+                resume=resume,
+                metadata={**described, "image_shape": run.image_shape},
+                show_progress=show_progress,
+            )
+        weights, _ = checkpoint.load(out / BEST)
+        model.load_state_dict(checkpoint.subset(weights, "model."))
+        run.metrics = {
+            "command": command,
+            "seed": settings.seed,
+            "data": settings.data,
+            **described,
+            "seconds": sum(record["seconds"] for record in history),
+            "epochs": len(history),
+            **final_figures(model, dataset, run.corruption),
+            "history": history,
+            "versions": {
+                "minae": minae.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        }
+        files.write_json(out / METRICS, run.metrics)
+    model.to("cpu")
+    return run
+
+
+def _check_settings(settings: Settings) -> None:
+    """Raise InputError for settings that exclude each other, or that this machine cannot do."""
     if settings.corrupt is not None and MODELS[settings.model].conditional:
         raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
     if problem := device_problem(settings.device):
@@ -57,24 +180,40 @@ def check_settings(settings: Settings) -> None:
         raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
 
 
-def build_model(name: str, options: dict, dataset: Dataset) -> Autoencoder:
-    """Build a model for the images of a dataset.
+def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
+    """Raise InputError unless a training with these settings can begin, or go on, in a folder."""
+    files.check_folder(out)
+    if resume:
+        kinds = {"settings": Settings, "training": Training}
+        before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
+        now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
+        free = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
+        for name in before.keys() - free:
+            if before[name] != now[name]:
+                raise InputError(
+                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
+                    " the same settings, or train into another folder"
+                )
+    elif not overwrite and any((out / name).exists() for name in (LAST, BEST, METRICS)):
+        raise InputError(
+            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
+            " or name another folder with --out"
+        )
 
-    Args:
-        name: one of models.MODELS.
-        options: arguments of its constructor; sizes, image shape and number of classes default to
-            what fits the data.
-        dataset: the data.
 
-    Raises:
-        InputError: an option is not one of this model's, or does not fit the data.
+def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
+    """Build one of `models.MODELS` for the images of a dataset.
+
+    `options` are arguments of its constructor; sizes, image shape and number of classes default to
+    what fits the data. Raises InputError if the model has no such option, or it does not fit.
     """
-    image_shape, labels = dataset.image_shape, dataset.train.labels
-    accepted = inspect.signature(MODELS[name]).parameters
+    image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
+    accepted = inspect.signature(cls).parameters
     for option in options:
         if option not in accepted:
-            flag = "--" + option.replace("_", "-")
-            raise InputError(f"{flag} is no option of model {name!r}, which has {_flags(accepted)}")
+            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
+            theirs = ", ".join(f for f in flags[1:] if f not in ("--image-shape", "--classes"))
+            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
     pixels = math.prod(image_shape)
     if "sizes" in accepted:
         options = {"sizes": [pixels, *SIZES.get(name, SIZES["vae"])], **options}
@@ -85,28 +224,22 @@ def build_model(name: str, options: dict, dataset: Dataset) -> Autoencoder:
             )
     else:
         options = {"image_shape": image_shape, **options}
-    if MODELS[name].conditional:
+    if cls.conditional:
         if labels is None:
             raise InputError(
                 f"{dataset.name} has no labels, and model {name!r} is told the class of each image:"
                 " give data with labels, or train a vae"
             )
         options = {"classes": int(labels.max()) + 1, **options}
-    return MODELS[name](**options)
-
-
-def _flags(parameters) -> str:
-    given = ("image_shape", "classes")  # by the data
-    return ", ".join("--" + p.replace("_", "-") for p in parameters if p not in given)
+    return cls(**options)
 
 
 def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     """Return what the model takes of a part of the data: images, and labels if it is conditional.
 
-    Raises:
-        InputError: it needs labels, and there are none, or one that it does not know.
+    Raises InputError if it needs labels and there are none, or one that it does not know.
     """
-    if not model.conditional:
+    if not isinstance(model, ConditionalVAE):
         return (split.images,)
     if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
         raise InputError(
@@ -116,199 +249,20 @@ def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     return split.images, split.labels
 
 
-def train_run(
-    settings: Settings,
-    out: Path,
-    *,
-    command: str,
-    resume: bool = False,
-    overwrite: bool = False,
-    show_progress: bool = True,
-) -> dict:
-    """Train as the settings say, fill the folder `out`, and return what metrics.json then holds.
-
-    Raises:
-        InputError: a setting or the data cannot be used, `out` holds another run, or another
-            training is under way in it.
-        FloatingPointError: the loss became nan or infinite.
-    """
-    check_settings(settings)
-    if settings.corrupt is None:
-        settings = replace(settings, corrupt=MODELS[settings.model].corruption)
-    if resume and overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
-    _check_folder(out, settings, resume, overwrite)
-    dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
-    manual_seed(settings.seed)
-    model = build_model(settings.model, settings.model_options, dataset)
-    model.start_at_mean(dataset.train.images)
-    model.to(settings.device)
-    corrupt = None if settings.corrupt is None else parse_corruption(settings.corrupt)
-    if corrupt:  # an unfitting mask is refused here, before anything is written
-        corrupt(dataset.test.images[:1], np.random.default_rng(0))
-    with files.locked(out):
-        _check_folder(out, settings, resume, overwrite)  # a run may have come meanwhile
-        with KERNELS[settings.kernels]():
-            history = _fit(settings, model, dataset, corrupt, out, resume, show_progress)
-        model = load_run(out)[0].to(settings.device)
-        metrics = {
-            "command": command,
-            "seed": settings.seed,
-            "data": settings.data,
-            "settings": asdict(settings),
-            **models.describe(model),
-            "seconds": sum(record["seconds"] for record in history),
-            "epochs": len(history),
-            **final_figures(model, dataset, corrupt),
-            "history": history,
-            "versions": _versions(),
-        }
-        files.write_json(out / loop.METRICS, metrics)
-    return metrics
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "minae": minae.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def _fit(settings, model, dataset, corrupt, out, resume, show_progress) -> list[dict]:
-    optimizer = _optimizer(settings, model)
-    return loop.fit(
-        model,
-        inputs(model, dataset.train),
-        inputs(model, dataset.validation) if len(dataset.validation) else None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer=optimizer,
-        schedule=_schedule(settings, optimizer),
-        corrupt=corrupt,
-        max_grad_norm=settings.clip,
-        patience=settings.patience,
-        seed=settings.seed,
-        out=out,
-        resume=resume,
-        metadata={
-            **models.describe(model),
-            "settings": asdict(settings),
-            "image_shape": dataset.image_shape,
-        },
-        show_progress=show_progress,
-        cuda_graph=settings.cuda_graph,
-    )
-
-
-def final_figures(model: Autoencoder, dataset: Dataset, corrupt=None) -> dict[str, float]:
+def final_figures(
+    model: Autoencoder, dataset: Dataset, corrupt: Corruption | None = None
+) -> dict[str, float]:
     """Return the model's figures on each part of the data that has images, as `part_figure`.
 
-    Raises:
-        FloatingPointError: one is nan or infinite.
+    Raises FloatingPointError if one is nan or infinite.
     """
     figures = {
         f"{part}_{name}": value
         for part in ("train", "validation", "test")
         if len(split := getattr(dataset, part))
-        for name, value in loop.evaluate(model, inputs(model, split), corrupt=corrupt).items()
+        for name, value in evaluate(model, inputs(model, split), corrupt=corrupt).items()
     }
     for name, value in figures.items():
         if not math.isfinite(value):
             raise FloatingPointError(f"{name} is {value}: train again, with a lower learning rate")
     return figures
-
-
-def load_run(folder: Path) -> tuple[Autoencoder, dict]:
-    """Return the best model of a run and its metadata, of which `settings` are Settings.
-
-    Raises:
-        InputError: the folder holds no run, or its file cannot be used: see `models.load`.
-    """
-    best = folder / loop.BEST
-    if not best.is_file():
-        raise InputError(f"{folder} holds no trained model; make one with `minae train`")
-    model, metadata = models.load(best, "settings", "image_shape")
-    shape, corrupt = metadata["image_shape"], metadata["settings"].corrupt
-    takes = model.config.get("image_shape", model.config.get("sizes"))
-    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
-        raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
-    if corrupt is not None:
-        if model.conditional:
-            raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
-        try:
-            parse_corruption(corrupt)
-        except InputError as error:
-            raise InputError(f"{best}: settings.corrupt: {error}") from error
-    return model, metadata
-
-
-def load_data_for(metadata: dict, data: str | None) -> Dataset:
-    """Return the run's own dataset, or another one whose images the run's model takes.
-
-    Raises:
-        InputError: the images have another shape than those that the model was trained on.
-    """
-    settings: Settings = metadata["settings"]
-    dataset = load(data or settings.data, seed=settings.seed, validation=settings.validation)
-    expected = metadata["image_shape"]
-    if dataset.image_shape != expected:
-        raise InputError(
-            f"{dataset.name} has images of shape {dataset.image_shape}, but the model was trained"
-            f" on {expected}; give data of that shape"
-        )
-    return dataset
-
-
-def figures_of_run(model: Autoencoder, metadata: dict, data: str | None) -> dict[str, float]:
-    """Return the figures of a trained model on its own data, or on another dataset."""
-    corrupt = metadata["settings"].corrupt
-    dataset = load_data_for(metadata, data)
-    return final_figures(model, dataset, corrupt and parse_corruption(corrupt))
-
-
-def finite(images: np.ndarray) -> np.ndarray:
-    """Return what a model made. Raises FloatingPointError if some of it is nan or infinite."""
-    if not np.isfinite(images).all():
-        raise FloatingPointError("the model makes nan or infinite numbers: train again")
-    return images
-
-
-def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; a run needs a folder")
-    files = [out / name for name in (loop.LAST, loop.BEST, loop.METRICS)]
-    if resume:
-        _check_same(out, checkpoint.load(files[0], "settings", "training")[1]["settings"], settings)
-    elif not overwrite and any(path.exists() for path in files):
-        raise InputError(
-            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
-            " or name another folder with --out"
-        )
-
-
-def _check_same(out: Path, before: Settings, now: Settings) -> None:
-    """Raise InputError if a setting is another one than in the run that is to go on."""
-    ignored = {"epochs", "patience"} if now.schedule == "constant" else {"patience"}
-    was, now = asdict(before), json.loads(json.dumps(asdict(now)))  # tuples as lists in both
-    for name in now.keys() - ignored:
-        if was[name] != now[name]:
-            raise InputError(
-                f"{out} was trained with {name} {was[name]}, not {now[name]}: resume with the same"
-                " settings, or train into another folder"
-            )
-
-
-def _optimizer(settings: Settings, model: Autoencoder) -> optim.Optimizer:
-    extra = {"momentum": 0.9, "nesterov": True} if settings.optimizer == "sgd" else {}
-    return OPTIMIZERS[settings.optimizer](
-        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, **extra
-    )
-
-
-def _schedule(settings: Settings, optimizer: optim.Optimizer) -> optim.Schedule | None:
-    if settings.schedule == "cosine":
-        return optim.CosineAnnealingLR(optimizer, settings.epochs)
-    if settings.schedule == "step":
-        return optim.StepLR(optimizer, max(1, settings.epochs // 3))
-    return None

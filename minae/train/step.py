@@ -1,6 +1,8 @@
 """One training step: forward, backward, update."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from minae.nn import Module
 from minae.optim import Optimizer, clip_grad_norm_
@@ -8,20 +10,25 @@ from minae.tensor import Tensor
 
 
 def train_step(
-    model: Module, optimizer: Optimizer, batch, max_grad_norm: float | None = None
+    model: Module, optimizer: Optimizer, batch: Sequence[Any], max_grad_norm: float | None = None
 ) -> float:
     """Take one step on a batch of arrays; return the loss from before it.
 
     Raises FloatingPointError, and changes nothing, if that is nan or infinite.
     """
     optimizer.zero_grad()
-    loss = model.loss(*map(Tensor, batch))
+    loss = loss_of(model, batch)
     value = finite(loss)
     loss.backward()
     if max_grad_norm:
         clip_grad_norm_(optimizer.parameters, max_grad_norm)
     optimizer.step()
     return value
+
+
+def loss_of(model: Module, batch: Sequence[Any]) -> Tensor:
+    """Return the loss of a batch of arrays, as a scalar."""
+    return model.loss(*map(Tensor, batch))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def finite(loss: Tensor) -> float:

@@ -165,6 +165,11 @@ def test_reconstruct_and_sample_write_where_told(minae, run_folder, tmp_path):
     assert width == pytest.approx(height, rel=0.1)
 
 
+def test_a_model_has_to_be_named(minae):
+    status, _, err = minae("train")
+    assert (status, "Missing argument 'MODEL'" in err) == (2, True)
+
+
 def test_resume_goes_on_and_overwrite_begins_anew(minae, run_folder):
     again = ("train", "vae", "--data", "digits", "--sizes", 64, 16, 3, "--out", run_folder)
     before = (run_folder / "last.safetensors").read_bytes()
@@ -305,7 +310,7 @@ def test_data_list(minae):
 
 
 def test_tour_writes_a_page_with_all_its_pictures(minae, monkeypatch, tmp_path):
-    for settings in (tour.DENSE, tour.VAE, tour.PLANE):
+    for settings in (tour.DENSE, tour.VARIATIONAL, tour.PLANE):
         monkeypatch.setattr(settings, "epochs", 1)
     status, out, _ = minae("tour", "--out", "t")
     assert status == 0

@@ -35,7 +35,7 @@ def run(tmp_path_factory):
 
 def squared_errors(run, images):
     """The score of each image, one by one: from the mean code, for a variational autoencoder."""
-    model, _ = runs.load_run(run)
+    model = runs.load_run(run).model
     outputs = [model.decode(model.codes(Tensor(image[None]))) for image in images]
     outputs = np.stack([output.detach().numpy().reshape(1, 8, 8) for output in outputs])
     return ((outputs.astype(float) - images) ** 2).sum(axis=(1, 2, 3))

@@ -75,7 +75,7 @@ def run(trained, tmp_path):
 
 def expected(run, path):
     """What the model of a run makes of a picture, as bytes."""
-    model, _ = runs.load_run(run)
+    model = runs.load_run(run).model
     with Image.open(path) as picture:
         image = np.asarray(picture, np.float32)[None, None] / 255  # (1, 1, H, W)
     return as_bytes(model(Tensor(image)).detach().numpy()[0])
@@ -256,7 +256,7 @@ def test_a_coloured_model(minae, tmp_path):
     save(tmp_path / "photos", [*colours[:1], *DIGITS[:1]], ["colour.png", "grey.png"])
     status, _, err = minae("enhance", "run", "photos")
     assert (status, err) == (0, "")
-    model, _ = runs.load_run(tmp_path / "run")
+    model = runs.load_run(tmp_path / "run").model
     inputs = np.stack([colours[0], np.repeat(DIGITS[0], 3, axis=0)])
     inputs = np.round(inputs * 255).astype(np.float32) / 255
     for name, output in zip(

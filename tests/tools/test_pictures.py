@@ -1,5 +1,6 @@
 """The numbers that a run's pictures show."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,13 +12,18 @@ from skimage.metrics import peak_signal_noise_ratio
 import minae
 from minae import models, no_grad, ops, plots
 from minae.data import GaussianNoise, load
-from minae.metadata import Settings
 from minae.tensor import Tensor
 from minae.tools import pictures
+from minae.train.runs import Run
+from minae.train.settings import Settings
 
 DIGITS = load("digits")
 SETTINGS = Settings("denoising", corrupt="noise:0.3")
-METADATA = {"image_shape": (1, 8, 8), "model": "denoising", "settings": SETTINGS}
+
+
+def run_of(model, folder=Path()):
+    """A run of a model that was not trained."""
+    return Run(folder, model, SETTINGS, (1, 8, 8), DIGITS)
 
 
 def numbers(figure):
@@ -37,7 +43,7 @@ def test_psnr_is_scikit_images():
 def test_the_kl_of_each_latent_is_a_share_of_the_whole():
     minae.manual_seed(0)
     model = models.VAE([64, 16, 3])
-    each = pictures.latent_kl(model, DIGITS)
+    each = pictures.latent_kl(model, DIGITS.test.images)
     whole = ops.gaussian_kl(*model.encode(Tensor(DIGITS.test.images))).mean().item()
     assert each.shape == (3,)
     assert (each > 0).all()
@@ -47,7 +53,7 @@ def test_the_kl_of_each_latent_is_a_share_of_the_whole():
 @no_grad()
 def test_a_filter_and_a_model_are_measured_on_the_same_images():
     model = models.DenoisingAutoencoder((1, 8, 8), (4,))
-    noisy, median, gaussian, denoised = numbers(pictures.denoised(model, METADATA, DIGITS))
+    noisy, median, gaussian, denoised = numbers(pictures.denoised(model, run_of(model)))
     images = DIGITS.test.images
     spoilt = GaussianNoise(0.3)(images, np.random.default_rng(0))
     assert noisy == pytest.approx(pictures.psnr(spoilt, images), abs=0.01)
@@ -72,7 +78,7 @@ def test_ten_samples_of_each_class(monkeypatch, tmp_path):
     monkeypatch.setattr(plots, "strips", lambda rows: rows)
     monkeypatch.setattr(plots, "save", lambda drawn, path: drawn_rows.update(drawn))
     drawn_rows = {}
-    pictures.draw_samples(tmp_path, model, METADATA)
+    pictures.draw_samples(run_of(model, tmp_path))
     assert {name: row.shape for name, row in drawn_rows.items()} == dict.fromkeys(
         "012", (10, 1, 8, 8)
     )
@@ -82,7 +88,7 @@ def test_ten_samples_of_each_class(monkeypatch, tmp_path):
 def test_all_codes_are_counted():
     minae.manual_seed(0)
     model = models.VQVAE((1, 8, 8), (4,), codes=5, latent=2)
-    axes = pictures.codebook_use(model, METADATA, DIGITS).axes[0]
+    axes = pictures.codebook_use(model, run_of(model)).axes[0]
     share = axes.lines[0].get_ydata()
     assert len(share) == 5
     assert sum(share) == pytest.approx(100)
@@ -95,7 +101,7 @@ def test_the_bound_that_is_drawn_is_the_models():
     model = SimpleNamespace(
         log_likelihood=lambda x, k: values.append((len(x), k)) or Tensor(np.full(len(x), -1.0 / k))
     )
-    axes = pictures.bound(model, METADATA, DIGITS).axes[0]
+    axes = pictures.bound(model, run_of(model)).axes[0]
     x, y = axes.lines[0].get_data()
     assert values == [(180, k) for k in x]
     np.testing.assert_allclose(y, -1 / np.asarray(x))

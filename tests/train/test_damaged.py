@@ -96,19 +96,14 @@ def by_byte(data, path):
 
 
 def evaluate(run):
-    figures = runs.figures_of_run(*runs.load_run(run), None)
+    found = runs.load_run(run)
+    figures = runs.final_figures(found.model, found.data(), found.corruption)
     assert all(map(math.isfinite, figures.values()))
 
 
 def resume(run):
-    _, metadata = runs.load_run(run)
-    runs.train_run(
-        runs.replace(metadata["settings"], epochs=3),
-        run,
-        command="",
-        resume=True,
-        show_progress=False,
-    )
+    settings = runs.replace(runs.load_run(run).settings, epochs=3)
+    runs.train_run(settings, run, command="", resume=True, show_progress=False)
 
 
 @settings(max_examples=500)

@@ -129,7 +129,7 @@ from minae.data import load
 from minae.train import fit
 
 out, victim, count, resume = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "resume"
-minae.train.loop.SAVE_SECONDS = float(sys.argv[5])
+minae.train.state.SAVE_SECONDS = float(sys.argv[5])
 
 def dies_at(count, function):
     calls = 0

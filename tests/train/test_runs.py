@@ -103,7 +103,7 @@ def test_one_run_at_a_time_is_replaced_whole(minae, run, monkeypatch):
     assert (status, "--resume instead of --overwrite" in out) == (130, True)
     assert not (run / train.METRICS).exists()
     for name in (train.LAST, train.BEST):
-        assert checkpoint.load(run / name)[1]["settings"].seed == 1
+        assert checkpoint.load(run / name)[1]["settings"]["seed"] == 1
 
 
 @pytest.mark.parametrize("left", FILES)

@@ -1,0 +1,81 @@
+"""A user's pictures and a model: those that it can take, and what it makes of them."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from minae.data.folder import read_pictures
+from minae.errors import InputError, complain
+from minae.files import check_folder
+from minae.grad_mode import no_grad
+from minae.models import Autoencoder
+from minae.tensor import Tensor
+from minae.train.runs import Run, load_run
+
+BATCH = 128
+
+
+def open_run(folder: Path) -> Run:
+    """Return a run. Raises InputError if the folder holds none, or its model needs labels."""
+    run = load_run(folder)
+    if run.model.conditional:
+        raise InputError(
+            f"{folder} holds a {run.settings.model}, which rebuilds an image only with its label; "
+            "take a run of another model"
+        )
+    return run
+
+
+def check_out(out: Path, originals: list[Path]) -> None:
+    """Raise InputError unless `out` is a folder, or can be made one, with no original in it."""
+    check_folder(out)
+    real = os.path.realpath  # unlike Path.resolve, never raises
+    for path in originals:
+        if real(out) in (real(path.parent), os.path.dirname(real(path))):
+            raise InputError(
+                f"{out} holds {path.name}, which is to be read: name another folder with --out"
+            )
+
+
+def read_usable(
+    files: list[Path], image_shape: tuple[int, int, int]
+) -> list[tuple[Path, np.ndarray]]:
+    """Return the pictures that a model for images (C, H, W) can take, uint8, with their paths.
+
+    All remarks go to stderr. Raises InputError if there is no such picture.
+    """
+    usable = []
+    for outcome in read_pictures(files, image_shape):
+        if outcome.remark:
+            complain(outcome.remark)
+        if outcome.image is not None:
+            usable.append((outcome.path, outcome.image))
+    if not usable:
+        raise InputError(f"none of {len(files)} files can be used; give others, or correct these")
+    return usable
+
+
+def as_batch(pictures: Iterable[np.ndarray]) -> np.ndarray:
+    """Return pictures, uint8 (C, H, W), as a model takes them: float32 (N, C, H, W) in [0, 1]."""
+    return np.divide(np.stack(list(pictures)), 255, dtype=np.float32)
+
+
+@no_grad()
+@np.errstate(all="ignore")  # what is nan or infinite is said once, by `finite`
+def reconstruct(model: Autoencoder, *inputs: np.ndarray) -> np.ndarray:
+    """Return what the model makes of images (N, C, H, W), and labels if it takes them.
+
+    Raises FloatingPointError if some of it is nan or infinite.
+    """
+    starts = range(0, len(inputs[0]), BATCH)
+    batches = ([Tensor(array[i : i + BATCH]) for array in inputs] for i in starts)
+    return finite(np.concatenate([model(*batch).numpy() for batch in batches]))
+
+
+def finite(images: np.ndarray) -> np.ndarray:
+    """Return what a model made. Raises FloatingPointError if some of it is nan or infinite."""
+    if not np.isfinite(images).all():
+        raise FloatingPointError("the model makes nan or infinite numbers: train again")
+    return images

@@ -1,0 +1,112 @@
+"""Every training option, once: its name, type, default, help, and allowed values.
+
+The command's options are made from these fields, `fit` and `train_run` take the objects, and a
+run's files hold them. So a new option is a field here, and the code that uses it. Its `since` is
+the version of `minae.metadata` whose files are the first to have it; older ones get the default.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
+from typing import Any
+
+from minae import optim
+from minae.errors import InputError
+from minae.models import MODELS
+from minae.models.base import check_choice
+
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "sgd": partial(optim.SGD, momentum=0.9, nesterov=True),
+}
+#: Each takes the optimiser and the number of epochs.
+SCHEDULES: dict[str, Callable[[optim.Optimizer, int], optim.Schedule | None]] = {
+    "constant": lambda optimizer, epochs: None,
+    "cosine": optim.CosineAnnealingLR,
+    "step": lambda optimizer, epochs: optim.StepLR(optimizer, max(1, epochs // 3)),
+}
+
+
+def option(
+    default: Any, help: str, low: float | None = None, choices: Collection[str] = (), since: int = 0
+) -> Any:
+    """Return a dataclass's field with its help and, for values other than None, what is allowed.
+
+    `low` is the least number, an int if it has to be a whole one.
+    """
+    rules = {"help": help, "low": low, "choices": choices, "since": since}
+    return field(default=default, metadata=rules)
+
+
+@dataclass(kw_only=True)
+class Fitting:
+    """What `minae.train.fit` is told. Raises InputError for a value that is not allowed."""
+
+    epochs: int = option(10, "Passes over the training images.", low=1)
+    batch_size: int = option(128, "Images per step.", low=1)
+    clip: float | None = option(None, "Largest gradient norm.", low=0.0)
+    patience: int | None = option(
+        None, "Stop after so many epochs without a better validation loss.", low=1
+    )
+    seed: int = option(0, "Of weights, order and noise.", low=0)
+    cuda_graph: bool = option(False, "Record a step once and replay it, on a GPU.", since=1)
+
+    def __post_init__(self):
+        for each in fields(self):
+            value, low = getattr(self, each.name), each.metadata.get("low")
+            if each.metadata.get("choices"):
+                check_choice(each.name, value, each.metadata["choices"])
+            if value is not None and low is not None and not low <= value < math.inf:
+                kind = "whole number" if isinstance(low, int) else "number"
+                raise InputError(f"{each.name} is a {kind} from {low:g}, not {value}")
+
+
+@dataclass
+class Settings(Fitting):
+    """Everything a run's outcome depends on: equal settings give equal runs, bit for bit."""
+
+    model: str = option(
+        MISSING,
+        "dense, conv, denoising, vae, conv-vae, beta-vae, cvae, iwae or vq-vae.",
+        choices=MODELS,
+    )
+    data: str = option(
+        "mnist5k", "A dataset's name, or a folder of images, .npz, .npy or idx file."
+    )
+    model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
+    validation: int | None = option(None, "Number of validation images.")
+    corrupt: str | None = option(None, "Denoise: noise:0.3, salt-pepper:0.1, blur:1.5 or mask:10.")
+    optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
+    lr: float = option(1e-3, "Learning rate.", low=0.0)
+    weight_decay: float = option(0.0, "Pull of the weights to 0.", low=0.0)
+    schedule: str = option("constant", "constant, cosine or step.", choices=SCHEDULES)
+    device: str = option("cpu", "cpu, or cuda for an NVIDIA GPU.", since=1)
+    kernels: str = option(
+        "own",
+        "own, tf32 (tensor cores) or vendor (cuBLAS).",
+        choices=("own", "tf32", "vendor"),
+        since=1,
+    )
+
+
+@dataclass(kw_only=True)
+class ModelOptions:
+    """Arguments of the models' constructors that the data do not give; None is their default."""
+
+    sizes: list[int] | None = option(  # noqa: RUF009
+        None, "Layer sizes of a dense model, from the pixels to the code."
+    )
+    channels: list[int] | None = option(  # noqa: RUF009
+        None, "Channels of each stage of a convolutional model."
+    )
+    latent: int | None = option(None, "Length of the code, or of a vector of vq-vae's codebook.")
+    convs_per_stage: int | None = option(None, "1 or 2, of a convolutional model.")
+    activation: str | None = option(None, "relu, gelu, ..., of a dense model.")
+    loss: str | None = option(None, "bce or mse, of models that are no VAE.")
+    tied: bool | None = option(None, "Tie the decoder's weights, dense.")
+    likelihood: str | None = option(None, "bernoulli or gaussian, of a VAE.")
+    beta: float | None = option(None, "Weight of a VAE's KL.")
+    k: int | None = option(None, "Draws for each image, iwae.")
+    codes: int | None = option(None, "Vectors in the codebook, vq-vae.")
