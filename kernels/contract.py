@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Unpack
 
 from minae.kernels.arrays import Array
-from minae.kernels.shapes import Geometry, Pair, Window
+from minae.kernels.sizes import Geometry, Pair, Window
 
 # A function of a protocol is its signature and docstring, with no body to return anything.
 # pyright: reportReturnType=false

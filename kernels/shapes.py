@@ -1,132 +1,51 @@
-"""Shapes: how large a result is, and whether operands fit together.
+"""Whether operands fit together. Every backend checks that with these functions before it computes.
 
-Every backend calls these functions before it computes anything, so all of them refuse the same
-calls with the same sentence. The `check_*` functions look at nothing but `.shape`.
+So all of them refuse the same calls with the same sentence. The functions look only at `.shape`.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import TypedDict
+from typing import Any, Protocol, Unpack
 
-Pair = tuple[int, int]  # rows, columns
-
-
-class Geometry(TypedDict):
-    """Where the kernels of a convolution lie."""
-
-    stride: Pair
-    padding: Pair  # zeros added on either side
-    dilation: Pair  # the distance between the pixels that a kernel touches
-    groups: int  # the parts that see only each other's channels
+from minae.kernels.sizes import (
+    Geometry,
+    Pair,
+    Window,
+    conv2d_output_size,
+    conv_transpose2d_output_size,
+    pool2d_output_size,
+    times,
+)
 
 
-class Window(TypedDict):
-    """Where the windows of a pooling lie."""
+class Shaped(Protocol):
+    """An array or a tensor."""
 
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair
-
-
-@lru_cache(1024)  # every pass of every step asks, and asks the same
-def conv2d_output_size(
-    input_size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, name="conv2d"
-) -> Pair:
-    """Count the positions (HO, WO) at which a kernel fits into an input (H, W).
-
-    Along one axis a kernel of K taps, `dilation` apart, spans D = dilation * (K - 1) + 1 pixels and
-    fits (H + 2 * padding - D) // stride + 1 times. Raises ValueError if it fits nowhere.
-    """
-    _check_geometry(name, kernel_size, stride, padding, dilation)
-    span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True))
-    padded = tuple(size + 2 * p for size, p in zip(input_size, padding, strict=True))
-    if span[0] > padded[0] or span[1] > padded[1]:
-        raise ValueError(
-            f"{name}: a kernel that spans {_times(span)} pixels (kernel_size {tuple(kernel_size)}, "
-            f"dilation {tuple(dilation)}) does not fit into an input of {_times(input_size)} that "
-            f"padding {tuple(padding)} makes {_times(padded)}"
-        )
-    rows, columns = ((n - s) // step + 1 for n, s, step in zip(padded, span, stride, strict=True))
-    return rows, columns
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Its size along each dimension."""
+        ...
 
 
-def pool2d_output_size(
-    input_size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, name="pool2d"
-) -> Pair:
-    """Count the windows (HO, WO) of a pooling over an input (H, W).
-
-    Raises ValueError if no window fits, if the input has no pixels, or if the padding is more than
-    half of the kernel, which would make windows of nothing but padding.
-    """
-    _check_geometry(name, kernel_size, stride, padding, (1, 1))
-    if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
-        raise ValueError(
-            f"{name}: padding {tuple(padding)} is more than half of kernel_size "
-            f"{tuple(kernel_size)}"
-        )
-    if min(input_size) < 1:
-        raise ValueError(f"{name}: an input of {_times(input_size)} has no pixels to pool")
-    return conv2d_output_size(input_size, kernel_size, stride, padding, (1, 1), name)
-
-
-def conv_transpose2d_output_size(
-    input_size: Pair,
-    kernel_size: Pair,
-    stride: Pair,
-    padding: Pair,
-    output_padding: Pair,
-    dilation: Pair,
-) -> Pair:
-    """Give the size (H, W) onto which a transposed convolution spreads an input (HO, WO).
-
-    It inverts `conv2d_output_size`: a convolution takes the result back to `input_size`. With a
-    stride above 1 several sizes do, and `output_padding` < stride says which (PyTorch allows more
-    under dilation; then the sizes would no longer invert). Raises ValueError if nothing is left.
-    """
-    name = "conv_transpose2d"
-    _check_geometry(name, kernel_size, stride, padding, dilation)
-    if any(not 0 <= o < s for o, s in zip(output_padding, stride, strict=True)):
-        raise ValueError(
-            f"{name}: output_padding {tuple(output_padding)} must be at least 0 and below stride "
-            f"{tuple(stride)}"
-        )
-    if min(input_size) < 1:
-        raise ValueError(f"{name}: an input of {_times(input_size)} has no pixels to spread")
-    axes = zip(input_size, kernel_size, stride, padding, output_padding, dilation, strict=True)
-    rows, columns = (
-        (n - 1) * step - 2 * p + d * (k - 1) + extra + 1 for n, k, step, p, extra, d in axes
-    )
-    if rows < 1 or columns < 1:
-        raise ValueError(
-            f"{name}: padding {tuple(padding)} cuts everything away: an input of "
-            f"{_times(input_size)} under kernel_size {tuple(kernel_size)} leaves {rows}x{columns}"
-        )
-    return rows, columns
-
-
-def check_matmul(a, b) -> None:
+def check_matmul(a: Shaped, b: Shaped) -> None:
     """Raise ValueError unless a (..., M, K) and b (..., K, N) multiply, vectors as in NumPy."""
-    if len(a.shape) == 0 or len(b.shape) == 0:
-        raise ValueError(f"matmul: {a.shape} and {b.shape} do not multiply: a scalar has no rows")
-    columns, rows = a.shape[-1], b.shape[0] if len(b.shape) == 1 else b.shape[-2]
+    if why := _mismatch(a.shape, b.shape):
+        raise ValueError(f"matmul: {a.shape} and {b.shape} do not multiply: {why}")
+
+
+def _mismatch(a, b) -> str | None:
+    if len(a) == 0 or len(b) == 0:
+        return "a scalar has no rows"
+    columns, rows = a[-1], b[0] if len(b) == 1 else b[-2]
     if columns != rows:
-        raise ValueError(
-            f"matmul: {a.shape} and {b.shape} do not multiply: {columns} columns against {rows} "
-            "rows"
-        )
-    if len(a.shape) < 3 or len(b.shape) < 3:
-        return
-    batches = a.shape[:-2], b.shape[:-2]
-    # Broadcasting lines the batches up from the right; zip stops at the shorter one.
-    pairs = zip(batches[0][::-1], batches[1][::-1], strict=False)
-    if any(m != n and 1 not in (m, n) for m, n in pairs):
-        raise ValueError(
-            f"matmul: {a.shape} and {b.shape} do not multiply: batches {batches[0]} and "
-            f"{batches[1]} do not broadcast"
-        )
+        return f"{columns} columns against {rows} rows"
+    if len(a) > 2 and len(b) > 2:
+        # Broadcasting aligns the batches on the right; zip stops at the shorter one.
+        pairs = zip(a[-3::-1], b[-3::-1], strict=False)
+        if any(m != n and 1 not in (m, n) for m, n in pairs):
+            return f"batches {a[:-2]} and {b[:-2]} do not broadcast"
+    return None
 
 
-def check_linear(x, weight, bias) -> None:
+def check_linear(x: Shaped, weight: Shaped, bias: Shaped | None) -> None:
     """Raise ValueError unless x is (..., I), weight (O, I) and bias (O,) or None."""
     if len(weight.shape) != 2:
         raise ValueError(f"linear: weight {weight.shape} must have 2 dimensions (O, I)")
@@ -139,7 +58,7 @@ def check_linear(x, weight, bias) -> None:
     _check_bias("linear", bias, O, weight)
 
 
-def check_linear_backward(dy, x, weight, y) -> None:
+def check_linear_backward(dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None) -> None:
     """Raise ValueError unless dy and y (..., O) are what linear gives for x (..., I)."""
     fits = x.shape[-1:] == weight.shape[1:] and dy.shape == (*x.shape[:-1], weight.shape[0])
     if fits and (y is None or y.shape == dy.shape):
@@ -151,19 +70,19 @@ def check_linear_backward(dy, x, weight, y) -> None:
 
 
 def check_activation(activation: str | None) -> bool:
-    """Return whether it is "relu", the one that kernels apply; None is none, else ValueError."""
+    """Return whether the activation is "relu"; raise ValueError unless it is that or None."""
     if activation not in (None, "relu"):
         raise ValueError(f"activation is None or 'relu' inside a kernel, not {activation!r}")
     return activation is not None
 
 
-def check_same(name: str, a, b) -> None:
+def check_same(name: str, a: Shaped, b: Shaped) -> None:
     """Raise ValueError unless two operands have the same shape."""
     if a.shape != b.shape:
         raise ValueError(f"{name}: shapes {a.shape} and {b.shape} must agree")
 
 
-def check_batch_norm(x, weight, bias) -> None:
+def check_batch_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> None:
     """Raise ValueError unless x is (N, C, ...) and weight and bias are both (C,) or both None."""
     if len(x.shape) < 2:
         raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
@@ -175,19 +94,20 @@ def check_batch_norm(x, weight, bias) -> None:
         )
 
 
-def check_cross_entropy(x, target) -> None:
+def check_cross_entropy(x: Shaped, target: Shaped) -> None:
     """Raise ValueError unless x is (N, K) and target (N,)."""
     if len(x.shape) != 2 or target.shape != x.shape[:1]:
         raise ValueError(f"cross_entropy: x {x.shape} is not (N, K) for a target {target.shape}")
 
 
 def check_conv2d(
-    x, weight, bias, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    x: Shaped, weight: Shaped, bias: Shaped | None, **geometry: Unpack[Geometry]
 ) -> Pair:
     """Raise ValueError unless the operands of a convolution fit together; return (HO, WO).
 
     x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None.
     """
+    groups = geometry["groups"]
     _check_images("conv2d", "x", x)
     _check_weight("conv2d", weight, groups)
     if x.shape[1] % groups:
@@ -200,45 +120,42 @@ def check_conv2d(
             f"groups={groups} takes {weight.shape[1] * groups}"
         )
     _check_bias("conv2d", bias, weight.shape[0], weight)
-    return conv2d_output_size(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return _positions("conv2d", x.shape[2:], weight, geometry)
 
 
 def check_conv2d_dx(
-    dy,
-    weight,
+    dy: Shaped,
+    weight: Shaped,
     input_size: Pair,
-    bias=None,
-    *,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
+    bias: Shaped | None = None,
+    **geometry: Unpack[Geometry],
 ) -> None:
     """Raise ValueError unless dy (N, O, HO, WO) is what a convolution of (H, W) gives back."""
     name = "conv2d_dx"
     _check_images(name, "dy", dy)
-    _check_weight(name, weight, groups)
+    _check_weight(name, weight, geometry["groups"])
     if dy.shape[1] != weight.shape[0]:
         raise ValueError(
             f"{name}: dy {dy.shape} has {dy.shape[1]} channels, but weight {weight.shape} gives "
             f"{weight.shape[0]}"
         )
-    _check_bias(name, bias, weight.shape[1] * groups, weight)
-    size = conv2d_output_size(input_size, weight.shape[2:], stride, padding, dilation, name)
+    _check_bias(name, bias, weight.shape[1] * geometry["groups"], weight)
+    size = _positions(name, input_size, weight, geometry)
     _check_size(name, dy, input_size, weight.shape[2:], size)
 
 
-def check_conv2d_backward(dy, x, weight, y, **geometry) -> None:
-    """Raise ValueError unless dy and y (N, O, HO, WO) are what a convolution of x gives.
-
-    geometry: stride, padding, dilation, groups.
-    """
+def check_conv2d_backward(
+    dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None, **geometry: Unpack[Geometry]
+) -> None:
+    """Raise ValueError unless dy and y (N, O, HO, WO) are what a convolution of x gives."""
     size = check_conv2d(x, weight, None, **geometry)
     expected = (x.shape[0], weight.shape[0], *size)
     _check_gradient("conv2d_backward", dy, x, weight, y, expected)
 
 
-def check_conv_transpose2d_backward(dy, x, weight, y, **geometry) -> None:
+def check_conv_transpose2d_backward(
+    dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None, **geometry: Unpack[Geometry]
+) -> None:
     """Raise ValueError unless dy and y (N, C, H, W) are what x (N, O, HO, WO) is spread over."""
     check_conv2d_dx(x, weight, dy.shape[2:], **geometry)
     expected = (x.shape[0], weight.shape[1] * geometry["groups"], *dy.shape[2:])
@@ -246,21 +163,18 @@ def check_conv_transpose2d_backward(dy, x, weight, y, **geometry) -> None:
 
 
 def check_conv_transpose2d(
-    x,
-    weight,
-    bias,
+    x: Shaped,
+    weight: Shaped,
+    bias: Shaped | None,
     *,
-    stride: Pair,
-    padding: Pair,
     output_padding: Pair,
-    dilation: Pair,
-    groups: int,
+    **geometry: Unpack[Geometry],
 ) -> Pair:
     """Raise ValueError unless the operands of a transposed convolution fit; return (H, W).
 
     x (N, I, HO, WO), weight (I, O / groups, KH, KW), bias (O,) or None.
     """
-    name = "conv_transpose2d"
+    name, groups = "conv_transpose2d", geometry["groups"]
     _check_images(name, "x", x)
     _check_weight(name, weight, groups, side="input")
     if x.shape[1] != weight.shape[0]:
@@ -269,47 +183,35 @@ def check_conv_transpose2d(
             f"{weight.shape[0]}"
         )
     _check_bias(name, bias, weight.shape[1] * groups, weight)
+    stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
     return conv_transpose2d_output_size(
         x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation
     )
 
 
-def check_pool2d(name: str, x, *, kernel_size: Pair, stride: Pair, padding: Pair) -> Pair:
-    """Raise ValueError unless x (N, C, H, W) can be pooled so; return (HO, WO)."""
+def check_pool2d(name: str, x: Shaped, **window: Unpack[Window]) -> Pair:
+    """Raise ValueError unless x (N, C, H, W) can be pooled with these windows; return (HO, WO)."""
     _check_images(name, "x", x)
-    return pool2d_output_size(x.shape[2:], kernel_size, stride, padding, name)
+    return pool2d_output_size(x.shape[2:], **window, name=name)
 
 
-def check_max_pool2d_dx(dy, index) -> None:
+def check_max_pool2d_dx(dy: Shaped, index: Shaped) -> None:
     """Raise ValueError unless dy and index are both (N, C, HO, WO)."""
     _check_images("max_pool2d_dx", "dy", dy)
     if dy.shape != index.shape:
         raise ValueError(f"max_pool2d_dx: dy {dy.shape} and index {index.shape} must agree")
 
 
-def check_avg_pool2d_dx(
-    dy, input_size: Pair, *, kernel_size: Pair, stride: Pair, padding: Pair
-) -> None:
+def check_avg_pool2d_dx(dy: Shaped, input_size: Pair, **window: Unpack[Window]) -> None:
     """Raise ValueError unless dy (N, C, HO, WO) is what a pooling of (H, W) gives back."""
     _check_images("avg_pool2d_dx", "dy", dy)
-    size = pool2d_output_size(input_size, kernel_size, stride, padding, "avg_pool2d_dx")
-    _check_size("avg_pool2d_dx", dy, input_size, kernel_size, size)
+    size = pool2d_output_size(input_size, **window, name="avg_pool2d_dx")
+    _check_size("avg_pool2d_dx", dy, input_size, window["kernel_size"], size)
 
 
-def _times(size: Sequence[int]) -> str:
-    return "x".join(str(n) for n in size)
-
-
-def _check_geometry(name, kernel_size, stride, padding, dilation) -> None:
-    least = {
-        "kernel_size": (kernel_size, 1),
-        "stride": (stride, 1),
-        "padding": (padding, 0),
-        "dilation": (dilation, 1),
-    }
-    for what, (pair, bound) in least.items():
-        if pair[0] < bound or pair[1] < bound:
-            raise ValueError(f"{name}: {what} {tuple(pair)} must be at least {bound}")
+def _positions(name, input_size, weight, geometry) -> Pair:
+    stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
+    return conv2d_output_size(input_size, weight.shape[2:], stride, padding, dilation, name)
 
 
 def _check_images(name: str, what: str, images) -> None:
@@ -349,6 +251,6 @@ def _check_gradient(name: str, dy, x, weight, y, expected) -> None:
 def _check_size(name: str, dy, input_size: Pair, kernel_size: Pair, size: Pair) -> None:
     if tuple(dy.shape[2:]) != size:
         raise ValueError(
-            f"{name}: dy {dy.shape} holds {_times(dy.shape[2:])} positions, but an input of "
-            f"{_times(input_size)} under kernel_size {tuple(kernel_size)} gives {_times(size)}"
+            f"{name}: dy {dy.shape} holds {times(dy.shape[2:])} positions, but an input of "
+            f"{times(input_size)} under kernel_size {tuple(kernel_size)} gives {times(size)}"
         )

@@ -32,7 +32,7 @@ from minae.kernels.cpu.conv_loops.winograd_tiles import (
     to_m,
     to_v,
 )
-from minae.kernels.shapes import Geometry, Pair
+from minae.kernels.sizes import Geometry, Pair
 
 G = np.array(
     [
