@@ -1,4 +1,4 @@
-"""Compiled kernels on the disk: a folder for each state of the source, a checksum in each file."""
+"""Compiled kernels on the disk: a folder per version of the source, a checksum in each file."""
 
 import hashlib
 import os
@@ -15,9 +15,9 @@ MONTH = 30 * 86_400  # seconds
 
 @cache
 def folder_for(sources: Path) -> Path:
-    """Return the folder for what these sources, a folder of Python files, compile to.
+    """Return the folder for what the Python files in a folder compile to.
 
-    It is named after their text, so a change in any of them compiles anew.
+    It is named after their text, so any change compiles all of them again.
     """
     text = hashlib.sha256()
     for source in sorted(sources.rglob("*.py")):
@@ -27,12 +27,12 @@ def folder_for(sources: Path) -> Path:
 
 
 def name_for(key: tuple) -> str:
-    """Return the name of a file whose content follows from the key."""
+    """Return a name for a file whose content is determined by the key."""
     return f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.bin"
 
 
 def read(path: Path) -> bytes | None:
-    """Return what `write` has put there; None if it is missing or damaged. Raises OSError."""
+    """Return what `write` stored, or None if it is missing or damaged. Raises OSError."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def read(path: Path) -> bytes | None:
 
 
 def write(path: Path, payload: bytes) -> None:
-    """Write a file, whole or not at all. Raises OSError."""
+    """Write a file completely or not at all. Raises OSError."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
         _forget_old_folders(path.parent.parent)
@@ -52,7 +52,7 @@ def write(path: Path, payload: bytes) -> None:
 
 
 def _forget_old_folders(base: Path) -> None:
-    """Remove what other versions of the kernels compiled to, if nothing was added for a month."""
+    """Remove the folders of other versions to which nothing was added for a month."""
     for folder in base.iterdir():
         ours = re.fullmatch("[0-9a-f]{16}", folder.name) and folder.is_dir()
         if ours and time.time() - folder.stat().st_mtime > MONTH:

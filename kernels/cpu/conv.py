@@ -26,23 +26,14 @@ def conv2d(x, weight, bias=None, activation=None, **geometry):
 
 def _convolve(x, weight, turned, bias, relu, size, geometry):
     """Convolve; if `turned`, with the kernels that take dy back to x, see winograd.convolve."""
-    source = pixels(x)
     outputs = weight.shape[1] if turned else weight.shape[0]
-    bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
     y = np.empty((len(x), *size, outputs), x.dtype)
     if winograd.wins(x.shape[1], outputs, x.dtype, weight.shape[2:], **geometry):
-        winograd.convolve(source, weight, turned, bias, geometry["padding"], y, relu)
-        return y.transpose(0, 3, 1, 2)
-    if turned:
-        weight = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
-    window = _window(weight.shape[2:], **geometry)
-    T = threads_for(prod(y.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in _channel_groups(x.shape[1], len(weight), geometry["groups"]):
-        part, target = _channels(source, inputs), _channels(y, outputs)
-        matrix = _weight_matrix(weight[outputs])
-        patches.unfold_dot(T, part, matrix, bias[outputs], target, relu, window)
-        if target is not y:
-            y[..., outputs] = target
+        bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
+        winograd.convolve(pixels(x), weight, turned, bias, geometry["padding"], y, relu)
+    else:
+        weight = weight[:, :, ::-1, ::-1].swapaxes(0, 1) if turned else weight
+        _by_patches(patches.unfold_dot, pixels(x), weight, bias, y, relu, geometry)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -50,28 +41,30 @@ def _convolve(x, weight, turned, bias, relu, size, geometry):
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
     shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     relu = shapes.check_activation(activation)
-    (PH, PW), groups, C = (
-        geometry["padding"],
-        geometry["groups"],
-        weight.shape[1] * geometry["groups"],
-    )
+    (PH, PW), groups = geometry["padding"], geometry["groups"]
     DH, DW = (d * (k - 1) for d, k in zip(geometry["dilation"], weight.shape[2:], strict=True))
     if geometry["stride"] == (1, 1) and groups == 1 and PH <= DH and PW <= DW:
         # with stride 1, each dx sees a patch of dy: a convolution with the kernels turned round
         geometry["padding"] = DH - PH, DW - PW
         return _convolve(dy, weight, True, bias, relu, input_size, geometry)
-    bias = np.zeros(C, dy.dtype) if bias is None else plain(bias)
-    window = _window(weight.shape[2:], **geometry)
-    source = pixels(dy)
-    dx = np.empty((len(dy), *input_size, C), dy.dtype)
-    T = threads_for(prod(source.shape) * prod(weight.shape[1:]))
-    for inputs, outputs in _channel_groups(C, len(weight), groups):
-        part, target = _channels(source, outputs), _channels(dx, inputs)
-        matrix = _weight_matrix(weight[outputs], transposed=True)
-        patches.dot_fold(T, part, matrix, bias[inputs], target, relu, window)
-        if target is not dx:
-            dx[..., inputs] = target
+    dx = np.empty((len(dy), *input_size, weight.shape[1] * groups), dy.dtype)
+    _by_patches(patches.dot_fold, pixels(dy), weight, bias, dx, relu, geometry)
     return dx.transpose(0, 3, 1, 2)
+
+
+def _by_patches(loop, source, weight, bias, y, relu, geometry):
+    """Fill y, group by group, by a loop of `patches`: unfold_dot or its transpose, dot_fold."""
+    transposed, groups = loop is patches.dot_fold, geometry["groups"]
+    bias = np.zeros(y.shape[3], y.dtype) if bias is None else plain(bias)
+    window = _window(weight.shape[2:], **geometry)
+    T = threads_for((source if transposed else y).size * prod(weight.shape[1:]))
+    for inputs, outputs in _channel_groups(weight.shape[1] * groups, len(weight), groups):
+        of_source, of_y = (outputs, inputs) if transposed else (inputs, outputs)
+        part, target = _channels(source, of_source), _channels(y, of_y)
+        matrix = _weight_matrix(weight[outputs], transposed)
+        loop(T, part, matrix, bias[of_y], target, relu, window)
+        if target is not y:
+            y[..., of_y] = target
 
 
 @covered(operands=4)

@@ -42,17 +42,11 @@ def linear_stack(x, weights, biases, activations):
     return layer_by_layer(linear, x, weights, biases, activations)
 
 
-def layer_by_layer(
-    linear: Callable,
-    x: Array,
-    weights: Sequence[Array],
-    biases: Sequence[Array | None],
-    activations: Sequence[str | None],
-) -> list[Array]:
-    """Compute linear_stack with a backend's `linear`."""
+def layer_by_layer(linear: Callable, x: Array, *layers: Sequence) -> list[Array]:
+    """Compute linear_stack with a backend's `linear`; layers: weights, biases, activations."""
     outputs = []
-    for weight, bias, activation in zip(weights, biases, activations, strict=True):
-        x = linear(x, weight, bias, activation)
+    for layer in zip(*layers, strict=True):
+        x = linear(x, *layer)
         outputs.append(x)
     return outputs
 
@@ -63,23 +57,21 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
 
 
 def layer_by_layer_backward(
-    linear_backward: Callable,
-    dy: Array,
-    x: Array,
-    needs: tuple[bool, ...],
-    weights: Sequence[Array],
-    outputs: Sequence[Array | None],
-    activations: Sequence[str | None],
-    dweights: Sequence[Array | None],
-    dbiases: Sequence[Array | None],
+    linear_backward: Callable, dy: Array, x: Array, needs: tuple[bool, ...], *layers: Sequence
 ) -> tuple[Array | None, list[Array | None], list[Array]]:
-    """Compute linear_stack_backward with a backend's `linear_backward`."""
+    """Compute linear_stack_backward with a backend's `linear_backward`.
+
+    layers: weights, outputs, activations, dweights, dbiases.
+    """
+    weights, outputs, activations, dweights, dbiases = layers
     inputs, needs_dx = [x, *outputs[:-1]], [needs[0]] + [True] * (len(weights) - 1)
-    layers = [*zip(inputs, weights, outputs, activations, strict=True)]
-    places = [*zip(needs_dx, needs[1:], dweights, dbiases, strict=True)]
+    needs_both = zip(needs_dx, needs[1:], strict=True)
+    arguments = zip(
+        inputs, weights, outputs, activations, needs_both, dweights, dbiases, strict=True
+    )
     products, sums = [], []
-    for layer, (need_dx, need_dweight, *place) in zip(layers[::-1], places[::-1], strict=True):
-        dy, dweight, dbias = linear_backward(dy, *layer, (need_dx, need_dweight), *place)
+    for layer in reversed([*arguments]):
+        dy, dweight, dbias = linear_backward(dy, *layer)
         products.insert(0, dweight)
         sums.insert(0, dbias)
     return dy, products, sums

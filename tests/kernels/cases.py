@@ -57,7 +57,7 @@ LAYOUTS = st.sampled_from(
 
 @contextmanager
 def cut_into(shares):
-    """Have the cpu backend cut even the smallest work into so many shares."""
+    """Make the cpu backend cut even the smallest work into this many shares."""
     with (
         mock.patch.object(threads, "WORTH_A_THREAD", 0),
         mock.patch.object(threads, "num_threads", return_value=shares),

@@ -10,7 +10,7 @@ from .cases import normal
 
 
 def test_results_are_new_arrays(kernels, dtype):
-    """Not even where the result equals an input: the caller may write into what it gets."""
+    """Even if a result equals an input, since callers may write to it."""
     x, one = normal(0, 2, 1, 3, 3, dtype=dtype), np.ones((1, 1, 1, 1), dtype)
     options = {"stride": (1, 1), "padding": (0, 0)}
     conv = {**options, "dilation": (1, 1), "groups": 1}

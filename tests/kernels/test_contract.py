@@ -1,6 +1,6 @@
-"""The whole contract, one body over all backends: in the simulator, and on a GPU if there is one.
+"""The whole contract on every backend: cuda in the simulator, and on a GPU if there is one.
 
-Every case is computed by the reference in float64; a backend gets the same numbers in float32.
+The reference computes every case in float64; a backend gets the same numbers in float32.
 """
 
 import importlib
@@ -154,14 +154,14 @@ CASES = {
 
 
 def changed(value, change):
-    """Return a copy of a value in which each array is what `change` makes of it."""
+    """Return a copy of a value with `change` applied to every array in it."""
     if isinstance(value, tuple | list):
         return type(value)(changed(v, change) for v in value)
     return change(value) if isinstance(value, np.ndarray) else value
 
 
 def single(x):
-    """Return a copy in float32, in the memory layout that x has."""
+    """Return a float32 copy in the memory layout of x."""
     if x.dtype.kind == "i":
         return x
     y = np.empty_like(x, np.float32)
@@ -178,13 +178,11 @@ def to_gpu(x):
 def arrays_in(value) -> list:
     if isinstance(value, tuple | list):
         return [array for v in value for array in arrays_in(v)]
-    return (
-        [np.asarray(value.get() if hasattr(value, "get") else value)] if value is not None else []
-    )
+    return [] if value is None else [np.asarray(value.get() if hasattr(value, "get") else value)]
 
 
 def results(kernels, name, arguments, options) -> list[np.ndarray]:
-    """Return the arrays that a kernel returns, or has written into."""
+    """Return the arrays that a kernel returns, or writes to."""
     returned = getattr(kernels, name)(*arguments, **options)
     return arrays_in(arguments if name in ("sgd", "adam") else returned)
 

@@ -77,7 +77,7 @@ def test_convolution_in_any_layout(
     shares=st.integers(1, 3),
 )
 def test_winograd(sizes, channels, padding, activation, needs, shares):
-    """Every image is cut into tiles: sizes around multiples of 4, batches that come out or not."""
+    """Images are cut into tiles: sizes are around multiples of 4, and batches need not divide."""
     (N, H, W), (C, O) = sizes, channels  # noqa: E741
     options = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
     x, weight = normal(0, N, C, H, W, dtype=np.float32), normal(1, O, C, 3, 3, dtype=np.float32)
@@ -94,7 +94,7 @@ def test_winograd(sizes, channels, padding, activation, needs, shares):
 @pytest.mark.parametrize("width", range(1, 7))
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_patches_of_short_runs(dtype, channels, width, dilation):
-    """Up to four numbers of a patch that lie side by side in the image are copied as one vector."""
+    """Runs of up to four numbers are copied as one vector."""
     options = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, dilation), "groups": 1}
     x = normal(0, 3, channels, 4, 14, dtype=dtype)
     weight, bias = normal(1, 2, channels, 2, width, dtype=dtype), normal(2, 2, dtype=dtype)
@@ -107,7 +107,7 @@ def test_patches_of_short_runs(dtype, channels, width, dilation):
 
 
 def test_images_too_large_for_one_product(dtype):
-    """The products of these take three rows of positions, three more, and the last."""
+    """Their products take three rows of positions, then three more, then the last."""
     options = {"stride": (1, 2), "padding": (1, 0), "dilation": (1, 1), "groups": 1}
     x, weight = normal(0, 2, 40, 7, 29, dtype=dtype), normal(1, 50, 40, 3, 3, dtype=dtype)
     bias, of_x = normal(2, 50, dtype=dtype), normal(3, 40, dtype=dtype)

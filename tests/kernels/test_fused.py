@@ -1,4 +1,4 @@
-"""What takes one pass: layers with what follows, losses with gradients, optimiser steps."""
+"""Fused kernels: layers with activations, losses with gradients, optimiser steps."""
 
 import warnings
 from itertools import pairwise
@@ -84,7 +84,7 @@ def test_linear_stack(
 
 @pytest.mark.parametrize("bad", ["x", "weight", "bias", "dy", "output", "one dimension"])
 def test_a_stack_that_does_not_fit(kernels, bad):
-    """The compiled shape checks refuse what the sentences of `shapes` name."""
+    """What the compiled checks refuse is explained by a sentence of `shapes`."""
     x, dy, hidden = np.ones((5, 3)), np.ones((5, 2)), np.ones((5, 4))
     weights, biases = [np.ones((4, 3)), np.ones((2, 4))], [np.ones(4), np.ones(2)]
     activations, needs, nowhere = (None, None), (True,) * 3, [None] * 2
@@ -165,7 +165,7 @@ def test_losses(dtype, name, shape, size, scale, shares):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["mse", "bce_with_logits", "linear", "conv2d"])
 def test_what_is_not_finite_stays_so(dtype, name, bad):
-    """A training that diverges must show it: no kernel may compute as if there were no nan."""
+    """When training diverges, it must show: no kernel may lose a nan."""
     x = np.ones((2, 1, 4, 4), dtype)
     x[0, 0, 1, 1] = bad
     options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}

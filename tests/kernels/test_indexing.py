@@ -1,13 +1,9 @@
-"""index_add on every backend: it undoes indexing, and adds up what falls on one place."""
+"""index_add on every backend: it undoes indexing, and adds up values with the same index."""
 
 import numpy as np
 import pytest
 
-from .cases import (
-    assert_close,
-    normal,
-    read_only,
-)
+from .cases import assert_close, normal, read_only
 
 MASK = np.arange(20).reshape(4, 5) % 3 == 0
 INDICES = {

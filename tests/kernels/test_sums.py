@@ -1,4 +1,4 @@
-"""Sums over millions of numbers: added up in float32 one after the other, they would be wrong."""
+"""Sums over millions of numbers: added up one by one in float32, they would be wrong."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_sum_is_exact(kernels, shape, layout):
 
 @pytest.mark.parametrize("value", [1, 0.1, 1 / 3, 0.7, 1e-30])
 def test_sum_of_equal_numbers(value):
-    """Whose rounding errors all go the same way."""
+    """Their rounding errors all have the same sign."""
     x = np.full((2**24 + 100, 2), value, np.float32)
     assert_exact(Tensor(x).sum(0).data, float(x[0, 0]) * len(x))
 

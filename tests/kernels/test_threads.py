@@ -1,4 +1,4 @@
-"""One pool of threads, and compiled code that is kept: in processes of their own."""
+"""One pool of threads, and compiled code kept on the disk, each in a process of its own."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def test_damaged_files_are_compiled_anew(cache, damage):
 
 @pytest.mark.parametrize("missing", range(3), ids=["share", "product in it", "launcher"])
 def test_a_missing_file_is_compiled_anew(cache, missing):
-    """Files that call each other are read one after the other; any of them may be gone."""
+    """Files whose code calls each other are read one after another; any may be gone."""
     code = f"""
 from minae.kernels import files
 numbers, read = iter(range(99)), files.read
@@ -73,7 +73,7 @@ assert next(numbers) >= 3
 
 @pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
 def test_every_share_runs_once(layer, tmp_path):
-    """Also if they are more or fewer than the threads; each pool has its own way to deal them."""
+    """Even with more or fewer shares than threads; each pool deals them out in its own way."""
     if layer != "workqueue":
         pytest.importorskip(f"numba.np.ufunc.{layer}pool", exc_type=ImportError)
     code = f"""
@@ -116,7 +116,7 @@ def test_folders_of_old_versions_are_removed(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp is Linux's")
 def test_threads_do_not_wait_awake_for_long(cache):
-    """Unless the user has said how they are to wait; and child processes are not told."""
+    """Unless the user has chosen how they wait. Child processes do not inherit the setting."""
     code = "import os; check(); assert 'GOMP_SPINCOUNT' not in os.environ"
     said = run(code, cache, MINAE_NUM_THREADS="2", OMP_DISPLAY_ENV="verbose")
     assert "GOMP_SPINCOUNT = '30000'" in said
@@ -182,7 +182,7 @@ def test_beside_other_users_of_threads(cache, first):
 
 
 def test_without_openmp(cache):
-    """Slower, and it says so, once."""
+    """It is slower, and says so once."""
     code = "import sys; sys.modules['numba.np.ufunc.omppool'] = None; check(); check()"
     said = run(code, cache, MINAE_NUM_THREADS="2")
     assert said.count("no OpenMP, so threads start slowly") == 1
