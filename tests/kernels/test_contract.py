@@ -36,9 +36,14 @@ SIZES = 6, 5, 7, 3
 LAYERS = [normal((o, i)) for i, o in pairwise(SIZES)], [normal(o) for o in SIZES[1:]]
 ACTIVATIONS = "relu", None, None
 OUTPUTS = reference.linear_stack(normal((4, 6)), *LAYERS, ACTIVATIONS)
+STACK_BACKWARD = normal((4, 3)), normal((4, 6)), tuple(LAYERS[0]), [*OUTPUTS[:-1], None]
+STACK_BACKWARD += ACTIVATIONS, (True, True, False, True)
+PLACES = [None, None, normal((3, 7))], [normal(5), None, None]
 POOL = {"kernel_size": (3, 2), "stride": (2, 2), "padding": (1, 0)}
 GAPS = {"kernel_size": (2, 1), "stride": (3, 4), "padding": (1, 0)}  # pixels in no window
 IMAGES, INDEX = normal((2, 3, 7, 6)), reference.max_pool2d(normal((2, 3, 7, 6)), **POOL)[1]
+CODES = normal((5, 3)), normal((5, 3)), normal((5, 3))
+STATISTICS = normal(3), normal(3), np.abs(normal(3))  # weight, mean, var
 MOMENTS = normal(40), normal(40), normal(40), np.abs(normal(40))
 RATES = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}
 DESCENT = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
@@ -82,20 +87,7 @@ CASES = {
     ),
     "linear_backward, only dx": linear_backward(normal((9, 17)), X, WEIGHT, None, (True, False)),
     "linear_stack": ("linear_stack", (normal((4, 6)), *map(tuple, LAYERS), ACTIVATIONS), {}),
-    "linear_stack_backward": (
-        "linear_stack_backward",
-        (
-            normal((4, 3)),
-            normal((4, 6)),
-            tuple(LAYERS[0]),
-            [*OUTPUTS[:-1], None],
-            ACTIVATIONS,
-            (True, True, False, True),
-            [None, None, normal((3, 7))],
-            [normal(5), None, None],
-        ),
-        {},
-    ),
+    "linear_stack_backward": ("linear_stack_backward", (*STACK_BACKWARD, *PLACES), {}),
     "conv2d": ("conv2d", (*HALVING[:2], normal(5), "relu"), HALVING[3]),
     "conv2d, channels last": ("conv2d", (channels_last(HALVING[0]), HALVING[1]), HALVING[3]),
     "conv2d in groups": ("conv2d", (*GROUPED[:2], normal(6)), GROUPED[3]),
@@ -121,21 +113,13 @@ CASES = {
     "avg_pool2d_dx with gaps": ("avg_pool2d_dx", (normal((2, 3, 3, 2)), (7, 6)), GAPS),
     "avg_pool2d_dx": ("avg_pool2d_dx", (normal(INDEX.shape), (7, 6)), POOL),
     "batch_norm": ("batch_norm", (IMAGES, normal(3), normal(3), 1e-5), {}),
-    "batch_norm_backward": (
-        "batch_norm_backward",
-        (normal(IMAGES.shape), IMAGES, normal(3), normal(3), np.abs(normal(3)), 1e-5),
-        {},
-    ),
+    "batch_norm_backward": ("batch_norm_backward", (IMAGES[::-1], IMAGES, *STATISTICS, 1e-5), {}),
     "mse": ("mse", (normal((33, 17)), normal((33, 17)), 0.5), {}),
     "mse of images": ("mse", (channels_last(IMAGES), normal(IMAGES.shape), 2.0), {}),
     "bce_with_logits": ("bce_with_logits", (9 * normal((5, 6)), normal((5, 6)) > 0, 0.1), {}),
     "cross_entropy": ("cross_entropy", (5 * normal((4, 3)), np.array([2, 0, 1, 2]), 0.25), {}),
     "reparameterise": ("reparameterise", (normal((5, 3)), normal((3, 5)).T, normal((5, 3))), {}),
-    "reparameterise_dlog_var": (
-        "reparameterise_dlog_var",
-        (normal((5, 3)), normal((5, 3)), normal((5, 3))),
-        {},
-    ),
+    "reparameterise_dlog_var": ("reparameterise_dlog_var", CODES, {}),
     "gaussian_kl": ("gaussian_kl", (normal((2, 3, 4)), normal((2, 3, 4))), {}),
     "sgd": ("sgd", MOMENTS[:3], {**DESCENT, "nesterov": False}),
     "sgd, nesterov": ("sgd", MOMENTS[:3], {**DESCENT, "nesterov": True}),
@@ -233,15 +217,7 @@ def parameters(function) -> list[tuple]:
     return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 
 
-MODULES = [
-    "reference",
-    "cpu",
-    "cuda",
-    "vendor",
-]
-
-
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_a_backend_has_the_contracts_functions_in_their_families_files(name):
     """Defined there, with the contract's parameters; `vendor` borrows most of them."""
     module = importlib.import_module(BACKENDS[name])

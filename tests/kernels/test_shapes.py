@@ -51,70 +51,29 @@ def test_linear_operands_must_fit(x, weight, bias, sentence):
         shapes.check_linear(x, weight, bias)
 
 
-@pytest.mark.parametrize(
-    ("x", "weight", "bias", "groups", "sentence"),
-    [
-        (
-            of(2, 3, 8, 8),
-            of(4, 5, 3, 3),
-            None,
-            1,
-            "x (2, 3, 8, 8) has 3 channels, but weight (4, 5, 3, 3) with groups=1 takes 5",
-        ),
-        (
-            of(2, 4, 8, 8),
-            of(4, 4, 3, 3),
-            None,
-            2,
-            "x (2, 4, 8, 8) has 4 channels, but weight (4, 4, 3, 3) with groups=2 takes 8",
-        ),
-        (
-            of(2, 4, 8, 8),
-            of(5, 2, 3, 3),
-            None,
-            2,
-            "groups=2 does not divide the 5 output channels of weight (5, 2, 3, 3)",
-        ),
-        (
-            of(2, 3, 8, 8),
-            of(4, 1, 3, 3),
-            None,
-            2,
-            "groups=2 does not divide the 3 channels of x (2, 3, 8, 8)",
-        ),
-        (
-            of(2, 3, 8, 8),
-            of(4, 3, 3, 3),
-            None,
-            0,
-            "groups=0 does not divide the 4 output channels of weight (4, 3, 3, 3)",
-        ),
-        (
-            of(2, 3, 8, 8),
-            of(4, 3, 3, 3),
-            of(3),
-            1,
-            "bias (3,) must be (4,) to go with weight (4, 3, 3, 3)",
-        ),
-        (
-            of(3, 8, 8),
-            of(4, 3, 3, 3),
-            None,
-            1,
-            "x (3, 8, 8) must have 4 dimensions (N, C, H, W)",
-        ),
-        (
-            of(2, 3, 8, 8),
-            of(4, 27),
-            None,
-            1,
-            "weight (4, 27) must have 4 dimensions (channels, channels / groups, KH, KW)",
-        ),
-    ],
-)
-def test_conv2d_operands_must_fit(x, weight, bias, groups, sentence):
-    with refusal(f"conv2d: {sentence}"):
-        shapes.check_conv2d(x, weight, bias, **UNIT, groups=groups)
+X, X4 = (2, 3, 8, 8), (2, 4, 8, 8)
+CONV2D_REFUSALS = {  # x, weight, bias, groups
+    "x {x} has 3 channels, but weight {w} with groups=1 takes 5": (X, (4, 5, 3, 3), None, 1),
+    "x {x} has 4 channels, but weight {w} with groups=2 takes 8": (X4, (4, 4, 3, 3), None, 2),
+    "groups=2 does not divide the 5 output channels of weight {w}": (X4, (5, 2, 3, 3), None, 2),
+    "groups=0 does not divide the 4 output channels of weight {w}": (X, (4, 3, 3, 3), None, 0),
+    "groups=2 does not divide the 3 channels of x {x}": (X, (4, 1, 3, 3), None, 2),
+    "bias (3,) must be (4,) to go with weight {w}": (X, (4, 3, 3, 3), of(3), 1),
+    "x {x} must have 4 dimensions (N, C, H, W)": (X[1:], (4, 3, 3, 3), None, 1),
+    "weight {w} must have 4 dimensions (channels, channels / groups, KH, KW)": (
+        X,
+        (4, 27),
+        None,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", CONV2D_REFUSALS)
+def test_conv2d_operands_must_fit(sentence):
+    x, weight, bias, groups = CONV2D_REFUSALS[sentence]
+    with refusal(f"conv2d: {sentence.format(x=x, w=weight)}"):
+        shapes.check_conv2d(of(*x), of(*weight), bias, **UNIT, groups=groups)
 
 
 @pytest.mark.parametrize(
@@ -157,22 +116,14 @@ def test_conv_transpose2d_operands_fit():
 @pytest.mark.parametrize(
     ("weight", "bias", "sentence"),
     [
-        (
-            of(6, 3, 3, 3),
-            None,
-            "x (2, 4, 5, 5) has 4 channels, but weight (6, 3, 3, 3) takes 6",
-        ),
-        (
-            of(5, 3, 3, 3),
-            None,
-            "groups=2 does not divide the 5 input channels of weight (5, 3, 3, 3)",
-        ),
-        (of(4, 3, 3, 3), of(3), "bias (3,) must be (6,) to go with weight (4, 3, 3, 3)"),
+        (of(6, 3, 3, 3), None, "x (2, 4, 5, 5) has 4 channels, but weight {} takes 6"),
+        (of(5, 3, 3, 3), None, "groups=2 does not divide the 5 input channels of weight {}"),
+        (of(4, 3, 3, 3), of(3), "bias (3,) must be (6,) to go with weight {}"),
     ],
 )
 def test_conv_transpose2d_operands_must_fit(weight, bias, sentence):
     options = {**UNIT, "output_padding": (0, 0), "groups": 2}
-    with refusal(f"conv_transpose2d: {sentence}"):
+    with refusal(f"conv_transpose2d: {sentence.format(weight.shape)}"):
         shapes.check_conv_transpose2d(of(2, 4, 5, 5), weight, bias, **options)
 
 
