@@ -53,10 +53,7 @@ def fetch(name: str) -> dict[str, Path]:
 
 
 def list_sources() -> list[SourceStatus]:
-    """List every named dataset and whether it is on this disk.
-
-    Compares only the files' sizes, to be quick; `fetch` checks their contents.
-    """
+    """List every named dataset and whether its files are on this disk, judging by their sizes."""
     folders = [folder for folder in (_data_folder(), _cache_folder()) if folder]
     return [
         SourceStatus(source.name, source.contents, source.origin, _locate(source, folders))
