@@ -44,10 +44,7 @@ _on_gpu = _OnGPU()
 
 
 def manual_seed(seed: int) -> None:
-    """Restart the random numbers of weights, dropout, sampling and noise from `seed`.
-
-    Raises ValueError unless it is an integer of at least 0.
-    """
+    """Seed weights, dropout, sampling and noise; ValueError unless it is an integer from 0 on."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise ValueError(f"manual_seed: a seed is an integer of at least 0, not {seed!r}")
     generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
@@ -67,20 +64,14 @@ def set_state(state: dict[str, Any]) -> None:
 
 
 def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
-    """Return draws from the standard normal distribution, in float32 or float64.
-
-    On the GPU they have the precision of float32 in either.
-    """
+    """Return standard normal draws in float32 or float64; on a GPU with float32's precision."""
     if device == "cuda":
         return _on_gpu.draw("normal", shape).astype(dtype, copy=False)
     return generator.standard_normal(shape, dtype=dtype)
 
 
 def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
-    """Return draws from the uniform distribution on [0, 1), in float32 or float64.
-
-    On the GPU they have 24 bits in either.
-    """
+    """Return uniform draws from [0, 1) in float32 or float64; on a GPU, of 24 bits in either."""
     if device == "cuda":
         return _on_gpu.draw("uniform", shape).astype(dtype, copy=False)
     return generator.random(shape, dtype=dtype)
