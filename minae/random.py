@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minae.kernels import arrays
+from minae.kernels.arrays import Array
 
 generator = np.random.default_rng()
 
@@ -29,7 +30,7 @@ class _OnGPU:
         seed, position = self.start if self.state is None else self.state.tolist()
         return {"seed": seed, "position": position}
 
-    def draw(self, kind: str, shape: Any) -> Any:
+    def draw(self, kind: str, shape: Any) -> Array:
         from minae.kernels.cuda import random
         from minae.kernels.cuda.launch import device
 
@@ -63,14 +64,14 @@ def set_state(state: dict[str, Any]) -> None:
         _on_gpu.set(**state["cuda"])
 
 
-def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
+def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Array:
     """Return standard normal draws in float32 or float64; on a GPU with float32's precision."""
     if device == "cuda":
         return _on_gpu.draw("normal", shape).astype(dtype, copy=False)
     return generator.standard_normal(shape, dtype=dtype)
 
 
-def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
+def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Array:
     """Return uniform draws from [0, 1) in float32 or float64; on a GPU, of 24 bits in either."""
     if device == "cuda":
         return _on_gpu.draw("uniform", shape).astype(dtype, copy=False)
