@@ -45,7 +45,7 @@ _on_gpu = _OnGPU()
 
 
 def manual_seed(seed: int) -> None:
-    """Seed weights, dropout, sampling and noise; ValueError unless it is an integer from 0 on."""
+    """Seed weights, dropout, sampling and noise; ValueError if `seed` is not an integer >= 0."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise ValueError(f"manual_seed: a seed is an integer of at least 0, not {seed!r}")
     generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
@@ -72,7 +72,7 @@ def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = 
 
 
 def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Array:
-    """Return uniform draws from [0, 1) in float32 or float64; on a GPU, of 24 bits in either."""
+    """Return uniform draws from [0, 1) in float32 or float64; on a GPU with 24 random bits."""
     if device == "cuda":
         return _on_gpu.draw("uniform", shape).astype(dtype, copy=False)
     return generator.random(shape, dtype=dtype)

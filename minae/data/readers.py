@@ -143,12 +143,9 @@ def read_numpy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _read_archive(archive: zipfile.ZipFile) -> tuple[np.ndarray, np.ndarray | None]:
     """Read images and labels from a .npz file, and nothing else it may contain."""
-    files = {
-        file.filename.removesuffix(".npy"): file
-        for file in archive.infolist()
-        if file.filename.endswith(".npy")
-    }
-    if not files and archive.infolist():
+    members = archive.infolist()
+    files = {m.filename.removesuffix(".npy"): m for m in members if m.filename.endswith(".npy")}
+    if members and not files:
         raise InputError(f"is a zip file, but not one of arrays; {_ADVICE}")
 
     def read(name: str) -> np.ndarray:

@@ -67,7 +67,7 @@ def load(path: str | Path, *needed: str) -> tuple[Autoencoder, dict[str, Any]]:
 
 
 def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoencoder:
-    """Build a model from all its arguments; the file they are from has `most` arrays of weights."""
+    """Build a model from all its arguments, read from a file with `most` arrays of weights."""
     parameters = inspect.signature(cls).parameters
     kinds = {name: parameter.annotation for name, parameter in parameters.items()}
     config = parse_all(kinds, config, "config")

@@ -84,7 +84,7 @@ class VariationalAutoencoder(Autoencoder):
         return nll, ops.gaussian_kl(mean, log_var).mean()
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss, the ELBO (beta is 1 there) and its KL, in nats per image."""
+        """Return the loss, the ELBO (where beta is 1) and the KL in it, in nats per image."""
         nll, kl = (term.item() for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl, "kl": kl}
 
