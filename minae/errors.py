@@ -11,9 +11,7 @@ class InputError(ValueError):
 
 
 def complain(sentence: object) -> None:
-    """Print one line on stderr.
-
-    File names may contain line breaks, and characters that a terminal takes as commands.
-    """
+    """Print one line on stderr."""
+    # file names may contain line breaks, and characters that a terminal takes as commands
     characters = (c if c.isprintable() else ascii(c)[1:-1] for c in str(sentence))
     print(f"minae: {''.join(characters)}", file=sys.stderr)

@@ -109,15 +109,13 @@ def check_pair(
 
 
 def check_op(op: type[Op], seed: int = 0, device: str = "cpu") -> tuple[int, float]:
-    """Check an operation on each of its examples; return their number and the largest error.
-
-    On another device, what is checked includes the transfers there and back.
-    """
+    """Check an operation on each of its examples; return their number and the largest error."""
     errors = []
     for *arrays, last in op.examples(np.random.default_rng(seed)):
         arrays, options = (arrays, last) if isinstance(last, dict) else ([*arrays, last], {})
 
         def f(*tensors: Tensor | None, options: dict[str, Any] = options) -> Tensor:
+            # the check covers the transfers there and back
             moved = [x if x is None else x.to(device) for x in tensors]
             return op.apply(*moved, **options).to("cpu")
 

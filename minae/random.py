@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minae.kernels import arrays
+from minae.kernels.arrays import Array
 
 generator = np.random.default_rng()
 
@@ -29,7 +30,7 @@ class _OnGPU:
         seed, position = self.start if self.state is None else self.state.tolist()
         return {"seed": seed, "position": position}
 
-    def draw(self, kind: str, shape: Any) -> Any:
+    def draw(self, kind: str, shape: Any) -> Array:
         from minae.kernels.cuda import random
         from minae.kernels.cuda.launch import device
 
@@ -44,10 +45,7 @@ _on_gpu = _OnGPU()
 
 
 def manual_seed(seed: int) -> None:
-    """Restart the random numbers of weights, dropout, sampling and noise from `seed`.
-
-    Raises ValueError unless it is an integer of at least 0.
-    """
+    """Seed weights, dropout, sampling and noise; ValueError if `seed` is not an integer >= 0."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise ValueError(f"manual_seed: a seed is an integer of at least 0, not {seed!r}")
     generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
@@ -66,21 +64,15 @@ def set_state(state: dict[str, Any]) -> None:
         _on_gpu.set(**state["cuda"])
 
 
-def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
-    """Return draws from the standard normal distribution, in float32 or float64.
-
-    On the GPU they have the precision of float32 in either.
-    """
+def normal(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Array:
+    """Return standard normal draws in float32 or float64; on a GPU with float32's precision."""
     if device == "cuda":
         return _on_gpu.draw("normal", shape).astype(dtype, copy=False)
     return generator.standard_normal(shape, dtype=dtype)
 
 
-def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Any:
-    """Return draws from the uniform distribution on [0, 1), in float32 or float64.
-
-    On the GPU they have 24 bits in either.
-    """
+def uniform(shape: int | tuple[int, ...], dtype: Any = np.float32, device: str = "cpu") -> Array:
+    """Return uniform draws from [0, 1) in float32 or float64; on a GPU with 24 random bits."""
     if device == "cuda":
         return _on_gpu.draw("uniform", shape).astype(dtype, copy=False)
     return generator.random(shape, dtype=dtype)

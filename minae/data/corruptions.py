@@ -40,10 +40,7 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class SaltAndPepper:
-    """Turns a share `amount` (0 to 1) of all pixels black or white, each with equal probability.
-
-    A pixel changes in all its channels at once.
-    """
+    """Turns a share `amount` (0 to 1) of all pixels, in all channels, black or white at random."""
 
     amount: float
 
@@ -86,10 +83,7 @@ class Blur:
 
 @dataclass(frozen=True)
 class MaskBlock:
-    """Blackens a square of `size` x `size` pixels at a random place inside each image.
-
-    Calling it raises InputError if the images are smaller than the square.
-    """
+    """Blackens a random square of `size` x `size` pixels; InputError if the images are smaller."""
 
     size: int
 

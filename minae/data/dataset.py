@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minae.data import readers
-from minae.data.memory import memory_errors_name
+from minae.data.memory import naming
 from minae.data.sources import fetch
 from minae.errors import InputError
 
@@ -108,11 +108,10 @@ def _load_mnist(name: str) -> Parts:
     paths = fetch(name)
 
     def split(part: str) -> Split:
-        image_path = paths[f"{part}-images-idx3-ubyte.gz"]
-        label_path = paths[f"{part}-labels-idx1-ubyte.gz"]
-        images = readers.as_images(readers.read_idx(image_path), image_path)
-        labels = readers.as_labels(readers.read_idx(label_path), images, label_path)
-        return Split(images, labels)
+        images, _ = readers.read_images(paths[f"{part}-images-idx3-ubyte.gz"])
+        path = paths[f"{part}-labels-idx1-ubyte.gz"]
+        with naming(path):
+            return Split(images, readers.as_labels(readers.read_idx(path), images))
 
     return split("train"), split("t10k"), 5_000
 
@@ -141,7 +140,7 @@ def _load_path(path: Path, seed: int) -> Parts:
             "validate and test; add more"
         )
     order = np.random.default_rng(seed).permutation(len(images))
-    with memory_errors_name(path):
+    with naming(path):
         return _ordered(Split(images, labels), order, max(1, round(len(images) / 10)))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minae.data.memory import check_room, memory_errors_name
+from minae.data.memory import check_room, naming
 from minae.errors import InputError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
@@ -38,7 +38,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if paths and classes:
         raise InputError(
             f"{folder}: images lie both in this folder ({paths[0].name}) and in its subfolders "
-            f"({classes[0][0].parent.name}/{classes[0][0].name}); use one or the other"
+            f"({classes[0][0].relative_to(folder).as_posix()}); use one or the other"
         )
     if paths:
         return _read_all(paths), None
@@ -48,14 +48,11 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The result of reading one file: an image, or a remark that says why there is none.
-
-    If the image lacks something that the file holds, there is a remark too.
-    """
+    """The result of reading one file."""
 
     path: Path
     image: np.ndarray | None  # uint8 (C, H, W)
-    remark: str | None  # begins with the path
+    remark: str | None  # begins with the path; why there is no image, or what the image lacks
 
 
 def list_files(given: Iterable[Path]) -> list[Path]:
@@ -88,7 +85,8 @@ def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
     from PIL import Image
 
     channels, height, width = image_shape
-    opened = _open(path)
+    with naming(path):
+        opened = _open(path)
     picture = _pixels(opened)
     if picture.shape[1:] != (height, width):
         raise InputError(
@@ -122,18 +120,21 @@ def _read_all(paths: list[Path]) -> np.ndarray:
     """Read pictures of one size into uint8 (N, C, H, W)."""
     pictures = []
     for path in paths:
-        picture = _pixels(_open(path))
+        with naming(path):
+            picture = _pixels(_open(path))
         if pictures and picture.shape[1:] != pictures[0].shape[1:]:
             raise InputError(
                 f"{path} is {_size(picture)} pixels but {paths[0]} is {_size(pictures[0])}; "
                 "make all images one size"
             )
         if not pictures:
-            check_room(path.parent, len(paths) * picture.size, 1)
+            with naming(path.parent):
+                check_room(len(paths) * picture.size, 1)
         pictures.append(picture)
     channels = max(len(picture) for picture in pictures)
-    # grey pictures among coloured ones get three equal channels
-    return np.stack([np.broadcast_to(p, (channels, *p.shape[1:])) for p in pictures])
+    with naming(paths[0].parent):
+        # grey pictures among coloured ones get three equal channels
+        return np.stack([np.broadcast_to(p, (channels, *p.shape[1:])) for p in pictures])
 
 
 def _size(picture: np.ndarray) -> str:
@@ -144,7 +145,7 @@ def _size(picture: np.ndarray) -> str:
 def check_regular(path: Path) -> None:
     """Raise InputError for a pipe or a device: reading it may never end."""
     if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path}: is a pipe or a device; copy what it gives into a file first")
+        raise InputError("is a pipe or a device; copy what it gives into a file first")
 
 
 def _open(path: Path) -> Any:
@@ -153,34 +154,33 @@ def _open(path: Path) -> Any:
 
     if os.path.isdir(path):
         raise InputError(
-            f"{path}: is a folder that is empty or lies too deep; "
+            "is a folder that is empty or lies too deep; "
             "give a folder with images in it or directly in its subfolders"
         )
     if not os.path.exists(path):
-        raise InputError(f"{path}: there is no such file; check the path")
+        raise InputError("there is no such file; check the path")
     check_regular(path)
     try:
-        with warnings.catch_warnings(), memory_errors_name(path):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # see check_room
             with Image.open(path) as image:
-                check_room(path, math.prod(image.size) * len(image.getbands()), 1)
+                check_room(math.prod(image.size) * len(image.getbands()), 1)
                 sixteen_bits = ";16" in str(image.tile)
                 image.load()
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: has too many pixels to be read; give smaller images") from error
+        raise InputError("has too many pixels to be read; give smaller images") from error
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         why = f"{type(error).__name__}: {error}"
         if isinstance(error, UnidentifiedImageError):
             empty = os.path.getsize(path) == 0
             why = "it is empty" if empty else "of no known kind, or damaged at its start"
-        raise InputError(
-            f"{path}: cannot be read as an image ({why}); remove it or save it again"
-        ) from error
+        what = f"cannot be read as an image ({why})"
+        raise InputError(f"{what}; remove it or save it again") from error
     # Pillow would clip grey to 8 bits, and cut off the rest of colours
     if sixteen_bits or image.mode.startswith(("I", "F")):
-        raise InputError(f"{path}: has more than 8 bits a channel; save it with 8 bits")
+        raise InputError("has more than 8 bits a channel; save it with 8 bits")
     return image
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minae.kernels.arrays import beside
+from minae.kernels.arrays import Array, beside
 
 
 class Loader:
@@ -21,9 +21,7 @@ class Loader:
     Raises ValueError if there are no arrays, if their first axes differ, or if `batch_size` < 1.
     """
 
-    def __init__(
-        self, *arrays: np.ndarray, batch_size: int = 128, shuffle: bool = True, seed: int = 0
-    ):
+    def __init__(self, *arrays: Array, batch_size: int = 128, shuffle: bool = True, seed: int = 0):
         if not arrays:
             raise ValueError("a Loader needs at least one array")
         for array in arrays:
@@ -47,7 +45,7 @@ class Loader:
         """Return the number of batches in an epoch."""
         return -(-self.num_rows // self.batch_size)  # rounded up
 
-    def epoch(self, n: int) -> Iterator[tuple[np.ndarray, ...]]:
+    def epoch(self, n: int) -> Iterator[tuple[Array, ...]]:
         """Yield the batches of epoch `n`, counted from 0."""
         if self.shuffle:
             order = np.random.default_rng([self.seed, n]).permutation(self.num_rows)
@@ -57,7 +55,7 @@ class Loader:
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             yield tuple(np.take(a, beside(rows, a), axis=0) for a in self.arrays)
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+    def __iter__(self) -> Iterator[tuple[Array, ...]]:
         n = self._next_epoch
         self._next_epoch += 1
         return self.epoch(n)

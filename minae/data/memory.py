@@ -12,26 +12,28 @@ AS_IMAGES = 8  # bytes per value: as float32, and once more when the images are 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def check_room(path: Path, values: int, itemsize: int) -> None:
-    """Raise InputError if a file's values, as read and as images, do not fit into free memory."""
-    needed, room = values * (itemsize + AS_IMAGES), available()
-    if needed > room:
-        raise InputError(
-            f"{path}: holds {values:,} values, which take {needed / 1e9:,.1f} GB of memory, but "
-            f"{room / 1e9:,.1f} GB are free; give fewer or smaller images"
-        )
-
-
 @contextmanager
-def memory_errors_name(path: Path) -> Iterator[None]:
-    """Turn a MemoryError into an InputError that names the file."""
+def naming(path: Path) -> Iterator[None]:
+    """Put a file's path before the message of an InputError, and turn a MemoryError into one."""
     try:
         yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except MemoryError as error:
         why = f": {error}" if str(error) else ""
         raise InputError(
             f"{path}: too large for the memory that is free{why}; give fewer or smaller images"
         ) from error
+
+
+def check_room(values: int, itemsize: int) -> None:
+    """Raise InputError if a file's values, as read and as images, do not fit into free memory."""
+    needed, room = values * (itemsize + AS_IMAGES), available()
+    if needed > room:
+        raise InputError(
+            f"holds {values:,} values, which take {needed / 1e9:,.1f} GB of memory, but "
+            f"{room / 1e9:,.1f} GB are free; give fewer or smaller images"
+        )
 
 
 def available() -> float:

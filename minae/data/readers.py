@@ -1,6 +1,7 @@
 """Read images from files: NumPy's .npy and .npz, idx (MNIST's format), or a folder of pictures.
 
-Every reader ends in `as_images`, the one place that says which arrays are images.
+Every reader ends in `as_images`, the one place that says which arrays are images. What is wrong
+with a file is said without its path, which `naming` puts before it.
 """
 
 import gzip
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.lib import format as formats
 
 from minae.data.folder import check_regular, read_folder
-from minae.data.memory import check_room, memory_errors_name
+from minae.data.memory import check_room, naming
 from minae.errors import InputError
 
 _UNSIGNED_BYTE = 0x08  # idx's code for the element type of images and labels
@@ -31,22 +32,22 @@ def read_images(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     or else an idx file (see `read_idx`). Returns images (N, C, H, W), float32 in [0, 1], and
     labels (N,), int64 or None. Raises InputError if they cannot be used, or do not fit into memory.
     """
-    with memory_errors_name(path):
-        try:
-            if path.is_dir():
-                images, labels = read_folder(path)
-            elif path.suffix.lower() in (".npy", ".npz"):
-                images, labels = read_numpy(path)
+    try:
+        pictures = read_folder(path) if path.is_dir() else None  # this names the files itself
+        with naming(path):
+            if pictures:
+                images, labels = pictures
             else:
-                images, labels = read_idx(path), None
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({error.strerror or error}); check path and permissions"
-            ) from error
-        return as_images(images, path), None if labels is None else as_labels(labels, images, path)
+                check_regular(path)
+                numpys = path.suffix.lower() in (".npy", ".npz")
+                images, labels = read_numpy(path) if numpys else (read_idx(path), None)
+            return as_images(images), None if labels is None else as_labels(labels, images)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror or error})"
+        raise InputError(f"{path}: {what}; check path and permissions") from error
 
 
-def as_images(array: np.ndarray, path: Path) -> np.ndarray:
+def as_images(array: np.ndarray) -> np.ndarray:
     """Turn an array into images (N, C, H, W), float32 in [0, 1].
 
     Values: uint8 is divided by 255; floating-point values must be in [0, 1] already.
@@ -57,18 +58,18 @@ def as_images(array: np.ndarray, path: Path) -> np.ndarray:
       last axis has such a size too;
     - (N, F): rows of F features, taken as grey images one pixel high, (N, 1, 1, F).
 
-    Raises InputError, naming `path`, for anything else.
+    Raises InputError for anything else.
     """
     floating = np.issubdtype(array.dtype, np.floating)
     if array.dtype != np.uint8 and not floating:
         raise InputError(
-            f"{path}: values of type {array.dtype} are not images; "
+            f"values of type {array.dtype} are not images; "
             "save uint8 (0 to 255) or floating-point values in [0, 1]"
         )
     if array.size == 0 and array.ndim > 0:
-        raise InputError(f"{path}: shape {array.shape} holds no pixels; give at least one image")
+        raise InputError(f"shape {array.shape} holds no pixels; give at least one image")
     if floating:
-        _check_range(array, path)
+        _check_range(array)
     match array.ndim, *array.shape[1:]:
         case 2, _:
             array = array[:, None, None, :]  # (N, 1, 1, F)
@@ -80,7 +81,7 @@ def as_images(array: np.ndarray, path: Path) -> np.ndarray:
             array = array.transpose(0, 3, 1, 2)  # (N, C, H, W)
         case _:
             raise InputError(
-                f"{path}: shape {array.shape} is none of (N, H, W), (N, C, H, W), (N, H, W, C) "
+                f"shape {array.shape} is none of (N, H, W), (N, C, H, W), (N, H, W, C) "
                 "with C = 1 or 3, or (N, F); reshape the array before you save it"
             )
     if floating:
@@ -88,7 +89,7 @@ def as_images(array: np.ndarray, path: Path) -> np.ndarray:
     return np.divide(array, 255, dtype=np.float32, order="C")
 
 
-def _check_range(array: np.ndarray, path: Path) -> None:
+def _check_range(array: np.ndarray) -> None:
     """Raise InputError unless every value is finite and in [0, 1]."""
     low, high = array.min(), array.max()  # NaN if any value is NaN, and then no comparison holds
     if low >= 0 and high <= 1:
@@ -97,20 +98,20 @@ def _check_range(array: np.ndarray, path: Path) -> None:
     if len(unusable):
         first = tuple(int(i) for i in np.unravel_index(unusable[0], array.shape))
         raise InputError(
-            f"{path}: {len(unusable):,} of {array.size:,} values are NaN or infinite, the first "
+            f"{len(unusable):,} of {array.size:,} values are NaN or infinite, the first "
             f"at index {first}; remove or replace them"
         )
     raise InputError(
-        f"{path}: values run from {low} to {high}, outside [0, 1]; "
+        f"values run from {low} to {high}, outside [0, 1]; "
         "scale them into [0, 1], or save uint8 (0 to 255)"
     )
 
 
-def as_labels(labels: np.ndarray, images: np.ndarray, path: Path) -> np.ndarray:
+def as_labels(labels: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Turn labels into (N,) int64; InputError unless they are whole numbers, one per image."""
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
-            f"{path}: labels of shape {labels.shape} and type {labels.dtype} do not fit; "
+            f"labels of shape {labels.shape} and type {labels.dtype} do not fit; "
             f"give one whole number for each of the {len(images):,} images"
         )
     return labels.astype(np.int64)
@@ -123,65 +124,58 @@ def read_numpy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     the labels, which may be missing, are called `labels` or `y`. Python objects (pickles) are never
     loaded, because opening one can run arbitrary code. Raises InputError for unusable files.
     """
-    check_regular(path)
     with path.open("rb") as stream:
         try:
             start = stream.read(len(formats.MAGIC_PREFIX))
             stream.seek(0)
             if start.startswith(b"PK"):
                 with zipfile.ZipFile(stream) as archive:
-                    return _read_archive(archive, path)
+                    return _read_archive(archive)
             if start and start != formats.MAGIC_PREFIX:
-                raise InputError(f"{path}: {_NO_ARRAY}; {_ADVICE}")
-            return _read_array(stream, path.stat().st_size, path), None
+                raise InputError(f"{_NO_ARRAY}; {_ADVICE}")
+            return _read_array(stream, path.stat().st_size), None
         except (InputError, MemoryError):
             raise
         except Exception as error:  # NumPy and zipfile raise a dozen kinds on a damaged file
-            raise InputError(
-                f"{path}: is cut short or damaged ({type(error).__name__}); {_ADVICE}"
-            ) from error
+            what = f"is cut short or damaged ({type(error).__name__})"
+            raise InputError(f"{what}; {_ADVICE}") from error
 
 
-def _read_archive(archive: zipfile.ZipFile, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_archive(archive: zipfile.ZipFile) -> tuple[np.ndarray, np.ndarray | None]:
     """Read images and labels from a .npz file, and nothing else it may contain."""
-    files = {
-        file.filename.removesuffix(".npy"): file
-        for file in archive.infolist()
-        if file.filename.endswith(".npy")
-    }
-    if not files and archive.infolist():
-        raise InputError(f"{path}: is a zip file, but not one of arrays; {_ADVICE}")
+    members = archive.infolist()
+    files = {m.filename.removesuffix(".npy"): m for m in members if m.filename.endswith(".npy")}
+    if members and not files:
+        raise InputError(f"is a zip file, but not one of arrays; {_ADVICE}")
 
     def read(name: str) -> np.ndarray:
         with archive.open(files[name]) as stream:
-            return _read_array(stream, files[name].file_size, path)
+            return _read_array(stream, files[name].file_size)
 
     label = next((name for name in ("labels", "y") if name in files), None)
     others = [name for name in files if name != label]
-    key = next((name for name in ("images", "x") if name in files), None)
-    if key is None and len(others) == 1:
-        (key,) = others
-    if key is None:
+    named = [name for name in ("images", "x") if name in files]
+    if not named and len(others) != 1:
         raise InputError(
-            f"{path}: cannot tell which array holds the images (found: "
+            f"cannot tell which array holds the images (found: "
             f"{', '.join(others) or 'none'}); call it images, and the labels labels"
         )
-    return read(key), None if label is None else read(label)
+    return read([*named, *others][0]), None if label is None else read(label)
 
 
-def _read_array(stream: IO[bytes], size: int, path: Path) -> np.ndarray:
+def _read_array(stream: IO[bytes], size: int) -> np.ndarray:
     """Read the array of a .npy file of `size` bytes, if that can be as large as its header says."""
     version = formats.read_magic(stream)
     shape, _, dtype = _HEADERS[version](stream)
     if dtype.hasobject:
-        raise InputError(f"{path}: {_NO_ARRAY}; {_ADVICE}")
+        raise InputError(f"{_NO_ARRAY}; {_ADVICE}")
     values, there = math.prod(shape), size - stream.tell()
     if not 0 <= values * dtype.itemsize <= there:
         raise InputError(
-            f"{path}: is cut short or damaged (its header promises "
-            f"{values * dtype.itemsize:,} bytes, and {there:,} are there); {_ADVICE}"
+            f"is cut short or damaged (its header promises {values * dtype.itemsize:,} bytes, and "
+            f"{there:,} are there); {_ADVICE}"
         )
-    check_room(path, values, dtype.itemsize)
+    check_room(values, dtype.itemsize)
     stream.seek(0)
     return formats.read_array(stream, allow_pickle=False)
 
@@ -195,41 +189,38 @@ def read_idx(path: Path) -> np.ndarray:
 
     Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
-    check_regular(path)
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"  # as gzip files begin, whatever their names
         file.seek(0)
         try:
-            return _read_idx(gzip.GzipFile(fileobj=file) if compressed else file, path)
+            return _read_idx(gzip.GzipFile(fileobj=file) if compressed else file)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(
-                f"{path}: the gzip file is cut short or damaged; get it again"
-            ) from error
+            raise InputError("the gzip file is cut short or damaged; get it again") from error
 
 
-def _read_idx(stream: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
+def _read_idx(stream: IO[bytes] | gzip.GzipFile) -> np.ndarray:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= 4:
         raise InputError(
-            f"{path}: not a kind of file that can be read; "
+            "not a kind of file that can be read; "
             "give a .npy, .npz or idx file (.gz or not), or a folder of images"
         )
     if start[2] != _UNSIGNED_BYTE:
         raise InputError(
-            f"{path}: holds idx elements of type 0x{start[2]:02X}; give a file of uint8 (0x08)"
+            f"holds idx elements of type 0x{start[2]:02X}; give a file of uint8 (0x08)"
         )
     axes = start[3]
     sizes = stream.read(4 * axes)
     if len(sizes) < 4 * axes:
-        raise InputError(f"{path}: ends within its header; get the file again")
+        raise InputError("ends within its header; get the file again")
     shape = struct.unpack(f">{axes}I", sizes)
     size = math.prod(shape)
-    check_room(path, size, 1)
+    check_room(size, 1)
     values = stream.read(size + 1)  # one more, to see whether the file ends there
     if len(values) != size:
         there = f"{len(values):,}" if len(values) < size else "more"
         raise InputError(
-            f"{path}: its header {shape} promises {size:,} values, but {there} are there; "
+            f"its header {shape} promises {size:,} values, but {there} are there; "
             "get the file again"
         )
     return np.frombuffer(values, np.uint8).reshape(shape)

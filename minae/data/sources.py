@@ -16,6 +16,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from minae.data.catalogue import SOURCES, RemoteFile, Source
 from minae.errors import InputError
@@ -53,10 +54,7 @@ def fetch(name: str) -> dict[str, Path]:
 
 
 def list_sources() -> list[SourceStatus]:
-    """List every named dataset and whether it is on this disk.
-
-    Compares only the files' sizes, to be quick; `fetch` checks their contents.
-    """
+    """List every named dataset and whether its files are on this disk, judging by their sizes."""
     folders = [folder for folder in (_data_folder(), _cache_folder()) if folder]
     return [
         SourceStatus(source.name, source.contents, source.origin, _locate(source, folders))
@@ -161,18 +159,14 @@ def _download(file: RemoteFile) -> Path:
     )
 
 
-_REASONS = {
-    "ConnectionError": "no connection",
-    "ConnectTimeout": "no answer in time",
-    "ReadTimeout": "no answer in time",
-    "ChunkedEncodingError": "the connection broke off",
-}
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: Any) -> str:
     """Say in a few words why a request failed; the full text of such errors fills a screen."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"HTTP status {response.status_code}"
+    if error.response is not None:
+        return f"HTTP status {error.response.status_code}"
     name = type(error).__name__
-    return _REASONS.get(name, name)
+    return {
+        "ConnectionError": "no connection",
+        "ConnectTimeout": "no answer in time",
+        "ReadTimeout": "no answer in time",
+        "ChunkedEncodingError": "the connection broke off",
+    }.get(name, name)

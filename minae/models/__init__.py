@@ -73,10 +73,7 @@ def load(
 
 
 def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoencoder:
-    """Build a model from a file's config, which must hold every argument of its constructor.
-
-    `most` is the number of layers that the file can have weights for.
-    """
+    """Build a model from all its arguments, read from a file with `most` arrays of weights."""
     parameters = inspect.signature(cls).parameters
     kinds = {name: parameter.annotation for name, parameter in parameters.items()}
     config = parse_all(kinds, config, "config")

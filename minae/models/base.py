@@ -27,7 +27,8 @@ class Autoencoder(nn.Module):
     config: dict[str, Any]
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
-    conditional = False  # a batch is images and their labels, not images alone
+    conditional = False  # a batch is images and their labels, which all methods are given too
+    codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
 
     def __init_subclass__(cls) -> None:
         """Make the constructor record its arguments, defaults included, in `config`."""
@@ -39,26 +40,28 @@ class Autoencoder(nn.Module):
                 bound = inspect.signature(construct).bind(self, *args, **options)
                 bound.apply_defaults()
                 _, *given = bound.arguments.items()
-                self.config = {name: list(x) if isinstance(x, tuple) else x for name, x in given}
+                self.config = {
+                    name: list(x) if isinstance(x, tuple | list) else x for name, x in given
+                }
             construct(self, *args, **options)
 
         cls.__init__ = record_and_construct
 
-    def codes(self, x: Tensor) -> Tensor:
-        """Return the code (N, Z) of each input, without randomness."""
-        raise NotImplementedError
+    def _with_labels(self, x: Tensor) -> Tensor:
+        """Return what encoder or decoder gets: the images or codes; conditional, labels too."""
+        return x
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, *labels: Tensor) -> Tensor:
         """Return what codes (N, Z) stand for: (N, ...), in the units of the inputs."""
-        output = self.decoder(z)
+        output = self.decoder(self._with_labels(z, *labels))
         return ops.sigmoid(output) if self.has_logits else output
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
         """Return the reconstruction of x, in its shape."""
-        return self.decode(self.codes(x)).reshape(x.shape)
+        return self.decode(self.codes(x, *labels), *labels).reshape(x.shape)
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return the objective: summed over an image, averaged over the batch.
+        """Return the objective, summed over an image, averaged over the batch.
 
         `target` is what to reconstruct, in the shape of x (N, ...); x itself if left out.
         """

@@ -25,8 +25,7 @@ class VariationalAutoencoder(Autoencoder):
     """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
 
     The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
-    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021). `labels` are
-    what only a conditional model is given.
+    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021).
     """
 
     def __init__(self, latent: int, likelihood: str, beta: float):
@@ -50,32 +49,20 @@ class VariationalAutoencoder(Autoencoder):
         """Return what to reconstruct, and the labels, from a batch."""
         return x if target is None else target, ()
 
-    def _beside(self, x: Tensor, *labels: Tensor) -> Tensor:
-        """Return what encoder or decoder is given: images or codes, and perhaps the labels."""
-        return x
-
     def encode(self, x: Tensor, *labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log_var of q(z|x), each (N, Z)."""
-        mean, log_var = self.encoder(self._beside(x, *labels)).chunk(2, dim=1)
+        mean, log_var = self.encoder(self._with_labels(x, *labels)).chunk(2, dim=1)
         return mean, log_var
 
     def codes(self, x: Tensor, *labels: Tensor) -> Tensor:
         """Return the mean of q(z|x), (N, Z)."""
         return self.encode(x, *labels)[0]
 
-    def decode(self, z: Tensor, *labels: Tensor) -> Tensor:
-        """Return what codes (N, Z) stand for: (N, ...), in the units of the inputs."""
-        return super().decode(self._beside(z, *labels))
-
-    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
-        """Return the reconstruction of x, in its shape."""
-        return self.decode(self.codes(x, *labels), *labels).reshape(x.shape)
-
     def negative_log_likelihood(
         self, z: Tensor, target: Tensor, reduction: str, *labels: Tensor
     ) -> Tensor:
         """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
-        output = self.decoder(self._beside(z, *labels)).reshape(target.shape)
+        output = self.decoder(self._with_labels(z, *labels)).reshape(target.shape)
         if self.likelihood == "bernoulli":
             return ops.binary_cross_entropy_with_logits(output, target, reduction=reduction)
         return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
@@ -97,7 +84,7 @@ class VariationalAutoencoder(Autoencoder):
         return nll, ops.gaussian_kl(mean, log_var).mean()
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss, the ELBO (beta is 1 there) and its KL, in nats per image."""
+        """Return the loss, the ELBO (where beta is 1) and the KL in it, in nats per image."""
         nll, kl = (term.item() for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl, "kl": kl}
 

@@ -86,10 +86,7 @@ class ConditionalVAE(VariationalAutoencoder):
         self._start_narrow()
 
     def one_hot(self, labels: Tensor) -> Tensor:
-        """Return labels (N,) as rows (N, classes) of zeros with a 1 at the class.
-
-        Raises ValueError if a label is none of the classes.
-        """
+        """Return labels (N,) as one-hot rows (N, classes); ValueError if one is not a class."""
         index = labels.data
         if index.size and not 0 <= index.min() <= index.max() < self.classes:
             given = f"labels from {index.min()} to {index.max()}"
@@ -106,5 +103,5 @@ class ConditionalVAE(VariationalAutoencoder):
     def _given(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         return x, () if target is None else (target,)  # the second part of a batch is the labels
 
-    def _beside(self, x: Tensor, *labels: Tensor) -> Tensor:
-        return ops.cat([x.flatten(1), self.one_hot(*labels).to(x.dtype)], 1)
+    def _with_labels(self, x: Tensor, labels: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return ops.cat([x.flatten(1), self.one_hot(labels).to(x.dtype)], 1)

@@ -32,10 +32,7 @@ class _Weighted(Module):
 
 
 class Linear(_Weighted):
-    """y = x Wᵀ + b with weight (out_features, in_features) and bias (out_features,).
-
-    Maps (..., in_features) to (..., out_features).
-    """
+    """y = x Wᵀ + b, (..., in_features) to (..., out_features), with W (out, in) and b (out,)."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True):
         self.fan_in = in_features
@@ -170,10 +167,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class GroupNorm(Module):
-    """Normalise groups of channels in each image of (N, num_channels, ...), then scale and shift.
-
-    Scale and shift are numbers for each channel.
-    """
+    """Normalise groups of channels of each image (N, C, ...), then scale and shift each channel."""
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
         _check_groups("GroupNorm", num_channels, num_channels, num_groups)
@@ -215,10 +209,7 @@ class LayerNorm(Module):
 
 
 class Embedding(Module):
-    """A table of vectors, weight (num_embeddings, embedding_dim), looked up by index.
-
-    Maps integers (...) to (..., embedding_dim).
-    """
+    """Look integers (...) up in weight (num_embeddings, embedding_dim): (..., embedding_dim)."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int):
         self.weight = init.normal((num_embeddings, embedding_dim))

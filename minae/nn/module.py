@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
 
-import numpy as np
-
 from minae.kernels import arrays
+from minae.kernels.arrays import Array
 from minae.tensor import Tensor, as_array
 
 
@@ -78,17 +77,17 @@ class Module:
         """Yield the parameters of this module and all below it."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def state_dict(self) -> dict[str, np.ndarray]:
+    def state_dict(self) -> dict[str, Array]:
         """Return the arrays of all parameters and buffers by path: the arrays themselves."""
         return {name: value.data for name, value in self._named_state(Parameter, Buffer)}
 
-    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Copy arrays (or tensors of PyTorch on the CPU) into the parameters and buffers.
 
         Raises:
             ValueError: a key is missing or unknown, or a shape differs; nothing is copied then.
         """
-        given = {name: as_array(value) for name, value in state.items()}
+        given: dict[str, Array] = {name: as_array(value) for name, value in state.items()}
         if problem := _mismatch(self.state_dict(), given):
             raise ValueError(f"the state does not fit {type(self).__name__}: {problem}")
         for name, own in self._named_state(Parameter, Buffer):
@@ -140,7 +139,7 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
-def _mismatch(own: dict[str, Any], other: dict[str, Any]) -> str | None:
+def _mismatch(own: dict[str, Array], other: dict[str, Array]) -> str | None:
     if missing := own.keys() - other.keys():
         return f"{sorted(missing)[0]} is missing" + _and_more(missing)
     if unknown := other.keys() - own.keys():

@@ -1,10 +1,9 @@
 """Vector quantisation: a code is one of a few vectors (van den Oord et al. 2017)."""
 
-from typing import Any
-
 import numpy as np
 
 from minae import ops
+from minae.kernels.arrays import Array
 from minae.nn import init
 from minae.nn.module import Buffer, Module
 from minae.tensor import Tensor
@@ -54,7 +53,7 @@ class VectorQuantizer(Module):
         straight_through = z + (vectors - z).detach()
         return straight_through, index, to_inputs + to_vectors * self.commitment
 
-    def _move_unused(self, z: Any) -> None:
+    def _move_unused(self, z: Array) -> None:
         K = len(self.used)
         enough = np.concatenate([z] * -(-K // len(z)))  # at least K rows
         some = enough[:: len(enough) // K][:K]  # (K, D), spread over the batch
@@ -63,7 +62,7 @@ class VectorQuantizer(Module):
         self.weight.written()
         self.used.data[...] = np.where(unused, 1, self.used.data)
 
-    def _count(self, index: Any) -> None:
+    def _count(self, index: Array) -> None:
         K = len(self.used)
         share = (index[:, None] == np.arange(K, like=index)).mean(axis=0)  # (K,)
         self.used.data[...] = DECAY * self.used.data + (1 - DECAY) * K * share

@@ -63,7 +63,7 @@ def check_png(path: Path) -> Path:
 
 def make_axes(
     width: float, height: float, title: str | None, ylabel: str = "", **margins: float
-) -> Any:  # of Axes, the type checker does not know that their figure is a Figure
+) -> Any:  # Axes; but type checkers do not know that their figure is a Figure
     """Return axes of exactly this size, in inches, in a new figure with margins and a title."""
     left, bottom, right = (MARGINS | margins).values()
     total = max(left + width + right, 3.2 if title else 0)
