@@ -1,22 +1,23 @@
-"""All contenders of a workload in alternation, and the ratios between them."""
+"""All contenders of a workload, timed in turns, and the ratios between them."""
 
 import importlib.util
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from minae.bench.contenders import CONTENDERS, TUNED
+from minae.bench.turns import in_turns
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
 from minae.workers import Worker as Process
 
 LOSS_STEPS = 50
-#: How far losses may be apart after LOSS_STEPS, relatively: Winograd's convolutions, which W4 uses,
-#: round more, and JAX sums in another order.
+#: Relative difference allowed between losses over LOSS_STEPS: Winograd's convolutions, which W4
+#: uses, round more, and JAX sums in another order.
 LOSS_TOLERANCE = {"W4": 1e-3}
 JAX_TOLERANCE = 1e-3
 WARM_UP = 1.0  # seconds: PyTorch and JAX compile, caches fill
@@ -39,20 +40,20 @@ class Worker(Process):
             raise RuntimeError(f"{self.contender} ended: {error}") from None
 
 
-def installed(names) -> list[str]:
+def installed(names: Iterable[str]) -> list[str]:
     """Return the contenders among `names` whose library is there."""
     return [name for name in names if importlib.util.find_spec(CONTENDERS[name][0]) is not None]
 
 
 def check_names(names: list[str]) -> list[str]:
-    """Return the workloads to run, all if none are named. Raises InputError for an unknown one."""
+    """Return the workloads to time, all if none are named. Raises InputError for an unknown one."""
     for name in names:
         if name not in WORKLOADS:
             raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
     return names or list(WORKLOADS)
 
 
-def ceilings() -> dict[str, float]:
+def ceilings() -> dict[str, Any]:
     """Return the machine's sgemm and bandwidth ceilings, measured in a process of their own."""
     names = {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
     with Process("minae.bench.ceilings", options=QUIET) as worker:
@@ -67,33 +68,45 @@ def _processor() -> str:
         return platform.processor()
 
 
+@contextmanager
+def started(contenders: list[str], name: str) -> Iterator[list[Worker]]:
+    """Run the contenders' processes inside the `with` block."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(Worker(contender, name)) for contender in contenders]
+
+
+def timed(
+    workers: list[Worker], rounds: int, seconds: float, warm_up: float
+) -> dict[str, list[float]]:
+    """Return milliseconds per step for each turn, by contender."""
+    for worker in workers:
+        worker.ask(f"time {warm_up}")
+    by_name = {worker.contender: worker for worker in workers}
+    return in_turns(list(by_name), rounds, lambda name: by_name[name].ask(f"time {seconds}"))
+
+
 def measure(
     name: str, contenders: list[str], rounds: int, seconds: float, sgemm_gflops: float
 ) -> tuple[dict, list[str]]:
     """Return the figures of one workload, and remarks on contenders that were left out.
 
     Raises:
-        RuntimeError: minae's losses are not those of PyTorch, so that times would mean nothing.
+        RuntimeError: minae's losses differ from PyTorch's, so times would mean nothing.
     """
     if not workload(name).is_convolutional:
         contenders = [c for c in contenders if c != "torch channels last"]
-    with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(contender, name)) for contender in contenders]
+    with started(contenders, name) as workers:
         workers, remarks = _agreeing(workers, name)
-        for worker in workers:
-            worker.ask(f"time {WARM_UP}")
-        times = {worker.contender: [] for worker in workers}
-        for i in range(rounds):  # each in turn begins: none always follows the same other
-            first = i % len(workers)
-            for worker in workers[first:] + workers[:first]:
-                times[worker.contender].append(worker.ask(f"time {seconds}"))
+        times = timed(workers, rounds, seconds, WARM_UP)
         memory = {w.contender: w.ask("memory 0") for w in workers}
     return _figures(times, memory, workload(name).flops(), sgemm_gflops), remarks
 
 
 def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]]:
-    """Return the workers whose first losses are minae's, and what is wrong with the others."""
-    agreeing, remarks, reference = [], [], None
+    """Return the workers whose losses agree with minae's, and what is wrong with the others."""
+    agreeing: list[Worker] = []
+    remarks: list[str] = []
+    reference = None
     for worker in workers:
         try:
             losses = np.array(worker.ask(f"losses {LOSS_STEPS}"))
@@ -116,26 +129,21 @@ def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]
 
 
 def _figures(times: dict, memory: dict, flops: float, sgemm_gflops: float) -> dict:
-    ours = np.array(times["minae"])
-    ms = float(np.median(ours))
-    figures = {
-        "ms": ms,
-        "ceiling_share": flops / (ms / 1e3) / (sgemm_gflops * 1e9),
-        "peak_mb": memory["minae"],
-        "contenders": {},
-    }
+    ours, rows = np.array(times["minae"]), {}
     for contender, theirs in times.items():
         low, middle, high = np.quantile(np.array(theirs) / ours, [0.25, 0.5, 0.75]).tolist()
-        figures["contenders"][contender] = {
+        rows[contender] = {
             "ms": float(np.median(theirs)),
             "ratio": middle,
             "quartiles": [low, high],
             "peak_mb": memory[contender],
         }
-    ratios = {name: row["ratio"] for name, row in figures["contenders"].items()}
-    if "torch" in ratios:
-        figures["ratio_eager"] = ratios["torch"]
-    if tuned := [ratios[name] for name in TUNED if name in ratios]:
+    ms, peak = rows["minae"]["ms"], rows["minae"]["peak_mb"]
+    share = flops / (ms / 1e3) / (sgemm_gflops * 1e9)
+    figures = {"ms": ms, "ceiling_share": share, "peak_mb": peak, "contenders": rows}
+    if "torch" in rows:
+        figures["ratio_eager"] = rows["torch"]["ratio"]
+    if tuned := [rows[name]["ratio"] for name in TUNED if name in rows]:
         figures["ratio_tuned"] = min(tuned)
     return figures
 
@@ -146,12 +154,7 @@ def scaling(rounds: int, seconds: float) -> Iterator[dict]:
     sizes = [(512, batch) for batch in (1, 4, 16, 64, 256, 1024)]
     sizes += [(width, 128) for width in (64, 256, 1024, 2048)]
     for width, batch in sizes:
-        with ExitStack() as stack:
-            name = f"dense-{width}-{batch}"
-            workers = [stack.enter_context(Worker(contender, name)) for contender in contenders]
-            for worker in workers:
-                worker.ask(f"time {WARM_UP}")
-            turns = [[w.ask(f"time {seconds}") for w in workers] for _ in range(rounds)]
-        medians = np.median(turns, axis=0)
-        speed = {c: batch / ms * 1e3 for c, ms in zip(contenders, medians.tolist(), strict=True)}
+        with started(contenders, f"dense-{width}-{batch}") as workers:
+            times = timed(workers, rounds, seconds, WARM_UP)
+        speed = {name: batch / float(np.median(ms)) * 1e3 for name, ms in times.items()}
         yield {"width": width, "batch": batch, "samples_per_s": speed}

@@ -1,47 +1,57 @@
 """The same training step in each library. A contender is a function from a workload to `step`.
 
-`step(i, noise)` trains on batch i and returns the loss; noise, where given, is what a VAE draws.
+`step(i, noise)` trains on batch i and returns the loss; noise, if given, replaces what a VAE draws.
 """
 
-import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from minae import nn
 from minae.bench.workloads import Workload
+from minae.kernels.arrays import to_device
 
 
-def minae(workload: Workload):
-    """Return what `minae train` does for each batch."""
-    from minae import optim
+def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Callable:
+    """Return the step of `minae train`, recorded as a CUDA graph if `captured`."""
+    from minae import optim  # not at the top: they would count as others' memory
     from minae.train import train_step
 
     model = workload.build().train()
+    model.to(device)
     optimizer = optim.Adam(model.parameters())
-    batches = workload.batches()
-    return lambda i, noise=None: train_step(model, optimizer, (batches[i % len(batches)],))
+    step = partial(train_step, model, optimizer)
+    if captured:
+        from minae.train.capture import CapturedStep
+
+        step = CapturedStep(model, optimizer)
+    batches = [to_device(x, device) for x in workload.batches()]
+    return lambda i, noise=None: step((batches[i % len(batches)],))
 
 
-def torch(workload: Workload, fused: bool = False, channels_last: bool = False, compiled=False):
+def torch(
+    workload: Workload,
+    device: str = "cpu",
+    fused: bool = False,
+    channels_last: bool = False,
+    compiled: bool = False,
+) -> Callable:
     """Return PyTorch's step on the same model, from the same weights."""
     import torch
 
-    warnings.simplefilter("ignore")
-    model = workload.build()
-    network = torch_model(model)
-    state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
-    network.load_state_dict(state)
-    batches = torch.from_numpy(workload.batches())
+    network, batches = torch_network(workload, device)
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
         batches = [x.contiguous(memory_format=torch.channels_last) for x in batches]
     optimizer = torch.optim.Adam(network.parameters(), fused=fused or None)
     forward = torch.compile(network) if compiled else network
 
-    def step(i, noise=None):
+    def step(i: int, noise: np.ndarray | None = None) -> float:
         optimizer.zero_grad()
-        noise = None if noise is None else torch.from_numpy(noise)
-        loss = forward(batches[i % len(batches)], noise)
+        drawn = None if noise is None else torch.from_numpy(noise)
+        loss = forward(batches[i % len(batches)], drawn)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -49,10 +59,12 @@ def torch(workload: Workload, fused: bool = False, channels_last: bool = False, 
     return step
 
 
-def torch_model(model):
-    """Return the same network in PyTorch, whose call (x, noise) gives the loss."""
+def torch_network(workload: Workload, device: str) -> tuple[Any, Any]:
+    """Return a workload's model in PyTorch, whose call (x, noise) gives the loss, and batches."""
     import torch
     from torch.nn import functional
+
+    model: Any = workload.build()
 
     class Network(torch.nn.Module):
         def __init__(self):
@@ -67,43 +79,41 @@ def torch_model(model):
                 noise = torch.randn_like(mean) if noise is None else noise
                 z = mean + torch.exp(0.5 * log_var) * noise
                 kl = 0.5 * (mean * mean + log_var.exp() - log_var - 1).sum(1).mean()
-            y = self.decoder(z)
             loss = functional.binary_cross_entropy_with_logits
             if not model.has_logits:
                 loss = functional.mse_loss
-            return loss(y, x, reduction="sum") / len(x) + kl
+            return loss(self.decoder(z), x, reduction="sum") / len(x) + kl
 
-    return Network()
+    network = Network()
+    state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
+    network.load_state_dict(state)
+    return network.to(device), torch.from_numpy(workload.batches()).to(device)
 
 
-def _torch_sequential(network: nn.Sequential):
+def _torch_sequential(network: nn.Sequential) -> Any:
     import torch
 
     layers = []
     for layer in network:
-        kind = getattr(torch.nn, type(layer).__name__)
+        arguments = ()
         if isinstance(layer, nn.Linear):
-            o, i = layer.weight.shape
-            layers.append(kind(i, o))
-        elif isinstance(layer, nn.Conv2d):
-            o, c, *size = layer.weight.shape
-            layers.append(kind(c, o, size, layer.stride, layer.padding))
-        elif isinstance(layer, nn.ConvTranspose2d):
-            c, o, *size = layer.weight.shape
-            layers.append(kind(c, o, size, layer.stride, layer.padding))
+            arguments = layer.weight.shape[::-1]  # (I, O)
+        elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            channels, size = layer.weight.shape[:2], layer.weight.shape[2:]
+            channels = channels[::-1] if isinstance(layer, nn.Conv2d) else channels  # (in, out)
+            arguments = *channels, size, layer.stride, layer.padding
         elif isinstance(layer, nn.Unflatten):
-            layers.append(kind(layer.dim, layer.unflattened_size))
-        else:
-            layers.append(kind())
+            arguments = layer.dim, layer.unflattened_size
+        layers.append(getattr(torch.nn, type(layer).__name__)(*arguments))
     return torch.nn.Sequential(*layers)
 
 
-def jax(workload: Workload):
-    """Return JAX's step, compiled as a whole, on the same model and from the same weights."""
-    import jax
-    import jax.numpy as jnp
+def jax(workload: Workload) -> Callable:
+    """Return JAX's step, compiled as a whole, on the same model, from the same weights."""
+    import jax  # pyright: ignore[reportMissingImports] - optional
+    import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 
-    model = workload.build()
+    model: Any = workload.build()
     parameters = {name: jnp.asarray(array) for name, array in model.state_dict().items()}
     batches = [jnp.asarray(x) for x in workload.batches()]
     zeros = {name: jnp.zeros_like(x) for name, x in parameters.items()}
@@ -119,7 +129,6 @@ def jax(workload: Workload):
             return ((y - x) ** 2).sum() / len(x) + kl
         return (jnp.maximum(y, 0) - y * x + jnp.log1p(jnp.exp(-abs(y)))).sum() / len(x) + kl
 
-    @jax.jit
     def update(parameters, m, v, t, x, noise):
         value, gradients = jax.value_and_grad(loss)(parameters, x, noise)
         tree = jax.tree.map
@@ -129,25 +138,27 @@ def jax(workload: Workload):
         move = lambda p, m, v: p - 1e-3 * (m / a) / (jnp.sqrt(v / b) + 1e-8)  # noqa: E731
         return tree(move, parameters, m, v), m, v, value
 
-    state = [parameters, zeros, zeros, 0]
+    compiled: Any = jax.jit(update)
+    m, v, t = zeros, zeros, 0
     shape = (workload.batch, getattr(model, "latent", 0))
     rng = np.random.default_rng(0)
 
-    def step(i, noise=None):
+    def step(i: int, noise: np.ndarray | None = None) -> float:
+        nonlocal parameters, m, v, t
         noise = rng.standard_normal(shape, np.float32) if noise is None else noise
-        state[3] += 1
-        *state[:3], value = update(*state, batches[i % len(batches)], noise)
+        t += 1
+        parameters, m, v, value = compiled(parameters, m, v, t, batches[i % len(batches)], noise)
         return float(value)
 
     return step
 
 
-def _jax_network(network: nn.Sequential, name: str, parameters: dict, x):
-    import jax
+def _jax_network(network: nn.Sequential, name: str, parameters: dict, x) -> Any:
+    import jax  # pyright: ignore[reportMissingImports]
 
     for i, layer in enumerate(network):
-        weight = parameters.get(f"{name}.{i}.weight")
-        bias = parameters.get(f"{name}.{i}.bias")
+        weight: Any = parameters.get(f"{name}.{i}.weight")
+        bias: Any = parameters.get(f"{name}.{i}.bias")
         if isinstance(layer, nn.Linear):
             x = x @ weight.T + bias
         elif isinstance(layer, nn.Flatten):
@@ -161,8 +172,8 @@ def _jax_network(network: nn.Sequential, name: str, parameters: dict, x):
     return x
 
 
-def _jax_convolution(layer, weight, x):
-    from jax import lax
+def _jax_convolution(layer: Any, weight, x) -> Any:
+    from jax import lax  # pyright: ignore[reportMissingImports]
 
     convolve, p = lax.conv_general_dilated, layer.padding
     if isinstance(layer, nn.Conv2d):
@@ -172,13 +183,13 @@ def _jax_convolution(layer, weight, x):
     return convolve(x, turned, (1, 1), pads, lhs_dilation=(layer.stride,) * 2)
 
 
-#: By name: the library that must be installed, and the contender.
+#: By name: the library it needs, and the function that makes its step.
 CONTENDERS = {
     "minae": ("minae", minae),
     "torch": ("torch", torch),
-    "torch fused": ("torch", lambda w: torch(w, fused=True)),
-    "torch channels last": ("torch", lambda w: torch(w, fused=True, channels_last=True)),
-    "torch compiled": ("torch", lambda w: torch(w, fused=True, compiled=True)),
+    "torch fused": ("torch", partial(torch, fused=True)),
+    "torch channels last": ("torch", partial(torch, fused=True, channels_last=True)),
+    "torch compiled": ("torch", partial(torch, fused=True, compiled=True)),
     "jax": ("jax", jax),
 }
 TUNED = ("torch fused", "torch channels last", "torch compiled")

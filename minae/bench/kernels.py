@@ -1,15 +1,15 @@
-"""What each kernel gains: the `cpu` backend against `reference`, the specification in NumPy.
+"""How much faster each kernel is in the `cpu` backend than in `reference`, its NumPy specification.
 
-The shapes are those that the workloads meet. `unfolded` is `cpu` without Winograd's convolutions.
+The shapes are those of the workloads. `unfolded` is `cpu` without Winograd's convolutions.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 
 from minae import kernels
-from minae.bench.compare import WARM_UP, Worker
+from minae.bench.compare import WARM_UP, started, timed
 
 WAYS = ("cpu", "unfolded", "reference")
 
@@ -22,10 +22,11 @@ _SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False}
 _x, _h, _w = (128, 784), (128, 512), (512, 784)  # a dense layer
 _big, _small, _k3, _k4 = (128, 16, 14, 14), (128, 32, 7, 7), (32, 16, 3, 3), (32, 16, 4, 4)
 _images, _taps = (128, 32, 14, 14), (32, 32, 3, 3)
+_transposed = [_big, _small, _k4, _big, "relu"]
 _parameters = (1_000_000,)
 
-#: By title: the function, the shapes of its arrays (other arguments as they are), and its options.
-CASES = {
+#: By title: the function, its arguments (see _argument), and its options.
+CASES: dict[str, tuple[str, list, dict]] = {
     "matmul": ("matmul", [_x, (784, 512)], {}),
     "linear, ReLU": ("linear", [_x, _w, (512,), "relu"], {}),
     "linear backward": ("linear_backward", [_h, _x, _w, _h, "relu"], {}),
@@ -34,19 +35,11 @@ CASES = {
     "convolution, stride 1": ("conv2d", [_images, _taps, (32,), "relu"], _SAME),
     "gradients, stride 1": ("conv2d_backward", [_images, _images, _taps, _images, "relu"], _SAME),
     "transposed convolution": ("conv2d_dx", [_small, _k4, [14, 14], (16,), "relu"], _HALVE),
-    "gradients, transposed": (
-        "conv_transpose2d_backward",
-        [_big, _small, _k4, _big, "relu"],
-        _HALVE,
-    ),
+    "gradients, transposed": ("conv_transpose2d_backward", _transposed, _HALVE),
     "max pooling": ("max_pool2d", [_images], _POOL),
     "mean pooling": ("avg_pool2d", [_images], _POOL),
     "batch norm": ("batch_norm", [_images, (32,), (32,), 1e-5], {}),
-    "batch norm backward": (
-        "batch_norm_backward",
-        [_images, _images, (32,), (32,), (32,), 1e-5],
-        {},
-    ),
+    "batch norm backward": ("batch_norm_backward", [_images, _images, *[(32,)] * 3, 1e-5], {}),
     "BCE with gradient": ("bce_with_logits", [_x, _x], {}),
     "MSE with gradient": ("mse", [_x, _x], {}),
     "reparameterisation": ("reparameterise", [(128, 20)] * 3, {}),
@@ -54,11 +47,11 @@ CASES = {
     "Adam": ("adam", [_parameters] * 4, {**_ADAM, "decoupled": False}),
     "SGD": ("sgd", [_parameters] * 3, _SGD),
 }
-STRIDE_1 = ("convolution, stride 1", "gradients, stride 1")  # where Winograd's way is taken
+STRIDE_1 = ("convolution, stride 1", "gradients, stride 1")  # computed with Winograd's method
 
 
-def call(way: str, title: str) -> Callable[[int], None]:
-    """Return a function that runs the kernel once. Images lie as the convolutions leave them."""
+def call(way: str, title: str) -> Callable[..., Any]:
+    """Return a function that calls the kernel. Images are laid out as convolutions leave them."""
     name, arguments, options = CASES[title]
     rng = np.random.default_rng(0)
     arrays = [_argument(rng, a) for a in arguments]
@@ -71,27 +64,22 @@ def call(way: str, title: str) -> Callable[[int], None]:
     return lambda _: kernel(*arrays, **options)
 
 
-def _argument(rng: np.random.Generator, given):
-    """Return an array for a tuple, its shape; a tuple for a list; anything else as it is."""
+def _argument(rng: np.random.Generator, given: Any) -> Any:
+    """Return an array for a shape, given as a tuple; a tuple for a list; all else unchanged."""
     if not isinstance(given, tuple):
         return tuple(given) if isinstance(given, list) else given
-    shape = given
-    if len(shape) < 4 or shape[2:] in ((3, 3), (4, 4)):
-        return rng.random(shape, np.float32)
-    N, C, H, W = shape
+    if len(given) < 4 or given[2:] in ((3, 3), (4, 4)):
+        return rng.random(given, np.float32)
+    N, C, H, W = given
     return rng.random((N, H, W, C), np.float32).transpose(0, 3, 1, 2)
 
 
 def gains(rounds: int, seconds: float) -> Iterator[dict]:
-    """Yield for each kernel the milliseconds of cpu, and how many times as long the others take."""
+    """Yield each kernel's milliseconds in `cpu`, and how many times as long the others take."""
     for title in CASES:
         ways = WAYS if title in STRIDE_1 else ("cpu", "reference")
-        with ExitStack() as stack:
-            workers = [stack.enter_context(Worker(way, title)) for way in ways]
-            for worker in workers:
-                worker.ask(f"time {WARM_UP / 4}")
-            turns = [[w.ask(f"time {seconds}") for w in workers] for _ in range(rounds)]
-        times = np.array(turns)
-        ratios = np.median(times / times[:, :1], axis=0).tolist()
-        row = {"kernel": title, "ms": float(np.median(times[:, 0]))}
-        yield row | dict(zip(ways[1:], ratios[1:], strict=True))
+        with started(list(ways), title) as workers:
+            times = timed(workers, rounds, seconds, WARM_UP / 4)
+        ours = np.array(times.pop("cpu"))
+        row = {"kernel": title, "ms": float(np.median(ours))}
+        yield row | {way: float(np.median(theirs / ours)) for way, theirs in times.items()}

@@ -1,17 +1,17 @@
-"""The comparison as a table, a picture and a file."""
+"""Prints the comparisons as tables, and writes them as files and a picture."""
 
-import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from minae.bench import compare, kernels
-from minae.files import write_whole
+from minae.files import write_json
 
 
-def run(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:
-    """Measure the workloads, print a table as they come, and write `out` and a picture beside it.
+def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:
+    """Time the workloads, print a table for each, and write `out` and a picture beside it.
 
     Raises InputError for an unknown workload, RuntimeError if losses differ from PyTorch's.
     """
@@ -27,32 +27,32 @@ def run(names: list[str], rounds: int, seconds: float, out: Path | None) -> None
         f" {machine['sgemm_gflops']:.0f} GFLOP/s in sgemm, {machine['triad_gb_per_s']:.0f} GB/s"
         " to memory"
     )
-    results = {"workloads": {}, "machine": machine}
+    results: dict[str, dict] = {"workloads": {}, "machine": machine}
     for name in names:
         with console.status(f"{name}: {compare.WORKLOADS[name].title}"):
-            figures, remarks = compare.measure(
-                name, contenders, rounds, seconds, machine["sgemm_gflops"]
-            )
+            how = rounds, seconds, machine["sgemm_gflops"]
+            figures, remarks = compare.measure(name, contenders, *how)
         results["workloads"][name] = figures
         console.print(_table(name, figures))
         for remark in remarks:
             console.print(f"left out: {remark}", style="yellow", markup=False)
     if out is not None:
-        write_whole(out, json.dumps(results, indent=2).encode() + b"\n")
+        write_json(out, results)
         console.print(f"written: {out}")
         if "torch" in contenders:
-            console.print(f"written: {_draw(results['workloads'], out.with_suffix('.png'))}")
+            picture = out.with_suffix(".png")
+            _draw(results["workloads"], picture)
+            console.print(f"written: {picture}")
 
 
-def _draw(workloads: dict, path: Path) -> Path:
+def _draw(workloads: dict, path: Path) -> None:
     from minae import plots
 
-    values = {}
-    for name, figures in workloads.items():
-        values[f"{name}\neager"] = figures["ratio_eager"]
-        values[f"{name}\ntuned"] = figures["ratio_tuned"]
+    ways = ("eager", "tuned")
+    values = {
+        f"{name}\n{way}": row[f"ratio_{way}"] for name, row in workloads.items() for way in ways
+    }
     plots.save(plots.bars(values, "PyTorch's time over minae's", "Training steps"), path)
-    return path
 
 
 def _table(name: str, figures: dict) -> Table:
@@ -61,46 +61,44 @@ def _table(name: str, figures: dict) -> Table:
     for heading in ("", "ms a step", "time over minae's", "quartiles", "peak MB"):
         table.add_column(heading, justify="right" if heading else "left")
     for contender, row in figures["contenders"].items():
-        low, high = row["quartiles"]
-        table.add_row(
-            contender,
-            f"{row['ms']:.3f}",
-            f"{row['ratio']:.2f}",
-            f"{low:.2f} to {high:.2f}",
-            f"{row['peak_mb']:.0f}",
-        )
+        quartiles = "{:.2f} to {:.2f}".format(*row["quartiles"])
+        times = f"{row['ms']:.3f}", f"{row['ratio']:.2f}", quartiles
+        table.add_row(contender, *times, f"{row['peak_mb']:.0f}")
     return table
 
 
-def run_scaling(rounds: int, seconds: float, out: Path | None) -> None:
-    """Print samples per second by batch size and width as they are measured; write them to out."""
-    console = Console()
-    console.print("Dense autoencoder 784-WIDTH-WIDTH/2-32: samples per second")
-    console.print(f"{'width':>8}{'batch':>8}{'minae':>12}{'torch':>12}{'ratio':>8}")
-    rows = []
-    for row in compare.scaling(rounds, seconds):
-        rows.append(row)
-        speed = row["samples_per_s"]
-        theirs = speed.get("torch")
-        line = f"{row['width']:>8}{row['batch']:>8}{speed['minae']:>12.0f}"
-        if theirs:
-            line += f"{theirs:>12.0f}{speed['minae'] / theirs:>8.2f}"
-        console.print(line)
-    if out is not None:
-        write_whole(out, json.dumps({"scaling": rows}, indent=2).encode() + b"\n")
+def measure_scaling(rounds: int, seconds: float, out: Path | None) -> None:
+    """Print samples per second by batch size and width as they are measured, and write them."""
+
+    def line(row: dict) -> str:
+        ours, theirs = row["samples_per_s"]["minae"], row["samples_per_s"].get("torch")
+        compared = f"{theirs:>12.0f}{ours / theirs:>8.2f}" if theirs else ""
+        return f"{row['width']:>8}{row['batch']:>8}{ours:>12.0f}{compared}"
+
+    print("Dense autoencoder 784-WIDTH-WIDTH/2-32: samples per second")
+    print(f"{'width':>8}{'batch':>8}{'minae':>12}{'torch':>12}{'ratio':>8}")
+    _print_lines("scaling", compare.scaling(rounds, seconds), line, out)
 
 
-def run_kernels(rounds: int, seconds: float, out: Path | None) -> None:
-    """Print what each kernel gains over the reference as it is measured; write it to out."""
-    console = Console()
-    console.print("Each kernel against the reference, its specification in plain NumPy")
-    console.print(f"{'':26}{'ms':>9}{'reference over it':>20}{'unfolded over it':>19}")
-    rows = []
-    for row in kernels.gains(rounds, seconds):
-        rows.append(row)
-        line = f"{row['kernel']:26}{row['ms']:>9.3f}{row['reference']:>20.1f}"
-        if "unfolded" in row:
-            line += f"{row['unfolded']:>19.2f}"
-        console.print(line)
+def measure_kernels(rounds: int, seconds: float, out: Path | None) -> None:
+    """Print each kernel's gain over the reference as it is measured, and write all of them."""
+
+    def line(row: dict) -> str:
+        unfolded = f"{row['unfolded']:>19.2f}" if "unfolded" in row else ""
+        return f"{row['kernel']:26}{row['ms']:>9.3f}{row['reference']:>20.1f}{unfolded}"
+
+    print("Each kernel against the reference, its specification in plain NumPy")
+    print(f"{'':26}{'ms':>9}{'reference over it':>20}{'unfolded over it':>19}")
+    _print_lines("kernels", kernels.gains(rounds, seconds), line, out)
+
+
+def _print_lines(
+    key: str, rows: Iterator[dict], line: Callable[[dict], str], out: Path | None
+) -> None:
+    """Print rows as they come, and write them at the end."""
+    measured = []
+    for row in rows:
+        measured.append(row)
+        print(line(row), flush=True)
     if out is not None:
-        write_whole(out, json.dumps({"kernels": rows}, indent=2).encode() + b"\n")
+        write_json(out, {key: measured})

@@ -1,18 +1,20 @@
 """The workloads: models as a user would build them, on images that look like the real ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from minae import nn, random
 from minae.grad_mode import no_grad
+from minae.kernels import use_backend
 from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder
 from minae.tensor import Tensor
 
-BATCHES = 32  # different ones, taken in turn
+BATCHES = 32  # used in turn
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,12 @@ class Workload:
         return len(self.image_shape) == 3
 
     def build(self) -> Autoencoder:
-        """Return the model, always with the same weights."""
+        """Return the model, with the same weights each time."""
         random.manual_seed(0)
         return self.model()
 
     def batches(self) -> np.ndarray:
-        """Return inputs (BATCHES, batch, ...): like MNIST, four pixels of five are black."""
+        """Return inputs (BATCHES, batch, ...), four pixels in five black, like MNIST's."""
         rng = np.random.default_rng(1)
         x = rng.random((BATCHES, self.batch, *self.image_shape), dtype=np.float32)
         x *= rng.random(x.shape, dtype=np.float32) < 0.2
@@ -48,39 +50,36 @@ class Workload:
         shape = (self.batch, getattr(model, "latent", 0))
         return np.stack([random.normal(shape) for _ in range(steps)])
 
+    @no_grad()
+    def layers(self) -> list[tuple[Any, Tensor, Tensor]]:
+        """Return the layers that have weights, each with its input and output for one batch."""
+        model, x, found = self.build(), Tensor(self.batches()[0]), []
+        with use_backend("reference"):  # nothing to compile
+            networks: list[tuple[Any, Tensor]] = [(model.encoder, x)]
+            networks += [(model.decoder, model.codes(x))]
+            for network, x in networks:
+                for layer in network:
+                    y = layer(x)
+                    found += [(layer, x, y)] if hasattr(layer, "weight") else []
+                    x = y
+        return found
+
     def flops(self) -> float:
         """Count the floating point operations of the matrix products in one training step."""
-        x = Tensor(self.batches()[0])
-        model = self.build()
-        z = model.codes(x)
-        total, first = 0.0, True
-        for layer, y, inputs in [*_outputs(model.encoder, x), *_outputs(model.decoder, z)]:
-            if not hasattr(layer, "fan_in"):
-                continue
-            transposed = isinstance(layer, nn.ConvTranspose2d)
-            positions = (inputs if transposed else y).numel()
+        total = 0.0
+        for i, (layer, x, y) in enumerate(self.layers()):
+            positions = (x if isinstance(layer, nn.ConvTranspose2d) else y).numel()
             products = positions * layer.weight.numel() / layer.weight.shape[0]
-            passes = 2 if first else 3  # forward, dweight, and dx but for the first layer
-            total += 2 * products * passes
-            first = False
+            total += 2 * products * (3 if i else 2)  # forward, dweight; dx but of the first layer
         return total
-
-
-@no_grad()
-def _outputs(network: nn.Sequential, x: Tensor) -> Iterator[tuple[nn.Module, Tensor, Tensor]]:
-    for layer in network:
-        y = layer(x)
-        yield layer, y, x
-        x = y
 
 
 _deep_conv = partial(ConvAutoencoder, channels=(32, 64), convs_per_stage=2)
 _small = partial(DenseAutoencoder, [64, 32, 16], loss="mse")
+_dense = partial(DenseAutoencoder, [784, 512, 256, 32])
 
 WORKLOADS = {
-    "W1": Workload(
-        "dense 784-512-256-32", partial(DenseAutoencoder, [784, 512, 256, 32]), (784,), 128
-    ),
+    "W1": Workload("dense 784-512-256-32", _dense, (784,), 128),
     "W2": Workload("VAE 784-400-20", partial(VAE, [784, 400, 20]), (784,), 128),
     "W3": Workload("conv 16-32", ConvAutoencoder, (1, 28, 28), 128),
     "W4": Workload("conv 32-64, two a stage", _deep_conv, (1, 28, 28), 128),
@@ -89,14 +88,10 @@ WORKLOADS = {
 }
 
 
-def dense(width: int, batch: int) -> Workload:
-    """Return a dense autoencoder of this width, for --scaling."""
-    model = partial(DenseAutoencoder, [784, width, width // 2, 32])
-    return Workload(f"dense 784-{width}-{width // 2}-32", model, (784,), batch)
-
-
 def workload(name: str) -> Workload:
-    """Return the workload of that name; "dense-WIDTH-BATCH" names those of `dense`."""
+    """Return the workload of that name, or of "dense-WIDTH-BATCH", which --scaling measures."""
     if name.startswith("dense-"):
-        return dense(*map(int, name.split("-")[1:]))
+        width, batch = map(int, name.split("-")[1:])
+        model = partial(DenseAutoencoder, [784, width, width // 2, 32])
+        return Workload(f"dense 784-{width}-{width // 2}-32", model, (784,), batch)
     return WORKLOADS[name]

@@ -82,15 +82,15 @@ def bench(
         raise InputError(problem)
     try:
         if device == "cuda":
-            from minae.bench import gpu, gpu_machine
+            from minae.bench.gpu import machine, report
 
-            gpu.run(gpu_machine.Gpu(), command_line(), out)
+            report.measure(machine.Gpu(), command_line(), out)
         elif scaling:
-            show.run_scaling(rounds, seconds, out)
+            show.measure_scaling(rounds, seconds, out)
         elif kernels:
-            show.run_kernels(rounds, seconds, out)
+            show.measure_kernels(rounds, seconds, out)
         else:
-            show.run(workloads or [], rounds, seconds, out)
+            show.measure_workloads(workloads or [], rounds, seconds, out)
     except RuntimeError as error:
         raise InputError(f"the benchmark stopped: {error}") from error
 

@@ -61,13 +61,13 @@ def test_figures(monkeypatch):
     assert figures["contenders"]["torch"]["quartiles"] == [2.0, 2.5]
 
 
-def test_a_run_from_end_to_end(tmp_path, monkeypatch, capsys):
+def test_workloads_from_end_to_end(tmp_path, monkeypatch, capsys):
     """With minae alone, briefly: what is printed and written."""
     monkeypatch.setattr(compare, "installed", lambda names: ["minae"])
     monkeypatch.setattr(compare, "WARM_UP", 0.01)
     machine = {"processor": "a", "threads": 1, "sgemm_gflops": 1.0, "triad_gb_per_s": 1.0}
     monkeypatch.setattr(compare, "ceilings", lambda: machine)
-    show.run(["W5-1"], rounds=2, seconds=0.01, out=tmp_path / "bench.json")
+    show.measure_workloads(["W5-1"], rounds=2, seconds=0.01, out=tmp_path / "bench.json")
     printed = capsys.readouterr().out
     assert "PyTorch is not installed" in printed
     assert "W5-1" in printed
@@ -86,7 +86,7 @@ def test_every_kernel_can_be_called_by_workers(title):
 def test_kernels_from_end_to_end(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(kernels, "CASES", {"SGD": kernels.CASES["SGD"]})
     monkeypatch.setattr(kernels, "WARM_UP", 0.01)
-    show.run_kernels(rounds=2, seconds=0.01, out=tmp_path / "kernels.json")
+    show.measure_kernels(rounds=2, seconds=0.01, out=tmp_path / "kernels.json")
     assert "SGD" in capsys.readouterr().out
     (row,) = json.loads((tmp_path / "kernels.json").read_text())["kernels"]
     assert row["ms"] > 0

@@ -1,4 +1,4 @@
-"""All that the GPU benchmark needs of CUDA, in one object: tests put another in its place."""
+"""Everything that the GPU benchmark needs from CUDA, in one object that tests replace."""
 
 import math
 import platform
@@ -7,6 +7,7 @@ import subprocess
 import time
 from functools import cached_property
 from importlib.metadata import distributions
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from minae.kernels.cuda.launch.rung import Rung, Step
 from minae.kernels.simulator import float32
 
 POOL = 2**26  # random numbers, 256 MiB: more than the L2 cache of any GPU so far
-TRIES = 6  # at timing calls behind one another
-LANES = {(7, 5): 64, (8, 0): 64}  # float32 lanes of a multiprocessor; 128 on all others
+TRIES = 6  # at timing queued calls
+LANES = {(7, 5): 64, (8, 0): 64}  # float32 lanes per multiprocessor; 128 on all others
 PACKAGES = "cuda-bindings", "cupy-cuda12x", "cupy-cuda13x", "numba-cuda", "numpy", "torch"
 
 
@@ -32,33 +33,27 @@ WAIT = Rung(wait, ("float32[:]", "int32"), (1,), lambda: (1,))
 
 
 class Gpu:
-    """The current GPU, through CuPy. `torch` is PyTorch, if it can compute there, else None."""
+    """The current GPU, through CuPy. `torch` is PyTorch if it can use the GPU, else None."""
 
     device = "cuda"  # where models go, minae's and PyTorch's
 
     def __init__(self):
-        import cupy
+        import cupy  # pyright: ignore[reportMissingImports] - an extra
 
         self.cupy, self.torch = cupy, _torch()
         numbers = np.random.default_rng().standard_normal(POOL, np.float32)
         self.pool, self.used = cupy.asarray(numbers), 0
         self.one = cupy.asarray(np.ones(1, np.float32))
         self.turn = 1e-8  # seconds of one turn of `wait`, until it is measured
-        self.wait(0.2)  # compiles it, and has the clock rise
+        self.wait(0.2)  # compiles it, and lets the clock rise
         self.turn = self._events(lambda _: self.wait(1e-2), 0, 1)[0] / 1e6  # 1e-2 s of 1e-8 each
-
-    # Arrays
-
-    def array(self, values: np.ndarray):
-        """Return a copy on the GPU."""
-        return self.cupy.asarray(values)
 
     def numpy(self, array) -> np.ndarray:
         """Return a copy of CuPy's or PyTorch's array on the CPU."""
         return array.get() if hasattr(array, "get") else array.cpu().numpy()
 
     def random(self, shape: tuple[int, ...]):
-        """Return numbers from the standard normal distribution: the next ones of a pool."""
+        """Return draws from the standard normal distribution, the next ones in a pool."""
         size = math.prod(shape)
         first = self.used if self.used + size <= POOL else 0
         self.used = first + -(-size // 64) * 64
@@ -74,19 +69,17 @@ class Gpu:
         """Fill an array with nan, which has all bits set."""
         array.data.memset_async(255, array.nbytes)
 
-    # Time
-
     def wait(self, seconds: float) -> None:
-        """Keep the GPU busy for about so long."""
+        """Keep the GPU busy for about this long."""
         device.launch(Step(WAIT, (), (self.one, min(int(seconds / self.turn), 2**31 - 1))))
 
     def seconds(self, function, first: int, calls: int) -> float:
-        """Return what function(first), function(first + 1), ... take the GPU, each of the calls.
+        """Return the GPU's mean time for the calls function(first), function(first + 1), ...
 
-        They are put into the queue while the GPU is kept waiting: otherwise the time of a short
-        kernel would be that of the Python code that launches it. Whether the GPU waited until the
-        last one was in the queue is checked, and if not, tried again with a longer wait and fewer
-        calls. Raises RuntimeError if that never comes about.
+        They are queued while the GPU is kept busy: otherwise the time of a short kernel would be
+        that of the Python code that launches it. If the GPU did not wait until the last call was
+        queued, this is tried again with a longer wait and fewer calls. Raises RuntimeError if it
+        never succeeds.
         """
         delay = 1e-3 + 5e-5 * calls
         for _ in range(TRIES):
@@ -97,7 +90,7 @@ class Gpu:
         raise RuntimeError("the calls wait for the GPU, so they cannot be queued and timed by it")
 
     def _events(self, function, first: int, calls: int, delay: float = 0.0) -> tuple[float, bool]:
-        """Return seconds between two events around the calls, and if all were queued in time."""
+        """Return the seconds between events around the calls, and if all were queued in time."""
         start, end = self.cupy.cuda.Event(), self.cupy.cuda.Event()
         if delay:
             self.wait(delay)
@@ -110,7 +103,7 @@ class Gpu:
         return self.cupy.cuda.get_elapsed_time(start, end) / 1e3, queued
 
     def clock(self, function, first: int, calls: int) -> float:
-        """Return what the calls take in all, Python's part too, each of them."""
+        """Return the mean wall-clock time of the calls, Python's part included."""
         synchronize = self.cupy.cuda.runtime.deviceSynchronize
         synchronize()
         start = time.perf_counter()
@@ -120,24 +113,22 @@ class Gpu:
         return (time.perf_counter() - start) / calls
 
     def graph(self, function):
-        """Capture what function() launches as a CUDA graph; return the function that runs it."""
+        """Capture what function() launches as a CUDA graph; return a function that replays it."""
         with self.cupy.cuda.Stream(non_blocking=True) as stream:
             stream.begin_capture()
             function()
             graph = stream.end_capture()
         return graph.launch
 
-    # The products of NVIDIA's library
-
     def cublas(self, a, b, c, transposed_a: bool, transposed_b: bool, tf32: bool):
-        """Return the function that has cuBLAS compute c = a b; arguments as in product.product.
+        """Return a function that has cuBLAS compute c = a b; arguments as in product.product.
 
-        cuBLAS is called itself: cupy.matmul would write to a new array and copy that. Its matrices
-        run down columns, so to it each of ours is its transpose, and cᵀ = bᵀ aᵀ is what it is asked
-        for. It uses TF32 if the handle's math mode says so, and for float32 not by default.
+        cuBLAS is called directly: cupy.matmul would write to a new array and copy that. It stores
+        matrices by columns and so sees ours as their transposes: it is asked for cᵀ = bᵀ aᵀ. It
+        uses TF32 if the handle's math mode says so, which is not the default for float32.
         """
-        from cupy.cuda.device import get_cublas_handle
-        from cupy_backends.cuda.libs import cublas
+        from cupy.cuda.device import get_cublas_handle  # pyright: ignore[reportMissingImports]
+        from cupy_backends.cuda.libs import cublas  # pyright: ignore[reportMissingImports]
 
         (M, N), K = c.shape, b.shape[1 if transposed_b else 0]
         orders = [
@@ -152,26 +143,23 @@ class Gpu:
             cublas.setMathMode(handle, mode)
             zero = one + factors.itemsize
             cublas.sgemm(handle, *orders, N, M, K, one, *left, *right, zero, c.data.ptr, N)
-            return c
 
         return multiply
 
-    # What it is
-
     @cached_property
     def l2_bytes(self) -> int:
-        """Size of the cache that all multiprocessors share."""
+        """Size of the cache that the multiprocessors share."""
         return self._attribute("L2CacheSize")
 
     @cached_property
     def peak_tflops(self) -> float:
-        """At best in float32: two operations a lane and clock, at the highest clock."""
+        """Peak in float32: two operations per lane and cycle, at the highest clock."""
         lanes = LANES.get(device.capability(), 128) * self._attribute("MultiProcessorCount")
         return 2 * lanes * self._attribute("ClockRate") * 1e3 / 1e12
 
     @cached_property
     def bandwidth(self) -> float:
-        """Bytes a second that copying moves, those read and those written, median of seven."""
+        """Bytes per second that copying reads and writes together, median of seven."""
         copy = self.cupy.empty_like(self.pool)
         times = [
             self.seconds(
@@ -188,9 +176,9 @@ class Gpu:
         )
 
     def facts(self) -> dict:
-        """Return what is measured on, and with which software."""
+        """Return which GPU this is, and the versions of the software."""
         found = {d.metadata["Name"]: d.version for d in distributions()}
-        versions = {name: found[name] for name in PACKAGES if name in found}
+        versions: dict[str, Any] = {name: found[name] for name in PACKAGES if name in found}
         versions |= {"minae": found.get("minae"), "python": platform.python_version()}
         versions["cuda runtime"] = self.cupy.cuda.runtime.runtimeGetVersion()
         versions["cuda driver"] = self.cupy.cuda.runtime.driverGetVersion()
@@ -205,11 +193,11 @@ class Gpu:
         }
 
     def state(self) -> str | None:
-        """Return clocks, power and temperature at this moment."""
+        """Return the current clocks, power and temperature."""
         return self._ask("clocks.sm,clocks.mem,power.draw,power.limit,temperature.gpu")
 
     def _ask(self, query: str) -> str | None:
-        """Return what nvidia-smi answers, or None if it is not there or fails."""
+        """Return nvidia-smi's answer, or None if it is missing or fails."""
         if shutil.which("nvidia-smi") is None:
             return None
         which = self.cupy.cuda.Device().pci_bus_id
@@ -221,7 +209,7 @@ class Gpu:
 
 
 def _torch():
-    """Return PyTorch, told to compute in float32 and to look for cuDNN's fastest algorithms."""
+    """Return PyTorch, set to compute in float32 and to pick cuDNN's fastest algorithms."""
     try:
         import torch
     except (ImportError, OSError):
