@@ -8,8 +8,8 @@ import numpy as np
 from minae.kernels.cpu.compile.parallel import parallel
 from minae.kernels.cpu.compile.threads import num_threads
 
-SIDE = 2048  # of the matrices; large enough for BLAS at its best
-TRIAD = 20_000_000  # numbers in each of three arrays, too many for any cache
+SIDE = 2048  # of the matrices; large enough for BLAS's best
+TRIAD = 20_000_000  # numbers in each of three arrays; too many for any cache
 
 
 @parallel
@@ -22,7 +22,7 @@ def _triad(t, T, a, b, c):
 
 
 def main() -> None:
-    """Print both ceilings, with all threads, the best of several tries."""
+    """Measure both ceilings with all threads, and take the best of several tries."""
     a, b = np.random.default_rng(0).random((2, SIDE, SIDE), np.float32)
     c = np.empty_like(a)
     # before the first kernel, NumPy's BLAS still has all threads

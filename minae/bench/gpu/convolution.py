@@ -12,10 +12,11 @@ from typing import Any
 
 from minae import nn
 from minae.bench.gpu.machine import Gpu
-from minae.bench.gpu.race import Contender, Row, beside, launcher, race_kernels, verdict
+from minae.bench.gpu.race import Contender, Row, Shape, beside, race_kernels, verdict
 from minae.bench.workloads import workload
 from minae.kernels import reference
 from minae.kernels.cuda.ladders import convolution
+from minae.kernels.cuda.launch import device
 
 WORKLOADS = "W3", "W4"
 IMAGES = 4  # per comparison with the reference
@@ -47,7 +48,7 @@ class Geometry:
         pairs = {"stride": (self.stride,) * 2, "padding": (self.padding,) * 2}
         return pairs | {"dilation": (1, 1), "groups": 1}
 
-    def shapes(self, function: str, N: int) -> tuple[tuple[int, ...], ...]:
+    def shapes(self, function: str, N: int) -> tuple[Shape, Shape, Shape]:
         """Return the shapes of a function's two operands and of its result."""
         x, weight = (N, self.C, self.H, self.H), (self.O, self.C, self.K, self.K)
         y = (N, self.O, self.HO, self.HO)
@@ -69,14 +70,13 @@ def layers(name: str) -> list[tuple[Geometry, dict[str, list[str]]]]:
     """
     found = []
     for layer, x, y in workload(name).layers():
-        if isinstance(layer, nn.Conv2d):
-            H, HO, forward, dx = x.shape[2], y.shape[2], "conv2d", "conv2d_dx"
-        elif isinstance(layer, nn.ConvTranspose2d):
-            H, HO, forward, dx = y.shape[2], x.shape[2], "conv2d_dx", "conv2d"
-        else:
+        if not hasattr(layer, "stride"):  # a linear one
             continue
         O, C, K, _ = layer.weight.shape  # noqa: E741
-        geometry = Geometry(C, H, O, HO, K, layer.stride, layer.padding)
+        window, forward, dx = (K, layer.stride, layer.padding), "conv2d", "conv2d_dx"
+        if isinstance(layer, nn.ConvTranspose2d):
+            x, y, forward, dx = y, x, dx, forward
+        geometry = Geometry(C, x.shape[2], O, y.shape[2], *window)
         backward = ["conv2d_dweight", dx] if found else ["conv2d_dweight"]
         found.append((geometry, {"forward": [forward], "backward": backward}))
     return found
@@ -106,22 +106,23 @@ def _check(machine: Gpu, geometry: Geometry) -> list[dict]:
     rows = []
 
     def compare(title: str, actual, expected) -> None:
-        rows.append(verdict(f"{title}, {geometry}", machine.numpy(actual), expected))
+        rows.append(verdict(f"{title}, {geometry}", actual, expected))
 
     for rung in convolution.RUNGS:
         for (function, (direct, others)), case in zip(RUNGS.items(), cases, strict=True):
             if rung == direct or rung.startswith(others):
                 a, b, expected = case
                 out = machine.nan(expected.shape)
-                launch = _ours(machine, geometry, function, rung, a, b, out)
-                compare(f"{function} {rung}", launch(), expected)
+                _ours(machine, geometry, function, rung, a, b, out)()
+                compare(f"{function} {rung}", machine.numpy(out), expected)
     out = machine.nan(dbias.shape)
-    compare("dbias", launcher(convolution.conv2d_dbias(dy, out, machine.nan), out)(), dbias)
+    device.launch(convolution.conv2d_dbias(dy, out, machine.nan))
+    compare("dbias", machine.numpy(out), dbias)
     N, O, HO, WO = y.shape  # noqa: E741
     out = machine.nan((N * HO * WO, geometry.C * geometry.K**2))
     del window["groups"]
-    step = convolution.patches(x, out, (geometry.K, geometry.K), (HO, WO), **window)
-    product = machine.numpy(launcher(step, out)()) @ on_cpu[1].reshape(O, -1).T  # (N HO WO, O)
+    device.launch(convolution.patches(x, out, (geometry.K, geometry.K), (HO, WO), **window))
+    product = machine.numpy(out) @ on_cpu[1].reshape(O, -1).T  # (N HO WO, O)
     compare("im2col", product.reshape(N, HO, WO, O).transpose(0, 3, 1, 2), y)
     return rows
 
@@ -130,7 +131,7 @@ def _ours(machine: Gpu, geometry: Geometry, function: str, rung: str | None, a, 
     """Return a function that computes a convolution, or a gradient of one, into `out`."""
     operands = (a, b, out, machine.nan) if function == "conv2d_dweight" else (a, b, None, out)
     compute = getattr(convolution, function)
-    return launcher(compute(*operands, rung=rung, **geometry.window), out)
+    return partial(device.launch, compute(*operands, rung=rung, **geometry.window))
 
 
 def _cudnn(torch: Any, geometry: Geometry, function: str, nhwc: bool, a, b, out) -> Callable:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minae.bench.gpu.machine import Gpu
-from minae.bench.gpu.race import FP32, TF32, Contender, Row, beside, launcher, race_kernels, verdict
+from minae.bench.gpu.race import FP32, TF32, Contender, Row, Shape, beside, race_kernels, verdict
 from minae.kernels.cuda.ladders import matmul
 from minae.kernels.cuda.ladders.product import product
 from minae.kernels.cuda.launch import device
@@ -28,7 +28,7 @@ class Form(NamedTuple):
     transposed_b: bool = False
     tf32: bool = False
 
-    def shapes(self, M: int, N: int, K: int) -> list[tuple[int, ...]]:
+    def shapes(self, M: int, N: int, K: int) -> list[Shape]:
         """Return the shapes of a, b and c in memory."""
         a, b = (M, K), (K, N)
         return [a[::-1] if self.transposed_a else a, b[::-1] if self.transposed_b else b, (M, N)]
@@ -37,15 +37,14 @@ class Form(NamedTuple):
 def _rung(machine: Gpu, name: str) -> Contender:
     """Return a rung of the ladder."""
     rung = matmul.RUNGS[name]
-    if not rung.parameters[0].endswith("*"):
-        make = lambda a, b, c: launcher(Step(rung, c.shape, (a, b, c)), c)  # noqa: E731
-        return _contender(machine, Form(), name, make, "cublas")
+    flat = rung.parameters[0].endswith("*")  # it takes pointers, and only whole tiles
 
-    def make_flat(a, b, c):
+    def make(a, b, c):
         pointers = (x.reshape(-1) for x in (a, b, c))
-        return launcher(Step(rung, c.shape, (*pointers, len(b), c.shape[1])), c)
+        arguments = (*pointers, len(b), c.shape[1]) if flat else (a, b, c)
+        return partial(device.launch, Step(rung, c.shape, arguments))
 
-    return _contender(machine, Form(), name, make_flat, "cublas", sizes=(WHOLE,))
+    return _contender(machine, Form(), name, make, "cublas", sizes=(WHOLE,) if flat else None)
 
 
 def _product(machine: Gpu, form: Form, name: str, *rivals: str) -> Contender:
@@ -54,7 +53,7 @@ def _product(machine: Gpu, form: Form, name: str, *rivals: str) -> Contender:
     def make(a, b, c):
         processors = device.processors(c)
         steps = product(a, b, c, machine.nan, **form._asdict(), processors=processors)
-        return launcher(steps, c)
+        return partial(device.launch, steps)
 
     return _contender(machine, form, name, make, *rivals)
 
@@ -72,14 +71,14 @@ def _contender(
     def check() -> list[dict]:
         rows = []
         for M, N, K in sizes or SIZES:
-            *operands, out = form.shapes(M, N, K)
-            a, b = map(machine.random, operands)
+            *operands, output = form.shapes(M, N, K)
+            a, b, c = *map(machine.random, operands), machine.nan(output)
+            make(a, b, c)()
             left, right = (machine.numpy(x).astype(np.float64) for x in (a, b))
             left = left.T if form.transposed_a else left  # (M, K)
             right = right.T if form.transposed_b else right  # (K, N)
-            actual = machine.numpy(make(a, b, machine.nan(out))())
             case = f"matmul {name} {M}x{N}x{K}"
-            rows.append(verdict(case, actual, left @ right, tolerance))
+            rows.append(verdict(case, machine.numpy(c), left @ right, tolerance))
         return rows
 
     return Contender(name, make, rivals, tolerance, check)

@@ -15,8 +15,6 @@ import numpy as np
 
 from minae.bench.gpu.machine import Gpu
 from minae.bench.turns import in_turns
-from minae.kernels.cuda.launch import device
-from minae.kernels.cuda.launch.rung import Step
 
 ROUNDS = 7
 LEAST = 1e-3  # seconds per turn, unless that takes more than MOST_CALLS
@@ -96,9 +94,9 @@ def race_kernels(
     """Return by name {error, ms, `share`, tflops, intensity, of_roof}, or {failed}.
 
     `shapes` are those of the inputs, which are random, and of the output. A contender's
-    make(*arrays) returns a function that computes the output, in `flops` operations, and returns
-    it. `share` is what to call the ratio; of_roof is the speed relative to what memory and float32
-    arithmetic allow.
+    make(*arrays) returns a function that computes the output, in `flops` operations, and may return
+    it elsewhere. `share` is what to call the ratio; of_roof is the speed relative to what memory
+    and float32 arithmetic allow.
     """
     nbytes = 4 * sum(map(math.prod, shapes))  # the least memory traffic: each array once
     intensity = flops / nbytes
@@ -111,8 +109,10 @@ def race_kernels(
             if not row["right"]:
                 raise ValueError(f"wrong: error {row['error']} in {row['case']}")
         calls = [contender.make(*arrays) for arrays in sets]
-        machine.poison(sets[0][-1])
-        return lambda i: calls[i % count](), machine.numpy(calls[0]())
+        output = sets[0][-1]
+        machine.poison(output)
+        result = calls[0]()
+        return lambda i: calls[i % count](), machine.numpy(output if result is None else result)
 
     def judge(contender: Contender, actual: np.ndarray, expected: np.ndarray) -> dict:
         row = verdict(contender.name, actual, expected, contender.tolerance)
@@ -127,16 +127,6 @@ def race_kernels(
             tflops = flops / row["ms"] / 1e9
             row |= {"tflops": tflops, "intensity": intensity, "of_roof": tflops / roof}
     return results
-
-
-def launcher(steps: Step | list[Step], out) -> Callable[[], Any]:
-    """Return the function that launches kernels and returns `out`, which they write to."""
-
-    def launch():
-        device.launch(steps)
-        return out
-
-    return launch
 
 
 def beside(results: dict[str, dict]) -> dict:
