@@ -3,7 +3,7 @@
 import functools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import ParamSpec, TypeVar
 
@@ -66,7 +66,7 @@ def check_dim(dim: int, ndim: int) -> int:
     return dim % ndim
 
 
-def check_dims(dims: tuple[int, ...], ndim: int, name: str) -> tuple[int, ...]:
+def check_dims(dims: Iterable[int], ndim: int, name: str) -> tuple[int, ...]:
     """Return dimensions as numbers from 0 to ndim - 1. Raises ValueError if one comes twice."""
     found = tuple(check_dim(dim, ndim) for dim in dims)
     if len(set(found)) < len(found):

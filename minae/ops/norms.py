@@ -1,4 +1,4 @@
-"""The length of a vector, measured in one of several ways."""
+"""Norms: the length of a vector, measured in one of several ways."""
 
 import math
 
@@ -11,8 +11,8 @@ from minae.tensor import Tensor
 class Norm(_Reduction):
     """y = (Σ |x|ᵖ)^(1 / p), so dx = sign(x) (|x| / y)^(p - 1), taken as 0 at x = 0.
 
-    What is raised to the power p is |x| / max |x|, which cannot become too large to be a number.
-    For p = ∞ y is max |x|; where several tie, they share the gradient equally.
+    What is raised to the power p is |x| / max |x|, so that it cannot overflow. For p = ∞, y is
+    max |x|; ties share the gradient equally.
     """
 
     def forward(self, x, p, dim, keepdim=False):
@@ -55,14 +55,11 @@ def norm(x: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = False)
     """Return (Σ |x|ᵖ)^(1 / p) over `dim`, of the entries as one vector.
 
     Args:
-        x: floats, any shape.
-        p: a number > 0; inf for the largest |x|. "fro", for matrices, is another name for 2.
+        x: floats, else TypeError; of any shape.
+        p: a number > 0; inf for the largest |x|, of at least one; "fro" is another name for 2.
+            Anything else raises ValueError.
         dim: a dimension, several or, if None, all.
         keepdim: leave these dimensions in place, with length 1.
-
-    Raises:
-        TypeError: x does not hold floats.
-        ValueError: p is nothing of these, or is inf where there are no entries.
     """
     if not x.is_floating_point():
         raise TypeError(f"norm: x must hold floats, not {x.dtype}")

@@ -8,48 +8,6 @@ from minae.op import Op
 from minae.tensor import Tensor
 
 
-class Neg(Op):
-    """-x."""
-
-    def forward(self, x):
-        return -x
-
-    def backward(self, dy):
-        return -dy
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
-
-
-def neg(x: Tensor) -> Tensor:
-    """Return -x. Raises TypeError for booleans: not x is ~x."""
-    if x.dtype == bool:
-        raise TypeError("neg: booleans have no negative; use ~, or cast them to integers")
-    return Neg.apply(x)
-
-
-class Abs(Op):
-    """|x|; at 0, where it has no derivative, 0 is taken."""
-
-    def forward(self, x):
-        self.save(np.sign(x))
-        return np.abs(x)
-
-    def backward(self, dy):
-        (sign,) = self.saved
-        return dy * sign
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
-
-
-def abs(x: Tensor) -> Tensor:
-    """Return |x|."""
-    return Abs.apply(x)
-
-
 class Exp(Op):
     """e to the x, which is its own derivative."""
 
@@ -74,6 +32,53 @@ def exp(x: Tensor) -> Tensor:
     return Exp.apply(x)
 
 
+def _on_both_sides(rng):
+    """Yield numbers on both sides of 0."""
+    yield (rng.normal(size=(2, 3)),)
+
+
+def _positive(rng):
+    yield (rng.uniform(0.2, 3, size=(2, 3)),)
+
+
+class Neg(Op):
+    """-x."""
+
+    def forward(self, x):
+        return -x
+
+    def backward(self, dy):
+        return -dy
+
+    examples = staticmethod(_on_both_sides)
+
+
+def neg(x: Tensor) -> Tensor:
+    """Return -x. Raises TypeError for booleans, whose opposite is ~x."""
+    if x.dtype == bool:
+        raise TypeError("neg: booleans have no negative; use ~, or cast them to integers")
+    return Neg.apply(x)
+
+
+class Abs(Op):
+    """|x|; at 0, where it has no derivative, 0 is taken."""
+
+    def forward(self, x):
+        self.save(np.sign(x))
+        return np.abs(x)
+
+    def backward(self, dy):
+        (sign,) = self.saved
+        return dy * sign
+
+    examples = staticmethod(_on_both_sides)
+
+
+def abs(x: Tensor) -> Tensor:
+    """Return |x|."""
+    return Abs.apply(x)
+
+
 class Log(Op):
     """The natural logarithm; its derivative is 1 / x."""
 
@@ -87,9 +92,7 @@ class Log(Op):
         (x,) = self.saved
         return dy / x
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.uniform(0.2, 3, size=(2, 3)),)
+    examples = staticmethod(_positive)
 
 
 def log(x: Tensor) -> Tensor:
@@ -111,9 +114,7 @@ class Sqrt(Op):
         (y,) = self.saved
         return dy / (2 * y)
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.uniform(0.2, 3, size=(2, 3)),)
+    examples = staticmethod(_positive)
 
 
 def sqrt(x: Tensor) -> Tensor:
@@ -134,9 +135,7 @@ class Sin(Op):
         (x,) = self.saved
         return dy * np.cos(x)
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
+    examples = staticmethod(_on_both_sides)
 
 
 def sin(x: Tensor) -> Tensor:
@@ -157,9 +156,7 @@ class Cos(Op):
         (x,) = self.saved
         return -dy * np.sin(x)
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
+    examples = staticmethod(_on_both_sides)
 
 
 def cos(x: Tensor) -> Tensor:
@@ -171,9 +168,8 @@ class Clip(Op):
     """x limited to [min, max]; no gradient where it was cut."""
 
     def forward(self, x, min, max):
-        self.save(
-            (x >= (-np.inf if min is None else min)) & (x <= (np.inf if max is None else max))
-        )
+        low, high = -np.inf if min is None else min, np.inf if max is None else max
+        self.save((x >= low) & (x <= high))
         return np.clip(x, min, max)
 
     def backward(self, dy):
@@ -191,9 +187,8 @@ class Clip(Op):
 def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
     """Return x limited to [min, max]; None leaves that side open. Where min > max, it is max.
 
-    Raises:
-        TypeError: a limit is no number; for limits that differ, see maximum and minimum.
-        ValueError: both are None.
+    Raises ValueError if both are None, TypeError if a limit is not a number: for a limit that
+    differs from entry to entry, see maximum and minimum.
     """
     limits = [number for number in (min, max) if number is not None]
     if not limits:
@@ -206,7 +201,7 @@ def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tenso
 
 
 class _Step(Op):
-    """What is constant but for jumps: its derivative is 0 wherever there is one."""
+    """A step function, constant between its jumps: the derivative is 0 wherever it exists."""
 
     rounded: np.ufunc  # what becomes of floats; integers and booleans are whole already
 

@@ -1,6 +1,6 @@
 """Reductions over one, several or all dimensions.
 
-`dim` is an int, a tuple of ints, or None for all; `keepdim=True` leaves the reduced dimensions in
+`dim` is an int, several of them, or None for all; `keepdim=True` leaves the reduced dimensions in
 place with length 1. Backward spreads the gradient over what was reduced.
 """
 
@@ -19,17 +19,16 @@ def normalise_dims(dim: Dims, ndim: int) -> tuple[int, ...]:
     """Return the dimensions as a tuple of numbers from 0 to ndim - 1; None and () are all.
 
     A tensor without dimensions can be reduced over dimension 0, to itself. Raises IndexError for a
-    dimension that is not there, ValueError for one that is given twice.
+    dimension that does not exist, ValueError for one given twice.
     """
     if dim is None:
         return tuple(range(ndim))
-    given = tuple(dim) if isinstance(dim, tuple | list) else (dim,)
-    dims = check_dims(given, ndim or 1, "a reduction")
+    dims = check_dims(dim if isinstance(dim, tuple | list) else (dim,), ndim or 1, "a reduction")
     return (dims if ndim else ()) or tuple(range(ndim))
 
 
 class _Reduction(Op):
-    """What reductions share: the names of the reduced dimensions, and the way back to them."""
+    """What reductions share: which dimensions are reduced, and how to bring them back."""
 
     def _over(self, x, dim):
         self.shape, self.dims = x.shape, normalise_dims(dim, x.ndim)
@@ -40,7 +39,7 @@ class _Reduction(Op):
         return self._restore(self.kernels.sum(x, self.dims))
 
     def _reduced(self, y, keepdim):
-        """Take the reduced dimensions away unless they are to be kept."""
+        """Return y without the reduced dimensions, unless they are to be kept."""
         kept = [n for d, n in enumerate(y.shape) if d not in self.dims]
         return y if keepdim else y.reshape(kept)
 
@@ -120,7 +119,7 @@ class Var(_Reduction):
 def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the variance over `dim`: Σ (x - mean)² divided by n - correction.
 
-    Where n is not above the correction, it is divided by 0.
+    If n is not above the correction, that is a division by 0.
     """
     return Var.apply(x, dim=dim, keepdim=keepdim, correction=correction)
 
@@ -128,8 +127,8 @@ def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = F
 class Std(Var):
     """y = √variance, so dx is the variance's over 2 y; at y = 0, where it has none, 0 is taken.
 
-    What is squared is x - mean over its largest entry, which is then multiplied with the root: the
-    squares themselves may be too large or too small for a number.
+    x - mean is divided by its largest entry before it is squared, and the root multiplied by it:
+    the squares themselves may overflow or underflow.
     """
 
     def forward(self, x, dim, keepdim=False, correction=1):
@@ -161,7 +160,7 @@ def std(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = F
 class Prod(_Reduction):
     """y = Π x, so each dx is dy times the product of all the others.
 
-    That is y / x only where no x is 0. The product of the entries before one, times the product of
+    That is y / x, but not at x = 0: the product of the entries before one, times the product of
     those after it, needs no division.
     """
 
@@ -193,8 +192,5 @@ class Prod(_Reduction):
 
 @numpy_names
 def prod(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the product over `dim`; of integers and booleans in int64.
-
-    Zeros among the factors do no harm to the gradient.
-    """
+    """Return the product over `dim`; of integers and booleans in int64."""
     return Prod.apply(x, dim=dim, keepdim=keepdim)
