@@ -20,4 +20,16 @@ def lengths(value, count: int, what: str) -> tuple[int, ...]:
 
 def pair(value, what: str) -> tuple[int, int]:
     """Return (height, width) of an int for both or a pair; TypeError for anything else."""
-    return lengths(value, 2, what)
+    height, width = lengths(value, 2, what)
+    return height, width
+
+
+def pairs(name: str, **arguments) -> dict[str, tuple[int, int]]:
+    """Return these arguments of the function `name` as pairs."""
+    return {what: pair(value, f"{name}: {what}") for what, value in arguments.items()}
+
+
+def row(what: str, value, height: int = 1) -> tuple[int, int]:
+    """Return (height, width) for images one row high, whose width is an int, else TypeError."""
+    (width,) = lengths(value, 1, what)
+    return height, width
