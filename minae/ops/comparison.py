@@ -1,4 +1,4 @@
-"""Comparisons, and what is done with their booleans. None of these has a gradient."""
+"""Comparisons, and operations on their booleans. None of these has a gradient."""
 
 import numbers
 from collections.abc import Callable

@@ -117,7 +117,7 @@ def avg_pool2d(
     y = AvgPool2d.apply(room, **window)
     if room is not x or not (count_include_pad or window["padding"] == (0, 0)):
         axes = zip(x.shape[2:], y.shape[2:], *window.values(), strict=True)
-        counts = [_counts(*axis, count_include_pad) for axis in axes]
+        counts = [_counts(count_include_pad, *axis) for axis in axes]
         share = math.prod(window["kernel_size"]) / np.multiply.outer(*counts)  # (HO, WO)
         y = y * Tensor(beside(share.astype(y.dtype), y.data))
     return y
@@ -142,7 +142,7 @@ def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> 
     return pad(x, (0, extra[1], 0, extra[0]), value=value) if any(extra) else x
 
 
-def _counts(size, windows, kernel_size, stride, padding, count_include_pad) -> np.ndarray:
+def _counts(count_include_pad, size, windows, kernel_size, stride, padding) -> np.ndarray:
     """Return how many pixels of each window count along one dimension: (windows,)."""
     start = np.arange(windows) * stride - padding
     if count_include_pad:

@@ -9,10 +9,10 @@ import math
 import numpy as np
 
 from minae.op import Op
-from minae.ops.checks import check_dims, numpy_names
+from minae.ops.checks import Ints, check_dims, numpy_names
 from minae.tensor import Tensor
 
-Dims = int | tuple[int, ...] | list[int] | None
+Dims = Ints | None
 
 
 def normalise_dims(dim: Dims, ndim: int) -> tuple[int, ...]:
