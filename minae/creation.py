@@ -37,18 +37,18 @@ def ones(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False
     return Tensor(np.ones(_checked("ones", *size), dtype or np.float32), requires_grad)
 
 
-def zeros_like(x: Tensor, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros in the shape of x, in its dtype unless one is given, and on its device."""
     return Tensor(np.zeros_like(as_array(x), dtype), requires_grad)
 
 
-def ones_like(x: Tensor, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
+def ones_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones in the shape of x, in its dtype unless one is given, and on its device."""
     return Tensor(np.ones_like(as_array(x), dtype), requires_grad)
 
 
 def full(
-    size: Ints, fill_value: float, *, dtype: DTypeLike = None, requires_grad: bool = False
+    size: Ints, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Return a tensor that holds one number everywhere.
 
@@ -75,7 +75,7 @@ def arange(
     end: float | None = None,
     step: float = 1,
     *,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Return start, start + step, ... up to but without `end`.
@@ -130,13 +130,13 @@ def randn(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = Fals
     return Tensor(random.normal(shape, _float_dtype("randn", dtype)), requires_grad)
 
 
-def rand_like(x: Tensor, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
+def rand_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return draws like `rand`, in x's shape, in its dtype unless one is given, on its device."""
     dtype = _float_dtype("rand_like", dtype or x.dtype)
     return Tensor(random.uniform(x.shape, dtype, x.device), requires_grad)
 
 
-def randn_like(x: Tensor, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
+def randn_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return draws like `randn`, in x's shape, in its dtype unless one is given, on its device."""
     dtype = _float_dtype("randn_like", dtype or x.dtype)
     return Tensor(random.normal(x.shape, dtype, x.device), requires_grad)
@@ -179,7 +179,7 @@ def _checked(name: str, *size: Ints) -> tuple[int, ...]:
     return lengths
 
 
-def _float_dtype(name: str, dtype: DTypeLike) -> np.dtype:
+def _float_dtype(name: str, dtype: DTypeLike | None) -> np.dtype:
     dtype = np.dtype(dtype or np.float32)
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")

@@ -62,12 +62,18 @@ def promoted(*arrays: Any) -> np.dtype:
     raise TypeError("there is nothing to compute with")
 
 
-def number(value: float, tensor_dtype: np.dtype) -> np.ndarray:
+def is_real(value: Any) -> bool:
+    """Return whether this is a number, Python's or NumPy's, and not complex."""
+    kinds = numbers.Real | np.bool_ | np.number
+    return isinstance(value, kinds) and not isinstance(value, np.complexfloating)
+
+
+def number(value: Any, tensor_dtype: np.dtype) -> np.ndarray:
     """Return a Python or NumPy number as an array () of the dtype it takes beside a tensor.
 
     Raises TypeError for complex numbers, OverflowError for an integer outside of the dtype.
     """
-    if not isinstance(value, (numbers.Real, np.generic)) or np.iscomplexobj(value):
+    if not is_real(value):
         raise TypeError(f"a tensor is computed with real numbers, not {value!r}")
     dtype = tensor_dtype
     if dtype.kind != "f" and not isinstance(value, bool | np.bool_):

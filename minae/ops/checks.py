@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from minae.dtypes import is_real
 from minae.tensor import Tensor
 
 Ints = int | tuple[int, ...] | list[int]
@@ -103,9 +104,9 @@ def held(value: Any, dtype: np.dtype, what: str) -> float:
 
     Raises TypeError if it is not a number, ValueError if the dtype would change its value.
     """
-    number = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, np.complexfloating) or not isinstance(value, Real | np.bool_ | np.number):
+    if not is_real(value):
         raise TypeError(f"{what} must be a number, not {value!r}")
+    number = value.item() if isinstance(value, np.generic) else value
     if dtype.kind == "f":
         fits = not abs(number) < math.inf or abs(number) <= float(np.finfo(dtype).max)
     elif dtype.kind == "b":
