@@ -7,20 +7,9 @@ import math
 
 import numpy as np
 
-from minae.op import Op
 from minae.ops.checks import real
+from minae.ops.pointwise import _Elementwise
 from minae.tensor import Tensor
-
-
-class _Activation(Op):
-    """A function computed in floats, and checked on both sides of 0 and far out on both."""
-
-    floats = slice(None)
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(3, 4)),)
-        yield (np.array([-30.0, -5.0, 5.0, 30.0]),)
 
 
 def stable_sigmoid(x):
@@ -34,7 +23,7 @@ def stable_softplus(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-class ReLU(_Activation):
+class ReLU(_Elementwise):
     """max(x, 0)."""
 
     floats = None  # integers stay integers
@@ -54,7 +43,7 @@ def relu(x: Tensor) -> Tensor:
     return ReLU.apply(x)
 
 
-class LeakyReLU(_Activation):
+class LeakyReLU(_Elementwise):
     """x for x > 0, else x times a small slope (Maas et al. 2013)."""
 
     def forward(self, x, negative_slope):
@@ -68,7 +57,7 @@ class LeakyReLU(_Activation):
 
     @staticmethod
     def examples(rng):
-        for (x,) in _Activation.examples(rng):
+        for (x,) in _Elementwise.examples(rng):
             yield x, {"negative_slope": 0.1}
 
 
@@ -78,7 +67,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return LeakyReLU.apply(x, negative_slope=slope)
 
 
-class ELU(_Activation):
+class ELU(_Elementwise):
     """x for x > 0, else α (e^x - 1) (Clevert et al. 2016)."""
 
     def forward(self, x, alpha):
@@ -92,7 +81,7 @@ class ELU(_Activation):
 
     @staticmethod
     def examples(rng):
-        for (x,) in _Activation.examples(rng):
+        for (x,) in _Elementwise.examples(rng):
             yield x, {"alpha": 0.7}
 
 
@@ -101,7 +90,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return ELU.apply(x, alpha=real(alpha, "elu: alpha"))
 
 
-class GELU(_Activation):
+class GELU(_Elementwise):
     """x Φ(x), Φ being the normal distribution function itself (Hendrycks & Gimpel 2016)."""
 
     def forward(self, x):
@@ -131,7 +120,7 @@ def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     return x * sigmoid(2 * z)  # = ½ (1 + tanh z), without the cancellation
 
 
-class SiLU(_Activation):
+class SiLU(_Elementwise):
     """x σ(x), also called swish."""
 
     def forward(self, x):
@@ -149,7 +138,7 @@ def silu(x: Tensor) -> Tensor:
     return SiLU.apply(x)
 
 
-class Softplus(_Activation):
+class Softplus(_Elementwise):
     """log(1 + e^x), a smooth ReLU whose derivative is the sigmoid."""
 
     def forward(self, x):
@@ -166,7 +155,7 @@ def softplus(x: Tensor) -> Tensor:
     return Softplus.apply(x)
 
 
-class Sigmoid(_Activation):
+class Sigmoid(_Elementwise):
     """y = 1 / (1 + e^-x), so dx = dy y (1 - y)."""
 
     def forward(self, x):
@@ -184,7 +173,7 @@ def sigmoid(x: Tensor) -> Tensor:
     return Sigmoid.apply(x)
 
 
-class Tanh(_Activation):
+class Tanh(_Elementwise):
     """y = tanh x, so dx = dy (1 - y²)."""
 
     def forward(self, x):

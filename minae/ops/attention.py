@@ -69,9 +69,8 @@ def scaled_dot_product_attention(
         is_causal: let query i look at keys 0 to i only. Not together with attn_mask.
         scale: 1/√E if None.
 
-    Raises:
-        ValueError: the shapes do not go together (names them), or both kinds of mask are given.
-        TypeError: attn_mask holds integers.
+    Raises ValueError if the shapes do not go together (names them) or both kinds of mask are given,
+    TypeError if attn_mask holds integers.
     """
     if (
         min(query.ndim, key.ndim, value.ndim) < 2

@@ -70,10 +70,9 @@ def cross_entropy(
         label_smoothing: the share, from 0 to 1, of every target that is spread evenly over all
             classes (Szegedy et al. 2016, section 7)
 
-    Raises:
-        ValueError: the shapes do not go together, a class number is out of range, or
-            label_smoothing is; or ignore_index is given with probabilities.
-        TypeError: an argument is not a tensor.
+    Raises TypeError if x, target or weight is not a tensor; ValueError if the shapes do not go
+    together, a class number or label_smoothing is out of range, or ignore_index is given with
+    probabilities.
     """
     name, dim = "cross_entropy", _dim(x)
     _check(name, x, target, weight, reduction)

@@ -71,9 +71,8 @@ def conv2d(
         (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1; without N
         where x has none.
 
-    Raises:
-        TypeError: stride, padding, dilation or groups is not made of ints.
-        ValueError: the shapes do not go together, or an argument is out of range; names it.
+    Raises TypeError if an argument is not made of ints, ValueError if one is out of range or if the
+    shapes do not go together; names it.
     """
     images = x.unsqueeze(0) if x.ndim == 3 else x
     window = pairs("conv2d", stride=stride, dilation=dilation)

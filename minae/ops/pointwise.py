@@ -32,9 +32,15 @@ def exp(x: Tensor) -> Tensor:
     return Exp.apply(x)
 
 
-def _on_both_sides(rng):
-    """Yield numbers on both sides of 0."""
-    yield (rng.normal(size=(2, 3)),)
+class _Elementwise(Op):
+    """A function computed in floats, and checked on both sides of 0 and far out on both."""
+
+    floats = slice(None)
+
+    @staticmethod
+    def examples(rng):
+        yield (rng.normal(size=(3, 4)),)
+        yield (np.array([-30.0, -5.0, 5.0, 30.0]),)
 
 
 def _positive(rng):
@@ -50,7 +56,7 @@ class Neg(Op):
     def backward(self, dy):
         return -dy
 
-    examples = staticmethod(_on_both_sides)
+    examples = staticmethod(_Elementwise.examples)
 
 
 def neg(x: Tensor) -> Tensor:
@@ -71,7 +77,7 @@ class Abs(Op):
         (sign,) = self.saved
         return dy * sign
 
-    examples = staticmethod(_on_both_sides)
+    examples = staticmethod(_Elementwise.examples)
 
 
 def abs(x: Tensor) -> Tensor:
@@ -79,10 +85,8 @@ def abs(x: Tensor) -> Tensor:
     return Abs.apply(x)
 
 
-class Log(Op):
+class Log(_Elementwise):
     """The natural logarithm; its derivative is 1 / x."""
-
-    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -100,10 +104,8 @@ def log(x: Tensor) -> Tensor:
     return Log.apply(x)
 
 
-class Sqrt(Op):
+class Sqrt(_Elementwise):
     """√x; its derivative is 1 / (2 √x)."""
-
-    floats = slice(None)
 
     def forward(self, x):
         y = np.sqrt(x)
@@ -122,10 +124,8 @@ def sqrt(x: Tensor) -> Tensor:
     return Sqrt.apply(x)
 
 
-class Sin(Op):
+class Sin(_Elementwise):
     """sin x."""
-
-    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -135,18 +135,14 @@ class Sin(Op):
         (x,) = self.saved
         return dy * np.cos(x)
 
-    examples = staticmethod(_on_both_sides)
-
 
 def sin(x: Tensor) -> Tensor:
     """Return the sine of x (radians)."""
     return Sin.apply(x)
 
 
-class Cos(Op):
+class Cos(_Elementwise):
     """cos x."""
-
-    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -155,8 +151,6 @@ class Cos(Op):
     def backward(self, dy):
         (x,) = self.saved
         return -dy * np.sin(x)
-
-    examples = staticmethod(_on_both_sides)
 
 
 def cos(x: Tensor) -> Tensor:

@@ -73,9 +73,8 @@ def max_pool2d(
         (N, C, HO, WO) with HO = (H + 2 padding - kernel_size) // stride + 1, or in ceil_mode, the
         quotient rounded up. A NaN is larger than every number.
 
-    Raises:
-        TypeError: an argument is not made of ints, or x of booleans.
-        ValueError: no window fits, or an argument is out of range; names it.
+    Raises TypeError if an argument is not made of ints, or x of booleans; ValueError if no window
+    fits or an argument is out of range; names it.
     """
     if pair(dilation, "max_pool2d: dilation") != (1, 1):
         raise ValueError(f"max_pool2d: dilation must be 1, not {dilation}")
