@@ -4,7 +4,7 @@ Shapes broadcast as in NumPy; backward sums over what forward broadcast (`unbroa
 different dtypes are brought to one by the rules in `minae.dtypes`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ def beside(tensor: Tensor, value: Any) -> Tensor:
     return Tensor(np.asarray(number(value, tensor.dtype), like=tensor.data))
 
 
-def pairs(rng, low=-2.0, high=2.0):
+def pairs(rng: np.random.Generator, low: float = -2.0, high: float = 2.0) -> Iterator[tuple]:
     """Yield pairs of inputs: same shape, both broadcast, one a scalar, one without entries."""
     for a, b in [((3, 4), (3, 4)), ((3, 1), (2, 1, 4)), ((2, 3), ()), ((0, 3), (1, 3))]:
         yield rng.uniform(low, high, size=a), rng.uniform(low, high, size=b)

@@ -55,23 +55,17 @@ def binary_cross_entropy(
     """
     name = "binary_cross_entropy"
     check_pair(name, x, target, reduction)
-    _check_probabilities(name, x=x, target=target)
-    if weight is None:
-        return BCELoss.apply(x, target, reduction=reduction)
-    _check_broadcasts(name, x, weight=weight)
-    return reduced(BCELoss.apply(x, target, reduction="none") * weight, reduction)
-
-
-def _check_probabilities(name: str, **tensors: Tensor) -> None:
-    for argument, p in tensors.items():
-        if p.device != "cpu" or not p.numel():
-            continue
-        low, high = p.data.min(), p.data.max()  # both nan if an entry is, and so is the loss then
-        if low < 0 or high > 1:
+    for argument, p in (("x", x), ("target", target)):
+        low, high = (p.data.min(), p.data.max()) if p.device == "cpu" and p.numel() else (0, 1)
+        if low < 0 or high > 1:  # neither if an entry is nan: the loss will be, too
             raise ValueError(
                 f"{name}: {argument} holds probabilities, from 0 to 1, but goes from {low:g} to"
                 f" {high:g}"
             )
+    if weight is None:
+        return BCELoss.apply(x, target, reduction=reduction)
+    _check_broadcasts(name, x, weight=weight)
+    return reduced(BCELoss.apply(x, target, reduction="none") * weight, reduction)
 
 
 def _check_broadcasts(name: str, x: Tensor, **weights: Tensor) -> None:

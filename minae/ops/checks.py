@@ -1,4 +1,4 @@
-"""Checks of arguments that many operations share. Each returns the argument in its one form."""
+"""Checks of arguments that many operations share. Most return the argument in a normal form."""
 
 import functools
 import math
@@ -32,7 +32,7 @@ def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def integer(value, what: str) -> int:
+def integer(value: Any, what: str) -> int:
     """Return an integer, Python's or NumPy's, as Python's, or raise TypeError."""
     if type(value) is int:  # the usual case, in a tenth of the time
         return value
@@ -76,7 +76,7 @@ def check_dims(dims: Iterable[int], ndim: int, name: str) -> tuple[int, ...]:
     return found
 
 
-def check_index(index, name: str) -> Tensor:
+def check_index(index: Any, name: str) -> Tensor:
     """Return an index as a tensor, or raise TypeError unless it holds integers."""
     index = index if isinstance(index, Tensor) else Tensor(index)
     if index.dtype.kind not in "iu":
@@ -84,7 +84,9 @@ def check_index(index, name: str) -> Tensor:
     return index
 
 
-def check_range(index, shape: tuple[int, ...], dim: int, name: str, negative: bool = False) -> None:
+def check_range(
+    index: Any, shape: tuple[int, ...], dim: int, name: str, negative: bool = False
+) -> None:
     """Raise IndexError if an integer, or an entry of an array of them, lies outside of dim.
 
     If `negative` ones are allowed, they count from the end.

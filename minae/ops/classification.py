@@ -1,4 +1,4 @@
-"""Losses over classes: how little probability a prediction leaves to the right one.
+"""Losses over classes: how little probability a prediction gives to the right one.
 
 Predictions x are (K,) with a target (), (N, K) with a target (N,), or (N, K, ...) with a target
 (N, ...), such as a class for every pixel: dimension 1 counts the classes. `reduction` is that of

@@ -4,7 +4,7 @@ Equal entries share the gradient; but with one `dim`, `max` and `min` give it to
 whose index they return.
 """
 
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -147,9 +147,7 @@ def _extreme(x: Tensor, dim, keepdim: bool, of_two, of_all, position):
         return ValuesAndIndices(clone(x), indices)
     kept = unsqueeze(indices, dim)
     values = Gather.apply(x, kept, dim=check_dim(dim, x.ndim))
-    if keepdim:
-        return ValuesAndIndices(values, kept)
-    return ValuesAndIndices(values.squeeze(dim), indices)
+    return ValuesAndIndices(*((values, kept) if keepdim else (values.squeeze(dim), indices)))
 
 
 @overload
@@ -157,9 +155,7 @@ def max(x: Tensor, dim: Tensor | None = None) -> Tensor: ...
 @overload
 def max(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @numpy_names
-def max(
-    x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False
-) -> Tensor | ValuesAndIndices:
+def max(x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -> Any:
     """Return the largest entry; with `dim`, (values, indices) along it.
 
     With `dim`, the gradient goes to the first of equal entries. For several dimensions, use `amax`.
@@ -173,8 +169,6 @@ def min(x: Tensor, dim: Tensor | None = None) -> Tensor: ...
 @overload
 def min(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @numpy_names
-def min(
-    x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False
-) -> Tensor | ValuesAndIndices:
+def min(x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -> Any:
     """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
     return _extreme(x, dim, keepdim, minimum, amin, argmin)

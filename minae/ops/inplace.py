@@ -59,7 +59,7 @@ def setitem(x: Tensor, index: Any, value: Operand) -> None:
 
 
 def in_place(operation: BinaryMethod, symbol: str) -> BinaryMethod:
-    """Return the method for `x += y` and its like, which writes into the array of x."""
+    """Return the method for `x += y` and the like, which writes into the array of x."""
 
     def update(x: Tensor, y: Operand) -> Tensor:
         instead = f"write x = x {symbol} y, or update inside `with no_grad():`"

@@ -6,6 +6,8 @@ scaling the slopes by dy, is the same for all (`_Loss`).
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ def check_reduction(reduction: str, name: str) -> None:
         raise ValueError(f"{name}: reduction is one of {', '.join(REDUCTIONS)}, not {reduction!r}")
 
 
-def scale(reduction: str, x) -> float:
+def scale(reduction: str, x: Any) -> float:
     """Return the factor on the sum over entries of x (N, ...); nan for a mean of none."""
     if reduction == "sum":
         return 1.0
@@ -52,7 +54,7 @@ def check_pair(name: str, x: Tensor, target: Tensor, reduction: str) -> None:
     check_reduction(reduction, name)
 
 
-def each_reduction(x, target):
+def each_reduction(x: np.ndarray, target: np.ndarray) -> Iterator[tuple]:
     """Yield an example for every reduction."""
     for reduction in REDUCTIONS:
         yield x, target, {"reduction": reduction}

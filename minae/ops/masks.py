@@ -1,4 +1,4 @@
-"""Choosing entries by a mask, and masks of what is chosen."""
+"""Masks: filling entries where one holds, triangles of matrices, and classes as one-hot rows."""
 
 import numpy as np
 

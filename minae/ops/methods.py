@@ -33,7 +33,6 @@ class Methods:
     from minae.ops.joining import chunk, split
     from minae.ops.linear import matmul
     from minae.ops.masks import masked_fill, tril, triu
-    from minae.ops.norms import norm
     from minae.ops.ordering import argsort, cumsum, sort, topk
     from minae.ops.pointwise import (
         abs,
@@ -50,7 +49,7 @@ class Methods:
         sqrt,
     )
     from minae.ops.products import bmm, outer
-    from minae.ops.reductions import mean, prod, std, sum, var
+    from minae.ops.reductions import mean, norm, prod, std, sum, var
     from minae.ops.shape import (
         T,
         clone,

@@ -173,7 +173,12 @@ def batch_norm(
     else:
         running = [running_mean, running_var]
         for name, statistic in zip(("running_mean", "running_var"), running, strict=True):
-            _check_running(name, statistic, channels)
+            if statistic.shape != channels:
+                raise ValueError(
+                    f"batch_norm: {name} has shape {statistic.shape}, expected {channels}"
+                )
+            if not statistic.is_floating_point():
+                raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")
     if training:
         if x.numel() <= x.shape[1]:
             raise ValueError(
@@ -204,10 +209,3 @@ def _both(
     elif bias is None and weight is not None:
         bias = Tensor(np.zeros_like(weight.data))
     return weight, bias
-
-
-def _check_running(name: str, statistic: Tensor, shape: tuple[int, ...]) -> None:
-    if statistic.shape != shape:
-        raise ValueError(f"batch_norm: {name} has shape {statistic.shape}, expected {shape}")
-    if not statistic.is_floating_point():
-        raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")

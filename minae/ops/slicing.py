@@ -58,7 +58,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         raise IndexError(f"getitem: index arrays of {shapes} do not go together") from None
 
 
-def split_index(index, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
+def split_index(index: Any, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
     """Return two indices: x[basic] is a view, and x[basic][advanced] is x[index].
 
     As in PyTorch, ints are looked up before arrays: x[0, :, [1, 2]] begins with the dimension of
@@ -68,26 +68,21 @@ def split_index(index, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
     parts = _parts(index, shape)
     used = sum(_dims_of(i) for i in parts)
     for i in parts:
-        if i is Ellipsis:
-            basic.append(i)
-            advanced.append(i)
-            dim += len(shape) - used
-            continue
         if isinstance(i, Tensor):
             _check_array(i, dim, shape)
             basic += [ALL] * _dims_of(i)
             advanced.append(i)
-        elif isinstance(i, int):
-            check_range(i, shape, dim, "getitem", negative=True)
-            basic.append(i)
         else:
             basic.append(i)
-            advanced.append(ALL)
-        dim += _dims_of(i)
+            if isinstance(i, int):
+                check_range(i, shape, dim, "getitem", negative=True)
+            else:
+                advanced.append(i if i is Ellipsis else ALL)
+        dim += len(shape) - used if i is Ellipsis else _dims_of(i)
     return tuple(basic), tuple(advanced) if any(isinstance(i, Tensor) for i in parts) else None
 
 
-def located(x, index):
+def located(x: Any, index: Any) -> tuple[Any, tuple]:
     """Return a view of an array and an index i, so that view[i] = y writes to x[index]."""
     basic, advanced = split_index(index, x.shape)
     arrays = (beside(i.data, x) if isinstance(i, Tensor) else i for i in advanced or (...,))
