@@ -4,22 +4,22 @@ Where the textbook formula overflows for large |x|, the form used here does not,
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minae.kernels.arrays import Array
 from minae.ops.checks import real
 from minae.ops.pointwise import _Elementwise
 from minae.tensor import Tensor
 
 
-def stable_sigmoid(x: Any) -> Any:
+def stable_sigmoid(x: Array) -> Array:
     """Return 1 / (1 + e^-x), raising e to negative powers only, so that nothing overflows."""
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def stable_softplus(x: Any) -> Any:
+def stable_softplus(x: Array) -> Array:
     """Return log(1 + e^x), written as max(x, 0) + log(1 + e^-|x|) so that nothing overflows."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 

@@ -29,7 +29,8 @@ class Conv2d(Op):
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        needs, (place,) = self.needs_input_grad[:2], self.places_for(1)
+        need_dx, need_dweight, _ = self.needs_input_grad
+        needs, (place,) = (need_dx, need_dweight), self.places_for(1)
         return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
     @staticmethod
@@ -116,7 +117,8 @@ class ConvTranspose2d(Op):
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        needs, (place,) = self.needs_input_grad[:2], self.places_for(1)
+        need_dx, need_dweight, _ = self.needs_input_grad
+        needs, (place,) = (need_dx, need_dweight), self.places_for(1)
         conv_transpose2d_backward = self.kernels.conv_transpose2d_backward
         return conv_transpose2d_backward(dy, x, weight, y, activation, needs, place, **window)
 

@@ -72,7 +72,8 @@ class Linear(Op):
 
     def backward(self, dy):
         x, weight, y, activation = self.saved
-        needs, places = self.needs_input_grad[:2], self.places_for(1, 2)  # for dweight and dbias
+        need_dx, need_dweight = self.needs_input_grad[:2]
+        needs, places = (need_dx, need_dweight), self.places_for(1, 2)  # for dweight and dbias
         return self.kernels.linear_backward(dy, x, weight, y, activation, needs, *places)
 
     @staticmethod

@@ -3,11 +3,10 @@
 All of them first subtract the largest entry: the result is the same, and e^x does not overflow.
 """
 
-from typing import Any
-
 import numpy as np
 
 from minae.kernels import backend_of
+from minae.kernels.arrays import Array
 from minae.op import Op
 from minae.ops.checks import check_dim, numpy_names
 from minae.ops.reductions import Dims, normalise_dims
@@ -39,20 +38,20 @@ def _largest(x, dim):
     return np.full_like(_sum(x, dim), -np.inf)
 
 
-def softmax_array(x: Any, dim: int) -> Any:
+def softmax_array(x: Array, dim: int) -> Array:
     """Return e^x / Σ e^x along `dim`."""
     e = np.exp(x - _largest(x, dim))
     return e / _sum(e, dim)
 
 
-def log_softmax_array(x: Any, dim: int) -> Any:
+def log_softmax_array(x: Array, dim: int) -> Array:
     """Return log(e^x / Σ e^x) along `dim`, finite where the quotient rounds to 0."""
     shifted = x - _largest(x, dim)
     with np.errstate(divide="ignore"):  # log 0, of no entries
         return shifted - np.log(_sum(np.exp(shifted), dim))
 
 
-def softmax_backward(dy: Any, y: Any, dim: int) -> Any:
+def softmax_backward(dy: Array, y: Array, dim: int) -> Array:
     """Return dx of y = softmax(x): every entry of y depends on every x of its row."""
     return y * (dy - _sum(dy * y, dim))
 
