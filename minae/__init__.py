@@ -31,7 +31,7 @@ from minae.tensor import Tensor
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "GradcheckError",
     "InputError",
     "Op",

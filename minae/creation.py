@@ -1,15 +1,16 @@
 """New tensors. Floats are float32 unless a dtype is given; random ones follow `manual_seed`.
 
 Sizes are given as `zeros(2, 3)`, `zeros((2, 3))` or `zeros([2, 3])`; `zeros(())` is a single entry.
-All functions raise TypeError or ValueError for a size that is no integer or is negative.
+A size that is not an integer raises TypeError, a negative one ValueError.
 """
 
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minae import random
-from minae.ops.checks import held, integer, integers
+from minae.ops.checks import Ints, held, integer, integers
 from minae.tensor import Tensor, as_array
 
 
@@ -26,34 +27,33 @@ def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:
     return Tensor(copied, requires_grad)
 
 
-def zeros(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of zeros."""
     return Tensor(np.zeros(_checked("zeros", *size), dtype or np.float32), requires_grad)
 
 
-def ones(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def ones(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of ones."""
     return Tensor(np.ones(_checked("ones", *size), dtype or np.float32), requires_grad)
 
 
-def zeros_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+def zeros_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros in the shape of x, in its dtype unless one is given, and on its device."""
     return Tensor(np.zeros_like(as_array(x), dtype), requires_grad)
 
 
-def ones_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+def ones_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones in the shape of x, in its dtype unless one is given, and on its device."""
     return Tensor(np.ones_like(as_array(x), dtype), requires_grad)
 
 
-def full(size, fill_value, *, dtype=None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Ints, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
     """Return a tensor that holds one number everywhere.
 
-    Args:
-        size: a tuple or list of ints.
-        fill_value: an int gives int64, a bool bool, a float float32, unless a dtype is given.
-        dtype: one that holds the number as it is, else ValueError is raised.
-        requires_grad: collect a gradient for it.
+    An int gives int64, a bool bool, a float float32, unless a dtype is given. Raises ValueError if
+    that cannot hold the number.
     """
     if dtype is None:
         kind = np.asarray(fill_value).dtype.kind
@@ -62,17 +62,26 @@ def full(size, fill_value, *, dtype=None, requires_grad: bool = False) -> Tensor
     return Tensor(np.full(_checked("full", size), value, dtype), requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype=np.float32, requires_grad: bool = False) -> Tensor:
-    """Return n rows of m entries, or of n, with ones on the diagonal and zeros elsewhere."""
+def eye(
+    n: int, m: int | None = None, *, dtype: DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """Return n rows of m entries (n if left out), with ones on the diagonal and zeros elsewhere."""
     rows, columns = _checked("eye", n, n if m is None else m)
     return Tensor(np.eye(rows, columns, dtype=dtype or np.float32), requires_grad)
 
 
-def arange(start=None, end=None, step=1, *, dtype=None, requires_grad: bool = False) -> Tensor:
-    """Return start, start + step, ... as far as they come before `end`.
+def arange(
+    start: float | None = None,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return start, start + step, ... up to but without `end`.
 
-    arange(end) counts from 0. Integers give int64, a fraction among them float32, unless a dtype is
-    given; fractions do not go into integers.
+    arange(end) counts from 0. Integers give int64, and with a fraction among them float32, unless a
+    dtype is given. It must hold what is given: integers do not hold fractions.
 
     Raises ValueError if the step is 0 or leads away from `end`.
     """
@@ -93,7 +102,14 @@ def arange(start=None, end=None, step=1, *, dtype=None, requires_grad: bool = Fa
     return Tensor((start + step * np.arange(count)).astype(dtype), requires_grad)
 
 
-def linspace(start, end, steps: int, *, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DTypeLike = np.float32,
+    requires_grad: bool = False,
+) -> Tensor:
     """Return `steps` numbers at equal distances, the first one `start` and the last one `end`."""
     dtype = _float_dtype("linspace", dtype)
     start, end = held(start, dtype, "linspace: start"), held(end, dtype, "linspace: end")
@@ -102,40 +118,40 @@ def linspace(start, end, steps: int, *, dtype=np.float32, requires_grad: bool = 
     return Tensor(np.linspace(start, end, steps).astype(dtype), requires_grad)
 
 
-def rand(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def rand(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """Return draws from the uniform distribution on [0, 1)."""
-    return Tensor(
-        random.uniform(_checked("rand", *size), _float_dtype("rand", dtype)), requires_grad
-    )
+    shape = _checked("rand", *size)
+    return Tensor(random.uniform(shape, _float_dtype("rand", dtype)), requires_grad)
 
 
-def randn(*size, dtype=np.float32, requires_grad: bool = False) -> Tensor:
+def randn(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """Return draws from the normal distribution with mean 0 and variance 1."""
-    return Tensor(
-        random.normal(_checked("randn", *size), _float_dtype("randn", dtype)), requires_grad
-    )
+    shape = _checked("randn", *size)
+    return Tensor(random.normal(shape, _float_dtype("randn", dtype)), requires_grad)
 
 
-def rand_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+def rand_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return draws like `rand`, in x's shape, in its dtype unless one is given, on its device."""
     dtype = _float_dtype("rand_like", dtype or x.dtype)
     return Tensor(random.uniform(x.shape, dtype, x.device), requires_grad)
 
 
-def randn_like(x: Tensor, *, dtype=None, requires_grad: bool = False) -> Tensor:
+def randn_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return draws like `randn`, in x's shape, in its dtype unless one is given, on its device."""
     dtype = _float_dtype("randn_like", dtype or x.dtype)
     return Tensor(random.normal(x.shape, dtype, x.device), requires_grad)
 
 
-def randint(low=None, high=None, size=None, *, dtype=np.int64) -> Tensor:
-    """Return integers from `low` to `high - 1`, each as likely: randint(high, size) begins at 0.
+def randint(
+    low: int | None = None,
+    high: int | Ints | None = None,
+    size: Ints | None = None,
+    *,
+    dtype: DTypeLike = np.int64,
+) -> Tensor:
+    """Return integers from `low` to `high - 1`, all equally likely.
 
-    Args:
-        low: the smallest, 0 if left out.
-        high: one more than the largest.
-        size: a tuple or list of ints.
-        dtype: of integers, one that holds all of them.
+    randint(high, size) starts at 0. `dtype` is one of integers that holds all of them.
     """
     if size is None:
         low, high, size = None, low, high
@@ -155,7 +171,7 @@ def randint(low=None, high=None, size=None, *, dtype=np.int64) -> Tensor:
     return Tensor(np.asarray(drawn))
 
 
-def _checked(name: str, *size) -> tuple[int, ...]:
+def _checked(name: str, *size: Ints) -> tuple[int, ...]:
     """Return a size as a tuple of ints, none of them negative."""
     lengths = integers(size, f"{name}: size")
     if any(length < 0 for length in lengths):
@@ -163,7 +179,7 @@ def _checked(name: str, *size) -> tuple[int, ...]:
     return lengths
 
 
-def _float_dtype(name: str, dtype) -> np.dtype:
+def _float_dtype(name: str, dtype: DTypeLike | None) -> np.dtype:
     dtype = np.dtype(dtype or np.float32)
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")

@@ -1,13 +1,15 @@
-"""Which dtype a result has, and what becomes of integers. The rules are PyTorch's.
+"""Which dtype a result has, by PyTorch's rules.
 
-- Two operands meet in the larger kind: bool, then integer, then float. Among the operands of that
-  kind the widest dtype counts; those without dimensions only if there are no others (`promoted`).
-- A Python number has a kind, and otherwise takes the dtype of the tensor that it meets (`number`).
-- What computes in floats, from `exp` to `conv2d`, takes integers and booleans as float32
+- The result is of the largest kind among the operands: bool, then integer, then float. Of the
+  operands of that kind, the widest dtype counts; those without dimensions count only if there are
+  no others (`promoted`).
+- A Python number has a kind, and otherwise takes the dtype of the tensor beside it (`number`).
+- What computes in floats, from `exp` to `conv2d`, converts integers and booleans to float32
   (`to_floats`; see `Op.floats`).
 """
 
 import numbers
+from typing import Any
 
 import numpy as np
 
@@ -43,13 +45,14 @@ def _from_lists(data) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
-def promoted(*arrays) -> np.dtype:
+def promoted(*arrays: Any) -> np.dtype:
     """Return the dtype in which operands are computed together.
 
     Raises TypeError for uint64 with signed integers, which no integer dtype holds.
     """
     for kind in ("f", "iu", "b"):
-        dtypes = {a.dtype: a.ndim for a in sorted(arrays, key=_ndim) if a.dtype.kind in kind}
+        ordered = sorted(arrays, key=lambda array: array.ndim)
+        dtypes = {a.dtype: a.ndim for a in ordered if a.dtype.kind in kind}
         if dtypes:
             wide = [dtype for dtype, ndim in dtypes.items() if ndim] or dtypes
             dtype = np.result_type(*wide)
@@ -59,16 +62,18 @@ def promoted(*arrays) -> np.dtype:
     raise TypeError("there is nothing to compute with")
 
 
-def _ndim(array) -> int:
-    return array.ndim
+def is_real(value: Any) -> bool:
+    """Return whether this is a number, Python's or NumPy's, and not complex."""
+    kinds = numbers.Real | np.bool_ | np.number
+    return isinstance(value, kinds) and not isinstance(value, np.complexfloating)
 
 
-def number(value, tensor_dtype: np.dtype) -> np.ndarray:
+def number(value: Any, tensor_dtype: np.dtype) -> np.ndarray:
     """Return a Python or NumPy number as an array () of the dtype it takes beside a tensor.
 
     Raises TypeError for complex numbers, OverflowError for an integer outside of the dtype.
     """
-    if not isinstance(value, (numbers.Real, np.generic)) or np.iscomplexobj(value):
+    if not is_real(value):
         raise TypeError(f"a tensor is computed with real numbers, not {value!r}")
     dtype = tensor_dtype
     if dtype.kind != "f" and not isinstance(value, bool | np.bool_):
@@ -80,7 +85,7 @@ def number(value, tensor_dtype: np.dtype) -> np.ndarray:
 
 
 def to_floats(arrays: list, which: slice) -> np.dtype | None:
-    """Replace those of the arrays that `which` names by floats of one dtype; None stays.
+    """Replace those of the arrays that `which` selects by floats of one dtype; None stays.
 
     It is the widest of the floats among them, or float32. Half precision is computed in float32
     and rounded at the end. Return the dtype of the result, or None if there was nothing to do.

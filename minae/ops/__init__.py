@@ -4,6 +4,8 @@ Every name here is a function of tensors, under the name that PyTorch gives it w
 class next to each function in its file is the pair itself.
 """
 
+import inspect
+
 from minae.ops.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
 from minae.ops.arithmetic import (
     add,
@@ -32,13 +34,12 @@ from minae.ops.losses import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_lo
 from minae.ops.masks import masked_fill, one_hot, tril, triu
 from minae.ops.methods import Methods as Methods  # attaches them to Tensor
 from minae.ops.normalisation import batch_norm, group_norm, layer_norm
-from minae.ops.norms import norm
 from minae.ops.ordering import argsort, cumsum, sort, topk
 from minae.ops.padding import pad
 from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, neg, round, sign, sin, sqrt
 from minae.ops.pool import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from minae.ops.products import bmm, einsum, outer
-from minae.ops.reductions import mean, prod, std, sum, var
+from minae.ops.reductions import mean, norm, prod, std, sum, var
 from minae.ops.regularisation import dropout
 from minae.ops.resampling import interpolate, pixel_shuffle, pixel_unshuffle
 from minae.ops.shape import (
@@ -58,122 +59,7 @@ from minae.ops.shape import (
 from minae.ops.slicing import getitem
 from minae.ops.softmax import log_softmax, logsumexp, softmax
 
-__all__ = [
-    "abs",
-    "adaptive_avg_pool2d",
-    "add",
-    "all",
-    "amax",
-    "amin",
-    "any",
-    "argmax",
-    "argmin",
-    "argsort",
-    "avg_pool1d",
-    "avg_pool2d",
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "bmm",
-    "cast",
-    "cat",
-    "ceil",
-    "chunk",
-    "clip",
-    "clone",
-    "contiguous",
-    "conv1d",
-    "conv2d",
-    "conv_transpose2d",
-    "cos",
-    "cross_entropy",
-    "cumsum",
-    "div",
-    "dropout",
-    "einsum",
-    "elu",
-    "embedding",
-    "exp",
-    "expand",
-    "flatten",
-    "flip",
-    "floor",
-    "floor_divide",
-    "gather",
-    "gaussian_kl",
-    "gaussian_nll",
-    "gelu",
-    "getitem",
-    "group_norm",
-    "huber_loss",
-    "index_select",
-    "interpolate",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "linear_stack",
-    "log",
-    "log_softmax",
-    "logsumexp",
-    "masked_fill",
-    "matmul",
-    "max",
-    "max_pool1d",
-    "max_pool2d",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "movedim",
-    "mse_loss",
-    "mul",
-    "neg",
-    "nll_loss",
-    "norm",
-    "one_hot",
-    "outer",
-    "pad",
-    "permute",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "pow",
-    "prod",
-    "relu",
-    "remainder",
-    "reparameterise",
-    "repeat",
-    "reshape",
-    "round",
-    "scaled_dot_product_attention",
-    "scatter_add",
-    "setitem",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "sort",
-    "split",
-    "sqrt",
-    "squeeze",
-    "stack",
-    "std",
-    "sub",
-    "sum",
-    "tanh",
-    "to",
-    "topk",
-    "transpose",
-    "tril",
-    "triu",
-    "unsqueeze",
-    "var",
-    "where",
+# Every function that is imported above. pyright cannot compute this, and then takes them all, too.
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    name for name, value in globals().items() if inspect.isfunction(value)
 ]

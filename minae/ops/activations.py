@@ -7,30 +7,27 @@ import math
 
 import numpy as np
 
-from minae.op import Op
+from minae.kernels.arrays import Array
 from minae.ops.checks import real
+from minae.ops.pointwise import _Elementwise
 from minae.tensor import Tensor
 
 
-def _inputs(rng):
-    """Yield values on both sides of 0, and far out on both sides."""
-    yield (rng.normal(size=(3, 4)),)
-    yield (np.array([-30.0, -5.0, 5.0, 30.0]),)
-
-
-def stable_sigmoid(x):
+def stable_sigmoid(x: Array) -> Array:
     """Return 1 / (1 + e^-x), raising e to negative powers only, so that nothing overflows."""
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def stable_softplus(x):
+def stable_softplus(x: Array) -> Array:
     """Return log(1 + e^x), written as max(x, 0) + log(1 + e^-|x|) so that nothing overflows."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-class ReLU(Op):
+class ReLU(_Elementwise):
     """max(x, 0)."""
+
+    floats = None  # integers stay integers
 
     def forward(self, x):
         y = np.maximum(x, 0)
@@ -41,18 +38,14 @@ class ReLU(Op):
         (y,) = self.saved
         return dy * (y > 0)
 
-    examples = staticmethod(_inputs)
-
 
 def relu(x: Tensor) -> Tensor:
     """Return max(x, 0)."""
     return ReLU.apply(x)
 
 
-class LeakyReLU(Op):
+class LeakyReLU(_Elementwise):
     """x for x > 0, else x times a small slope (Maas et al. 2013)."""
-
-    floats = slice(None)
 
     def forward(self, x, negative_slope):
         slope = np.where(x > 0, 1, negative_slope).astype(x.dtype)
@@ -65,7 +58,7 @@ class LeakyReLU(Op):
 
     @staticmethod
     def examples(rng):
-        for (x,) in _inputs(rng):
+        for (x,) in _Elementwise.examples(rng):
             yield x, {"negative_slope": 0.1}
 
 
@@ -75,10 +68,8 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return LeakyReLU.apply(x, negative_slope=slope)
 
 
-class ELU(Op):
+class ELU(_Elementwise):
     """x for x > 0, else α (e^x - 1) (Clevert et al. 2016)."""
-
-    floats = slice(None)
 
     def forward(self, x, alpha):
         y = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
@@ -91,7 +82,7 @@ class ELU(Op):
 
     @staticmethod
     def examples(rng):
-        for (x,) in _inputs(rng):
+        for (x,) in _Elementwise.examples(rng):
             yield x, {"alpha": 0.7}
 
 
@@ -100,10 +91,8 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return ELU.apply(x, alpha=real(alpha, "elu: alpha"))
 
 
-class GELU(Op):
+class GELU(_Elementwise):
     """x Φ(x), Φ being the normal distribution function itself (Hendrycks & Gimpel 2016)."""
-
-    floats = slice(None)
 
     def forward(self, x):
         cdf = 0.5 * (1 + self.kernels.erf(x * 0.5**0.5))
@@ -115,8 +104,6 @@ class GELU(Op):
         density = np.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5
         return dy * (cdf + x * density)
 
-    examples = staticmethod(_inputs)
-
 
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     """Return x Φ(x), where Φ is the distribution function of the standard normal.
@@ -125,21 +112,17 @@ def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
         x: any shape.
         approximate: "none" for Φ itself, or "tanh" for ½ (1 + tanh z) in its place, where
             z = √(2/π) (x + 0.044715 x³), as in GPT-2. The result is off by at most 0.0005.
-
-    Raises ValueError for another `approximate`.
     """
     if approximate == "none":
         return GELU.apply(x)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
     z = (x + 0.044715 * x**3) * math.sqrt(2 / math.pi)
-    return x * sigmoid(2 * z)  # ½ (1 + tanh z), without a difference of numbers next to each other
+    return x * sigmoid(2 * z)  # = ½ (1 + tanh z), without the cancellation
 
 
-class SiLU(Op):
+class SiLU(_Elementwise):
     """x σ(x), also called swish."""
-
-    floats = slice(None)
 
     def forward(self, x):
         gate = stable_sigmoid(x)
@@ -150,18 +133,14 @@ class SiLU(Op):
         x, gate = self.saved
         return dy * gate * (1 + x * (1 - gate))
 
-    examples = staticmethod(_inputs)
-
 
 def silu(x: Tensor) -> Tensor:
     """Return x sigmoid(x)."""
     return SiLU.apply(x)
 
 
-class Softplus(Op):
+class Softplus(_Elementwise):
     """log(1 + e^x), a smooth ReLU whose derivative is the sigmoid."""
-
-    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -171,18 +150,14 @@ class Softplus(Op):
         (x,) = self.saved
         return dy * stable_sigmoid(x)
 
-    examples = staticmethod(_inputs)
-
 
 def softplus(x: Tensor) -> Tensor:
     """Return log(1 + e^x); neither end overflows."""
     return Softplus.apply(x)
 
 
-class Sigmoid(Op):
+class Sigmoid(_Elementwise):
     """y = 1 / (1 + e^-x), so dx = dy y (1 - y)."""
-
-    floats = slice(None)
 
     def forward(self, x):
         y = stable_sigmoid(x)
@@ -193,18 +168,14 @@ class Sigmoid(Op):
         (y,) = self.saved
         return dy * y * (1 - y)
 
-    examples = staticmethod(_inputs)
-
 
 def sigmoid(x: Tensor) -> Tensor:
     """Return 1 / (1 + e^-x)."""
     return Sigmoid.apply(x)
 
 
-class Tanh(Op):
+class Tanh(_Elementwise):
     """y = tanh x, so dx = dy (1 - y²)."""
-
-    floats = slice(None)
 
     def forward(self, x):
         y = np.tanh(x)
@@ -214,8 +185,6 @@ class Tanh(Op):
     def backward(self, dy):
         (y,) = self.saved
         return dy * (1 - y * y)
-
-    examples = staticmethod(_inputs)
 
 
 def tanh(x: Tensor) -> Tensor:

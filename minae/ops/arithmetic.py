@@ -1,12 +1,15 @@
 """Arithmetic of two operands, entry by entry, with broadcasting.
 
-Shapes broadcast as in NumPy; what was broadcast forward is summed backward (`unbroadcast`). The
-dtypes of operands are brought together by the rules in `minae.dtypes`.
+Shapes broadcast as in NumPy; backward sums over what forward broadcast (`unbroadcast`). Operands of
+different dtypes are brought to one by the rules in `minae.dtypes`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minae.dtypes import number, promoted
 from minae.op import Op, unbroadcast
@@ -17,7 +20,7 @@ BinaryMethod = Callable[[Tensor, Operand], Tensor]
 
 
 def operands(x: Operand, y: Operand) -> tuple[Tensor, Tensor]:
-    """Return both as tensors of one dtype; a Python number takes the other's where it can."""
+    """Return both as tensors of one dtype; a Python number takes the other's if it can."""
     if not isinstance(x, Tensor):
         x = beside(y, x) if isinstance(y, Tensor) else Tensor(x)
     if not isinstance(y, Tensor):
@@ -28,21 +31,24 @@ def operands(x: Operand, y: Operand) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def beside(tensor: Tensor, value) -> Tensor:
-    """Return a number, or what else Tensor takes, as an operand that goes with the tensor."""
+def beside(tensor: Tensor, value: Any) -> Tensor:
+    """Return a number, or whatever Tensor takes, as an operand that goes with `tensor`."""
     if not np.isscalar(value):
         return Tensor(value)
     return Tensor(np.asarray(number(value, tensor.dtype), like=tensor.data))
 
 
-def pairs(rng, low=-2.0, high=2.0):
+def pairs(rng: np.random.Generator, low: float = -2.0, high: float = 2.0) -> Iterator[tuple]:
     """Yield pairs of inputs: same shape, both broadcast, one a scalar, one without entries."""
     for a, b in [((3, 4), (3, 4)), ((3, 1), (2, 1, 4)), ((2, 3), ()), ((0, 3), (1, 3))]:
         yield rng.uniform(low, high, size=a), rng.uniform(low, high, size=b)
 
 
+positive_pairs = partial(pairs, low=0.5)
+
+
 class Cast(Op):
-    """The same values in another dtype; the gradient comes back in the first one."""
+    """The same values in another dtype; the gradient has the dtype of the input."""
 
     def forward(self, x, dtype):
         return x.astype(dtype)
@@ -55,7 +61,7 @@ class Cast(Op):
         yield rng.normal(size=(2, 3)), {"dtype": np.float64}
 
 
-def cast(x: Tensor, dtype) -> Tensor:
+def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
     """Return `x` in another dtype, or `x` itself if it has that one."""
     if dtype is None:
         raise TypeError("cast: dtype is one of NumPy's, not None")
@@ -118,10 +124,8 @@ class Mul(Op):
 
     def backward(self, dy):
         x, y, x_shape, y_shape = self.saved
-        return (
-            None if y is None else unbroadcast(dy * y, x_shape),
-            None if x is None else unbroadcast(dy * x, y_shape),
-        )
+        dx = None if y is None else unbroadcast(dy * y, x_shape)
+        return dx, None if x is None else unbroadcast(dy * x, y_shape)
 
     examples = staticmethod(pairs)
 
@@ -147,9 +151,7 @@ class Div(Op):
         dy_divisor = None if quotient is None else unbroadcast(-dx * quotient, y.shape)
         return unbroadcast(dx, x_shape), dy_divisor
 
-    @staticmethod
-    def examples(rng):
-        yield from pairs(rng, low=0.5)
+    examples = staticmethod(positive_pairs)
 
 
 def div(x: Operand, y: Operand) -> Tensor:
@@ -180,9 +182,7 @@ class Pow(Op):
                 dexponent = unbroadcast(dy * slope, y.shape)
         return dx, dexponent
 
-    @staticmethod
-    def examples(rng):
-        yield from pairs(rng, low=0.5)
+    examples = staticmethod(positive_pairs)
 
 
 def pow(x: Operand, y: Operand) -> Tensor:
@@ -210,13 +210,11 @@ class Remainder(Op):
         dy_divisor = None if y is None else unbroadcast(-dy * (x // y), y.shape)
         return unbroadcast(dy, x_shape), dy_divisor
 
-    @staticmethod
-    def examples(rng):
-        yield from pairs(rng, low=0.5)
+    examples = staticmethod(positive_pairs)
 
 
 def remainder(x: Operand, y: Operand) -> Tensor:
-    """Return x % y, what is left of x after taking y as often as it goes; it has the sign of y.
+    """Return x % y, what is left of x when divided by y, with the sign of y.
 
     Raises ZeroDivisionError for integers divided by 0.
     """
@@ -226,7 +224,7 @@ def remainder(x: Operand, y: Operand) -> Tensor:
 
 
 def floor_divide(x: Operand, y: Operand) -> Tensor:
-    """Return x // y, the quotient rounded down. It has no gradient, for it goes in steps.
+    """Return x // y, the quotient rounded down. It goes in steps, and so has no gradient.
 
     Raises ZeroDivisionError for integers divided by 0.
     """
@@ -274,6 +272,6 @@ def where_method(x: Tensor, condition: Operand, y: Operand) -> Tensor:
     return where(condition, x, y)
 
 
-def reflected(operation: BinaryMethod) -> BinaryMethod:
+def reflected(operation: Callable[[Operand, Operand], Tensor]) -> BinaryMethod:
     """Return the method behind `y + x` and the like, where x is a tensor and y is not."""
     return lambda x, y: operation(y, x)

@@ -23,14 +23,10 @@ class ScaledDotProductAttention(Op):
         scores = self.kernels.matmul(query, key.swapaxes(-1, -2)) * scale  # (..., L, S)
         if mask is not None:
             scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
-        weights = self._weights(scores)
+        blind = (scores == -np.inf).all(axis=-1, keepdims=True)  # (..., L, 1): its weights are 0
+        weights = softmax_array(np.where(blind, 0, scores), -1) * ~blind
         self.save(query, key, value, mask, weights, scale)
         return self.kernels.matmul(weights, value)
-
-    def _weights(self, scores):
-        """Return the softmax of each row; 0 everywhere where all scores are -inf."""
-        nowhere = (scores == -np.inf).all(axis=-1, keepdims=True)  # (..., L, 1)
-        return softmax_array(np.where(nowhere, 0, scores), -1) * ~nowhere
 
     def backward(self, dy):
         query, key, value, mask, weights, scale = self.saved
@@ -49,9 +45,8 @@ class ScaledDotProductAttention(Op):
         yield q, k, v, None, {"scale": 0.5}
         yield q, k, v, rng.random((2, 3, 5)) < 0.7, {"scale": 0.5}
         yield q, k, v, rng.normal(size=(3, 1)), {"scale": 0.3}
-        x = rng.normal(size=(3, 4))
         mask = np.array([[False, False, False], [True, True, False], [True, True, True]])
-        yield x, rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), mask, {"scale": 1.0}
+        yield *(rng.normal(size=(3, 4)) for _ in range(3)), mask, {"scale": 1.0}
 
 
 def scaled_dot_product_attention(
@@ -63,7 +58,7 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Return softmax(scale q kᵀ + mask) v.
+    """Return softmax(scale q kᵀ + mask) v: (..., L, V), with 0 for a query that sees no key.
 
     Args:
         query: (..., L, E)
@@ -74,28 +69,9 @@ def scaled_dot_product_attention(
         is_causal: let query i look at keys 0 to i only. Not together with attn_mask.
         scale: 1/√E if None.
 
-    Returns:
-        (..., L, V), with 0 for a query that may look nowhere
-
-    Raises:
-        ValueError: the shapes do not go together (names them), or both kinds of mask are given.
-        TypeError: attn_mask is of integers.
+    Raises ValueError if the shapes do not go together (names them) or both kinds of mask are given,
+    TypeError if attn_mask holds integers.
     """
-    _check_shapes(query, key, value)
-    length, source = query.shape[-2], key.shape[-2]
-    if is_causal and attn_mask is not None:
-        raise ValueError("attention: give attn_mask or is_causal, not both")
-    if is_causal:
-        attn_mask = Tensor(np.tri(length, source, dtype=bool), device=query.device)
-    if attn_mask is not None:
-        attn_mask = _checked_mask(attn_mask, (*query.shape[:-2], length, source), query.dtype)
-    if scale is None:
-        scale = 1 / math.sqrt(max(query.shape[-1], 1))
-    scale = real(scale, "attention: scale")
-    return ScaledDotProductAttention.apply(query, key, value, attn_mask, scale=scale)
-
-
-def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
     if (
         min(query.ndim, key.ndim, value.ndim) < 2
         or key.shape[:-2] != query.shape[:-2]
@@ -106,6 +82,16 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
             "attention: query (..., L, E), key (..., S, E), value (..., S, V) do not go together:"
             f" {query.shape}, {key.shape}, {value.shape}"
         )
+    if is_causal and attn_mask is not None:
+        raise ValueError("attention: give attn_mask or is_causal, not both")
+    scores_shape = (*query.shape[:-1], key.shape[-2])
+    if is_causal:
+        attn_mask = Tensor(np.tri(*scores_shape[-2:], dtype=bool), device=query.device)
+    elif attn_mask is not None:
+        attn_mask = _checked_mask(attn_mask, scores_shape, query.dtype)
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    scale = real(scale, "attention: scale")
+    return ScaledDotProductAttention.apply(query, key, value, attn_mask, scale=scale)
 
 
 def _checked_mask(mask, scores_shape: tuple[int, ...], dtype: np.dtype) -> Tensor:

@@ -1,38 +1,39 @@
-"""Binary cross-entropy: minus the log-likelihood of bits, from probabilities or from logits."""
+"""Binary cross-entropy: the negative log-likelihood of bits, from probabilities or logits."""
 
 import numpy as np
 
 from minae.ops.activations import softplus, stable_sigmoid
 from minae.ops.arithmetic import in_floats
 from minae.ops.checks import broadcasts
-from minae.ops.losses import REDUCTIONS, _Loss, check_pair, check_tensors, reduced
+from minae.ops.losses import _Loss, check_pair, check_tensors, each_reduction, reduced
 from minae.tensor import Tensor
 
 LOG_FLOOR = -100.0  # PyTorch's: keeps the loss of a certain and wrong prediction finite
 
 
+def _logs(p):
+    """Return log p and log(1 - p)."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), LOG_FLOOR), np.maximum(np.log1p(-p), LOG_FLOOR)
+
+
 class BCELoss(_Loss):
-    """-(t log p + (1 - t) log(1 - p)), so its slope by p is (p - t) / (p (1 - p))."""
+    """-(t log p + (1 - t) log(1 - p)), so its slope in p is (p - t) / (p (1 - p))."""
 
     def entries(self, x, target):
-        with np.errstate(divide="ignore"):
-            log_x = np.maximum(np.log(x), LOG_FLOOR)
-            log_not_x = np.maximum(np.log1p(-x), LOG_FLOOR)
+        log_x, log_not_x = _logs(x)
         return -(target * log_x + (1 - target) * log_not_x)
 
-    def slopes(self, x, target, need_dx, need_dtarget):
+    def slopes(self, x, target, need_dtarget):
         dx = (x - target) / np.maximum(x * (1 - x), 1e-12)
-        dtarget = None
-        if need_dtarget:
-            with np.errstate(divide="ignore"):
-                dtarget = np.maximum(np.log1p(-x), LOG_FLOOR) - np.maximum(np.log(x), LOG_FLOOR)
-        return dx, dtarget
+        if not need_dtarget:
+            return dx, None
+        log_x, log_not_x = _logs(x)
+        return dx, log_not_x - log_x
 
     @staticmethod
     def examples(rng):
-        x, target = rng.uniform(0.1, 0.9, size=(3, 4)), rng.random((3, 4))
-        for reduction in REDUCTIONS:
-            yield x, target, {"reduction": reduction}
+        yield from each_reduction(rng.uniform(0.1, 0.9, size=(3, 4)), rng.random((3, 4)))
 
 
 def binary_cross_entropy(
@@ -40,7 +41,7 @@ def binary_cross_entropy(
 ) -> Tensor:
     """Return -(t log p + (1 - t) log(1 - p)) for probabilities p = x and targets t in [0, 1].
 
-    Prefer binary_cross_entropy_with_logits: near p = 0 and 1 this form has lost the digits that the
+    Prefer binary_cross_entropy_with_logits: near p = 0 and 1 this form has lost digits that the
     logits still have.
 
     Args:
@@ -49,29 +50,22 @@ def binary_cross_entropy(
         weight: of each loss, broadcast to the shape of x. A mean still divides by their number.
         reduction: one of REDUCTIONS.
 
-    Raises:
-        ValueError: the shapes do not go together, or x or target holds what is no probability. On a
-            GPU, whose answer would take a wait in every step, that is not looked for.
+    Raises ValueError if the shapes do not go together or, on the CPU, if x or target holds values
+    outside [0, 1]; checking that on a GPU would mean waiting for it in every step.
     """
     name = "binary_cross_entropy"
     check_pair(name, x, target, reduction)
-    _check_probabilities(name, x=x, target=target)
-    if weight is None:
-        return BCELoss.apply(x, target, reduction=reduction)
-    _check_broadcasts(name, x, weight=weight)
-    return reduced(BCELoss.apply(x, target, reduction="none") * weight, reduction)
-
-
-def _check_probabilities(name: str, **tensors: Tensor) -> None:
-    for argument, p in tensors.items():
-        if p.device != "cpu" or not p.numel():
-            continue
-        low, high = p.data.min(), p.data.max()  # both nan if an entry is, and so is the loss then
-        if low < 0 or high > 1:
+    for argument, p in (("x", x), ("target", target)):
+        low, high = (p.data.min(), p.data.max()) if p.device == "cpu" and p.numel() else (0, 1)
+        if low < 0 or high > 1:  # neither if an entry is nan: the loss will be, too
             raise ValueError(
                 f"{name}: {argument} holds probabilities, from 0 to 1, but goes from {low:g} to"
                 f" {high:g}"
             )
+    if weight is None:
+        return BCELoss.apply(x, target, reduction=reduction)
+    _check_broadcasts(name, x, weight=weight)
+    return reduced(BCELoss.apply(x, target, reduction="none") * weight, reduction)
 
 
 def _check_broadcasts(name: str, x: Tensor, **weights: Tensor) -> None:
@@ -84,22 +78,21 @@ def _check_broadcasts(name: str, x: Tensor, **weights: Tensor) -> None:
 
 
 class BCEWithLogitsLoss(_Loss):
-    """log(1 + e^x) - x t: BCE of sigmoid(x) without forming the sigmoid; the slope is σ(x) - t."""
+    """log(1 + e^x) - x t: BCE of sigmoid(x) without the sigmoid; its slope in x is σ(x) - t."""
 
     kernel = "bce_with_logits"
 
     def entries(self, x, target):
-        # max(x, 0) - x t as one product, which is not nan but infinite at x = inf, t = 0
+        # max(x, 0) - x t as one product, which is infinite and not nan at x = inf, t = 0
         return x * ((x > 0) - target) + np.log1p(np.exp(-np.abs(x)))
 
-    def slopes(self, x, target, need_dx, need_dtarget):
+    def slopes(self, x, target, need_dtarget):
         return stable_sigmoid(x) - target, -x if need_dtarget else None
 
     @staticmethod
     def examples(rng):
         for x in (rng.normal(size=(3, 4)), np.array([-200.0, -5.0, 5.0, 200.0])):
-            for reduction in REDUCTIONS:
-                yield x, rng.random(x.shape), {"reduction": reduction}
+            yield from each_reduction(x, rng.random(x.shape))
 
 
 def binary_cross_entropy_with_logits(
@@ -117,8 +110,8 @@ def binary_cross_entropy_with_logits(
         target: in the shape of x, else ValueError.
         weight: of each loss, broadcast to the shape of x. A mean still divides by their number.
         reduction: one of REDUCTIONS.
-        pos_weight: of what target says is 1, broadcast to the shape of x: often (K,), a number for
-            each of K labels, and above 1 where these are rare.
+        pos_weight: of the part of the loss where target is 1, broadcast to the shape of x: often
+            (K,), a number for each of K labels, above 1 for rare ones.
     """
     name = "binary_cross_entropy_with_logits"
     check_pair(name, x, target, reduction)

@@ -1,16 +1,18 @@
-"""Checks of arguments that many operations share. Each returns the argument in its one form."""
+"""Checks of arguments that many operations share. Most return the argument in a normal form."""
 
 import functools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from minae.dtypes import is_real
 from minae.tensor import Tensor
 
+Ints = int | tuple[int, ...] | list[int]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,9 +32,9 @@ def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def integer(value, what: str) -> int:
-    """Return an integer of Python's or NumPy's as Python's, or raise TypeError."""
-    if type(value) is int:  # which is asked first, for it takes a tenth of the time
+def integer(value: Any, what: str) -> int:
+    """Return an integer, Python's or NumPy's, as Python's, or raise TypeError."""
+    if type(value) is int:  # the usual case, in a tenth of the time
         return value
     try:
         if not isinstance(value, bool):
@@ -42,17 +44,17 @@ def integer(value, what: str) -> int:
     raise TypeError(f"{what} must be an integer, not {value!r}")
 
 
-def real(value, what: str) -> float:
+def real(value: float, what: str) -> float:
     """Return a number, or raise TypeError."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{what} must be a number, not {value!r}")
     return value
 
 
-def integers(args, what: str) -> tuple[int, ...]:
-    """Return the arguments of f(2, 3), f((2, 3)) and f([2, 3]) as the same (2, 3)."""
-    values = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
-    if {*map(type, values)} == {int}:  # as good as always
+def integers(args: tuple[Ints, ...], what: str) -> tuple[int, ...]:
+    """Return (2, 3) for the arguments of f(2, 3), of f((2, 3)) and of f([2, 3])."""
+    values: Any = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+    if {*map(type, values)} == {int}:  # almost always
         return tuple(values)
     return tuple(integer(value, what) for value in values)
 
@@ -66,7 +68,7 @@ def check_dim(dim: int, ndim: int) -> int:
     return dim % ndim
 
 
-def check_dims(dims: tuple[int, ...], ndim: int, name: str) -> tuple[int, ...]:
+def check_dims(dims: Iterable[int], ndim: int, name: str) -> tuple[int, ...]:
     """Return dimensions as numbers from 0 to ndim - 1. Raises ValueError if one comes twice."""
     found = tuple(check_dim(dim, ndim) for dim in dims)
     if len(set(found)) < len(found):
@@ -74,7 +76,7 @@ def check_dims(dims: tuple[int, ...], ndim: int, name: str) -> tuple[int, ...]:
     return found
 
 
-def check_index(index, name: str) -> Tensor:
+def check_index(index: Any, name: str) -> Tensor:
     """Return an index as a tensor, or raise TypeError unless it holds integers."""
     index = index if isinstance(index, Tensor) else Tensor(index)
     if index.dtype.kind not in "iu":
@@ -82,10 +84,12 @@ def check_index(index, name: str) -> Tensor:
     return index
 
 
-def check_range(index, shape: tuple[int, ...], dim: int, name: str, negative: bool = False) -> None:
+def check_range(
+    index: Any, shape: tuple[int, ...], dim: int, name: str, negative: bool = False
+) -> None:
     """Raise IndexError if an integer, or an entry of an array of them, lies outside of dim.
 
-    Where `negative` ones are allowed, they count from the end.
+    If `negative` ones are allowed, they count from the end.
     """
     low, high = -shape[dim] if negative else 0, shape[dim]
     if isinstance(index, int):
@@ -97,28 +101,28 @@ def check_range(index, shape: tuple[int, ...], dim: int, name: str, negative: bo
             raise IndexError(f"{name}: index {i} is out of range for dim {dim} of length {high}")
 
 
-def held(value, dtype: np.dtype, what: str) -> float | int | bool:
-    """Return a number that a tensor of `dtype` can hold, as Python's.
+def held(value: Any, dtype: np.dtype, what: str) -> float:
+    """Return a number as Python's, if a tensor of `dtype` can hold it.
 
-    Raises TypeError for what is no number, ValueError if the dtype would make another one of it.
+    Raises TypeError if it is not a number, ValueError if the dtype would change its value.
     """
-    if not isinstance(value, Real | np.bool_ | np.number) or np.iscomplexobj(value):
+    if not is_real(value):
         raise TypeError(f"{what} must be a number, not {value!r}")
-    value = value.item() if isinstance(value, np.generic) else value
+    number = value.item() if isinstance(value, np.generic) else value
     if dtype.kind == "f":
-        fits = not abs(value) < math.inf or abs(value) <= float(np.finfo(dtype).max)
+        fits = not abs(number) < math.inf or abs(number) <= float(np.finfo(dtype).max)
     elif dtype.kind == "b":
-        fits = value in (0, 1)
+        fits = number in (0, 1)
     else:
         info = np.iinfo(dtype)
-        fits = info.min <= value <= info.max and value == int(value)
+        fits = info.min <= number <= info.max and number == int(number)
     if not fits:
-        raise ValueError(f"{what} {value} cannot be held by a tensor of {dtype}")
-    return bool(value) if dtype.kind == "b" else value
+        raise ValueError(f"{what} {number} cannot be held by a tensor of {dtype}")
+    return bool(number) if dtype.kind == "b" else number
 
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Return whether an array of `shape` can be repeated to `target`."""
+    """Return whether an array of `shape` broadcasts to `target`."""
     kept = target[len(target) - len(shape) :]
     return len(shape) <= len(target) and all(
         n in (1, wanted) for n, wanted in zip(shape, kept, strict=True)

@@ -1,7 +1,7 @@
-"""Losses over classes: how little probability a prediction leaves to the right one.
+"""Losses over classes: how little probability a prediction gives to the right one.
 
 Predictions x are (K,) with a target (), (N, K) with a target (N,), or (N, K, ...) with a target
-(N, ...), so that dimension 1 counts the classes as in an image's pixels. `reduction` is that of
+(N, ...), such as a class for every pixel: dimension 1 counts the classes. `reduction` is that of
 `minae.ops.losses` over the targets; "batchmean" divides by N. A mean over class numbers divides by
 Σ weight[target] over all targets that are not ignored, and is nan if that is 0.
 """
@@ -14,13 +14,13 @@ from minae.op import Op
 from minae.ops.arithmetic import in_floats, where
 from minae.ops.checks import real
 from minae.ops.indexing import Gather
-from minae.ops.losses import REDUCTIONS, check_reduction, check_tensors, reduced, scale
+from minae.ops.losses import check_reduction, check_tensors, each_reduction, reduced, scale
 from minae.ops.softmax import log_softmax, log_softmax_array
 from minae.tensor import Tensor
 
 
 class CrossEntropyLoss(Op):
-    """-log softmax(x)[class], so the slope by x is softmax(x), minus 1 at the class.
+    """-log softmax(x)[class], so its slope in x is softmax(x), minus 1 at the class.
 
     x (N, K), target (N,) of class numbers
     """
@@ -45,8 +45,7 @@ class CrossEntropyLoss(Op):
 
     @staticmethod
     def examples(rng):
-        for reduction in REDUCTIONS:
-            yield rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]), {"reduction": reduction}
+        yield from each_reduction(rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]))
 
 
 def cross_entropy(
@@ -66,17 +65,16 @@ def cross_entropy(
             each class, floats in the shape of x
         weight: of each class, (K,)
         ignore_index: the class number of targets that do not count
-        reduction: see above. With probabilities a mean is over the number of targets, whatever
+        reduction: see above. With probabilities, a mean divides by the number of targets, whatever
             their weights.
-        label_smoothing: the share, from 0 to 1, of every target that is spread over all classes
-            evenly (Szegedy et al. 2016, section 7)
+        label_smoothing: the share, from 0 to 1, of every target that is spread evenly over all
+            classes (Szegedy et al. 2016, section 7)
 
-    Raises:
-        ValueError: the shapes do not go together, a class number is out of range, or
-            label_smoothing is; or ignore_index is given with probabilities.
-        TypeError: an argument is not a tensor.
+    Raises TypeError if x, target or weight is not a tensor; ValueError if the shapes do not go
+    together, a class number or label_smoothing is out of range, or ignore_index is given with
+    probabilities.
     """
-    name = "cross_entropy"
+    name, dim = "cross_entropy", _dim(x)
     _check(name, x, target, weight, reduction)
     if not 0 <= real(label_smoothing, f"{name}: label_smoothing") <= 1:
         raise ValueError(f"{name}: label_smoothing is a number from 0 to 1, not {label_smoothing}")
@@ -88,11 +86,14 @@ def cross_entropy(
             )
         if ignore_index >= 0:
             raise ValueError(f"{name}: ignore_index goes with class numbers, not probabilities")
-        return _of_probabilities(x, target, weight, reduction, label_smoothing)
+        if label_smoothing:
+            target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
+        log_p = _weighted(log_softmax(x, dim), weight)  # (N, K, ...)
+        return reduced(-(log_p * target).sum(dim), reduction)
     some_ignored = _check_classes(name, x, target, ignore_index)
     if x.ndim == 2 and weight is None and not some_ignored and not label_smoothing:
         return CrossEntropyLoss.apply(x, target, reduction=reduction)
-    log_p = log_softmax(x, _dim(x))
+    log_p = log_softmax(x, dim)
     return _of_classes(log_p, target, weight, ignore_index, reduction, label_smoothing)
 
 
@@ -106,37 +107,23 @@ def nll_loss(
 ) -> Tensor:
     """Return -x at the right classes: cross-entropy, if x = log_softmax(logits).
 
-    Args:
-        x: log-probabilities (K,), (N, K) or (N, K, ...)
-        target: class numbers (), (N,) or (N, ...), integers from 0 to K - 1
-        weight: of each class, (K,)
-        ignore_index: the class number of targets that do not count
-        reduction: see above.
-
-    Raises:
-        ValueError: the shapes do not go together, or a class number is out of range.
-        TypeError: an argument is not a tensor.
+    The arguments are those of `cross_entropy`, but for x, log-probabilities, and target, class
+    numbers only; and so are the errors.
     """
     _check("nll_loss", x, target, weight, reduction)
     _check_classes("nll_loss", x, target, ignore_index)
     return _of_classes(in_floats(x), target, weight, ignore_index, reduction)
 
 
-def _of_probabilities(x, target, weight, reduction, label_smoothing) -> Tensor:
-    dim = _dim(x)
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
-    log_p = _weighted(log_softmax(x, dim), weight)  # (N, K, ...)
-    return reduced(-(log_p * target).sum(dim), reduction)
-
-
-def _of_classes(log_p, target, weight, ignore_index, reduction, label_smoothing=0.0) -> Tensor:
+def _of_classes(
+    log_p: Tensor, target: Tensor, weight, ignore_index, reduction, label_smoothing=0.0
+) -> Tensor:
     dim = _dim(log_p)
     numbers = target.data.astype(np.int64, copy=False)
     kept = numbers != ignore_index  # (N, ...)
-    classes = Tensor(np.where(kept, numbers, 0))  # 0 is as good as any where nothing counts
+    classes = Tensor(np.where(kept, numbers, 0))  # any class will do where the target is ignored
     weighted = _weighted(log_p, weight)  # (N, K, ...)
-    # the op and not `gather`, which would look again whether any is out of range
+    # the op and not `gather`, which would check the range again
     losses = -Gather.apply(weighted, classes.unsqueeze(dim), dim=dim).squeeze(dim)  # (N, ...)
     if label_smoothing:
         even = -weighted.sum(dim) / log_p.shape[dim]
@@ -179,14 +166,14 @@ def _check(name: str, x: Tensor, target: Tensor, weight: Tensor | None, reductio
 def _check_classes(name: str, x: Tensor, target: Tensor, ignore_index: int) -> bool:
     """Raise ValueError unless target holds class numbers; return whether some may be ignored.
 
-    A GPU is waited for: its kernels would write to wherever a wrong number points.
+    This waits for a GPU: its kernels would write to wherever a wrong number points.
     """
     dim, numbers = _dim(x), target.data
-    K = x.shape[dim]
-    if target.shape != x.shape[:dim] + x.shape[dim + 1 :]:
+    K, shape = x.shape[dim], x.shape[:dim] + x.shape[dim + 1 :]
+    if target.shape != shape:
         raise ValueError(
-            f"{name}: x {x.shape} takes a target {x.shape[:dim] + x.shape[dim + 1 :]} of class"
-            f" numbers, not one of shape {target.shape}"
+            f"{name}: x {x.shape} takes a target {shape} of class numbers, not one of shape"
+            f" {target.shape}"
         )
     if numbers.dtype.kind not in "iu":
         raise ValueError(f"{name}: target holds class numbers, integers, not {target.dtype}")

@@ -1,4 +1,4 @@
-"""Comparisons, and what is done with their booleans. None of these has a gradient."""
+"""Comparisons, and operations on their booleans. None of these has a gradient."""
 
 import numbers
 from collections.abc import Callable
@@ -18,8 +18,8 @@ def comparison(compare: Callable[[Any, Any], Any]) -> BinaryMethod:
 
     def compared(x: Tensor, y: Operand) -> Tensor:
         if y is None or isinstance(y, str):
-            return NotImplemented  # x == None is False, and x < None Python's TypeError
-        if isinstance(y, numbers.Real):  # as it is: 300 is above all of uint8
+            return NotImplemented  # x == None is False, and x < None raises Python's TypeError
+        if isinstance(y, numbers.Real):  # as it is: 300 is larger than any uint8
             return Tensor(compare(x.data, y.item() if isinstance(y, np.generic) else y))
         x, y = operands(x, y)
         try:

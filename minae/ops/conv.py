@@ -8,7 +8,7 @@ transposed convolution is the same three passes with forward and `dx` exchanged.
 from minae.kernels import shapes
 from minae.op import Op
 from minae.ops.checks import integer
-from minae.ops.geometry import lengths, pair
+from minae.ops.geometry import Pair, pair, pairs, row
 from minae.ops.padding import pad
 from minae.tensor import Tensor
 
@@ -29,16 +29,17 @@ class Conv2d(Op):
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        needs, (place,) = self.needs_input_grad[:2], self.places_for(1)
+        need_dx, need_dweight, _ = self.needs_input_grad
+        needs, (place,) = (need_dx, need_dweight), self.places_for(1)
         return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
     @staticmethod
     def examples(rng):
         names = "stride", "padding", "dilation", "groups", "activation"
-        for x, weight, *options in [
+        for x, weight, *options in (
             ((2, 3, 5, 4), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1, None),
             ((1, 2, 6, 5), (4, 1, 3, 2), (2, 1), (0, 1), (1, 2), 2, "relu"),
-        ]:
+        ):
             arrays = [rng.normal(size=size) for size in (x, weight, weight[0])]
             yield *arrays, dict(zip(names, options, strict=True))
 
@@ -47,14 +48,14 @@ def conv2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride=1,
-    padding=0,
-    dilation=1,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
     groups: int = 1,
     *,
     activation: str | None = None,
 ) -> Tensor:
-    """Slide a bank of kernels over images. Integers are computed with as float32.
+    """Slide a bank of kernels over images. Integers are converted to float32.
 
     Args:
         x: (N, C, H, W) or (C, H, W)
@@ -64,44 +65,40 @@ def conv2d(
         padding: zeros added on each side. "valid" adds none; "same", for stride 1, as many as keep
             the size, an odd one at the end.
         dilation: distance between the entries that a kernel touches.
-        groups: cut C and O into so many parts that see only each other.
+        groups: into how many parts C and O are cut; each part of O sees one part of C.
         activation: None or "relu", applied in the same pass.
 
     Returns:
         (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1; without N
         where x has none.
 
-    Raises:
-        TypeError: stride, padding, dilation or groups is not made of ints.
-        ValueError: the shapes do not go together, or an argument is out of range; names it.
+    Raises TypeError if an argument is not made of ints, ValueError if one is out of range or if the
+    shapes do not go together; names it.
     """
-    single = x.ndim == 3
-    if single:
-        x = x.unsqueeze(0)
-    window = {
-        "stride": pair(stride, "conv2d: stride"),
-        "dilation": pair(dilation, "conv2d: dilation"),
-        "groups": integer(groups, "conv2d: groups"),
-    }
+    images = x.unsqueeze(0) if x.ndim == 3 else x
+    window = pairs("conv2d", stride=stride, dilation=dilation)
+    groups = integer(groups, "conv2d: groups")
     if isinstance(padding, str):
-        x, padding = _named_padding(x, weight, padding, window["stride"], window["dilation"])
-    window["padding"] = pair(padding, "conv2d: padding")
-    y = Conv2d.apply(x, weight, bias, activation=activation, **window)
-    return y.squeeze(0) if single else y
+        images, padding = _named_padding(images, weight, padding, **window)
+    window |= pairs("conv2d", padding=padding)
+    y = Conv2d.apply(images, weight, bias, activation=activation, groups=groups, **window)
+    return y.squeeze(0) if x.ndim == 3 else y
 
 
-def _named_padding(x: Tensor, weight: Tensor, padding: str, stride, dilation):
-    """Return x and the padding for "valid" or "same"; x with what is needed at its ends only."""
+def _named_padding(
+    x: Tensor, weight: Tensor, padding: str, stride: Pair, dilation: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """Return x and the padding for "valid" or "same"; x padded with what goes at its ends only."""
     if padding == "valid" or weight.ndim != 4:  # which the kernel refuses
-        return x, 0
+        return x, (0, 0)
     if padding != "same":
         raise ValueError(f"conv2d: padding is 'same', 'valid', an int or a pair, not {padding!r}")
     if stride != (1, 1):
         raise ValueError(f"conv2d: padding='same' needs stride 1, not {stride}")
-    total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-    if any(n % 2 for n in total):
-        x = pad(x, (0, total[1] % 2, 0, total[0] % 2))
-    return x, [n // 2 for n in total]
+    height, width = (d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True))
+    if height % 2 or width % 2:
+        x = pad(x, (0, width % 2, 0, height % 2))
+    return x, (height // 2, width // 2)
 
 
 class ConvTranspose2d(Op):
@@ -120,18 +117,18 @@ class ConvTranspose2d(Op):
 
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
-        needs, (place,) = self.needs_input_grad[:2], self.places_for(1)
-        return self.kernels.conv_transpose2d_backward(
-            dy, x, weight, y, activation, needs, place, **window
-        )
+        need_dx, need_dweight, _ = self.needs_input_grad
+        needs, (place,) = (need_dx, need_dweight), self.places_for(1)
+        conv_transpose2d_backward = self.kernels.conv_transpose2d_backward
+        return conv_transpose2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
     @staticmethod
     def examples(rng):
         names = "output_size", "stride", "padding", "dilation", "groups", "activation"
-        for x, weight, bias, *options in [
+        for x, weight, bias, *options in (
             ((2, 3, 3, 2), (3, 2, 4, 4), 2, (6, 4), (2, 2), (1, 1), (1, 1), 1, "relu"),
             ((1, 4, 2, 3), (4, 1, 3, 2), 2, (6, 5), (3, 1), (0, 0), (1, 2), 2, None),
-        ]:
+        ):
             arrays = [rng.normal(size=size) for size in (x, weight, bias)]
             yield *arrays, dict(zip(names, options, strict=True))
 
@@ -140,11 +137,11 @@ def conv_transpose2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride=1,
-    padding=0,
-    output_padding=0,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
     groups: int = 1,
-    dilation=1,
+    dilation: Pair = 1,
     *,
     activation: str | None = None,
 ) -> Tensor:
@@ -161,37 +158,25 @@ def conv_transpose2d(
     Returns:
         (N, O, HO, WO) with
         HO = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1;
-        without N where x has none.
-
-    Raises:
-        TypeError: stride, padding, output_padding, groups or dilation is not made of ints.
-        ValueError: the shapes do not go together, or an argument is out of range; names it.
+        without N where x has none. Raises TypeError and ValueError as conv2d does.
     """
-    single = x.ndim == 3
-    if single:
-        x = x.unsqueeze(0)
-    window = {
-        "stride": pair(stride, "conv_transpose2d: stride"),
-        "padding": pair(padding, "conv_transpose2d: padding"),
-        "dilation": pair(dilation, "conv_transpose2d: dilation"),
-        "groups": integer(groups, "conv_transpose2d: groups"),
-    }
-    output_padding = pair(output_padding, "conv_transpose2d: output_padding")
-    output_size = shapes.check_conv_transpose2d(
-        x, weight, bias, output_padding=output_padding, **window
-    )
-    options = {"output_size": output_size, "activation": activation, **window}
-    y = ConvTranspose2d.apply(x, weight, bias, **options)
-    return y.squeeze(0) if single else y
+    name, images = "conv_transpose2d", x.unsqueeze(0) if x.ndim == 3 else x
+    window: dict = pairs(name, stride=stride, padding=padding, dilation=dilation)
+    window["groups"] = integer(groups, f"{name}: groups")
+    extra = pair(output_padding, f"{name}: output_padding")
+    size = shapes.check_conv_transpose2d(images, weight, bias, output_padding=extra, **window)
+    options = {"output_size": size, "activation": activation, **window}
+    y = ConvTranspose2d.apply(images, weight, bias, **options)
+    return y.squeeze(0) if x.ndim == 3 else y
 
 
 def conv1d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride=1,
-    padding=0,
-    dilation=1,
+    stride: int = 1,
+    padding: int | str = 0,
+    dilation: int = 1,
     groups: int = 1,
 ) -> Tensor:
     """Slide kernels along sequences: x (N, C, L), weight (O, C / groups, K) -> (N, O, LO).
@@ -204,11 +189,7 @@ def conv1d(
             f"conv1d: x {x.shape} must be (N, C, L) or (C, L), and weight {weight.shape}"
             f" (O, C / groups, K) with groups={groups}"
         )
-    (stride,) = lengths(stride, 1, "conv1d: stride")
-    (dilation,) = lengths(dilation, 1, "conv1d: dilation")
-    if not isinstance(padding, str):
-        padding = (0, *lengths(padding, 1, "conv1d: padding"))
-    y = conv2d(
-        x.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, stride), padding, (1, dilation), groups
-    )
-    return y.squeeze(-2)
+    rows, kernels = x.unsqueeze(-2), weight.unsqueeze(-2)  # (N, C, 1, L), (O, C / groups, 1, K)
+    step, gap = row("conv1d: stride", stride), row("conv1d: dilation", dilation)
+    border = padding if isinstance(padding, str) else row("conv1d: padding", padding, 0)
+    return conv2d(rows, kernels, bias, step, border, gap, groups).squeeze(-2)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minae.kernels import arrays
 from minae.op import Op
@@ -26,11 +27,10 @@ class To(Op):
         yield rng.normal(size=(3, 4)), {"device": "cpu"}
 
 
-def to(x: Tensor, target) -> Tensor:
-    """Return x on a device, "cpu" or "cuda", or in another dtype: x itself if it is so already.
+def to(x: Tensor, target: DTypeLike) -> Tensor:
+    """Return x on a device, "cpu" or "cuda", or in another dtype; x itself if it is so already.
 
-    Raises:
-        RuntimeError: the device cannot be used; says why, and what to do.
+    Raises RuntimeError if the device cannot be used; says why, and what to do.
     """
     if not isinstance(target, str) or target in np.sctypeDict:
         return cast(x, target)
@@ -47,6 +47,6 @@ def cuda(x: Tensor) -> Tensor:
     return to(x, "cuda")
 
 
-def casting(dtype: type) -> Callable[[Tensor], Tensor]:
+def casting(dtype: DTypeLike) -> Callable[[Tensor], Tensor]:
     """Return the method that gives x in a dtype, such as `x.float()`."""
     return lambda x: cast(x, dtype)

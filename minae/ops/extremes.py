@@ -1,10 +1,10 @@
 """The largest and the smallest: of two operands, entry by entry, and over dimensions.
 
-Where several are equal they share the gradient; with one `dim`, `max` and `min` give it to the
-first, at the index that they return.
+Equal entries share the gradient; but with one `dim`, `max` and `min` give it to the first of them,
+whose index they return.
 """
 
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -18,13 +18,13 @@ from minae.tensor import Tensor
 
 
 class _OfTwo(Op):
-    """The larger (or smaller) of x and y; where they are equal, each gets half of the gradient.
+    """The larger or the smaller of x and y; if they are equal, each gets half of the gradient.
 
-    Where one of them is nan, so is the result, and both get all of it.
+    If one of them is nan, so is the result, and both get all of it.
     """
 
     choose: np.ufunc
-    loses: np.ufunc  # loses(x, y) says where x is not chosen, and y is
+    loses: np.ufunc  # loses(x, y) says where y is chosen, and x is not
 
     def forward(self, x, y):
         losses = self.loses(x, y), self.loses(y, x)
@@ -62,17 +62,18 @@ def minimum(x: Operand, y: Operand) -> Tensor:
 
 
 class _OfMany(_Reduction):
-    """The largest or smallest entry; where several tie, they share the gradient equally."""
+    """The largest or the smallest entry; ties share the gradient equally."""
 
-    def _over(self, x, dim):
-        super()._over(x, dim)
+    choose: str  # the name of an array's method
+
+    def forward(self, x, dim, keepdim=False):
+        self._over(x, dim)
         if not self.count:
             name = type(self).__name__.lower()
             raise ValueError(f"{name}: no entries to choose from over dim={dim} of {x.shape}")
-
-    def _mark(self, x, y):
+        y = getattr(x, self.choose)(axis=self.dims, keepdims=keepdim)
         winners = x == self._restore(y)
-        with np.errstate(invalid="ignore"):  # nobody equals nan: the gradient is nan as well
+        with np.errstate(invalid="ignore"):  # nothing equals nan: the gradient is nan as well
             self.save((winners / winners.sum(axis=self.dims, keepdims=True)).astype(x.dtype))
         return y
 
@@ -84,9 +85,7 @@ class _OfMany(_Reduction):
 class AMax(_OfMany):
     """y = max x."""
 
-    def forward(self, x, dim, keepdim=False):
-        self._over(x, dim)
-        return self._mark(x, x.max(axis=self.dims, keepdims=keepdim))
+    choose = "max"
 
 
 @numpy_names
@@ -98,9 +97,7 @@ def amax(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 class AMin(_OfMany):
     """y = min x."""
 
-    def forward(self, x, dim, keepdim=False):
-        self._over(x, dim)
-        return self._mark(x, x.min(axis=self.dims, keepdims=keepdim))
+    choose = "min"
 
 
 @numpy_names
@@ -138,7 +135,7 @@ class ValuesAndIndices(NamedTuple):
 
 
 def _extreme(x: Tensor, dim, keepdim: bool, of_two, of_all, position):
-    """Return what `max` or `min` gives for this `dim`: another tensor, None or a dimension."""
+    """Return the result of `max` or `min` for a `dim` that is a tensor, None or a dimension."""
     if isinstance(dim, Tensor):
         return of_two(x, dim)
     if dim is None:
@@ -150,9 +147,7 @@ def _extreme(x: Tensor, dim, keepdim: bool, of_two, of_all, position):
         return ValuesAndIndices(clone(x), indices)
     kept = unsqueeze(indices, dim)
     values = Gather.apply(x, kept, dim=check_dim(dim, x.ndim))
-    if keepdim:
-        return ValuesAndIndices(values, kept)
-    return ValuesAndIndices(values.squeeze(dim), indices)
+    return ValuesAndIndices(*((values, kept) if keepdim else (values.squeeze(dim), indices)))
 
 
 @overload
@@ -160,13 +155,11 @@ def max(x: Tensor, dim: Tensor | None = None) -> Tensor: ...
 @overload
 def max(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @numpy_names
-def max(
-    x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False
-) -> Tensor | ValuesAndIndices:
+def max(x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -> Any:
     """Return the largest entry; with `dim`, (values, indices) along it.
 
-    With `dim` the gradient goes to the first of equal entries. For several dimensions, use `amax`.
-    max(x, y) with another tensor is `maximum`.
+    With `dim`, the gradient goes to the first of equal entries. For several dimensions, use `amax`.
+    With another tensor, max(x, y) is `maximum`.
     """
     return _extreme(x, dim, keepdim, maximum, amax, argmax)
 
@@ -176,8 +169,6 @@ def min(x: Tensor, dim: Tensor | None = None) -> Tensor: ...
 @overload
 def min(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @numpy_names
-def min(
-    x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False
-) -> Tensor | ValuesAndIndices:
+def min(x: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -> Any:
     """Return the smallest entry; with `dim`, (values, indices) along it. See `max`."""
     return _extreme(x, dim, keepdim, minimum, amin, argmin)

@@ -1,6 +1,6 @@
 """Gaussians: likelihood, divergence and sampling, as the variational autoencoder needs them.
 
-A diagonal Gaussian is given by its mean and log_var, the logarithm of its variance σ². So
+A diagonal Gaussian is given by its mean and by log_var, the logarithm of its variance σ². So
 σ = exp(log_var / 2), and any real number is a valid log_var.
 """
 
@@ -15,7 +15,7 @@ from minae.tensor import Tensor
 
 
 class GaussianNLL(Op):
-    """½ (log_var + (x - mean)² / σ² + log 2π): minus the log density of each entry of x.
+    """½ (log_var + (x - mean)² / σ² + log 2π), the negative log density of each entry of x.
 
     mean and log_var broadcast to x.
     """
@@ -46,12 +46,9 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, *, reduction: str = "
     """Return -log N(x; mean, exp(log_var)), the constant ½ log 2π included.
 
     Args:
-        mean, log_var: broadcast to the shape of x.
+        mean, log_var: broadcast to the shape of x, else ValueError.
         x: the observed values.
         reduction: one of REDUCTIONS, over the entries of x.
-
-    Raises:
-        ValueError: mean or log_var does not broadcast to the shape of x.
     """
     check_reduction(reduction, "gaussian_nll")
     if np.broadcast_shapes(mean.shape, x.shape, log_var.shape) != x.shape:
@@ -88,21 +85,14 @@ class GaussianKL(Op):
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """Return KL(N(mean, exp(log_var)) || N(0, 1)) in nats, summed over the last dimension.
 
-    Args:
-        mean, log_var: (..., Z)
-
-    Returns:
-        (...), never negative
-
-    Raises:
-        ValueError: the shapes differ.
+    Both are (..., Z), else ValueError; the result is (...) and never negative.
     """
     _check_same(mean, log_var, "gaussian_kl")
     return GaussianKL.apply(mean, log_var)
 
 
 class Reparameterise(Op):
-    """z = mean + σ · noise, so gradients flow to mean and σ past the random draw.
+    """z = mean + σ · noise: gradients flow to mean and σ, around the random draw.
 
     With σ = exp(log_var / 2), ∂z/∂log_var = ½ σ · noise (Kingma & Welling 2014, section 2.4).
     """
@@ -126,8 +116,7 @@ class Reparameterise(Op):
 def reparameterise(mean: Tensor, log_var: Tensor) -> Tensor:
     """Return a draw from N(mean, exp(log_var)) through which gradients flow to both.
 
-    Args:
-        mean, log_var: of one shape, else ValueError.
+    Both have one shape, else ValueError.
     """
     _check_same(mean, log_var, "reparameterise")
     wide = np.float64 in (mean.dtype, log_var.dtype)

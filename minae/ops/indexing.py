@@ -1,4 +1,4 @@
-"""Picking entries by position. Backward puts gradients back, and adds up those of one entry."""
+"""Picking entries by position. Backward adds the gradients up at the entries they came from."""
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from minae.tensor import Tensor
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Return x with, along `dim`, the entries at `index`: integers (N,), which may repeat.
-
-    Raises IndexError if an index lies outside x.
-    """
+    """Return the entries of x at `index` along `dim`: integers (N,) within x, which may repeat."""
     dim, index = check_dim(dim, x.ndim), check_index(index, "index_select")
     if index.ndim > 1:
         raise ValueError(
@@ -26,7 +23,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def _positions(index, dim: int) -> tuple:
-    """Return for every entry of `index` where it points: at index along dim, else at itself."""
+    """Return where the entries of `index` point: along dim to index, else to their own place."""
     own = [beside(i, index) for i in np.indices(index.shape, sparse=True)]
     return (*own[:dim], index, *own[dim + 1 :])
 
@@ -55,17 +52,13 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     Args:
         x: any shape.
         dim: the dimension that `index` counts in.
-        index: integers, with as many dimensions as x, nowhere longer than x but along `dim`.
-
-    Raises:
-        ValueError: index has more or fewer dimensions than x, or is longer.
-        IndexError: an index lies outside x.
+        index: integers within x, else IndexError; with as many dimensions as x, and nowhere longer
+            than x but along `dim`, else ValueError.
     """
     if x.ndim == 0:  # a single entry counts as a row of one
         index = check_index(index, "gather")
-        return reshape(
-            gather(reshape(x, 1), dim, reshape(index, *index.shape or (1,))), index.shape
-        )
+        row = gather(reshape(x, 1), dim, reshape(index, *index.shape or (1,)))
+        return reshape(row, index.shape)
     dim, index = _check_gather("gather", x, dim, index)
     return Gather.apply(x, index, dim=dim)
 
@@ -81,7 +74,7 @@ def _check_gather(name: str, x: Tensor, dim: int, index) -> tuple[int, Tensor]:
 
 
 class ScatterAdd(Op):
-    """The way back of Gather: zeros of `shape`, with src added at the places that index names."""
+    """Gather backwards: zeros of `shape`, with src added at the places that index names."""
 
     def forward(self, src, index, shape, dim):
         self.save(_positions(index, dim))
@@ -102,15 +95,9 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """Return x with the entries of src added at `index` along `dim`.
 
     Args:
-        x: any shape.
-        dim: the dimension that `index` counts in.
-        index: as in `gather`.
-        src: of the dtype of x, nowhere shorter than index; what is longer is left out.
-
-    Raises:
-        TypeError: src has another dtype than x.
-        ValueError: index or src has more or fewer dimensions than x, or does not fit.
-        IndexError: an index lies outside x.
+        x, dim, index: as in `gather`.
+        src: of the dtype of x, else TypeError; with as many dimensions as index and nowhere
+            shorter, else ValueError. What is longer is left out.
     """
     dim, index = _check_gather("scatter_add", x, dim, index)
     src = src if isinstance(src, Tensor) else Tensor(src)
@@ -140,18 +127,11 @@ class Embedding(Op):
 
 
 def embedding(index: Tensor, weight: Tensor) -> Tensor:
-    """Return the rows of a table.
+    """Return rows of a table: (..., features).
 
     Args:
-        index: integers (...), each from 0 to rows - 1.
+        index: integers (...), else TypeError; from 0 to rows - 1, else IndexError.
         weight: the table (rows, features).
-
-    Returns:
-        (..., features)
-
-    Raises:
-        TypeError: index does not hold integers.
-        IndexError: an index lies outside the table.
     """
     index = check_index(index, "embedding")
     if weight.ndim != 2:

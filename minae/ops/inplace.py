@@ -1,8 +1,10 @@
 """Writing into a tensor's array: `x += y` and `x[i] = y`.
 
-Backward cannot follow a write, so it is refused where a gradient would be lost. Every other write
-is counted (`Tensor.written`), and backward refuses to compute with what was overwritten.
+Backward cannot follow a write, so a write that would lose a gradient is refused. Every other write
+is recorded (`Tensor.written`), and backward refuses to compute with what was overwritten.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from minae.tensor import Tensor
 
 
 def _write(x: Tensor, index, value: Tensor, what: str, instead: str) -> None:
-    """Write x[index] = value, broadcast; refuse what would lose a gradient, or part of a number."""
+    """Write x[index] = value, broadcast; refuse to lose a gradient, or part of a number."""
     if is_grad_enabled() and (x.requires_grad or value.requires_grad):
         raise RuntimeError(
             f"{what} writes into the array of x, where backward() cannot follow; {instead}"
@@ -32,7 +34,7 @@ def _write(x: Tensor, index, value: Tensor, what: str, instead: str) -> None:
 
 
 def _can_hold(dtype: np.dtype, values) -> bool:
-    """Return whether a tensor of this dtype holds the values, but for rounding of floats."""
+    """Return whether a tensor of this dtype holds the values, up to rounding of floats."""
     if dtype.kind == "f" or np.can_cast(values.dtype, dtype, "safe"):
         return True
     if values.dtype.kind == "f" or dtype.kind == "b":
@@ -41,13 +43,12 @@ def _can_hold(dtype: np.dtype, values) -> bool:
     return not values.size or (limits.min <= values.min() and values.max() <= limits.max)
 
 
-def setitem(x: Tensor, index, value) -> None:
-    """Write x[index] = value, with every index that reading takes.
+def setitem(x: Tensor, index: Any, value: Operand) -> None:
+    """Write x[index] = value, with every index that `getitem` takes.
 
-    Raises:
-        RuntimeError: x or value requires gradients, outside of no_grad.
-        TypeError: x cannot hold the value, such as a fraction in integers.
-        ValueError: the value does not broadcast to x[index], or x cannot be written into.
+    Raises RuntimeError if x or value requires gradients, outside of no_grad; TypeError if x cannot
+    hold the value, such as a fraction in integers; ValueError if the value does not broadcast to
+    x[index], or if x cannot be written into.
     """
     if not isinstance(value, Tensor):
         is_bit = x.dtype == bool and np.isscalar(value) and value in (0, 1)
@@ -58,7 +59,7 @@ def setitem(x: Tensor, index, value) -> None:
 
 
 def in_place(operation: BinaryMethod, symbol: str) -> BinaryMethod:
-    """Return the method for `x += y` and its like, which writes into the array of x."""
+    """Return the method for `x += y` and the like, which writes into the array of x."""
 
     def update(x: Tensor, y: Operand) -> Tensor:
         instead = f"write x = x {symbol} y, or update inside `with no_grad():`"

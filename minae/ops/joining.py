@@ -1,10 +1,13 @@
 """Joining tensors along a dimension, and cutting them apart."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from minae.dtypes import promoted
 from minae.op import Op
-from minae.ops.checks import check_dim, integer, integers
+from minae.ops.arithmetic import Operand
+from minae.ops.checks import Ints, check_dim, integer, integers
 from minae.ops.shape import unsqueeze
 from minae.ops.slicing import part
 from minae.tensor import Tensor
@@ -28,7 +31,7 @@ class Cat(Op):
         yield rng.normal(size=(1, 3)), rng.normal(size=(0, 3)), {"dim": 0}
 
 
-def _several(tensors, name: str) -> list[Tensor]:
+def _several(tensors: Iterable[Operand], name: str) -> list[Tensor]:
     if isinstance(tensors, Tensor | np.ndarray):
         raise TypeError(f"{name}: tensors must be a list or a tuple of tensors, not one tensor")
     found = [x if isinstance(x, Tensor) else Tensor(x) for x in tensors]
@@ -37,33 +40,31 @@ def _several(tensors, name: str) -> list[Tensor]:
     return found
 
 
-def cat(tensors, dim: int = 0) -> Tensor:
+def cat(tensors: Iterable[Operand], dim: int = 0) -> Tensor:
     """Return the tensors joined along `dim`; their other lengths must agree.
 
     Tensors of different dtypes are joined in the one in which they would be added.
     """
-    tensors = _several(tensors, "cat")
-    shapes = [x.shape for x in tensors]
+    several = _several(tensors, "cat")
+    shapes = [x.shape for x in several]
     if () in shapes:
         raise ValueError("cat: a tensor of shape () has no dimension to be joined along: use stack")
-    dim = check_dim(dim, tensors[0].ndim)
+    dim = check_dim(dim, several[0].ndim)
     if len({(*shape[:dim], -1, *shape[dim + 1 :]) for shape in shapes}) > 1:
         raise ValueError(f"cat: the shapes {shapes} may differ along dim {dim} only")
-    return Cat.apply(*tensors, dim=dim)
+    return Cat.apply(*several, dim=dim)
 
 
-def stack(tensors, dim: int = 0) -> Tensor:
+def stack(tensors: Iterable[Operand], dim: int = 0) -> Tensor:
     """Return the tensors, all of one shape, side by side along a new dimension."""
-    tensors = _several(tensors, "stack")
-    shapes = [x.shape for x in tensors]
+    several = _several(tensors, "stack")
+    shapes = [x.shape for x in several]
     if len(set(shapes)) > 1:
         raise ValueError(f"stack: the shapes {shapes} must be equal")
-    return cat([unsqueeze(x, dim) for x in tensors], check_dim(dim, len(shapes[0]) + 1))
+    return cat([unsqueeze(x, dim) for x in several], check_dim(dim, len(shapes[0]) + 1))
 
 
-def split(
-    x: Tensor, split_size: int | tuple[int, ...] | list[int], dim: int = 0
-) -> tuple[Tensor, ...]:
+def split(x: Tensor, split_size: Ints, dim: int = 0) -> tuple[Tensor, ...]:
     """Return consecutive parts of x along `dim`, of `split_size` each, or of the sizes listed.
 
     Raises ValueError for a negative size, or sizes that do not add up to the length of x.
@@ -86,9 +87,9 @@ def split(
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Return x cut into `chunks` parts along `dim`, equal but for a shorter last one.
+    """Return x cut into `chunks` parts along `dim`, of equal length but for a shorter last one.
 
-    There are fewer parts where the length does not allow for that many of equal size.
+    There are fewer parts if the length does not allow that many.
     """
     if integer(chunks, "chunk: chunks") <= 0:
         raise ValueError(f"chunk: chunks must be positive, not {chunks}")

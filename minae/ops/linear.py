@@ -37,15 +37,9 @@ class MatMul(Op):
 
     @staticmethod
     def examples(rng):
-        for a, b in [
-            ((3, 4), (4, 2)),
-            ((2, 1, 3, 4), (5, 4, 2)),
-            ((4,), (4,)),
-            ((4,), (2, 4, 3)),
-            ((2, 3, 4), (4,)),
-            ((0, 3), (3, 2)),
-            ((2, 0), (0, 3)),
-        ]:
+        matrices = ((3, 4), (4, 2)), ((2, 1, 3, 4), (5, 4, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3))
+        vectors = ((4,), (4,)), ((4,), (2, 4, 3)), ((2, 3, 4), (4,))
+        for a, b in matrices + vectors:
             yield rng.normal(size=a), rng.normal(size=b)
 
 
@@ -55,8 +49,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     Leading dimensions broadcast; a vector counts as a row on the left, as a column on the right.
     Integers and booleans are multiplied in int64.
 
-    Raises:
-        ValueError: a has not as many columns as b has rows; names both shapes.
+    Raises ValueError, which names both shapes, unless a has as many columns as b has rows.
     """
     a, b = operands(a, b)
     if not a.is_floating_point():
@@ -65,7 +58,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
 
 
 class Linear(Op):
-    """Affine map of rows, and what follows it: y = f(x Wᵀ + b).
+    """An affine map of rows, and an activation f: y = f(x Wᵀ + b).
 
     x (..., I), weight (O, I), bias (O,)  ->  y (..., O)
     """
@@ -79,27 +72,21 @@ class Linear(Op):
 
     def backward(self, dy):
         x, weight, y, activation = self.saved
-        return self.kernels.linear_backward(
-            dy,  # (..., O)
-            x,
-            weight,
-            y,
-            activation,
-            self.needs_input_grad[:2],
-            *self.places_for(1, 2),  # where dweight and dbias go, if that is known
-        )
+        need_dx, need_dweight = self.needs_input_grad[:2]
+        needs, places = (need_dx, need_dweight), self.places_for(1, 2)  # for dweight and dbias
+        return self.kernels.linear_backward(dy, x, weight, y, activation, needs, *places)
 
     @staticmethod
     def examples(rng):
-        for activation in (None, "relu"):
-            options = {"activation": activation}
-            yield rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4), options
+        for f in (None, "relu"):
+            arrays = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
+            yield *arrays, {"activation": f}
         yield rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
         yield rng.normal(size=3), rng.normal(size=(2, 3)), None
 
 
 class LinearStack(Op):
-    """Affine maps in a row, each with what follows it: y = ... f₂(f₁(x W₁ᵀ + b₁) W₂ᵀ + b₂) ...
+    """Affine maps in a row, each with its activation: y = ... f₂(f₁(x W₁ᵀ + b₁) W₂ᵀ + b₂) ...
 
     x (..., I), weights (H, I), ..., (O, J), biases (H,), ..., (O,)  ->  y (..., O)
     """
@@ -109,25 +96,16 @@ class LinearStack(Op):
     def forward(self, x, *parameters, activations):
         layers = len(activations)
         weights, biases = parameters[:layers], parameters[layers:]
-        outputs = self.kernels.linear_stack(x, weights, biases, activations)
-        y = outputs.pop()
-        self.save(x, weights, outputs, activations, y if activations[-1] else None)
+        *hidden, y = self.kernels.linear_stack(x, weights, biases, activations)
+        self.save(x, weights, [*hidden, y if activations[-1] else None], activations)
         return y
 
     def backward(self, dy):
-        layers = len(self.inputs) // 2  # x, and for each layer a weight and a bias
-        needs = self.needs_input_grad[: 1 + layers]
-        places = self.places_for(*range(1, 1 + 2 * layers))
-        x, weights, hidden, activations, y = self.saved
+        x, weights, outputs, activations = self.saved
+        n = len(weights)  # the inputs are x, n weights and n biases
+        needs, places = self.needs_input_grad[: 1 + n], self.places_for(*range(1, 1 + 2 * n))
         dx, dweights, dbiases = self.kernels.linear_stack_backward(
-            dy,
-            x,
-            weights,
-            [*hidden, y],
-            activations,
-            needs,
-            places[:layers],
-            places[layers:],
+            dy, x, weights, outputs, activations, needs, places[:n], places[n:]
         )
         return dx, *dweights, *dbiases
 
@@ -150,13 +128,11 @@ def linear_stack(
     biases: Sequence[Tensor | None],
     activations: Sequence[str | None],
 ) -> Tensor:
-    """Return what `linear` gives for each weight, bias and activation in turn, beginning with x.
+    """Apply `linear` to x with each weight, bias and activation in turn.
 
-    In one operation: a small layer takes less time than an operation's place in the graph.
-
-    Raises:
-        ValueError: there is no layer, or not a bias and an activation for each; or the shapes do
-            not go together, which it names.
+    It is one operation, since recording an operation takes longer than a small layer. Raises
+    ValueError if there is no layer, if one lacks a bias or an activation, or if the shapes do not
+    go together.
     """
     if not len(weights) == len(biases) == len(activations) > 0:
         raise ValueError(
@@ -175,12 +151,9 @@ def linear(
         x: (..., in_features)
         weight: (out_features, in_features)
         bias: (out_features,) or None
-        activation: None or "relu": applied in the same pass, for it costs next to nothing there.
+        activation: None or "relu", applied in the same pass, where it costs next to nothing.
 
     Returns:
-        (..., out_features)
-
-    Raises:
-        ValueError: the shapes do not go together; names them.
+        (..., out_features). Raises ValueError if the shapes do not go together, and names them.
     """
     return Linear.apply(x, weight, bias, activation=activation)

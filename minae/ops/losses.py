@@ -1,11 +1,13 @@
-"""Losses of single entries: how far a prediction is from its target, and the slope of that.
+"""Losses entry by entry: how far a prediction is from its target, and the slope of that.
 
-`reduction` is "mean" over all entries, "sum", "batchmean" (the sum over the number of rows), or
-"none" for a loss per entry. Each loss computes its entries and their slopes; reducing, and scaling
-the slopes by dy, is the same for all (`_Loss`).
+`reduction` is "mean" over all entries, "sum", "batchmean" (the sum divided by the number of rows),
+or "none" for a loss per entry. A loss computes its entries and their slopes; reducing them, and
+scaling the slopes by dy, is the same for all (`_Loss`).
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from minae.tensor import Tensor
 REDUCTIONS = ("mean", "sum", "batchmean", "none")
 
 
-def check_tensors(name: str, **arguments) -> None:
+def check_tensors(name: str, **arguments: Tensor) -> None:
     """Raise TypeError unless all arguments of the function `name` are tensors."""
     for argument, value in arguments.items():
         if not isinstance(value, Tensor):
@@ -30,8 +32,8 @@ def check_reduction(reduction: str, name: str) -> None:
         raise ValueError(f"{name}: reduction is one of {', '.join(REDUCTIONS)}, not {reduction!r}")
 
 
-def scale(reduction: str, x) -> float:
-    """Return what the sum over entries of x (N, ...) is multiplied by; nan for a mean of none."""
+def scale(reduction: str, x: Any) -> float:
+    """Return the factor on the sum over entries of x (N, ...); nan for a mean of none."""
     if reduction == "sum":
         return 1.0
     count = x.size if reduction == "mean" or not x.ndim else len(x)
@@ -39,7 +41,7 @@ def scale(reduction: str, x) -> float:
 
 
 def reduced(losses: Tensor, reduction: str) -> Tensor:
-    """Return losses (N, ...) as they are, for "none", or what they add up to, scaled."""
+    """Return losses (N, ...) as they are, for "none", or their sum, scaled."""
     return losses if reduction == "none" else losses.sum() * scale(reduction, losses.data)
 
 
@@ -52,14 +54,21 @@ def check_pair(name: str, x: Tensor, target: Tensor, reduction: str) -> None:
     check_reduction(reduction, name)
 
 
-class _Loss(Op):
-    """A loss per entry, reduced. Subclasses say `entries` and `slopes`.
+def each_reduction(x: np.ndarray, target: np.ndarray) -> Iterator[tuple]:
+    """Yield an example for every reduction."""
+    for reduction in REDUCTIONS:
+        yield x, target, {"reduction": reduction}
 
-    A `kernel` gives a total and its slopes by x in one pass, where both are all that is asked for.
+
+class _Loss(Op):
+    """A loss per entry, reduced. Subclasses write `entries` and `slopes`.
+
+    A `kernel` of this name in the backend returns the reduced loss and its slopes with respect to x
+    in one pass; it is used where nothing else is asked for.
     """
 
     floats = slice(None)
-    kernel: str | None = None  # of this name, in the backend
+    kernel: str | None = None
 
     def forward(self, x, target, reduction="mean", **options):
         if self.kernel and reduction != "none" and not self.needs_input_grad[1]:
@@ -73,27 +82,25 @@ class _Loss(Op):
     def backward(self, dy):
         if len(self.saved) == 1:
             (dx,) = self.saved
-            # It is 1 where backward() starts here. To ask a GPU would be to wait for it.
+            # dy is 1 if backward() starts here. Asking a GPU would mean waiting for it.
             starts_here = device_of(dx) == "cpu" and dy.item() == 1
             return dx if starts_here else dy * dx, None
         x, target, reduction, options = self.saved
         dy = dy if reduction == "none" else dy * scale(reduction, x)
-        dx, dtarget = self.slopes(x, target, *self.needs_input_grad, **options)
-        return None if dx is None else dy * dx, None if dtarget is None else dy * dtarget
+        dx, dtarget = self.slopes(x, target, self.needs_input_grad[1], **options)
+        return dy * dx, None if dtarget is None else dy * dtarget
 
-    def entries(self, x, target):
+    def entries(self, x, target, **options):
         """Return the loss of every entry."""
         raise NotImplementedError
 
-    def slopes(self, x, target, need_dx, need_dtarget):
-        """Return the derivative of every entry by x and by target, None where not needed."""
+    def slopes(self, x, target, need_dtarget, **options):
+        """Return the derivatives of `entries` in x and in target (None if not needed)."""
         raise NotImplementedError
 
     @staticmethod
     def examples(rng):
-        x, target = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
-        for reduction in REDUCTIONS:
-            yield x, target, {"reduction": reduction}
+        yield from each_reduction(rng.normal(size=(3, 4)), rng.normal(size=(3, 4)))
 
 
 class MSELoss(_Loss):
@@ -105,7 +112,7 @@ class MSELoss(_Loss):
         difference = x - target
         return difference * difference
 
-    def slopes(self, x, target, need_dx, need_dtarget):
+    def slopes(self, x, target, need_dtarget):
         dx = 2 * (x - target)
         return dx, -dx if need_dtarget else None
 
@@ -122,7 +129,7 @@ class L1Loss(_Loss):
     def entries(self, x, target):
         return np.abs(x - target)
 
-    def slopes(self, x, target, need_dx, need_dtarget):
+    def slopes(self, x, target, need_dtarget):
         dx = np.sign(x - target)
         return dx, -dx if need_dtarget else None
 
@@ -141,7 +148,7 @@ class HuberLoss(_Loss):
         inner = np.minimum(distance, delta)
         return inner * (distance - 0.5 * inner)
 
-    def slopes(self, x, target, need_dx, need_dtarget, delta):
+    def slopes(self, x, target, need_dtarget, delta):
         dx = np.clip(x - target, -delta, delta)
         return dx, -dx if need_dtarget else None
 
@@ -179,14 +186,14 @@ def smooth_l1_loss(
 
 
 class KLDivLoss(_Loss):
-    """t (log t - x), 0 at t = 0; the slope by t is log t + 1 - x. With s = log t: e^s (s - x)."""
+    """t (log t - x), 0 at t = 0, and its slope in t, log t + 1 - x. With s = log t, e^s (s - x)."""
 
     def entries(self, x, target, log_target):
         if log_target:
             return np.exp(target) * (target - x)
         return target * (np.log(np.where(target == 0, 1, target)) - x)
 
-    def slopes(self, x, target, need_dx, need_dtarget, log_target):
+    def slopes(self, x, target, need_dtarget, log_target):
         t = np.exp(target) if log_target else target
         if not need_dtarget:
             return -t, None
@@ -211,7 +218,7 @@ def kl_div(
         x: log-probabilities.
         target: probabilities in the shape of x, else ValueError; log-probabilities if log_target.
         reduction: "batchmean" is the divergence where a row is a distribution.
-        log_target: whether target is logarithms.
+        log_target: whether target holds logarithms.
     """
     check_pair("kl_div", x, target, reduction)
     return KLDivLoss.apply(x, target, reduction=reduction, log_target=log_target)

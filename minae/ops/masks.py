@@ -1,4 +1,4 @@
-"""Choosing entries by a mask, and masks of what is chosen."""
+"""Masks: filling entries where one holds, triangles of matrices, and classes as one-hot rows."""
 
 import numpy as np
 
@@ -8,17 +8,14 @@ from minae.ops.checks import check_index, held, integer
 from minae.tensor import Tensor
 
 
-def masked_fill(x: Tensor, mask: Tensor, value) -> Tensor:
+def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
     """Return x with `value` where the mask holds, in the dtype of x.
 
     Args:
         x: any shape.
-        mask: booleans of a shape that broadcasts with that of x.
-        value: a number, or a tensor of shape (), through which a gradient flows.
-
-    Raises:
-        TypeError: the mask is not boolean, or the value is neither.
-        ValueError: the dtype of x does not hold the value.
+        mask: booleans, else TypeError, of a shape that broadcasts with that of x.
+        value: a number that the dtype of x holds, else ValueError; or such a tensor of shape (),
+            through which a gradient flows.
     """
     mask = mask if isinstance(mask, Tensor) else Tensor(mask)
     if mask.dtype.kind != "b":
@@ -28,14 +25,14 @@ def masked_fill(x: Tensor, mask: Tensor, value) -> Tensor:
             raise TypeError(f"masked_fill: value must have the shape (), not {value.shape}")
         held(value.item(), x.dtype, "masked_fill: value")
         return where(mask, cast(value, x.dtype), x)
-    value = np.asarray(held(value, x.dtype, "masked_fill: value"), x.dtype, like=x.data)
-    return where(mask, Tensor(value), x)
+    entry = np.asarray(held(value, x.dtype, "masked_fill: value"), x.dtype, like=x.data)
+    return where(mask, Tensor(entry), x)
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """Return matrices x (..., M, N) with zeros above a diagonal.
 
-    The diagonal 0 begins at the first entry, 1 at the one to its right, -1 at the one below.
+    Diagonal 0 begins at the first entry, 1 at the one to its right, -1 at the one below it.
     """
     above = _offsets("tril", x) > integer(diagonal, "tril: diagonal")
     return masked_fill(x, Tensor(above), 0)
@@ -48,7 +45,7 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def _offsets(name: str, x: Tensor):
-    """Return for every entry of a matrix how far it is to the right of the diagonal: (M, N)."""
+    """Return how far each entry of a matrix is to the right of the diagonal: (M, N)."""
     if x.ndim < 2:
         raise ValueError(f"{name}: x must have at least two dimensions, not the shape {x.shape}")
     rows, columns = (np.arange(n, like=x.data) for n in x.shape[-2:])
@@ -59,13 +56,9 @@ def one_hot(index: Tensor, num_classes: int = -1) -> Tensor:
     """Return int64 (..., num_classes), with a 1 at every index and 0 elsewhere.
 
     Args:
-        index: integers (...), each from 0 to num_classes - 1.
-        num_classes: as many as the largest index asks for, where it is -1.
-
-    Raises:
-        TypeError: index does not hold integers.
-        ValueError: there are no entries to tell num_classes by, or it is less than -1.
-        IndexError: an index is negative, or num_classes or more.
+        index: integers (...), else TypeError; from 0 to num_classes - 1, else IndexError.
+        num_classes: if -1, one more than the largest index. ValueError if there is none, or if it
+            is less than -1.
     """
     index, count = check_index(index, "one_hot"), integer(num_classes, "one_hot: num_classes")
     if count < -1 or (count == -1 and not index.numel()):

@@ -25,15 +25,15 @@ class Methods:
     from minae.ops.activations import gelu, relu, sigmoid, tanh
     from minae.ops.arithmetic import add, div, floor_divide, mul, pow, remainder, sub
     from minae.ops.arithmetic import where_method as where
-    from minae.ops.comparison import all, any, invert, isfinite, isinf, isnan
+    from minae.ops.comparison import all, any, isfinite, isinf, isnan
+    from minae.ops.comparison import invert as __invert__
     from minae.ops.device import cpu, cuda, to
     from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
     from minae.ops.indexing import gather, index_select, scatter_add
-    from minae.ops.inplace import setitem
+    from minae.ops.inplace import setitem as __setitem__
     from minae.ops.joining import chunk, split
     from minae.ops.linear import matmul
     from minae.ops.masks import masked_fill, tril, triu
-    from minae.ops.norms import norm
     from minae.ops.ordering import argsort, cumsum, sort, topk
     from minae.ops.pointwise import (
         abs,
@@ -50,7 +50,7 @@ class Methods:
         sqrt,
     )
     from minae.ops.products import bmm, outer
-    from minae.ops.reductions import mean, prod, std, sum, var
+    from minae.ops.reductions import mean, norm, prod, std, sum, var
     from minae.ops.shape import (
         T,
         clone,
@@ -67,7 +67,7 @@ class Methods:
         transpose,
         unsqueeze,
     )
-    from minae.ops.slicing import getitem
+    from minae.ops.slicing import getitem as __getitem__
     from minae.ops.softmax import log_softmax, logsumexp, softmax
 
     clamp, view = clip, reshape
@@ -77,8 +77,7 @@ class Methods:
     lt, le = comparison(operator.lt), comparison(operator.le)
     gt, ge = comparison(operator.gt), comparison(operator.ge)
 
-    __getitem__, __setitem__ = getitem, setitem
-    __neg__, __abs__, __invert__ = neg, abs, invert
+    __neg__, __abs__ = neg, abs
     __add__, __radd__, __iadd__ = add, reflected(add), in_place(add, "+")
     __sub__, __rsub__, __isub__ = sub, reflected(sub), in_place(sub, "-")
     __mul__, __rmul__, __imul__ = mul, reflected(mul), in_place(mul, "*")

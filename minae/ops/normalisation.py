@@ -37,16 +37,14 @@ class LayerNorm(Op):
     def backward(self, dy):
         normalised, inverse_std, weight, ndim = self.saved
         need_dx, need_dweight, need_dbias = self.needs_input_grad
-        dx = dweight = dbias = None
+        shape = dy.shape[-ndim:]  # of weight and bias
+        dx = None
         if need_dx:
             dx = dy if weight is None else dy * weight
             along = self._mean(dx * normalised, ndim)
             dx = (dx - self._mean(dx, ndim) - normalised * along) * inverse_std
-        if need_dweight:
-            dweight = unbroadcast(dy * normalised, weight.shape)
-        if need_dbias:
-            dbias = unbroadcast(dy, weight.shape)
-        return dx, dweight, dbias
+        dweight = unbroadcast(dy * normalised, shape) if need_dweight else None
+        return dx, dweight, unbroadcast(dy, shape) if need_dbias else None
 
     @staticmethod
     def examples(rng):
@@ -66,17 +64,14 @@ def layer_norm(
     """Normalise over the last dimensions.
 
     Args:
-        x: (..., *normalized_shape)
-        normalized_shape: lengths of the dimensions that the statistics are taken over; an int
+        x: (..., *normalized_shape), else ValueError
+        normalized_shape: the lengths of the dimensions that the statistics are taken over; an int
             stands for one dimension.
-        weight, bias: of `normalized_shape`, or None.
+        weight, bias: of `normalized_shape`, else ValueError; or None.
         eps: added to the variance.
-
-    Raises:
-        ValueError: x does not end in `normalized_shape`, or a parameter is not of that shape.
     """
-    several = isinstance(normalized_shape, tuple | list)
-    shape = tuple(normalized_shape) if several else (normalized_shape,)
+    given = normalized_shape
+    shape = tuple(given) if isinstance(given, tuple | list) else (given,)
     if not shape or x.shape[x.ndim - len(shape) :] != shape:
         raise ValueError(f"layer_norm: x has shape {x.shape}, which does not end in {shape}")
     if 0 in shape:
@@ -96,13 +91,10 @@ def group_norm(
 
     Args:
         x: (N, C, ...)
-        num_groups: into how many groups of neighbours the C channels are cut.
-        weight, bias: (C,), or None.
+        num_groups: into how many groups of neighbours the C channels are cut: an int that divides
+            C, else TypeError or ValueError.
+        weight, bias: (C,), else ValueError; or None.
         eps: added to the variance.
-
-    Raises:
-        TypeError: num_groups is not an int.
-        ValueError: the channels do not divide into so many groups, or a parameter is not (C,).
     """
     groups = integer(num_groups, "group_norm: num_groups")
     if x.ndim < 2 or groups < 1 or x.shape[1] % groups:
@@ -110,7 +102,7 @@ def group_norm(
     weight, bias = _both("group_norm", weight, bias, x.shape[1:2])
     length = math.prod(x.shape[1:]) // groups
     y = layer_norm(x.reshape(len(x), groups, length), length, eps=eps).reshape(x.shape)
-    if weight is None:
+    if weight is None or bias is None:  # both are, then
         return y
     along = (-1,) + (1,) * (x.ndim - 2)
     return y * weight.reshape(along) + bias.reshape(along)
@@ -121,10 +113,10 @@ class BatchNorm(Op):
 
     floats = slice(None)
 
-    def forward(self, x, weight, bias, eps, running=None, momentum=0.1):
+    def forward(self, x, weight, bias, eps, running=(), momentum=0.1):
         y, mean, var = self.kernels.batch_norm(x, weight, bias, eps)
         self.save(x, weight, mean, var, eps)
-        if running is not None:
+        if running:
             running_mean, running_var = running
             n = x.size // x.shape[1]
             running_mean += momentum * (mean - running_mean)
@@ -156,17 +148,15 @@ def batch_norm(
 
     Args:
         x: (N, C) or (N, C, ...)
-        running_mean, running_var: (C,), moved towards the batch's in training (the variance
-            unbiased, as in PyTorch).
+        running_mean, running_var: (C,), of floats; in training moved towards the batch's (its
+            variance unbiased, as in PyTorch).
         weight, bias: (C,), or None.
         training: which statistics to use.
         momentum: how far the running statistics move.
         eps: added to the variance.
 
-    Raises:
-        TypeError: the running statistics are integers.
-        ValueError: the shapes do not go together, eps is negative or, in training, 0, there is one
-            value per channel to train on, or there are no running statistics to evaluate with.
+    Raises ValueError if the shapes do not go together, eps is negative or, in training, 0, there is
+    one value per channel to train on, or there are no running statistics to evaluate with.
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
@@ -174,28 +164,42 @@ def batch_norm(
         raise ValueError(f"batch_norm: eps must be positive, not {eps}")
     channels = x.shape[1:2]
     weight, bias = _both("batch_norm", weight, bias, channels)
-    _check_running(running_mean, running_var, channels)
+    if running_mean is None or running_var is None:
+        if running_mean is not running_var:
+            raise ValueError("batch_norm: give both running_mean and running_var, or neither")
+        if not training:
+            raise ValueError("batch_norm: evaluation needs running_mean and running_var")
+        running = []
+    else:
+        running = [running_mean, running_var]
+        for name, statistic in zip(("running_mean", "running_var"), running, strict=True):
+            if statistic.shape != channels:
+                raise ValueError(
+                    f"batch_norm: {name} has shape {statistic.shape}, expected {channels}"
+                )
+            if not statistic.is_floating_point():
+                raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")
     if training:
         if x.numel() <= x.shape[1]:
             raise ValueError(
                 f"batch_norm: x {x.shape} has one value per channel; the variance needs two"
             )
-        running = None if running_mean is None else (running_mean.data, running_var.data)
-        y = BatchNorm.apply(x, weight, bias, eps=eps, running=running, momentum=momentum)
-        if running is not None:
-            running_mean.written()
-            running_var.written()
+        moved = [statistic.data for statistic in running]
+        y = BatchNorm.apply(x, weight, bias, eps=eps, running=moved, momentum=momentum)
+        for statistic in running:
+            statistic.written()
         return y
-    if running_mean is None:
-        raise ValueError("batch_norm: evaluation needs running_mean and running_var")
+    mean, var = running
     affine = (1, *channels) + (1,) * (x.ndim - 2)
-    scale = (running_var + eps) ** -0.5
+    scale = (var + eps) ** -0.5
     scale = scale if weight is None else scale * weight
-    shift = -running_mean * scale if bias is None else bias - running_mean * scale
+    shift = -mean * scale if bias is None else bias - mean * scale
     return x * scale.reshape(affine) + shift.reshape(affine)
 
 
-def _both(name: str, weight: Tensor | None, bias: Tensor | None, shape):
+def _both(
+    name: str, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]
+) -> tuple[Tensor | None, Tensor | None]:
     """Return weight and bias, or None twice; if one is missing, a weight of 1 or a bias of 0."""
     for parameter in (weight, bias):
         if parameter is not None and parameter.shape != shape:
@@ -205,13 +209,3 @@ def _both(name: str, weight: Tensor | None, bias: Tensor | None, shape):
     elif bias is None and weight is not None:
         bias = Tensor(np.zeros_like(weight.data))
     return weight, bias
-
-
-def _check_running(mean: Tensor | None, var: Tensor | None, shape) -> None:
-    if (mean is None) != (var is None):
-        raise ValueError("batch_norm: give both running_mean and running_var, or neither")
-    for name, running in (("running_mean", mean), ("running_var", var)):
-        if running is not None and running.shape != shape:
-            raise ValueError(f"batch_norm: {name} has shape {running.shape}, expected {shape}")
-        if running is not None and not running.is_floating_point():
-            raise TypeError(f"batch_norm: {name} must hold floats, not {running.dtype}")

@@ -14,11 +14,11 @@ from minae.tensor import Tensor
 def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     """Return int64 positions that put the entries along `dim` in order.
 
-    Equal entries keep the order that they have in x. nan counts as larger than all numbers.
+    Equal entries keep their order in x. nan counts as larger than all numbers.
     """
     dim = check_dim(dim, x.ndim or 1)
     rows = x.data if x.ndim else x.data.reshape(1)
-    if descending:  # from the end, so that what is equal comes out in its old order
+    if descending:  # sorted from the end, so that equal entries keep their order
         backwards = np.argsort(np.flip(rows, dim), axis=dim, kind="stable")
         return Tensor(rows.shape[dim] - 1 - np.flip(backwards, dim)).reshape(x.shape)
     return Tensor(np.argsort(rows, axis=dim, kind="stable").reshape(x.shape))
@@ -35,7 +35,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> ValuesAndIndices
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesAndIndices:
     """Return (values, indices) of the k largest entries along `dim`, or smallest, in order.
 
-    Of equal entries the first ones are taken. nan counts as larger than all numbers.
+    Of equal entries, the first come first. nan counts as larger than all numbers.
     """
     dim = check_dim(dim, x.ndim or 1)
     least, most = (0, x.shape[dim]) if x.ndim else (1, 1)
@@ -50,7 +50,7 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesAndInd
 class CumSum(Op):
     """yᵢ = x₀ + ... + xᵢ, so that dxᵢ = dyᵢ + dyᵢ₊₁ + ...
 
-    Float32 is added up in float64: near 2²⁴, adding 1 in float32 does nothing.
+    Float32 is summed in float64: in float32, adding 1 to 2²⁴ does nothing.
     """
 
     def forward(self, x, dim):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minae.op import Op
-from minae.ops.checks import held, integers
+from minae.ops.checks import Ints, held, integers
 from minae.ops.joining import cat
 from minae.ops.shape import expand, flip
 from minae.ops.slicing import part
@@ -16,9 +16,7 @@ class Pad(Op):
     """A constant border around x."""
 
     def forward(self, x, widths, value):
-        self.save(
-            tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-        )
+        self.save(tuple(slice(b, b + n) for (b, _), n in zip(widths, x.shape, strict=True)))
         return np.pad(x, widths, constant_values=value)
 
     def backward(self, dy):
@@ -31,21 +29,20 @@ class Pad(Op):
         yield rng.normal(size=(2, 3)), {"widths": ((2, 0), (0, 1)), "value": 0.0}
 
 
-def pad(x: Tensor, pad: tuple[int, ...], mode: str = "constant", value=None) -> Tensor:
+def pad(x: Tensor, pad: Ints, mode: str = "constant", value: float | None = None) -> Tensor:
     """Return x with a border, in the dtype of x.
 
     Args:
         x: any shape.
         pad: (left, right) of the last dimension, then (top, bottom) of the one before, and so on.
             Negative widths cut off, in the mode "constant".
-        mode: what the border holds: "constant" for `value`; "reflect" for the entries as in a
-            mirror at the outermost one, which is not repeated; "replicate" for the outermost one
-            throughout; "circular" for those of the opposite side.
+        mode: what the border holds: "constant", `value`; "reflect", the entries mirrored at the
+            outermost one, which is not repeated; "replicate", the outermost one; "circular", the
+            entries of the opposite side.
         value: a number, 0 if left out; for the mode "constant" only.
 
-    Raises:
-        ValueError: `pad` is no pair for each of up to x.ndim dimensions, x is too short for it, or
-            the dtype of x does not hold `value`.
+    Raises ValueError if `pad` does not hold a pair for each of up to x.ndim dimensions, x is too
+    short for it, or the dtype of x does not hold `value`.
     """
     widths = integers((pad,), "pad: pad")
     if mode not in MODES:

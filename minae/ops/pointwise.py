@@ -8,48 +8,6 @@ from minae.op import Op
 from minae.tensor import Tensor
 
 
-class Neg(Op):
-    """-x."""
-
-    def forward(self, x):
-        return -x
-
-    def backward(self, dy):
-        return -dy
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
-
-
-def neg(x: Tensor) -> Tensor:
-    """Return -x. Raises TypeError for booleans: not x is ~x."""
-    if x.dtype == bool:
-        raise TypeError("neg: booleans have no negative; use ~, or cast them to integers")
-    return Neg.apply(x)
-
-
-class Abs(Op):
-    """|x|; at 0, where it has no derivative, 0 is taken."""
-
-    def forward(self, x):
-        self.save(np.sign(x))
-        return np.abs(x)
-
-    def backward(self, dy):
-        (sign,) = self.saved
-        return dy * sign
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
-
-
-def abs(x: Tensor) -> Tensor:
-    """Return |x|."""
-    return Abs.apply(x)
-
-
 class Exp(Op):
     """e to the x, which is its own derivative."""
 
@@ -74,10 +32,61 @@ def exp(x: Tensor) -> Tensor:
     return Exp.apply(x)
 
 
-class Log(Op):
-    """The natural logarithm; its derivative is 1 / x."""
+class _Elementwise(Op):
+    """A function computed in floats, and checked on both sides of 0 and far out on both."""
 
     floats = slice(None)
+
+    @staticmethod
+    def examples(rng):
+        yield (rng.normal(size=(3, 4)),)
+        yield (np.array([-30.0, -5.0, 5.0, 30.0]),)
+
+
+def _positive(rng):
+    yield (rng.uniform(0.2, 3, size=(2, 3)),)
+
+
+class Neg(Op):
+    """-x."""
+
+    def forward(self, x):
+        return -x
+
+    def backward(self, dy):
+        return -dy
+
+    examples = staticmethod(_Elementwise.examples)
+
+
+def neg(x: Tensor) -> Tensor:
+    """Return -x. Raises TypeError for booleans, whose opposite is ~x."""
+    if x.dtype == bool:
+        raise TypeError("neg: booleans have no negative; use ~, or cast them to integers")
+    return Neg.apply(x)
+
+
+class Abs(Op):
+    """|x|; at 0, where it has no derivative, 0 is taken."""
+
+    def forward(self, x):
+        self.save(np.sign(x))
+        return np.abs(x)
+
+    def backward(self, dy):
+        (sign,) = self.saved
+        return dy * sign
+
+    examples = staticmethod(_Elementwise.examples)
+
+
+def abs(x: Tensor) -> Tensor:
+    """Return |x|."""
+    return Abs.apply(x)
+
+
+class Log(_Elementwise):
+    """The natural logarithm; its derivative is 1 / x."""
 
     def forward(self, x):
         self.save(x)
@@ -87,9 +96,7 @@ class Log(Op):
         (x,) = self.saved
         return dy / x
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.uniform(0.2, 3, size=(2, 3)),)
+    examples = staticmethod(_positive)
 
 
 def log(x: Tensor) -> Tensor:
@@ -97,10 +104,8 @@ def log(x: Tensor) -> Tensor:
     return Log.apply(x)
 
 
-class Sqrt(Op):
+class Sqrt(_Elementwise):
     """√x; its derivative is 1 / (2 √x)."""
-
-    floats = slice(None)
 
     def forward(self, x):
         y = np.sqrt(x)
@@ -111,9 +116,7 @@ class Sqrt(Op):
         (y,) = self.saved
         return dy / (2 * y)
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.uniform(0.2, 3, size=(2, 3)),)
+    examples = staticmethod(_positive)
 
 
 def sqrt(x: Tensor) -> Tensor:
@@ -121,10 +124,8 @@ def sqrt(x: Tensor) -> Tensor:
     return Sqrt.apply(x)
 
 
-class Sin(Op):
+class Sin(_Elementwise):
     """sin x."""
-
-    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -134,20 +135,14 @@ class Sin(Op):
         (x,) = self.saved
         return dy * np.cos(x)
 
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
-
 
 def sin(x: Tensor) -> Tensor:
     """Return the sine of x (radians)."""
     return Sin.apply(x)
 
 
-class Cos(Op):
+class Cos(_Elementwise):
     """cos x."""
-
-    floats = slice(None)
 
     def forward(self, x):
         self.save(x)
@@ -156,10 +151,6 @@ class Cos(Op):
     def backward(self, dy):
         (x,) = self.saved
         return -dy * np.sin(x)
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
 
 
 def cos(x: Tensor) -> Tensor:
@@ -171,9 +162,8 @@ class Clip(Op):
     """x limited to [min, max]; no gradient where it was cut."""
 
     def forward(self, x, min, max):
-        self.save(
-            (x >= (-np.inf if min is None else min)) & (x <= (np.inf if max is None else max))
-        )
+        low, high = -np.inf if min is None else min, np.inf if max is None else max
+        self.save((x >= low) & (x <= high))
         return np.clip(x, min, max)
 
     def backward(self, dy):
@@ -191,9 +181,8 @@ class Clip(Op):
 def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
     """Return x limited to [min, max]; None leaves that side open. Where min > max, it is max.
 
-    Raises:
-        TypeError: a limit is no number; for limits that differ, see maximum and minimum.
-        ValueError: both are None.
+    Raises ValueError if both are None, TypeError if a limit is not a number: for a limit that
+    differs from entry to entry, see maximum and minimum.
     """
     limits = [number for number in (min, max) if number is not None]
     if not limits:
@@ -206,7 +195,7 @@ def clip(x: Tensor, min: float | None = None, max: float | None = None) -> Tenso
 
 
 class _Step(Op):
-    """What is constant but for jumps: its derivative is 0 wherever there is one."""
+    """A step function, constant between its jumps: the derivative is 0 wherever it exists."""
 
     rounded: np.ufunc  # what becomes of floats; integers and booleans are whole already
 

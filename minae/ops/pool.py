@@ -8,10 +8,16 @@ from minae.kernels import shapes
 from minae.kernels.arrays import beside
 from minae.op import Op
 from minae.ops.checks import integer
-from minae.ops.geometry import lengths, pair
+from minae.ops.geometry import Pair, pair, pairs, row
 from minae.ops.joining import cat
 from minae.ops.padding import pad
 from minae.tensor import Tensor
+
+
+def _images(rng):
+    x = rng.normal(size=(2, 3, 5, 4))
+    yield x, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    yield x, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}  # overlapping windows
 
 
 class MaxPool2d(Op):
@@ -26,9 +32,7 @@ class MaxPool2d(Op):
         index, input_size = self.saved
         return self.kernels.max_pool2d_dx(dy, index, input_size)
 
-    @staticmethod
-    def examples(rng):
-        yield from _pool_examples(rng)
+    examples = staticmethod(_images)
 
 
 class AvgPool2d(Op):
@@ -44,19 +48,16 @@ class AvgPool2d(Op):
         input_size, window = self.saved
         return self.kernels.avg_pool2d_dx(dy, input_size, **window)
 
-    @staticmethod
-    def examples(rng):
-        yield from _pool_examples(rng)
-
-
-def _pool_examples(rng):
-    x = rng.normal(size=(2, 3, 5, 4))
-    yield x, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
-    yield x, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}  # overlapping windows
+    examples = staticmethod(_images)
 
 
 def max_pool2d(
-    x: Tensor, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False
+    x: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
 ) -> Tensor:
     """Return the largest entry of each window.
 
@@ -66,15 +67,14 @@ def max_pool2d(
         stride: step between windows; None is kernel_size.
         padding: pixels added on each side, which are never the largest; at most half a window.
         dilation: 1; windows with gaps are not supported.
-        ceil_mode: also take a last window that reaches over the end, if it begins before it.
+        ceil_mode: also take a last window that begins in the image and reaches beyond it.
 
     Returns:
         (N, C, HO, WO) with HO = (H + 2 padding - kernel_size) // stride + 1, or in ceil_mode, the
         quotient rounded up. A NaN is larger than every number.
 
-    Raises:
-        TypeError: an argument is not made of ints, or x of booleans.
-        ValueError: no window fits, or an argument is out of range; names it.
+    Raises TypeError if an argument is not made of ints, or x of booleans; ValueError if no window
+    fits or an argument is out of range; names it.
     """
     if pair(dilation, "max_pool2d: dilation") != (1, 1):
         raise ValueError(f"max_pool2d: dilation must be 1, not {dilation}")
@@ -91,53 +91,45 @@ def max_pool2d(
 
 def avg_pool2d(
     x: Tensor,
-    kernel_size,
-    stride=None,
-    padding=0,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
     """Return the mean of each window.
 
+    The result and what is not said here are as in max_pool2d.
+
     Args:
         x: (N, C, H, W) or (C, H, W)
         kernel_size, stride, ceil_mode: as in max_pool2d.
         padding: zeros added on each side, at most half a window.
-        count_include_pad: divide by the size of the window, padding and all (but not by what
-            reaches over the padding in ceil_mode); else by the number of pixels of x in it.
-
-    Returns:
-        (N, C, HO, WO), as max_pool2d.
-
-    Raises:
-        TypeError: an argument is not made of ints.
-        ValueError: no window fits, or an argument is out of range; names it.
+        count_include_pad: divide by the size of the window including its padding (but without what
+            lies beyond the padding in ceil_mode); else by the number of pixels of x in it.
     """
-    single = x.ndim == 3
-    if single:
-        x = x.unsqueeze(0)
+    if x.ndim == 3:
+        options = stride, padding, ceil_mode, count_include_pad
+        return avg_pool2d(x.unsqueeze(0), kernel_size, *options).squeeze(0)
     window = _window("avg_pool2d", kernel_size, stride, padding)
     room = _with_room("avg_pool2d", x, 0, **window) if ceil_mode else x
     y = AvgPool2d.apply(room, **window)
     if room is not x or not (count_include_pad or window["padding"] == (0, 0)):
         axes = zip(x.shape[2:], y.shape[2:], *window.values(), strict=True)
-        counts = [_counts(*axis, count_include_pad) for axis in axes]
+        counts = [_counts(count_include_pad, *axis) for axis in axes]
         share = math.prod(window["kernel_size"]) / np.multiply.outer(*counts)  # (HO, WO)
         y = y * Tensor(beside(share.astype(y.dtype), y.data))
-    return y.squeeze(0) if single else y
+    return y
 
 
-def _window(name: str, kernel_size, stride, padding) -> dict:
+def _window(name: str, kernel_size, stride, padding) -> dict[str, tuple[int, int]]:
     """Return the kernels' arguments."""
-    return {
-        "kernel_size": pair(kernel_size, f"{name}: kernel_size"),
-        "stride": pair(kernel_size if stride is None else stride, f"{name}: stride"),
-        "padding": pair(padding, f"{name}: padding"),
-    }
+    stride = kernel_size if stride is None else stride
+    return pairs(name, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
 def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> Tensor:
-    """Pad x at its ends with `value`, where a last window begins in x but reaches further."""
+    """Pad x at its ends with `value`, where a last window begins in x but reaches beyond it."""
     shapes.check_pool2d(name, x, kernel_size=(1, 1), stride=stride, padding=(0, 0))
     extra = []
     for n, k, step, p in zip(x.shape[2:], kernel_size, stride, padding, strict=True):
@@ -149,7 +141,7 @@ def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> 
     return pad(x, (0, extra[1], 0, extra[0]), value=value) if any(extra) else x
 
 
-def _counts(size, windows, kernel_size, stride, padding, count_include_pad) -> np.ndarray:
+def _counts(count_include_pad, size, windows, kernel_size, stride, padding) -> np.ndarray:
     """Return how many pixels of each window count along one dimension: (windows,)."""
     start = np.arange(windows) * stride - padding
     if count_include_pad:
@@ -158,7 +150,12 @@ def _counts(size, windows, kernel_size, stride, padding, count_include_pad) -> n
 
 
 def max_pool1d(
-    x: Tensor, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False
+    x: Tensor,
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
+    dilation: int = 1,
+    ceil_mode: bool = False,
 ) -> Tensor:
     """Return the largest entry of each window of sequences (N, C, L) or (C, L).
 
@@ -170,9 +167,9 @@ def max_pool1d(
 
 def avg_pool1d(
     x: Tensor,
-    kernel_size,
-    stride=None,
-    padding=0,
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
@@ -185,15 +182,16 @@ def avg_pool1d(
 
 
 def _row_window(name: str, kernel_size, stride, padding):
-    """Return kernel_size, stride and padding on images one row high."""
-    (k,) = lengths(kernel_size, 1, f"{name}: kernel_size")
-    (step,) = lengths(k if stride is None else stride, 1, f"{name}: stride")
-    (p,) = lengths(padding, 1, f"{name}: padding")
-    return (1, k), (1, step), (0, p)
+    """Return kernel_size, stride and padding for images one row high."""
+    size = row(f"{name}: kernel_size", kernel_size)
+    step = size if stride is None else row(f"{name}: stride", stride)
+    return size, step, row(f"{name}: padding", padding, 0)
 
 
-def adaptive_avg_pool2d(x: Tensor, output_size) -> Tensor:
-    """Return the means of as many windows as are asked for, which share x out evenly.
+def adaptive_avg_pool2d(
+    x: Tensor, output_size: int | tuple[int | None, int | None] | None
+) -> Tensor:
+    """Return the means of as many windows as output_size asks for, spread evenly over x.
 
     Window i of O along a dimension of length L reaches from ⌊i L / O⌋ up to ⌈(i + 1) L / O⌉.
 
@@ -202,11 +200,8 @@ def adaptive_avg_pool2d(x: Tensor, output_size) -> Tensor:
         output_size: an int for both dimensions or a (height, width) pair; None keeps a length.
 
     Returns:
-        (N, C, *output_size)
-
-    Raises:
-        TypeError: output_size is not made of ints.
-        ValueError: output_size is below 1, or x has no pixels or other dimensions.
+        (N, C, *output_size). Raises TypeError for sizes that are not ints, ValueError for sizes
+        below 1, and for an x without pixels or with other dimensions.
     """
     if x.ndim not in (3, 4) or min(x.shape[-2:]) < 1:
         raise ValueError(f"adaptive_avg_pool2d: x {x.shape} must be (N, C, H, W), and have pixels")

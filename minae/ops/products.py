@@ -35,30 +35,28 @@ def bmm(x: Tensor, y: Tensor) -> Tensor:
 def einsum(equation: str, *operands: Tensor) -> Tensor:
     """Return the sum of products that an equation describes: "ik,kj->ij" is the matrix product.
 
-    A letter names a dimension. Dimensions of one name have one length, or 1, and go together; a
-    letter twice in one operand takes the diagonal. What the output does not name is summed over.
-    Without "->" the output has the letters that come once, in the order of the alphabet. "..."
-    stands for any further dimensions, which broadcast.
+    A letter names a dimension. Dimensions of one name have the same length, or 1; a letter twice in
+    one operand takes the diagonal. What the output does not name is summed over. Without "->", the
+    output has the letters that occur once, in alphabetical order. "..." stands for any further
+    dimensions, which broadcast.
 
     Args:
         equation: the names of the dimensions of each operand, with a comma between operands, and
-            then "->" and those of the output.
-        operands: as many tensors. They are multiplied from left to right.
-
-    Raises:
-        ValueError: the equation cannot be read, or does not go with the shapes.
+            then "->" and those of the output. ValueError if it does not go with the operands.
+        operands: as many tensors, multiplied from left to right.
     """
     if not operands or not all(isinstance(x, Tensor) for x in operands):
         kinds = ", ".join(type(x).__name__ for x in operands) or "none"
         raise TypeError(f"einsum: operands must be tensors, one after another, not {kinds}")
     terms, output = _parse(equation, [x.ndim for x in operands])
-    operands = [_diagonal(x, names) for x, names in zip(operands, terms, strict=True)]
-    lengths = _lengths(operands)
-    product, names = None, []
-    for i, (x, own) in enumerate(operands):
-        x = expand(x, [lengths[name] for name in own])
-        later = {name for _, others in operands[i + 1 :] for name in others} | set(output)
-        product, names = (x, own) if i == 0 else _multiplied(product, names, x, own, later)
+    factors = [_diagonal(x, names) for x, names in zip(operands, terms, strict=True)]
+    lengths = _lengths(factors)
+    factors = [(expand(x, [lengths[name] for name in own]), own) for x, own in factors]
+    product, names = factors[0]
+    for i, (x, own) in enumerate(factors):
+        later = {name for _, others in factors[i + 1 :] for name in others} | set(output)
+        if i:
+            product, names = _multiplied(product, names, x, own, later)
         product, names = _summed(product, names, later)
     return permute(product, [names.index(name) for name in output])
 
@@ -97,7 +95,7 @@ def _names(text: str, rest: int) -> Names:
 
 
 def _diagonal(x: Tensor, names: Names) -> tuple[Tensor, Names]:
-    """Return x with every name once: where it came twice, the entries with equal positions."""
+    """Return x with every name once, and for a repeated one the diagonal."""
     for name in [name for name, count in Counter(names).items() for _ in range(count - 1)]:
         first = names.index(name)
         second = names.index(name, first + 1)
@@ -114,7 +112,7 @@ def _diagonal(x: Tensor, names: Names) -> tuple[Tensor, Names]:
 
 
 def _lengths(operands: list[tuple[Tensor, Names]]) -> dict[str | int, int]:
-    """Return the length that each name stands for: one, but 1 goes with any."""
+    """Return the length that each name stands for; a length of 1 goes with any."""
     lengths = {}
     for x, names in operands:
         for n, name in zip(x.shape, names, strict=True):
@@ -132,8 +130,10 @@ def _summed(x: Tensor, names: Names, keep: set) -> tuple[Tensor, Names]:
     return (summed(x, dims) if dims else x), [name for name in names if name in keep]
 
 
-def _multiplied(a: Tensor, a_names: Names, b: Tensor, b_names: Names, keep: set):
-    """Return the product of two operands, and its names: one matrix product for each of a batch."""
+def _multiplied(
+    a: Tensor, a_names: Names, b: Tensor, b_names: Names, keep: set
+) -> tuple[Tensor, Names]:
+    """Return the product of two operands, as a batch of matrix products, and its names."""
     a, a_names = _summed(a, a_names, keep | set(b_names))
     b, b_names = _summed(b, b_names, keep | set(a_names))
     lengths = dict(zip([*a_names, *b_names], [*a.shape, *b.shape], strict=True))

@@ -1,6 +1,6 @@
 """Reductions over one, several or all dimensions.
 
-`dim` is an int, a tuple of ints, or None for all; `keepdim=True` leaves the reduced dimensions in
+`dim` is one dimension, several, or None for all; `keepdim=True` leaves the reduced dimensions in
 place with length 1. Backward spreads the gradient over what was reduced.
 """
 
@@ -9,27 +9,26 @@ import math
 import numpy as np
 
 from minae.op import Op
-from minae.ops.checks import check_dims, numpy_names
+from minae.ops.checks import Ints, check_dims, numpy_names
 from minae.tensor import Tensor
 
-Dims = int | tuple[int, ...] | list[int] | None
+Dims = Ints | None
 
 
 def normalise_dims(dim: Dims, ndim: int) -> tuple[int, ...]:
     """Return the dimensions as a tuple of numbers from 0 to ndim - 1; None and () are all.
 
     A tensor without dimensions can be reduced over dimension 0, to itself. Raises IndexError for a
-    dimension that is not there, ValueError for one that is given twice.
+    dimension that does not exist, ValueError for one given twice.
     """
     if dim is None:
         return tuple(range(ndim))
-    given = tuple(dim) if isinstance(dim, tuple | list) else (dim,)
-    dims = check_dims(given, ndim or 1, "a reduction")
+    dims = check_dims(dim if isinstance(dim, tuple | list) else (dim,), ndim or 1, "a reduction")
     return (dims if ndim else ()) or tuple(range(ndim))
 
 
 class _Reduction(Op):
-    """What reductions share: the names of the reduced dimensions, and the way back to them."""
+    """What reductions share: which dimensions are reduced, and how to bring them back."""
 
     def _over(self, x, dim):
         self.shape, self.dims = x.shape, normalise_dims(dim, x.ndim)
@@ -40,7 +39,7 @@ class _Reduction(Op):
         return self._restore(self.kernels.sum(x, self.dims))
 
     def _reduced(self, y, keepdim):
-        """Take the reduced dimensions away unless they are to be kept."""
+        """Return y without the reduced dimensions, unless they are to be kept."""
         kept = [n for d, n in enumerate(y.shape) if d not in self.dims]
         return y if keepdim else y.reshape(kept)
 
@@ -120,7 +119,7 @@ class Var(_Reduction):
 def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the variance over `dim`: Σ (x - mean)² divided by n - correction.
 
-    Where n is not above the correction, it is divided by 0.
+    If n is not above the correction, that is a division by 0.
     """
     return Var.apply(x, dim=dim, keepdim=keepdim, correction=correction)
 
@@ -128,8 +127,8 @@ def var(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = F
 class Std(Var):
     """y = √variance, so dx is the variance's over 2 y; at y = 0, where it has none, 0 is taken.
 
-    What is squared is x - mean over its largest entry, which is then multiplied with the root: the
-    squares themselves may be too large or too small for a number.
+    x - mean is divided by its largest entry before it is squared, and the root multiplied by it:
+    the squares themselves may overflow or underflow.
     """
 
     def forward(self, x, dim, keepdim=False, correction=1):
@@ -161,7 +160,7 @@ def std(x: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = F
 class Prod(_Reduction):
     """y = Π x, so each dx is dy times the product of all the others.
 
-    That is y / x only where no x is 0. The product of the entries before one, times the product of
+    That is y / x, but not at x = 0: the product of the entries before one, times the product of
     those after it, needs no division.
     """
 
@@ -193,8 +192,68 @@ class Prod(_Reduction):
 
 @numpy_names
 def prod(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the product over `dim`; of integers and booleans in int64.
-
-    Zeros among the factors do no harm to the gradient.
-    """
+    """Return the product over `dim`; of integers and booleans in int64."""
     return Prod.apply(x, dim=dim, keepdim=keepdim)
+
+
+class Norm(_Reduction):
+    """y = (Σ |x|ᵖ)^(1 / p), so dx = sign(x) (|x| / y)^(p - 1), taken as 0 at x = 0.
+
+    What is raised to the power p is |x| / max |x|, so that it cannot overflow. For p = ∞, y is
+    max |x|; ties share the gradient equally.
+    """
+
+    def forward(self, x, p, dim, keepdim=False):
+        self._over(x, dim)
+        if not x.size:
+            return self._reduced(self._sum(x), keepdim)
+        size = np.abs(x)
+        y = size.max(axis=self.dims, keepdims=True)
+        if p < math.inf:
+            unit = np.where((y == 0) | np.isinf(y), 1, y)
+            y = unit * self._sum((size / unit) ** p) ** (1 / p)
+        self.save(x, y, p)
+        return self._reduced(y, keepdim)
+
+    def backward(self, dy):
+        dy = self._restore(dy)
+        if not self.saved:
+            return np.zeros(self.shape, dy.dtype, like=dy)
+        x, y, p = self.saved
+        size = np.abs(x)
+        if p == math.inf:
+            winners = (size == y).astype(dy.dtype)
+            return dy * np.sign(x) * winners / self._sum(winners)
+        ratio = size / np.where(y == 0, 1, y)
+        if p < 1:
+            ratio = np.where(x == 0, 1, ratio)  # 0 to a negative power is infinite
+        return dy * np.sign(x) * ratio ** (p - 1)
+
+    @staticmethod
+    def examples(rng):
+        x = rng.normal(size=(2, 3, 4))
+        for p in (0.5, 1, 2, 3.5, math.inf):
+            yield x, {"p": p, "dim": 1}
+        yield x, {"p": 2, "dim": None}
+        yield x, {"p": 3, "dim": (0, -1), "keepdim": True}
+        yield rng.normal(size=(2, 0)), {"p": 2, "dim": 1}
+
+
+def norm(x: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return (Σ |x|ᵖ)^(1 / p) over `dim`, of the entries as one vector.
+
+    Args:
+        x: floats, else TypeError; of any shape.
+        p: a number > 0; inf for the largest |x|, of at least one; "fro" is another name for 2.
+            Anything else raises ValueError.
+        dim: a dimension, several or, if None, all.
+        keepdim: leave these dimensions in place, with length 1.
+    """
+    if not x.is_floating_point():
+        raise TypeError(f"norm: x must hold floats, not {x.dtype}")
+    p = 2 if p == "fro" else p
+    if isinstance(p, str | bool) or not p > 0:
+        raise ValueError(f"norm: p must be a number > 0 or 'fro', not {p!r}")
+    if p == math.inf and not all(x.shape[d] for d in normalise_dims(dim, x.ndim)):
+        raise ValueError(f"norm: no largest among no entries: the shape is {x.shape}")
+    return Norm.apply(x, p=p, dim=dim, keepdim=keepdim)

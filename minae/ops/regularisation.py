@@ -10,7 +10,7 @@ from minae.tensor import Tensor
 
 
 class Dropout(Op):
-    """y = x · mask, where the mask holds 0 or 1 / (1 - p). The drawing is done outside."""
+    """y = x · mask, where the mask, drawn outside, holds 0 or 1 / (1 - p)."""
 
     def forward(self, x, mask):
         self.save(mask)
@@ -28,10 +28,8 @@ class Dropout(Op):
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Return x with each entry zeroed with probability p, the others divided by 1 - p.
 
-    So the expected value stays x. Out of training, x itself is returned.
-
-    Raises:
-        ValueError: p is not in [0, 1].
+    So the expected value stays x. Outside of training, x itself is returned. Raises ValueError if p
+    is not in [0, 1].
     """
     if not 0 <= real(p, "dropout: p") <= 1:
         raise ValueError(f"dropout: p is a probability, and {p} is not")

@@ -1,12 +1,13 @@
 """Images and sequences in other sizes: interpolation, and pixels traded for channels."""
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
 
 from minae.kernels.arrays import beside
-from minae.ops.checks import integer
+from minae.ops.checks import Ints, integer
 from minae.ops.geometry import lengths
 from minae.tensor import Tensor
 
@@ -15,8 +16,8 @@ MODES = {"nearest": None, "linear": 3, "bilinear": 4}  # and the dimensions that
 
 def interpolate(
     x: Tensor,
-    size=None,
-    scale_factor=None,
+    size: Ints | None = None,
+    scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Tensor:
@@ -24,21 +25,17 @@ def interpolate(
 
     Args:
         x: (N, C, H, W) or (N, C, L)
-        size: the lengths to come, an int for all dimensions or one for each.
+        size: the new lengths, an int for all dimensions or one for each.
         scale_factor: instead of `size`, what to multiply the lengths by (rounded down); one number
             for all dimensions or one for each.
-        mode: "nearest" copies the pixel that covers the place, in any dtype. "bilinear" of images
-            and "linear" of sequences weigh the neighbours by their distance, in floats.
-        align_corners: in the linear modes, put the centres of the outermost pixels onto each other
-            instead of their outer edges.
+        mode: "nearest" copies the pixel that covers the place, in any dtype. "bilinear" for images
+            and "linear" for sequences weight the neighbours by their distance, in floats.
+        align_corners: in the linear modes, align the centres of the outermost pixels instead of
+            their outer edges.
 
-    Returns:
-        (N, C, HO, WO) or (N, C, LO)
-
-    Raises:
-        TypeError: size or scale_factor is not made of numbers, or a linear mode meets integers.
-        ValueError: x has not as many dimensions as the mode takes, both or none of size and
-            scale_factor are given, or nothing would be left.
+    Raises TypeError if size or scale_factor is not made of numbers, or if a linear mode is asked of
+    integers; ValueError if x has not as many dimensions as the mode takes, not exactly one of size
+    and scale_factor is given, or no pixel would be left.
     """
     if mode not in MODES:
         raise ValueError(f"interpolate: mode is one of {', '.join(MODES)}, not {mode!r}")
@@ -62,7 +59,7 @@ def interpolate(
 
 
 def _sizes_and_steps(old: tuple[int, ...], size, scale_factor):
-    """Return the new lengths, and how many old pixels lie between the centres of two new ones."""
+    """Return the new lengths, and the distances between new pixels, measured in old ones."""
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give either size or scale_factor")
     if size is not None:
@@ -84,14 +81,14 @@ def _sizes_and_steps(old: tuple[int, ...], size, scale_factor):
 
 
 def _is_factor(s) -> bool:
-    return isinstance(s, Real) and not isinstance(s, bool) and s > 0 and math.isfinite(s)
+    return isinstance(s, Real) and not isinstance(s, bool) and 0 < float(s) < math.inf
 
 
 def _nearest(old: int, new: int, step: float) -> np.ndarray:
     """Return for each new pixel the number of the old one that it copies: int64 (new,).
 
-    In float32 and with two exceptions, as PyTorch's gradient does it. Its forward differs from that
-    in some sizes: where a scale_factor such as 1.05 leaves the length as it is, say.
+    In float32 and with two exceptions, as in PyTorch's gradient. PyTorch's forward is different for
+    some sizes, for instance if a scale_factor such as 1.05 leaves the length as it is.
     """
     step = {old: 1, 2 * old: 0.5}.get(new, step)
     position = np.arange(new, dtype=np.float32) * np.float32(step)
@@ -99,9 +96,10 @@ def _nearest(old: int, new: int, step: float) -> np.ndarray:
 
 
 def _copied(x: Tensor, indices: list[np.ndarray]) -> Tensor:
-    """Return the pixels of x at `indices` along the last dimensions; whole multiples the fast way.
+    """Return the pixels of x at `indices` along the last dimensions.
 
-    A view that repeats every pixel is copied once, and its gradient is a sum.
+    For whole multiples a view that repeats every pixel is copied: that is fast, and so is its
+    gradient, a sum.
     """
     leading, old = x.shape[: -len(indices)], x.shape[-len(indices) :]
     factors = [len(index) // n for index, n in zip(indices, old, strict=True)]
@@ -139,10 +137,8 @@ def _blended(x: Tensor, dim: int, before, after, weight) -> Tensor:
 def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     """Trade channels for pixels: (..., C r², H, W) to (..., C, H r, W r) with r = upscale_factor.
 
-    The r² channels of a pixel become a square of r x r pixels, row by row (Shi et al. 2016).
-
-    Raises:
-        ValueError: x has fewer than 3 dimensions, or r² does not divide its channels.
+    The r² channels of a pixel become a square of r x r pixels, row by row (Shi et al. 2016). Raises
+    ValueError if x has fewer than 3 dimensions, or if r² does not divide its channels.
     """
     r = _shuffle_factor("pixel_shuffle", x, upscale_factor, "upscale_factor")
     *batch, channels, H, W = x.shape
@@ -159,8 +155,7 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     """Undo pixel_shuffle: (..., C, H r, W r) to (..., C r², H, W) with r = downscale_factor.
 
-    Raises:
-        ValueError: x has fewer than 3 dimensions, or r does not divide its height and width.
+    Raises ValueError if x has fewer than 3 dimensions, or if r does not divide height and width.
     """
     r = _shuffle_factor("pixel_unshuffle", x, downscale_factor, "downscale_factor")
     *batch, C, height, width = x.shape
@@ -173,7 +168,7 @@ def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
 
 
 def _apart(y: Tensor, x: Tensor) -> Tensor:
-    """Return y, or a copy if it is a view of x: as some layouts allow, and none should tell."""
+    """Return y, or a copy if it is a view of x, which depends on the layout of x."""
     return y.clone() if y.version is x.version else y
 
 

@@ -1,7 +1,7 @@
 """Operations that move entries around and compute nothing.
 
-Backward moves the gradients back along the same way. Where NumPy gives a view, so do these: the
-result shares its memory with the input, and so no op ever writes into an input.
+Backward moves the gradients back. Where NumPy returns a view, so do these: the result shares its
+memory with the input, which is why no op ever writes into an input.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from minae.op import Op, unbroadcast
-from minae.ops.checks import check_dim, check_dims, integers
+from minae.ops.checks import Ints, check_dim, check_dims, integers
 from minae.tensor import Tensor
 
 
@@ -25,7 +25,7 @@ class Reshape(Op):
         return self._reshape(dy, shape)
 
     def _reshape(self, x, shape):
-        """View x in the shape if its layout allows that; else copy, by a kernel in threads."""
+        """Return x in the shape: a view if its layout allows that, else a copy, made in threads."""
         if not x.flags.c_contiguous and isinstance(x, np.ndarray):
             try:
                 return np.reshape(x, shape, copy=False)
@@ -39,11 +39,10 @@ class Reshape(Op):
         yield rng.normal(size=(1,)), {"shape": ()}
 
 
-def reshape(x: Tensor, *shape) -> Tensor:
-    """Return the entries in another shape; one length may be -1 and is worked out.
+def reshape(x: Tensor, *shape: Ints) -> Tensor:
+    """Return the entries in another shape; a length of -1 is worked out from the others.
 
-    Raises:
-        ValueError: the number of entries does not go into that shape.
+    Raises ValueError if the number of entries does not fit.
     """
     shape = integers(shape, "reshape: shape")
     try:
@@ -55,7 +54,7 @@ def reshape(x: Tensor, *shape) -> Tensor:
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Return x with the dimensions from start_dim to end_dim merged into one; x, if that is one."""
+    """Return x with the dimensions from start_dim to end_dim merged, or x itself if it is one."""
     start, end = check_dim(start_dim, x.ndim or 1), check_dim(end_dim, x.ndim or 1)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
@@ -65,17 +64,16 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return Reshape.apply(x, shape=(*x.shape[:start], merged, *x.shape[end + 1 :]))
 
 
-def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+def squeeze(x: Tensor, dim: Ints | None = None) -> Tensor:
     """Return x without its dimensions of length 1: all of them, or those that `dim` names."""
     dims = range(x.ndim) if dim is None else dim if isinstance(dim, tuple | list) else (dim,)
     drop = check_dims(dims, x.ndim or 1, "squeeze")
-    return Reshape.apply(
-        x, shape=tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop)
-    )
+    kept = tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop)
+    return Reshape.apply(x, shape=kept)
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
-    """Return x with a dimension of length 1 put in at `dim`."""
+    """Return x with a new dimension of length 1 at `dim`."""
     dim = check_dim(dim, x.ndim + 1)
     return Reshape.apply(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
 
@@ -101,7 +99,7 @@ def clone(x: Tensor) -> Tensor:
 
 
 def contiguous(x: Tensor) -> Tensor:
-    """Return x if its entries lie in memory in their order, else a copy in which they do."""
+    """Return x if its entries lie in order in memory, else a copy in which they do."""
     return x if x.data.flags.c_contiguous else Clone.apply(x)
 
 
@@ -121,12 +119,12 @@ class Permute(Op):
         yield rng.normal(size=(2, 3, 4)), {"dims": (2, 0, 1)}
 
 
-def permute(x: Tensor, *dims) -> Tensor:
+def permute(x: Tensor, *dims: Ints) -> Tensor:
     """Return x with its dimensions in the order `dims`."""
-    dims = integers(dims, "permute: dims")
-    if len(dims) != x.ndim:
-        raise ValueError(f"permute: dims {dims} must name each of the {x.ndim} dimensions of x")
-    return Permute.apply(x, dims=check_dims(dims, x.ndim, "permute"))
+    order = integers(dims, "permute: dims")
+    if len(order) != x.ndim:
+        raise ValueError(f"permute: dims {order} must name each of the {x.ndim} dimensions of x")
+    return Permute.apply(x, dims=check_dims(order, x.ndim, "permute"))
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -137,7 +135,7 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     return Permute.apply(x, dims=tuple(dims[: x.ndim]))
 
 
-def movedim(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
+def movedim(x: Tensor, source: Ints, destination: Ints) -> Tensor:
     """Return x with the dimensions `source` moved to the places `destination`."""
     ends = [d if isinstance(d, tuple | list) else (d,) for d in (source, destination)]
     if len(ends[0]) != len(ends[1]):
@@ -181,35 +179,33 @@ class Expand(Op):
         yield rng.normal(size=(3, 1)), {"shape": (2, 3, 4)}
 
 
-def expand(x: Tensor, *shape) -> Tensor:
+def expand(x: Tensor, *shape: Ints) -> Tensor:
     """Return x repeated to `shape`; -1 keeps a length. The result is a view: do not write to it.
 
     Raises ValueError if a length of x is neither 1 nor the one asked for.
     """
-    shape = integers(shape, "expand: shape")
-    new = len(shape) - x.ndim  # dimensions in front of those of x, which have no length to keep
-    lengths = (None,) * new + x.shape
-    found = tuple(b if a == -1 else a for a, b in zip(shape, lengths, strict=False))
-    if new < 0 or any(
-        a is None or a < 0 or b not in (None, 1, a) for a, b in zip(found, lengths, strict=True)
-    ):
+    asked = integers(shape, "expand: shape")
+    new = len(asked) - x.ndim  # dimensions in front of those of x, which have no length to keep
+    own = (-1,) * new + x.shape
+    found = tuple(b if a == -1 else a for a, b in zip(asked, own, strict=False))
+    if new < 0 or any(a < 0 or b not in (-1, 1, a) for a, b in zip(found, own, strict=True)):
         raise ValueError(
-            f"expand: {x.shape} does not expand to {shape}: only a length of 1 becomes another one"
+            f"expand: {x.shape} does not expand to {asked}: only a length of 1 becomes another one"
         )
     return Expand.apply(x, shape=found)
 
 
-def repeat(x: Tensor, *sizes) -> Tensor:
-    """Return x as often as `sizes` says along each dimension; further ones come in front.
+def repeat(x: Tensor, *sizes: Ints) -> Tensor:
+    """Return x repeated along each dimension as often as `sizes` says; new ones come in front.
 
-    (N, M) and repeat(2, 3) -> (2 N, 3 M), always a copy.
+    repeat(2, 3) turns (N, M) into (2 N, 3 M). The result is always a copy.
     """
-    sizes = integers(sizes, "repeat: sizes")
-    new = len(sizes) - x.ndim
-    if new < 0 or min(sizes, default=0) < 0:
-        raise ValueError(f"repeat: {sizes} needs a number >= 0 for each dimension of {x.shape}")
+    times = integers(sizes, "repeat: sizes")
+    new = len(times) - x.ndim
+    if new < 0 or min(times, default=0) < 0:
+        raise ValueError(f"repeat: {times} needs a number >= 0 for each dimension of {x.shape}")
     lengths = (1,) * new + x.shape
-    pairs = list(zip(sizes, lengths, strict=True))
+    pairs = list(zip(times, lengths, strict=True))
     apart = Reshape.apply(x, shape=tuple(i for n in lengths for i in (1, n)))  # (1, N, 1, M)
     repeated = Clone.apply(Expand.apply(apart, shape=tuple(i for pair in pairs for i in pair)))
     return Reshape.apply(repeated, shape=tuple(math.prod(pair) for pair in pairs))
@@ -231,7 +227,7 @@ class Flip(Op):
         yield rng.normal(size=(2, 3, 4)), {"dims": (0, 2)}
 
 
-def flip(x: Tensor, *dims) -> Tensor:
+def flip(x: Tensor, *dims: Ints) -> Tensor:
     """Return a copy of x that is reversed along `dims`."""
-    dims = check_dims(integers(dims, "flip: dims"), x.ndim or 1, "flip")
-    return Flip.apply(x, dims=dims if x.ndim else ())
+    found = check_dims(integers(dims, "flip: dims"), x.ndim or 1, "flip")
+    return Flip.apply(x, dims=found if x.ndim else ())

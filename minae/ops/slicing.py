@@ -1,6 +1,7 @@
-"""x[index]: which entries an index names, and the way back to them."""
+"""x[index]: which entries an index names."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class GetItem(Op):
 
     def backward(self, dy):
         shape, index = self.saved
-        return self.kernels.index_add(shape, index, dy), *(None for _ in self.inputs[1:])
+        return self.kernels.index_add(shape, index, dy), *(None for _ in self.needs_input_grad[1:])
 
     @staticmethod
     def examples(rng):
@@ -37,14 +38,11 @@ class GetItem(Op):
         yield x, mask, {"index": (ARRAY,)}
 
 
-def getitem(x: Tensor, index) -> Tensor:
+def getitem(x: Tensor, index: Any) -> Tensor:
     """Return x[index]: ints, slices, None, Ellipsis, arrays of integers and boolean masks.
 
-    Without arrays the result is a view of x.
-
-    Raises:
-        TypeError: the index is made of something else.
-        IndexError: it has too many parts, or lies outside x.
+    Without arrays the result is a view of x. Raises TypeError if the index is made of something
+    else, IndexError if it has too many parts or lies outside x.
     """
     basic, advanced = split_index(index, x.shape)
     if advanced is None:
@@ -60,44 +58,39 @@ def getitem(x: Tensor, index) -> Tensor:
         raise IndexError(f"getitem: index arrays of {shapes} do not go together") from None
 
 
-def split_index(index, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
-    """Return an index as two: x[basic] is a view, and x[basic][advanced] what is asked for.
+def split_index(index: Any, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
+    """Return two indices: x[basic] is a view, and x[basic][advanced] is x[index].
 
     As in PyTorch, ints are looked up before arrays: x[0, :, [1, 2]] begins with the dimension of
-    the slice. `advanced` holds the arrays as tensors, and is None where there are none.
+    the slice. `advanced` holds the arrays as tensors; without arrays it is None.
     """
     basic, advanced, dim = [], [], 0
     parts = _parts(index, shape)
     used = sum(_dims_of(i) for i in parts)
     for i in parts:
-        if i is Ellipsis:
-            basic.append(i)
-            advanced.append(i)
-            dim += len(shape) - used
-            continue
         if isinstance(i, Tensor):
             _check_array(i, dim, shape)
             basic += [ALL] * _dims_of(i)
             advanced.append(i)
-        elif isinstance(i, int):
-            check_range(i, shape, dim, "getitem", negative=True)
-            basic.append(i)
         else:
             basic.append(i)
-            advanced.append(ALL)
-        dim += _dims_of(i)
+            if isinstance(i, int):
+                check_range(i, shape, dim, "getitem", negative=True)
+            else:
+                advanced.append(i if i is Ellipsis else ALL)
+        dim += len(shape) - used if i is Ellipsis else _dims_of(i)
     return tuple(basic), tuple(advanced) if any(isinstance(i, Tensor) for i in parts) else None
 
 
-def located(x, index):
-    """Return a view of an array and an index of that: view[i] = y writes to x[index]."""
+def located(x: Any, index: Any) -> tuple[Any, tuple]:
+    """Return a view of an array and an index i, so that view[i] = y writes to x[index]."""
     basic, advanced = split_index(index, x.shape)
     arrays = (beside(i.data, x) if isinstance(i, Tensor) else i for i in advanced or (...,))
     return x[basic], tuple(arrays)
 
 
 def _parts(index, shape) -> list:
-    """Return the parts of an index in the forms of `_part`, one of them an Ellipsis."""
+    """Return the parts of an index as `_part` does; one of them is an Ellipsis."""
     if isinstance(index, list) and not all(isinstance(i, Integral | np.bool_) for i in index):
         raise TypeError("getitem: a list holds integers or booleans; use a tuple or a tensor")
     parts = [_part(i) for i in (index if isinstance(index, tuple) else (index,))]
@@ -136,7 +129,7 @@ def _part(i):
 
 
 def _dims_of(i) -> int:
-    """Return how many dimensions of x this part of an index is for."""
+    """Return how many dimensions of x this part of an index covers."""
     if isinstance(i, Tensor) and i.dtype.kind == "b":
         return i.ndim
     return int(i is not None and i is not Ellipsis)
@@ -151,5 +144,5 @@ def _check_array(i: Tensor, dim: int, shape: tuple[int, ...]) -> None:
 
 
 def part(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    """Return a view of x from `start` to before `stop` along `dim`, both of them checked before."""
+    """Return a view of x from `start` to before `stop` along `dim`; the caller checks both."""
     return GetItem.apply(x, index=(*[ALL] * dim, slice(start, stop)))

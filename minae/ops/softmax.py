@@ -1,27 +1,32 @@
 """Softmax and its relatives: exponentials that compete along one dimension.
 
-All of them first subtract the largest entry, which changes nothing in the result and keeps e^x from
-overflowing.
+All of them first subtract the largest entry: the result is the same, and e^x does not overflow.
 """
 
 import numpy as np
 
 from minae.kernels import backend_of
+from minae.kernels.arrays import Array
 from minae.op import Op
-from minae.ops.checks import numpy_names
-from minae.ops.reductions import normalise_dims
-from minae.ops.shape import check_dim
+from minae.ops.checks import check_dim, numpy_names
+from minae.ops.reductions import Dims, normalise_dims
 from minae.tensor import Tensor
 
 
-def _inputs(rng):
-    yield rng.normal(size=(3, 4)), {"dim": 1}
-    yield rng.normal(size=(2, 3, 2)), {"dim": 0}
-    yield np.array([[1000.0, 1001.0, 998.5], [-1000.0, -1000.5, -999.0]]), {"dim": -1}
+class _AlongDim(Op):
+    """What is computed in floats along one dimension."""
+
+    floats = slice(None)
+
+    @staticmethod
+    def examples(rng):
+        yield rng.normal(size=(3, 4)), {"dim": 1}
+        yield rng.normal(size=(2, 3, 2)), {"dim": 0}
+        yield np.array([[1000.0, 1001.0, 998.5], [-1000.0, -1000.5, -999.0]]), {"dim": -1}
 
 
 def _sum(x, dim):
-    """Add up along `dim`, which stays, with length 1."""
+    """Return the sums along `dim`, which stays, with length 1."""
     dim %= x.ndim
     return np.expand_dims(backend_of(x).sum(x, (dim,)), dim)
 
@@ -33,36 +38,34 @@ def _largest(x, dim):
     return np.full_like(_sum(x, dim), -np.inf)
 
 
-def softmax_array(x, dim):
+def softmax_array(x: Array, dim: int) -> Array:
     """Return e^x / Σ e^x along `dim`."""
     e = np.exp(x - _largest(x, dim))
     return e / _sum(e, dim)
 
 
-def log_softmax_array(x, dim):
-    """Return log(e^x / Σ e^x) along `dim`, without the detour through numbers that round to 0."""
+def log_softmax_array(x: Array, dim: int) -> Array:
+    """Return log(e^x / Σ e^x) along `dim`, finite where the quotient rounds to 0."""
     shifted = x - _largest(x, dim)
     with np.errstate(divide="ignore"):  # log 0, of no entries
         return shifted - np.log(_sum(np.exp(shifted), dim))
 
 
-def softmax_backward(dy, y, dim):
+def softmax_backward(dy: Array, y: Array, dim: int) -> Array:
     """Return dx of y = softmax(x): every entry of y depends on every x of its row."""
     return y * (dy - _sum(dy * y, dim))
 
 
 def _apply(op: type[Op], x: Tensor, dim: int, **options) -> Tensor:
-    """Run the op along `dim`, on a tensor without dimensions as on one of a single entry."""
+    """Apply the op along `dim`; a tensor without dimensions counts as a vector of one entry."""
     dim = check_dim(dim, x.ndim or 1)
     if x.ndim:
         return op.apply(x, dim=dim, **options)
     return op.apply(x.reshape(1), dim=dim, **options).reshape(())
 
 
-class Softmax(Op):
+class Softmax(_AlongDim):
     """yᵢ = e^xᵢ / Σⱼ e^xⱼ, so dxᵢ = yᵢ (dyᵢ - Σⱼ dyⱼ yⱼ)."""
-
-    floats = slice(None)
 
     def forward(self, x, dim):
         y = softmax_array(x, dim)
@@ -73,8 +76,6 @@ class Softmax(Op):
         y, dim = self.saved
         return softmax_backward(dy, y, dim)
 
-    examples = staticmethod(_inputs)
-
 
 @numpy_names
 def softmax(x: Tensor, dim: int) -> Tensor:
@@ -82,10 +83,8 @@ def softmax(x: Tensor, dim: int) -> Tensor:
     return _apply(Softmax, x, dim)
 
 
-class LogSoftmax(Op):
+class LogSoftmax(_AlongDim):
     """yᵢ = xᵢ - log Σⱼ e^xⱼ, so dxᵢ = dyᵢ - softmax(x)ᵢ Σⱼ dyⱼ."""
-
-    floats = slice(None)
 
     def forward(self, x, dim):
         y = log_softmax_array(x, dim)
@@ -96,8 +95,6 @@ class LogSoftmax(Op):
         y, dim = self.saved
         return dy - np.exp(y) * _sum(dy, dim)
 
-    examples = staticmethod(_inputs)
-
 
 @numpy_names
 def log_softmax(x: Tensor, dim: int) -> Tensor:
@@ -105,21 +102,14 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
     return _apply(LogSoftmax, x, dim)
 
 
-def _log_sum_exp(x, dim):
-    """Return log Σ e^x along `dim`, kept as a dimension of length 1."""
-    largest = _largest(x, dim)
-    largest = np.where(np.isfinite(largest), largest, 0)  # all -inf: no shift, and log 0 = -inf
-    with np.errstate(divide="ignore"):
-        return largest + np.log(_sum(np.exp(x - largest), dim))
-
-
-class LogSumExp(Op):
+class LogSumExp(_AlongDim):
     """y = log Σⱼ e^xⱼ, a smooth maximum; its gradient is softmax(x)."""
 
-    floats = slice(None)
-
     def forward(self, x, dim, keepdim=False):
-        y = _log_sum_exp(x, dim)
+        largest = _largest(x, dim)
+        largest = np.where(np.isfinite(largest), largest, 0)  # all -inf: no shift, log 0 = -inf
+        with np.errstate(divide="ignore"):
+            y = largest + np.log(_sum(np.exp(x - largest), dim))
         self.save(x, y, dim, keepdim)
         return y if keepdim else y.squeeze(axis=dim)
 
@@ -131,12 +121,12 @@ class LogSumExp(Op):
 
     @staticmethod
     def examples(rng):
-        yield from _inputs(rng)
+        yield from _AlongDim.examples(rng)
         yield rng.normal(size=(2, 3)), {"dim": 1, "keepdim": True}
 
 
 @numpy_names
-def logsumexp(x: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
+def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """Return log of the sum of e^x over `dim`."""
     dims = normalise_dims(dim, x.ndim)
     if not x.ndim:

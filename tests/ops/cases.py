@@ -39,6 +39,7 @@ generators = st.integers(0, 9999).map(np.random.default_rng)
 shapes = array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 full_shapes = array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4)
 REDUCTIONS = ["mean", "sum", "none"]
+KEEP = [False, True]
 
 
 def choices(**options) -> st.SearchStrategy[dict]:
@@ -87,6 +88,13 @@ def with_dims(draw, shapes=full_shapes, dims="one", **options):
         number = several if dims == "several" else st.one_of(st.none(), number, several)
     rng = draw(generators)
     return Inputs((values(rng, shape),), {"dim": draw(number), **draw(choices(**options))})
+
+
+@st.composite
+def with_ties(draw, dims="one", **options):
+    """As with_dims, of whole numbers, so that the largest often stands in several places."""
+    (x,), drawn = draw(with_dims(dims=dims, **options))
+    return Inputs((np.asarray(x.round()),), drawn)
 
 
 def fixed(*arrays, **options) -> st.SearchStrategy[Inputs]:

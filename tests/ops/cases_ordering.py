@@ -7,15 +7,19 @@ from hypothesis import strategies as st
 
 from minae import ops
 
-from .cases import Case, Inputs, choices, fixed, generators, same, torch, values, with_dims
-
-KEEP = [False, True]
-
-
-@st.composite
-def with_ties(draw, **options):
-    (x,), drawn = draw(with_dims(**options))
-    return Inputs((np.asarray(x.round()),), drawn)
+from .cases import (
+    KEEP,
+    Case,
+    Inputs,
+    choices,
+    fixed,
+    generators,
+    same,
+    torch,
+    values,
+    with_dims,
+    with_ties,
+)
 
 
 @st.composite

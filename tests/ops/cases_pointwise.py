@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from minae import ops
 
 from .cases import (
+    KEEP,
     Case,
     F,
     Inputs,
@@ -63,7 +64,6 @@ def not_finite(draw):
     return Inputs((np.asarray(np.choose(which, [x, np.nan, np.inf, -np.inf])),))
 
 
-KEEP = [False, True]
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 some_shapes = st.one_of(full_shapes, full_shapes.map(lambda shape: (*shape[:-1], 0)))
 DTYPES = {np.float32: torch.float32, np.float64: torch.float64, np.int64: torch.int64}

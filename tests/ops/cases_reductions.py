@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from minae import ops
 
 from .cases import (
+    KEEP,
     Case,
     Inputs,
     fixed,
@@ -18,9 +19,9 @@ from .cases import (
     torch,
     values,
     with_dims,
+    with_ties,
 )
 
-KEEP = [False, True]
 TWO = st.sampled_from([(2,), (2, 2)])
 MORE_THAN_ONE = full_shapes.map(lambda shape: tuple(n + 1 for n in shape))  # a variance needs two
 
@@ -40,13 +41,6 @@ def torch_prod(x, dim, keepdim):
     for d in sorted(dims, reverse=True):
         x = x.prod(d, keepdim=keepdim)
     return x
-
-
-@st.composite
-def with_ties(draw, dims, **options):
-    """Whole numbers, so that the largest often stands in several places."""
-    arrays, drawn = draw(with_dims(dims=dims, **options))
-    return Inputs(tuple(np.asarray(x.round()) for x in arrays), drawn)
 
 
 @st.composite
