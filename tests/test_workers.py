@@ -12,10 +12,8 @@ ECHO = """
 import os, subprocess, sys, time
 from minae.workers import requests
 
-print("before", file=sys.stderr)
 asked, answer = requests()
 for request in asked:
-    print("printed, and no answer")
     if request == "die":
         sys.exit("killed by 'σ'")
     if request == "leave":
@@ -24,6 +22,7 @@ for request in asked:
         child = subprocess.Popen(["sleep", "1000"])
         answer(child.pid)
         time.sleep(1000)
+    print("no answer")
     answer([sys.argv[1:], os.environ.get("MINAE_X"), request])
 """
 
@@ -44,10 +43,10 @@ def test_every_request_is_answered(echo):
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"), [("die", "killed by 'σ'"), ("leave", "nothing|no a")]
+    ("asked", "said"), [("die", "killed by 'σ'"), ("leave", "it said nothing")]
 )
-def test_an_end_is_told_with_the_last_words(echo, request_, said):
-    echo.send(request_)
+def test_an_end_is_told_with_the_last_words(echo, asked, said):
+    echo.send(asked)
     with pytest.raises(EOFError, match=said):
         echo.receive()
     echo.send("more" * 10**6)

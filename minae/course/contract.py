@@ -14,7 +14,7 @@ import inspect
 import math
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ SHORT = 6  # entries of an array that are shown
 class Terms:
     """What an exercise does not owe, as its docstring says."""
 
-    writes: tuple[str, ...] = ()  # arguments that it changes in place
+    writes: Sequence[str] = ()  # arguments that it changes in place
     shares: bool = False  # the result may be an argument, or a view of one
     float64: bool = False  # it gets float64 arrays only
     kernel: bool = False  # it is a kernel, and runs in the simulator only
@@ -84,12 +84,12 @@ def _held(function: Callable, name: str, terms: Terms) -> Callable:
         before = {n: _state(value) for n, value in given.items()}
         if calls <= REPEATED and _repeats.get():
             with suppress(TypeError):
-                again = _copied(given, np.copy)
+                again = inspect.BoundArguments(bound.signature, _copied(given, np.copy))
         result = _called(function, bound, shown)
         _check_arguments(given, before, result, terms, shown)
         if again is not None:
             expected = result, [given[n] for n in terms.writes]
-            _check_repeated(function, bound.signature, again, expected, terms, shown)
+            _check_repeated(function, again, expected, terms, shown)
         return result
 
     return call
@@ -209,19 +209,14 @@ WAYS = {  # how a call is repeated: what is done to each array, and how far resu
 
 
 def _check_repeated(
-    function: Callable,
-    signature: inspect.Signature,
-    given: dict,
-    expected,
-    terms: Terms,
-    shown: str,
+    function: Callable, given: inspect.BoundArguments, expected: tuple, terms: Terms, shown: str
 ) -> None:
     """Raise AssertionError if the call does not give the same in all WAYS."""
-    single = any(a.dtype == np.float32 for a in _arrays(given))
+    single = any(a.dtype == np.float32 for a in _arrays(given.arguments))
     for way, (change, tolerance) in WAYS.items():
-        if tolerance == SINGLE and (terms.float64 or not _fits_single(given)):
+        if tolerance == SINGLE and (terms.float64 or not _fits_single(given.arguments)):
             continue
-        bound = inspect.BoundArguments(signature, _copied(given, change))
+        bound = inspect.BoundArguments(given.signature, _copied(given.arguments, change))
         words = f"{shown}, {way}"
         if change is not np.copy:
             words += ", which are read-only"
@@ -233,12 +228,13 @@ def _check_repeated(
         except Exception as error:
             raise AssertionError(f"{words}: {type(error).__name__}: {error}") from error
         found = result, [bound.arguments[name] for name in terms.writes]
-        assert _alike(found, expected, SINGLE if single else tolerance, _largest(given)), (
+        tolerance, size = SINGLE if single else tolerance, _largest(given.arguments)
+        assert _alike(found, expected, tolerance, size), (
             f"{words}: it returned {_short(found[0])}, before that {_short(expected[0])}"
         )
 
 
-def _fits_single(given: dict) -> bool:
+def _fits_single(given: Any) -> bool:
     """Return whether float32 holds all these numbers with room to spare, and one is float64."""
     floats = [a for a in _arrays(given) if a.dtype.kind == "f"]
     sizes = np.abs(np.concatenate([np.zeros(0), *(a.ravel() for a in floats)]))

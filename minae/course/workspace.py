@@ -208,8 +208,6 @@ def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path]
     Raises:
         InputError: the folder is a file, or notebooks need a package that is not installed.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; a workspace needs a folder")
     files = {folder / "README.md": README}
     for lesson in all_lessons():
         here = folder / lesson.name
@@ -234,8 +232,6 @@ def release(folder: Path) -> tuple[Path, Path]:
 
     Raises InputError if something is there already, or notebooks need what is not installed.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder that is new or empty")
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a folder that is new or empty")
     ours = folder / "nbgrader"
