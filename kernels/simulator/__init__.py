@@ -9,9 +9,9 @@
 
     launch(double, 4, 32, array)
 
-It finds races, places out of bounds, misaligned or never written, and barriers that not all
-threads reach, and counts what is moved. It says nothing about time. `memory` says how races are
-found, `machine` how threads take turns, `traffic` what is counted.
+It finds races, accesses that are out of bounds, misaligned or to numbers never written, and
+barriers that not all threads reach. It counts what is moved, and says nothing about time. `memory`
+explains how races are found, `machine` how threads take turns, `traffic` what is counted.
 """
 
 from minae.kernels.simulator.language import cuda, float32, int32, int64, uint32

@@ -1,15 +1,19 @@
 """The machine: blocks of threads that take turns, and meet at barriers.
 
 Every thread is a greenlet, which runs the kernel's own Python code until it waits or ends. Blocks
-run one after the other, which a kernel cannot tell from all at once, for nothing orders them.
+run one after another, which a kernel cannot tell from running at once, since nothing orders them.
 """
 
 import inspect
 import random
 from collections.abc import Callable
+from itertools import product
+from math import prod
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
-from greenlet import getcurrent, greenlet
+from greenlet import greenlet
 
 from minae.kernels.simulator.memory import Memory, poisoned, source_name
 from minae.kernels.simulator.moments import (
@@ -18,6 +22,7 @@ from minae.kernels.simulator.moments import (
     SimulationError,
     fail,
     line_of,
+    running,
     span_of,
     standing,
 )
@@ -26,24 +31,15 @@ from minae.kernels.simulator.traffic import Traffic
 LARGEST_BLOCK = 1024  # threads
 FIXED_LIMIT = 48 * 1024  # bytes of shared memory whose size is known when a kernel is compiled
 SHARED_LIMIT = 227 * 1024  # bytes of shared memory of a block on an H100
-ALIGNMENT = 256  # at least, of arrays that were asked of the driver, in bytes
+ALIGNMENT = 256  # bytes, at least, of arrays allocated by the driver
 
 
-class Dim3:
+class Dim3(NamedTuple):
     """A size or position in up to three dimensions."""
 
-    __slots__ = ("x", "y", "z")
-
-    def __init__(self, x: int, y: int = 1, z: int = 1):
-        self.x, self.y, self.z = x, y, z
-
-    def __iter__(self):
-        return iter((self.x, self.y, self.z))
-
-    @property
-    def count(self) -> int:
-        """Number of positions."""
-        return self.x * self.y * self.z
+    x: int
+    y: int = 1
+    z: int = 1
 
 
 def dim3(size: int | tuple[int, ...]) -> Dim3:
@@ -62,18 +58,19 @@ class Thread(greenlet):
             number % size.x, number // size.x % size.y, number // (size.x * size.y)
         )
         self.warp, self.lane = block.warps[number // WARP], number % WARP
-        self.moment = Moment(self)
+        self.moment: Any = Moment(self)
         self.waits_for: str | None = None  # "block" or "warp"
         self.stands: tuple = ()  # there; see standing()
-        self.copies: list[list] = [[]]  # asynchronous ones: groups, the last of them open
+        self.copies: list[list] = [[]]  # asynchronous ones, in groups, the last of which is open
 
     def wait(self, what: str) -> None:
-        """Let the others run until all of the block, or of the warp, have come here."""
+        """Let others run until all threads of the "block" or "warp" wait."""
         self.waits_for, self.stands = what, standing()
-        self.parent.switch()
+        main: Any = self.parent
+        main.switch()
 
     def pass_barrier(self, what: str) -> None:
-        """Wait for the others; what was done in memory before comes before what is done after."""
+        """Wait for the others; memory accesses before come before those after."""
         self.wait(what)
         before = self.moment
         if what == "block":
@@ -86,9 +83,9 @@ class Thread(greenlet):
 
 
 class Offers(dict):
-    """What the lanes of a warp hold out to each other: lane -> value."""
+    """What the lanes of a warp offer each other: lane -> value."""
 
-    def __missing__(self, lane: int):
+    def __missing__(self, lane: int) -> NoReturn:
         fail(f"the warp has no lane {lane}")
 
 
@@ -97,18 +94,18 @@ class Warp:
 
     def __init__(self):
         self.threads: list[Thread] = []
-        self.offers = Offers()  # of the exchange to come
-        self.scope = object()  # stands for its threads, up to the next barrier
+        self.offers = Offers()  # of the next exchange
+        self.scope = object()  # stands for its threads until the next barrier
 
-    def exchange(self, value) -> Offers:
-        """Have every lane see what every lane brought. This orders nothing in memory."""
-        thread, offers = getcurrent(), self.offers
+    def exchange(self, value: Any) -> Offers:
+        """Return the values of all lanes, once all have come. This orders nothing in memory."""
+        thread, offers = running(), self.offers
         offers[thread.lane] = value
         thread.wait("warp")
         return offers
 
     def release(self) -> bool:
-        """Let all go on if all wait here; return whether they do."""
+        """Let all threads go on if all are waiting; return whether they are."""
         threads = self.threads
         if not all(thread.waits_for == "warp" for thread in threads):
             return False
@@ -124,23 +121,25 @@ class Block:
     def __init__(self, launch: "Launch", position: Dim3, serial: int):
         self.launch, self.position, self.size = launch, position, launch.block
         self.serial = serial
-        self.shared: dict = {}  # arrays by the place in the kernel that asks for them
-        self.scope = object()  # stands for its threads, up to the next barrier
-        self.warps = [Warp() for _ in range(-(-self.size.count // WARP))]
-        self.threads = [Thread(launch.run, self, i) for i in range(self.size.count)]
+        self.shared: dict = {}  # arrays by the place in the kernel that creates them
+        self.scope = object()  # stands for its threads until the next barrier
+        self.warps = [Warp() for _ in range(-(-prod(self.size) // WARP))]
+        self.threads = [Thread(launch.run, self, i) for i in range(prod(self.size))]
         for thread in self.threads:
             thread.warp.threads.append(thread)
 
-    def shared_array(self, frame, shape, dtype, alignment: int | None) -> Memory:
-        """Return the array that the kernel asks for where its frame stands."""
+    def shared_array(
+        self, frame: FrameType, shape: Any, dtype: Any, alignment: int | None
+    ) -> Memory:
+        """Return the array that the kernel creates where its frame stands."""
         key = span_of(frame.f_code, frame.f_lasti)
         if key not in self.shared:
             if fixed := shape != 0:
                 array = poisoned(shape, dtype)
-            else:  # as much as the launch gives
+            else:  # as large as the launch says
                 array = poisoned(self.launch.shared_bytes // np.dtype(dtype).itemsize, dtype)
             name = source_name(frame.f_code, frame.f_lasti)
-            alignment = alignment or array.itemsize  # that is all the compiler sees to
+            alignment = alignment or array.itemsize  # all that the compiler ensures
             memory = Memory(name, array, "shared", alignment, self.launch.traffic)
             self.shared[key] = memory, fixed
             self._check_size(memory)
@@ -171,13 +170,13 @@ class Block:
         self._forget()
 
     def _forget(self) -> None:
-        """Drop what refers to itself, so that memory is freed at once and not when Python looks."""
+        """Break reference cycles, so that memory is freed at once."""
         for thread in self.threads:
             thread.moment = None
         self.shared, self.threads, self.warps = {}, [], []
 
     def _release(self, living: list[Thread]) -> None:
-        """Let those go on for whom all others have come."""
+        """Let those threads go on whose whole block or warp is waiting."""
         if all(thread.waits_for == "block" for thread in living):
             if len(living) < len(self.threads) or not _together(living):
                 self._diverged(living)
@@ -194,7 +193,7 @@ class Block:
             if not _together(warp.threads):
                 self._diverged(warp.threads, "warp")
 
-    def _diverged(self, waiting: list[Thread], what: str = "") -> None:
+    def _diverged(self, waiting: list[Thread], what: str = "") -> NoReturn:
         groups: dict[str, list[Thread]] = {}
         for thread in waiting:
             where = f"for the {what or thread.waits_for} at {line_of(*thread.stands[0])}"
@@ -220,8 +219,8 @@ class Launch:
 
     def __init__(self, kernel, grid, block, arguments, shared_bytes, seed, count):
         self.kernel, self.grid, self.block = kernel, dim3(grid), dim3(block)
-        if not 1 <= self.block.count <= LARGEST_BLOCK:
-            raise ValueError(f"a block has 1 to {LARGEST_BLOCK} threads, not {self.block.count}")
+        if not 1 <= prod(self.block) <= LARGEST_BLOCK:
+            raise ValueError(f"a block has 1 to {LARGEST_BLOCK} threads, not {prod(self.block)}")
         self.shared_bytes = shared_bytes
         self.random = None if seed is None else random.Random(seed)
         self.traffic = Traffic() if count else None
@@ -244,22 +243,18 @@ class Launch:
         return memory
 
     def run(self) -> None:
-        """Run the kernel, in the thread whose turn it is."""
-        with np.errstate(all="ignore"):  # floats overflow silently on a GPU too
+        """Run the kernel in the current thread."""
+        with np.errstate(all="ignore"):  # floats overflow silently on a GPU, too
             self.kernel(*self.arguments)
 
     def ordered(self, items: list) -> list:
-        """Return them in the order in which they get their turn."""
+        """Return items in the order of their turns."""
         return items if self.random is None else self.random.sample(items, len(items))
 
     def run_blocks(self) -> None:
         """Run all blocks."""
-        positions = [
-            Dim3(x, y, z)
-            for z in range(self.grid.z)
-            for y in range(self.grid.y)
-            for x in range(self.grid.x)
-        ]
+        zyx = product(*map(range, reversed(self.grid)))
+        positions = [Dim3(*reversed(position)) for position in zyx]
         for serial, position in enumerate(self.ordered(positions)):
             Block(self, position, serial).run()
 
@@ -268,7 +263,7 @@ def launch(
     kernel: Callable,
     grid: int | tuple[int, ...],
     block: int | tuple[int, ...],
-    *arguments,
+    *arguments: Any,
     shared_bytes: int = 0,
     seed: int | None = None,
     count: bool = False,
@@ -278,14 +273,13 @@ def launch(
     Args:
         kernel: the Python function that would be compiled.
         grid, block: blocks, and threads per block, in up to three dimensions.
-        arguments: contiguous arrays, written to in place, and numbers.
-        shared_bytes: what a shared array of length 0 gets.
-        seed: run threads and blocks in another order; None runs them in theirs.
+        arguments: numbers, and contiguous arrays, which the kernel may write to.
+        shared_bytes: the size of a shared array of length 0.
+        seed: for a random order of threads and blocks; None runs them by their numbers.
         count: return what the kernel moved.
 
-    Raises:
-        SimulationError: a race, a place out of bounds, misaligned or never written, a barrier that
-            not all threads reach.
+    Raises SimulationError for a race, an access that is out of bounds, misaligned or to a number
+    never written, and a barrier that not all threads reach.
     """
     run = Launch(kernel, grid, block, arguments, shared_bytes, seed, count)
     run.run_blocks()

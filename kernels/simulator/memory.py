@@ -1,49 +1,51 @@
-"""Memory that knows who touched it: bounds, what was never written, and races between threads.
+"""Memory that records accesses, to find races, unwritten numbers and indices out of bounds.
 
-Two accesses to one place by different threads, one of them a write, are a race unless something
-orders them: a barrier of their block that lies between, or one of their warp. Blocks of a launch
-are never ordered, and an exchange of registers orders nothing in memory. Two atomic accesses are no
+Two accesses to one place by different threads, at least one of them a write, are a race unless
+something orders them: a barrier of their block or of their warp in between. Blocks of a launch are
+never ordered, and an exchange of registers orders nothing in memory. Two atomic accesses are not a
 race. Every place remembers who wrote it last, and who has read or added to it since, with the
-barriers that each had then passed. So a race is found whatever order the threads happen to run in,
-also where the result comes out right.
+barriers that each had passed by then. So a race is found in whatever order the threads happen to
+run, even if the result is right.
 
-Two readers of a place are enough to remember. If both are of one warp, and no barrier lies between,
-a write that is unordered with any such reader is unordered with one of these two, for it is another
-thread's than one of them. The same holds for two warps of a block, and for two blocks. The place is
-then settled: others of that warp, block or launch may read it without further ado.
+Two readers of a place are enough to remember. If both are in one warp, without a barrier between
+them, a write that is unordered with any reader of that warp is unordered with one of these two,
+since at least one of them is another thread than the writer. The same holds for two warps of a
+block, and for two blocks. The place is then *settled*: other threads of that warp, block or launch
+may read it without a check.
 """
 
 import linecache
 from functools import cache
 from sys import _getframe
+from types import CodeType, FrameType
+from typing import Any
 
 import numpy as np
-from greenlet import getcurrent
 
-from minae.kernels.simulator.moments import Access, fail, line_of, shown
+from minae.kernels.simulator.moments import Access, fail, line_of, running, shown
 
-POISON = {"f": np.nan, "i": -77777777, "u": 0xDEADBEEF, "b": True}  # what unwritten places hold
+POISON = {"f": np.nan, "i": -77777777, "u": 0xDEADBEEF, "b": True}  # in places never written
 
 
-def poisoned(shape, dtype) -> np.ndarray:
-    """Return an array of what nobody has written."""
+def poisoned(shape: Any, dtype: Any) -> np.ndarray:
+    """Return an array that was never written."""
     return np.full(shape, POISON[np.dtype(dtype).kind], dtype)
 
 
 @cache
-def source_name(code, instruction: int) -> str:
-    """Return the name to which the kernel's line assigns, such as "tile"."""
+def source_name(code: CodeType, instruction: int) -> str:
+    """Return the name that the kernel's line assigns to, such as "tile"."""
     number = int(line_of(code, instruction).rpartition(":")[2])
     text = linecache.getline(code.co_filename, number)
     return text.partition("=")[0].strip() or "memory"
 
 
 class Array:
-    """What a kernel indexes. What NumPy would wrap around is out of bounds.
+    """What a kernel indexes. Negative indices are out of bounds.
 
     Args:
         name: for messages.
-        array: what it holds; contiguous, and written through.
+        array: the content; contiguous, and written to.
         space: "shared", "global" or "local".
     """
 
@@ -52,12 +54,12 @@ class Array:
         self.shape, self.size = array.shape, array.size
         self.itemsize, self.numbers = array.itemsize, array.reshape(-1)
 
-    def place(self, index) -> int:
+    def place(self, index: Any) -> int:
         """Return the place of an index in memory."""
-        shape = self.shape
+        shape: Any = self.shape
         if type(index) is not tuple:
             index = (index,)
-        if len(index) == len(shape) == 2:  # most are, and a loop would take long
+        if len(index) == len(shape) == 2:  # most are, and the loop is slow
             i, j = index
             if 0 <= i < shape[0] and 0 <= j < shape[1]:
                 return i * shape[1] + j
@@ -72,7 +74,7 @@ class Array:
         return place
 
     def at(self, i: int) -> str:
-        """Return what a message calls place i."""
+        """Return the name of place i in messages."""
         return f"{self}[{', '.join(str(int(n)) for n in np.unravel_index(i, self.shape))}]"
 
     def __str__(self) -> str:
@@ -80,7 +82,7 @@ class Array:
 
 
 class Local(Array):
-    """An array of one thread's own: none else can touch it, so there are no races."""
+    """An array of one thread: no other can access it, so there are no races."""
 
     def __init__(self, name: str, array: np.ndarray):
         super().__init__(name, array, "local")
@@ -102,22 +104,24 @@ class Memory(Array):
 
     Args:
         name, array, space: see Array.
-        alignment: its first byte lies at a multiple of so many.
+        alignment: of the first byte.
         traffic: what counts the accesses, or None.
     """
 
-    def __init__(self, name: str, array: np.ndarray, space: str, alignment: int, traffic=None):
+    def __init__(
+        self, name: str, array: np.ndarray, space: str, alignment: int, traffic: Any = None
+    ):
         super().__init__(name, array, space)
         self.alignment, self.traffic = alignment, traffic
-        self.writers: list[Access | None] = [None] * self.size  # the last at each place
-        self.readers: list[tuple[Access, ...]] = [()] * self.size  # since then, two at most
+        self.writers: list[Access | None] = [None] * self.size  # the last one of each place
+        self.readers: list[tuple[Access, ...]] = [()] * self.size  # since then, at most two
         self.settled: list[object] = [None] * self.size  # for whom: see above
         self.adders: dict[int, dict] = {}  # atomic ones since then: place -> thread -> Access
-        self.arriving: dict[int, Access] = {}  # places that an asynchronous copy will write
+        self.arriving: dict[int, Access] = {}  # by the places that asynchronous copies will write
 
     def __getitem__(self, index):
         i = self.place(index)
-        moment = getcurrent().moment
+        moment = running().moment
         settled = self.settled[i] in moment.scopes
         if not settled or self.traffic is not None:
             frame = _getframe(1)
@@ -130,16 +134,16 @@ class Memory(Array):
     def __setitem__(self, index, value):
         frame = _getframe(1)
         i = self.place(index)
-        access = getcurrent().moment, frame.f_code, frame.f_lasti
+        access = running().moment, frame.f_code, frame.f_lasti
         self.write(i, access)
         self.count("store", i, 1, access)
         self.numbers[i] = value
 
-    def add(self, index, value):
-        """Add to a place in one step that no other thread can come between; return what it was."""
+    def add(self, index: Any, value: Any) -> Any:
+        """Add to a place atomically; return what it was."""
         frame = _getframe(2)
         i = self.place(index)
-        access = getcurrent().moment, frame.f_code, frame.f_lasti
+        access = running().moment, frame.f_code, frame.f_lasti
         self._check_written(i, access)
         self._check_free(i, access, atomic=True)
         self.adders.setdefault(i, {})[access[0].thread] = access
@@ -148,10 +152,10 @@ class Memory(Array):
         self.numbers[i] = old + value
         return old
 
-    # What intrinsics call: the kernel is then three frames up.
+    # Called by intrinsics: the kernel is three frames up.
 
     def load(self, i: int, count: int) -> tuple:
-        """Return `count` neighbours from place i on, at once; i must be a multiple of count."""
+        """Return `count` neighbours from place i on; i must be a multiple of count."""
         access = self._block_access(i, count, _getframe(3))
         for place in range(i, i + count):
             self.read(place, access)
@@ -159,7 +163,7 @@ class Memory(Array):
         return tuple(self.numbers[i : i + count])
 
     def store(self, i: int, values: tuple) -> None:
-        """Write neighbours from place i on, at once; i must be a multiple of their number."""
+        """Write neighbours from place i on; i must be a multiple of their number."""
         access = self._block_access(i, len(values), _getframe(3))
         for place in range(i, i + len(values)):
             self.write(place, access)
@@ -167,7 +171,7 @@ class Memory(Array):
         self.numbers[i : i + len(values)] = values
 
     def order(self, i: int, source: "Memory", j: int, count: int, valid: bool) -> "Copy":
-        """Check an asynchronous copy from another memory to this one, and await its numbers."""
+        """Check an asynchronous copy from another memory to this one, and return it."""
         frame = _getframe(3)
         access = self._block_access(i, count, frame)
         for place in range(i, i + count):
@@ -181,12 +185,12 @@ class Memory(Array):
         return Copy(self, i, source if valid else None, j, count, access)
 
     def count(self, kind: str, i: int, count: int, access: Access) -> None:
-        """Have an access to `count` neighbours counted as one request."""
+        """Count an access to `count` neighbours as one request."""
         if self.traffic is not None:
             self.traffic.count(self, kind, i, count, access)
 
     def read(self, i: int, access: Access) -> None:
-        """Check and remember a read of place i."""
+        """Check and record a read of place i."""
         moment, writer = access[0], self.writers[i]
         if self.settled[i] in moment.scopes:
             return
@@ -202,22 +206,22 @@ class Memory(Array):
         self._remember_reader(i, access)
 
     def _remember_reader(self, i: int, access: Access) -> None:
-        # What comes after this one comes after all that this one comes after.
+        # Whatever comes after this read also comes after all that this read comes after.
         others = [other for other in self.readers[i] if not other[0].comes_before(access[0])]
         self.readers[i] = (*others[:1], access)
         self.settled[i] = access[0].scope_with(others[0][0]) if others else None
 
     def write(self, i: int, access: Access) -> None:
-        """Check and remember a write to place i."""
+        """Check and record a write to place i."""
         self._check_free(i, access)
         self.set_writer(i, access)
 
     def set_writer(self, i: int, access: Access) -> None:
-        """Remember a write: what it was ordered after needs no memory any more."""
+        """Record a write; the reads and additions before it need not be remembered any longer."""
         self.writers[i], self.readers[i], self.settled[i] = access, (), None
         self.adders.pop(i, None)
 
-    def _block_access(self, i: int, count: int, frame) -> Access:
+    def _block_access(self, i: int, count: int, frame: FrameType) -> Access:
         if not 0 <= i <= self.size - count:
             fail(f"{self}[{i}:{i + count}] is out of bounds: its size is {self.size}")
         if i % count:
@@ -225,14 +229,14 @@ class Memory(Array):
         if self.alignment % (count * self.itemsize):
             needed = f"alignment={count * self.itemsize}"
             fail(f"{self} is misaligned: for {count} at once it needs {needed}")
-        return getcurrent().moment, frame.f_code, frame.f_lasti
+        return running().moment, frame.f_code, frame.f_lasti
 
     def _check_written(self, i: int, access: Access) -> None:
         if self.space == "shared" and self.writers[i] is None and i not in self.arriving:
             fail(f"{self.at(i)} is read but was never written", access)
 
     def _check_free(self, i: int, access: Access, atomic: bool = False) -> None:
-        """Check that all that was done at place i is ordered before this write."""
+        """Check that everything done at place i is ordered before this write."""
         writer = self.writers[i]
         if writer is not None and not writer[0].comes_before(access[0]):
             self._race(i, "written", "written", access, writer)
@@ -253,7 +257,7 @@ class Memory(Array):
 
 
 class Copy:
-    """An asynchronous copy on its way: it reads its source at any time until it was waited for."""
+    """An asynchronous copy: it may read its source at any time until it was waited for."""
 
     def __init__(self, target, i, source, j, count, ordered: Access):
         self.target, self.i, self.source, self.j, self.count = target, i, source, j, count
@@ -261,9 +265,9 @@ class Copy:
         self.writers = source.writers[j : j + count] if source else []
 
     def arrive(self) -> None:
-        """Write the numbers: the copying thread can read them from now on, others by a barrier."""
+        """Write the numbers, for the copying thread to read, and for others after a barrier."""
         target, i, source, j, count = self.target, self.i, self.source, self.j, self.count
-        access = (getcurrent().moment, *self.ordered[1:])
+        access = running().moment, *self.ordered[1:]
         for place, writer in enumerate(self.writers, j):
             if source.writers[place] is not writer:
                 source._race(place, "copied", "meanwhile written", access, source.writers[place])

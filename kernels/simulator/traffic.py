@@ -1,8 +1,8 @@
-"""What a launch moved: how often it went to memory, and how much of each trip was of use.
+"""What a launch moved: how many requests it made, and how much of the answers it used.
 
-The 32 threads of a warp go to memory together. Global memory answers in sectors of 32 bytes: the
-fewer sectors a request touches for what it wants, the better it is coalesced. Shared memory has 32
-banks of 4 bytes: threads that want different words of one bank wait for each other.
+The 32 threads of a warp access memory together. Global memory answers in sectors of 32 bytes: the
+fewer sectors a request touches, the better it is coalesced. Shared memory has 32 banks of 4 bytes:
+threads that need different words of one bank wait for each other.
 """
 
 from array import array
@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import zip_longest
+from typing import Any
 
-from minae.kernels.simulator.moments import WARP, line_of, span_of
+from minae.kernels.simulator.moments import WARP, Access, line_of, span_of
 
 SECTOR = 32  # bytes
 BANKS, WORD = 32, 4  # banks, and bytes of each
-AT_ONCE = BANKS * WORD  # bytes that shared memory gives in one go
+AT_ONCE = BANKS * WORD  # bytes that shared memory answers with at once
 
 
 @dataclass
@@ -25,13 +26,13 @@ class Request:
 
     array: str  # "global x": its space and name
     kind: str  # "load" or "store"
-    bytes: int  # that a lane wants
+    bytes: int  # that each lane wants
     line: str  # of the kernel
-    first: list[int]  # byte that each lane wants, by lane
+    first: list[int]  # the first byte that each lane wants, by lane
 
     @property
     def wanted(self) -> int:
-        """Bytes that the lanes want, each counted."""
+        """Bytes that the lanes want, together."""
         return self.bytes * len(self.first)
 
     @property
@@ -41,13 +42,13 @@ class Request:
 
     @property
     def waves(self) -> int:
-        """How often shared memory has to answer: more than once where lanes share a bank."""
+        """How often shared memory has to answer: more than once if lanes share a bank."""
         start = min(self.first) // AT_ONCE * AT_ONCE  # the same pattern elsewhere takes as long
         return _waves(tuple(place - start for place in self.first), self.bytes)
 
 
 def _parts(first: Iterable[int], count: int, size: int) -> set[int]:
-    """Return which parts of memory, each of a size, hold the bytes wanted."""
+    """Return which parts of memory, of this size, hold the bytes wanted."""
     return {part for i in first for part in range(i // size, (i + count - 1) // size + 1)}
 
 
@@ -74,12 +75,12 @@ class Traffic:
     """Every request of a launch."""
 
     def __init__(self):
-        # what each thread wanted at each instruction of each array: first bytes, in turn
+        # what each thread wanted at each instruction from each array: the first bytes, in order
         self._made: dict[tuple, array] = {}
         self._places: dict[tuple, tuple] = {}  # (id(code), instruction) -> (code, instruction)
 
-    def count(self, memory, kind: str, first: int, count: int, access) -> None:
-        """Note an access."""
+    def count(self, memory: Any, kind: str, first: int, count: int, access: Access) -> None:
+        """Record an access to `count` numbers from place `first` on."""
         moment, code, instruction = access
         size = memory.itemsize
         key = moment.thread.serial, memory.label, kind, count * size, id(code), instruction
@@ -93,8 +94,8 @@ class Traffic:
     def requests(self) -> list[Request]:
         """All requests: the n-th access of a thread at an instruction is part of its warp's n-th.
 
-        Where a lane goes around a loop without the access that others make there, its next one is
-        thus counted with theirs of this turn.
+        If a lane skips an access in one turn of a loop, its next one is counted with this turn's of
+        the other lanes.
         """
         by_warp: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         spans = {key: span_of(*place) for key, place in self._places.items()}
@@ -107,11 +108,12 @@ class Traffic:
             in_order = [lanes[lane] for lane in sorted(lanes)]
             for turn in zip_longest(*in_order):
                 first = [place for place in turn if place is not None]
-                requests.append(Request(*what, lines[span], first))
+                label, kind, size = what
+                requests.append(Request(label, kind, size, lines[span], first))
         return requests
 
     def total(self, space: str, kind: str | None = None) -> Total:
-        """Sum over what went to "global" or "shared" memory, loads or stores or both."""
+        """Add up requests to "global" or "shared" memory: "load", "store", or both."""
         total = Total()
         for request in self.requests:
             if request.array.startswith(f"{space} ") and kind in (None, request.kind):

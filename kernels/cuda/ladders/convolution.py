@@ -82,14 +82,9 @@ RUNGS = {
 
 
 def conv2d(
-    x: Array,
-    weight: Array,
-    bias: Array | None,
-    y: Array,
-    activation: str | None = None,
-    rung: str | None = None,
-    **geometry: Unpack[Geometry],
-) -> Step:
+    x: Array, weight: Array, bias: Array | None, y: Array,
+    activation: str | None = None, rung: str | None = None, **geometry: Unpack[Geometry],
+) -> Step:  # fmt: skip
     """Return what computes y, the convolution of x. Without `rung`, the shapes choose it."""
     (N, C, H, W), (O, _, KH, KW), (HO, WO) = x.shape, weight.shape, y.shape[2:]  # noqa: E741
     operands = x, weight, weight if bias is None else bias, y  # a bias of None is not read
@@ -104,14 +99,9 @@ def conv2d(
 
 
 def conv2d_dx(
-    dy: Array,
-    weight: Array,
-    bias: Array | None,
-    dx: Array,
-    activation: str | None = None,
-    rung: str | None = None,
-    **geometry: Unpack[Geometry],
-) -> Step:
+    dy: Array, weight: Array, bias: Array | None, dx: Array,
+    activation: str | None = None, rung: str | None = None, **geometry: Unpack[Geometry],
+) -> Step:  # fmt: skip
     """Return what computes dx from dy: also a transposed convolution, then with a bias (C,)."""
     (N, C, H, W), (O, _, KH, KW), (HO, WO) = dx.shape, weight.shape, dy.shape[2:]  # noqa: E741
     operands = dy, weight, weight if bias is None else bias, dx
@@ -130,13 +120,9 @@ def conv2d_dx(
 
 
 def conv2d_dweight(
-    x: Array,
-    dy: Array,
-    dweight: Array,
-    empty: Empty,
-    rung: str | None = None,
-    **geometry: Unpack[Geometry],
-) -> list[Step]:
+    x: Array, dy: Array, dweight: Array, empty: Empty,
+    rung: str | None = None, **geometry: Unpack[Geometry],
+) -> list[Step]:  # fmt: skip
     """Return what computes dweight, step by step."""
     (N, C, H, W), (O, _, KH, KW), P = x.shape, dweight.shape, prod(dy.shape[2:])  # noqa: E741
     T = C * KH * KW

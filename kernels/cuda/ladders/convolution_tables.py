@@ -80,48 +80,41 @@ def backward_axis(
 
 @lru_cache(256)
 def forward_tables(
-    channels: int,
-    input_size: Pair,
-    kernel_size: Pair,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    multiple: int = DEPTH,
-) -> Tables:
+    channels: int, input_size: Pair, kernel_size: Pair,
+    stride: Pair, padding: Pair, dilation: Pair, multiple: int = DEPTH,
+) -> Tables:  # fmt: skip
     """Return the tables for gathering x (N, C, H, W) in a convolution, which has one class."""
     pairs = input_size, kernel_size, stride, padding, dilation
-    rows, columns = (forward_axis(*(pair[axis] for pair in pairs)) for axis in range(2))
+    rows, columns = (forward_axis(*axis) for axis in zip(*pairs, strict=True))
     channel_step = kernel_size[0] * kernel_size[1]  # in the weight (O, C, KH, KW)
     sizes = channels, len(columns.places), kernel_size[1], channel_step
-    return _tables([(rows, columns)], *sizes, multiple=multiple)
+    return _tables([(rows, columns)], sizes, multiple)
 
 
 @lru_cache(256)
 def backward_tables(
-    channels: int,
-    outputs: int,
-    input_size: Pair,
-    output_size: Pair,
-    kernel_size: Pair,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-) -> Tables:
+    channels: int, outputs: int, input_size: Pair, output_size: Pair, kernel_size: Pair,
+    stride: Pair, padding: Pair, dilation: Pair,
+) -> Tables:  # fmt: skip
     """Return the tables for gathering dy (N, O, HO, WO) in the gradient of a convolution's input.
 
     The pixels of dx whose rows and columns have the same remainders modulo the stride are a class.
     """
-    axes, pairs = [], (input_size, output_size, kernel_size, stride, padding, dilation)
-    for axis in range(2):
-        parities = range(min(stride[axis], input_size[axis]))
-        axes.append([backward_axis(parity, *(p[axis] for p in pairs)) for parity in parities])
+    pairs = input_size, output_size, kernel_size, stride, padding, dilation
+    rows, columns = (
+        [backward_axis(parity, *axis) for parity in range(min(axis[0], axis[3]))]
+        for axis in zip(*pairs, strict=True)
+    )
     channel_step = channels * kernel_size[0] * kernel_size[1]  # in the weight (O, C, KH, KW)
-    return _tables(product(*axes), outputs, input_size[1], kernel_size[1], channel_step)
+    sizes = outputs, input_size[1], kernel_size[1], channel_step
+    return _tables(product(rows, columns), sizes)
 
 
-def _tables(classes: Iterable[tuple[Axis, Axis]], *sizes: int, multiple: int = DEPTH) -> Tables:
+def _tables(
+    classes: Iterable[tuple[Axis, Axis]], sizes: tuple[int, ...], multiple: int = DEPTH
+) -> Tables:
     """Join the tables of classes (rows, columns) of the given sizes; see _class_tables."""
-    parts = [_class_tables(rows, columns, *sizes, multiple) for rows, columns in classes]
+    parts = [_class_tables(rows, columns, sizes, multiple) for rows, columns in classes]
     pixels, places, taps, weights = map(np.concatenate, zip(*parts, strict=True))
     counts = np.array([(len(part[0]), len(part[2])) for part in parts])  # (classes, 2)
     firsts = counts.cumsum(axis=0) - counts
@@ -135,19 +128,15 @@ def _tables(classes: Iterable[tuple[Axis, Axis]], *sizes: int, multiple: int = D
 
 
 def _class_tables(
-    rows: Axis,
-    columns: Axis,
-    channels: int,
-    width: int,
-    kernel_width: int,
-    channel_step: int,
-    multiple: int,
+    rows: Axis, columns: Axis, sizes: tuple[int, ...], multiple: int
 ) -> tuple[np.ndarray, ...]:
     """Return pixels, places, taps and weights of a class, flat.
 
-    channels: of the gathered tensor, whose weights are channel_step apart. width: of the output.
-    Taps are padded to a multiple, and by DEPTH more, for the step after the last.
+    sizes: channels of the gathered tensor, the widths of the output and of the kernel, and how far
+    apart the weights of channels are. Taps are padded to a multiple, and by DEPTH more, for the
+    step after the last.
     """
+    channels, width, kernel_width, channel_step = sizes
     inside = rows.inside()[:, None] | columns.inside() << MOST_TAPS  # (rows, columns)
     pixels = _pack(inside, rows.starts[:, None] * columns.size + columns.starts)
     places = rows.places[:, None] * width + columns.places

@@ -15,8 +15,8 @@ the same bits. `product` makes these choices.
 
 from collections.abc import Callable
 
-from minae.kernels.cuda.ladders.pipeline import Tile, corner, finisher, gemm_rung, pipeline
-from minae.kernels.cuda.launch.intrinsics import load1, load4, mma_tf32, thread_again, to_tf32
+from minae.kernels.cuda.ladders.pipeline import Tile, finisher, gemm_rung
+from minae.kernels.cuda.launch.intrinsics import load1, load4, mma_tf32, to_tf32
 from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32, uint32
 
@@ -69,9 +69,10 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
     THREADS = BM * BN // 64
     A = Tile(BM, a_along_k, False, THREADS, at_once, 4)
     B = Tile(BN, b_along_k, True, THREADS, at_once, 4 if b_along_k else 0)
-    A_ROW, B_ROW, WARPS = A.row, B.row, BN // 64  # warps side by side
-    A_FOUR, B_FOUR = 4 if a_along_k else 4 * A_ROW, 4 * B_ROW
-    four = _products(A_ROW, B_ROW, a_along_k)
+    WARPS = BN // 64  # side by side
+    AI, A_FOUR, B_FOUR = (A.row, 4, 4 * B.row) if a_along_k else (1, 4 * A.row, 4 * B.row)
+    ROW = 1 if a_along_k else 4  # from one lane's first row to the next's
+    four = _products(A.row, B.row, a_along_k)
 
     def multiply(shared, ai, bi, total):
         four(shared, ai, bi, total)
@@ -79,31 +80,18 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         four(shared, ai + 2 * A_FOUR, bi + 2 * B_FOUR, total)
         four(shared, ai + 3 * A_FOUR, bi + 3 * B_FOUR, total)
 
-    walk = pipeline(A, B, multiply)
-    finish_row = finisher(*((1, 4) if a_along_k else (4, 16)), 4, 32, at_once)
-
-    def place_of(thread):
+    def first_entry(thread):
         lane, warp = int32(thread % 32), int32(thread // 32)
-        return lane // 8, warp // WARPS * 32, warp % WARPS * 64 + lane % 8 * 4
+        row = int32(warp // WARPS * 32 + lane // 8 * ROW)
+        return row, int32(warp % WARPS * 64 + lane % 8 * 4)
 
-    def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
-        shared = cuda.shared.array(0, float32, alignment=16)
-        total = cuda.local.array((8, 8), float32)
-        for i in range(8):
-            for j in range(8):
-                total[i, j] = float32(0)
-        y, row, column = place_of(int32(cuda.threadIdx.x))
-        ai = int32((row + y) * A_ROW if a_along_k else row + 4 * y)
-        top, start, first, last = corner(N, K, length, BM, BN)
-        walk(shared, a, b, M, N, K, top, start, first, last, ai, int32(column), total)
-        y, row, column = place_of(thread_again())  # the loop has no registers left to keep these
-        m, n = int32(top + row + (y if a_along_k else 4 * y)), int32(start + column)
-        for i in range(4):  # a loop of 8 is not unrolled, and `total` would leave the registers
-            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
-        for i in range(4, 8):
-            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
+    def first_numbers(thread):
+        row, column = first_entry(thread)
+        return int32(row * AI), column
 
-    return gemm_rung(kernel, BM, BN, THREADS, A, B, (7, 5))
+    finish_row = finisher(*((1, 4) if a_along_k else (4, 16)), 4, 32, at_once)
+    parts = A, B, multiply, first_numbers, first_entry, finish_row
+    return gemm_rung(BM, BN, THREADS, (7, 5), *parts)
 
 
 def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> Rung:
@@ -113,7 +101,7 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
     see mma_tf32. It reads single numbers, so any layout of a tile will do.
     """
     WARPS = BN // 32  # side by side
-    THREADS = 32 * WARPS * BM // 64
+    THREADS = BM * BN // 64
     A = Tile(BM, a_along_k, False, THREADS, at_once, 8)
     B = Tile(BN, b_along_k, False, THREADS, at_once, 8)
     AI, AK = (A.row, 1) if a_along_k else (1, A.row)  # to the next row and to the next k
@@ -149,25 +137,15 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         eight(shared, ai, bi, total)
         eight(shared, ai + 8 * AK, bi + 8 * BK_STEP, total)
 
-    walk = pipeline(A, B, multiply)
-    finish_row = finisher(1, 8, 2, 8, at_once)
+    def first_entry(thread):
+        lane, warp = int32(thread % 32), int32(thread // 32)
+        row = int32(warp // WARPS * 64 + lane // 4)
+        return row, int32(warp % WARPS * 32 + lane % 4 * 2)
 
-    def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
-        shared = cuda.shared.array(0, float32, alignment=16)
-        total = cuda.local.array((8, 8), float32)
-        for i in range(8):
-            for j in range(8):
-                total[i, j] = float32(0)
-        lane, warp = cuda.threadIdx.x % 32, cuda.threadIdx.x // 32
-        row, column = warp // WARPS * 64 + lane // 4, warp % WARPS * 32
-        ai = int32(row * AI + lane % 4 * AK)
-        bi = int32((column + lane // 4) * BJ + lane % 4 * BK_STEP)
-        top, start, first, last = corner(N, K, length, BM, BN)
-        walk(shared, a, b, M, N, K, top, start, first, last, ai, bi, total)
-        m, n = int32(top + row), int32(start + column + lane % 4 * 2)
-        for i in range(4):  # two loops, as above
-            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
-        for i in range(4, 8):
-            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
+    def first_numbers(thread):
+        lane, warp = int32(thread % 32), int32(thread // 32)
+        row, column = warp // WARPS * 64 + lane // 4, warp % WARPS * 32 + lane // 4
+        return int32(row * AI + lane % 4 * AK), int32(column * BJ + lane % 4 * BK_STEP)
 
-    return gemm_rung(kernel, BM, BN, THREADS, A, B, (8, 0))
+    parts = A, B, multiply, first_numbers, first_entry, finisher(1, 8, 2, 8, at_once)
+    return gemm_rung(BM, BN, THREADS, (8, 0), *parts)

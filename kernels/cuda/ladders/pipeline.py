@@ -150,24 +150,18 @@ def finisher(ROW_GROUP: int, ROW_STEP: int, GROUP: int, STEP: int, at_once: int)
             if n + column_of(j) < N:
                 total[i, j] += load1(c, int32(place + column_of(j)))
 
-    def store_by_one(c, place, n, N, total, i):
-        for j in range(8):
-            if n + column_of(j) < N:
-                store1(c, int32(place + column_of(j)), total[i, j])
+    AT_ONCE = GROUP if at_once == 4 else 1
 
-    def store_by_two(c, place, n, N, total, i):
-        for j in range(0, 8, 2):
+    def store_row(c, place, n, N, total, i):
+        for j in range(0, 8, AT_ONCE):
             if n + column_of(j) < N:
-                store2(c, int32(place + column_of(j)), total[i, j], total[i, j + 1])
-
-    def store_by_four(c, place, n, N, total, i):
-        for j in range(0, 8, 4):
-            if n + column_of(j) < N:
-                x0, x1, x2, x3 = total[i, j], total[i, j + 1], total[i, j + 2], total[i, j + 3]
-                store4(c, int32(place + column_of(j)), x0, x1, x2, x3)
-
-    by_group = {1: store_by_one, 2: store_by_two, 4: store_by_four}
-    store_row = by_group[GROUP if at_once == 4 else 1]
+                to = int32(place + column_of(j))
+                if AT_ONCE == 1:
+                    store1(c, to, total[i, j])
+                elif AT_ONCE == 2:
+                    store2(c, to, total[i, j], total[i, j + 1])
+                else:
+                    store4(c, to, total[i, j], total[i, j + 1], total[i, j + 2], total[i, j + 3])
 
     def finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add):
         """Store row i of the entries that begin at c[m, n]."""
@@ -203,14 +197,36 @@ def add_splits(parts, c, bias, N, size, splits, has_bias, relu, add):
 
 
 def gemm_rung(
-    kernel: Callable, BM: int, BN: int, threads: int, A: Tile, B: Tile, since: Capability
-) -> Rung:
+    BM: int, BN: int, threads: int, since: Capability, A: Tile, B: Tile,
+    multiply: Callable, first_numbers: Callable, first_entry: Callable, finish_row: Callable,
+) -> Rung:  # fmt: skip
     """Return the rung of a product, whose grid is of (M, N, splits).
+
+    Each thread computes 8 x 8 entries of c. Of a thread, `first_entry` gives the row and column of
+    the first, and `first_numbers` the place in either tile from which it multiplies.
 
     512 threads must fit on a multiprocessor, which gives each 128 registers. Of blocks of 64
     threads, only 6 must fit: few GPUs have the shared memory for 8, and on sm_90 one of the kernels
     needs 11 registers more.
     """
+    walk = pipeline(A, B, multiply)
+
+    def kernel(a, b, c, bias, M, N, K, length, has_bias, relu, add):
+        shared = cuda.shared.array(0, float32, alignment=16)
+        total = cuda.local.array((8, 8), float32)
+        for i in range(8):
+            for j in range(8):
+                total[i, j] = float32(0)
+        ai, bi = first_numbers(int32(cuda.threadIdx.x))
+        top, start, first, last = corner(N, K, length, BM, BN)
+        walk(shared, a, b, M, N, K, top, start, first, last, ai, bi, total)
+        row, column = first_entry(thread_again())  # the loop has no registers left to keep these
+        m, n = int32(top + row), int32(start + column)
+        for i in range(4):  # a loop of 8 is not unrolled, and `total` would leave the registers
+            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
+        for i in range(4, 8):
+            finish_row(c, bias, total, i, m, n, M, N, has_bias, relu, add)
+
     return Rung(
         kernel,
         ("float32*",) * 4 + ("int32",) * 7,

@@ -67,19 +67,11 @@ class Plan(NamedTuple):
 
 
 def product(
-    a: Array,
-    b: Array,
-    c: Array,
-    empty: Callable[[tuple[int, ...]], Array],
-    bias: Array | None = None,
-    relu: bool = False,
-    add: bool = False,
-    *,
-    transposed_a: bool = False,
-    transposed_b: bool = False,
-    tf32: bool = False,
-    processors: int = 132,
-) -> list[Step]:
+    a: Array, b: Array, c: Array, empty: Callable[[tuple[int, ...]], Array],
+    bias: Array | None = None, relu: bool = False, add: bool = False, *,
+    transposed_a: bool = False, transposed_b: bool = False,
+    tf32: bool = False, processors: int = 132,
+) -> list[Step]:  # fmt: skip
     """Return the launches that compute c = relu(a b + bias), or c = relu(a b + bias + c) if `add`.
 
     Arrays are contiguous and float32; only their shapes and addresses matter here.

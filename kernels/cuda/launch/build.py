@@ -12,6 +12,7 @@ import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import distributions
 from pathlib import Path
 from types import CellType, FunctionType, SimpleNamespace
@@ -79,9 +80,7 @@ class _Binding:
     """Functions rebound from the simulator's objects to the compiler's."""
 
     def __init__(self, capability: Capability):
-        from numba import cuda
-        from numba.cuda import types
-
+        cuda, types = map(_numba, ("", ".types"))
         self.jit, self.capability = cuda.jit, capability
         self.done: dict[Any, Any] = {}
         self.replacements = {
@@ -118,22 +117,18 @@ class _Binding:
 
 def ptx(rung: Rung, capability: Capability) -> str:
     """Compile a kernel to PTX, the assembly language of all NVIDIA GPUs."""
-    import numba.cuda.dispatcher
-    from numba import cuda
-
     # Device functions ask which GPU they are compiled for; there may be none.
     device = SimpleNamespace(compute_capability=capability)
-    numba.cuda.dispatcher.get_current_device = lambda: device
+    _numba(".dispatcher").get_current_device = lambda: device
     kernel, types = _Binding(capability).function(rung.kernel), tuple(map(_type, rung.parameters))
     bounds = rung.threads, rung.blocks
-    text, _ = cuda.compile_ptx(kernel, types, cc=capability, launch_bounds=bounds)
+    text, _ = _numba("").compile_ptx(kernel, types, cc=capability, launch_bounds=bounds)
     return text
 
 
 def cubin(text: str, capability: Capability) -> Compiled:
     """Assemble PTX with NVIDIA's assembler. Raises ValueError with its message."""
-    from cuda.bindings import nvjitlink
-
+    nvjitlink: Any = import_module("cuda.bindings.nvjitlink")
     options = [f"-arch=sm_{capability[0]}{capability[1]}", "-Xptxas=-v", "-verbose"]
     linker, data = nvjitlink.create(len(options), options), text.encode()
     try:
@@ -150,16 +145,20 @@ def cubin(text: str, capability: Capability) -> Compiled:
     finally:
         nvjitlink.destroy(linker)
     said = log.decode()
-    name = re.search(r"\.entry ([\w$]+)", text)[1]
-    registers = int(re.search(r"Used (\d+) registers", said)[1])
+    name = re.findall(r"\.entry ([\w$]+)", text)[0]
+    registers = int(re.findall(r"Used (\d+) registers", said)[0])
     spills = sum(map(int, re.findall(r"(\d+) bytes spill", said)))
-    stack = int(re.search(r"(\d+) bytes stack frame", said)[1])
+    stack = int(re.findall(r"(\d+) bytes stack frame", said)[0])
     return Compiled(bytes(code), name, registers, spills, stack)
 
 
-def _type(name: str) -> Any:
-    from numba.cuda import types
+def _numba(module: str) -> Any:
+    """Import numba.cuda, whose names are not known before it runs, or a module of it."""
+    return import_module(f"numba.cuda{module}")
 
+
+def _type(name: str) -> Any:
+    types = _numba(".types")
     if name.endswith("*"):
         return types.CPointer(getattr(types, name[:-1]))
     if name.endswith("]"):

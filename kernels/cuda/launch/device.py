@@ -30,7 +30,7 @@ def problem() -> str | None:
     missing = [name for name, module in NEEDED.items() if find_spec(module) is None]
     if missing:
         return f"device cuda needs {' and '.join(missing)}: {INSTALL}"
-    import cupy
+    import cupy  # pyright: ignore[reportMissingImports] - an extra
 
     try:
         count = cupy.cuda.runtime.getDeviceCount()
@@ -56,7 +56,7 @@ def _name_of(error: Exception) -> str:
 
 @cache
 def _properties() -> dict:
-    import cupy
+    import cupy  # pyright: ignore[reportMissingImports] - an extra
 
     return cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
 
@@ -99,7 +99,7 @@ def launch(steps: Step | Iterable[Step]) -> None:
 
 @cache
 def _function(rung: Rung) -> Any:
-    import cupy
+    import cupy  # pyright: ignore[reportMissingImports] - an extra
 
     driver, module = cupy.cuda.driver, cupy.cuda.function.Module()
     code = build.compiled(rung, capability())
@@ -135,7 +135,7 @@ def _on_device(array: Array) -> Any:
     if not isinstance(array, np.ndarray):
         return array
     if id(array) not in _moved:
-        import cupy
+        import cupy  # pyright: ignore[reportMissingImports] - an extra
 
         _moved[id(array)] = array, cupy.asarray(array)
     return _moved[id(array)][1]

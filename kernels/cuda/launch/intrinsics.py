@@ -8,7 +8,6 @@ Arrays are flat, and indices count numbers (of 4 bytes each), not bytes.
 """
 
 import numpy as np
-from greenlet import getcurrent
 from llvmlite import ir
 
 from minae.kernels.cuda.launch.intrinsic import (
@@ -20,6 +19,7 @@ from minae.kernels.cuda.launch.intrinsic import (
     address,
     assembly,
 )
+from minae.kernels.simulator.moments import running
 
 
 @Intrinsic
@@ -97,7 +97,7 @@ for _store in (store1, store2, store4):
 @Intrinsic
 def thread_again():
     """Return cuda.threadIdx.x, read anew, so that what follows from it needs no registers."""
-    return getcurrent().position.x
+    return running().position.x
 
 
 @thread_again.lowered_by
@@ -156,13 +156,13 @@ def copy4(shared, i, array, j, valid):
     numbers are in place when the call returns, and waiting does nothing. i and j are multiples of
     4. What is not valid is not read.
     """
-    getcurrent().copies[-1].append(shared.order(i, array, j, 4, valid))
+    running().copies[-1].append(shared.order(i, array, j, 4, valid))
 
 
 @Intrinsic
 def copy1(shared, i, array, j, valid):
     """Start copying array[j], or zero if not valid, to shared[i]; see copy4."""
-    getcurrent().copies[-1].append(shared.order(i, array, j, 1, valid))
+    running().copies[-1].append(shared.order(i, array, j, 1, valid))
 
 
 copy4.lowered_by(_lower_copy(4, "cp.async.cg.shared.global [e], [s], 16, $3;"), since=(8, 0))
@@ -190,7 +190,7 @@ def _lower_instruction(text: str):
 @Intrinsic
 def close_copies():
     """Close a group: the copies started since the last group was closed."""
-    getcurrent().copies.append([])
+    running().copies.append([])
 
 
 close_copies.lowered_by(_lower_instruction("cp.async.commit_group;"), since=(8, 0))
@@ -199,7 +199,7 @@ close_copies.lowered_by(_lower_instruction(""))
 
 def _wait(n: int) -> Intrinsic:
     def wait():
-        groups = getcurrent().copies
+        groups = running().copies
         while len(groups) - 1 > n:  # the last one is open
             for copy in groups.pop(0):
                 copy.arrive()
@@ -251,7 +251,7 @@ def mma_tf32(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
     B[t + 4, g]; c and the result: C[g, 2 t], C[g, 2 t + 1], C[g + 8, 2 t], C[g + 8, 2 t + 1].
     a and b are bits from to_tf32. (PTX: mma.sync.m16n8k8, from sm_80 on.)
     """
-    thread = getcurrent()
+    thread = running()
     offers = thread.warp.exchange((a0, a1, a2, a3, b0, b1))
     bits = np.array([offers[lane] for lane in range(32)], np.uint32) & np.uint32(0xFFFFE000)
     x = bits.view(np.float32).reshape(8, 4, 6)  # g, t, which
