@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -184,4 +183,4 @@ def histogram(scores: np.ndarray, threshold: Threshold) -> Figure:
     axes.set(xscale="log", xlabel="squared error, summed over an image")
     axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return cast(Figure, axes.figure)
+    return axes.figure
