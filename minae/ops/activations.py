@@ -56,9 +56,8 @@ class LeakyReLU(_Elementwise):
         (slope,) = self.saved
         return dy * slope
 
-    @staticmethod
-    def examples(rng):
-        for (x,) in _Elementwise.examples(rng):
+    def examples(self, rng):
+        for (x,) in super().examples(rng):
             yield x, {"negative_slope": 0.1}
 
 
@@ -80,9 +79,8 @@ class ELU(_Elementwise):
         positive, y, alpha = self.saved
         return dy * np.where(positive, 1, y + alpha)  # α e^x = y + α
 
-    @staticmethod
-    def examples(rng):
-        for (x,) in _Elementwise.examples(rng):
+    def examples(self, rng):
+        for (x,) in super().examples(rng):
             yield x, {"alpha": 0.7}
 
 
@@ -108,10 +106,8 @@ class GELU(_Elementwise):
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     """Return x Φ(x), where Φ is the distribution function of the standard normal.
 
-    Args:
-        x: any shape.
-        approximate: "none" for Φ itself, or "tanh" for ½ (1 + tanh z) in its place, where
-            z = √(2/π) (x + 0.044715 x³), as in GPT-2. The result is off by at most 0.0005.
+    `approximate` is "none" for Φ itself, or "tanh" for ½ (1 + tanh z) in its place, where
+    z = √(2/π) (x + 0.044715 x³), as in GPT-2. The result is off by at most 0.0005.
     """
     if approximate == "none":
         return GELU.apply(x)

@@ -22,8 +22,7 @@ class To(Op):
         (source,) = self.saved
         return arrays.to_device(dy, source)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 4)), {"device": "cpu"}
 
 

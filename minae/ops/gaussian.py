@@ -35,8 +35,7 @@ class GaussianNLL(Op):
         dlog_var = dy * (0.5 - 0.5 * squared)
         return unbroadcast(-dx, mean_shape), dx, unbroadcast(dlog_var, log_var_shape)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         for log_var in ((3, 4), (), (4,)):
             yield rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), rng.normal(size=log_var)
         yield rng.normal(size=4), rng.normal(size=(3, 4)), rng.normal(size=(3, 1))
@@ -45,10 +44,7 @@ class GaussianNLL(Op):
 def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, *, reduction: str = "mean") -> Tensor:
     """Return -log N(x; mean, exp(log_var)), the constant ½ log 2π included.
 
-    Args:
-        mean, log_var: broadcast to the shape of x, else ValueError.
-        x: the observed values.
-        reduction: one of REDUCTIONS, over the entries of x.
+    mean and log_var broadcast to the shape of x, the observed values, else ValueError.
     """
     check_reduction(reduction, "gaussian_nll")
     if np.broadcast_shapes(mean.shape, x.shape, log_var.shape) != x.shape:
@@ -76,8 +72,7 @@ class GaussianKL(Op):
         dy = dy[..., None]
         return dy * mean, dy * dlog_var
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
         yield rng.normal(size=2), rng.normal(size=2)
 
@@ -108,8 +103,7 @@ class Reparameterise(Op):
         dlog_var = self.kernels.reparameterise_dlog_var(dy, log_var, noise)
         return dy, dlog_var, dy * np.exp(0.5 * log_var) if self.needs_input_grad[2] else None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield tuple(rng.normal(size=(3, 4)) for _ in range(3))
 
 

@@ -3,19 +3,16 @@
 import numpy as np
 
 from minae.kernels.arrays import beside
-from minae.ops.arithmetic import cast, where
+from minae.ops.arithmetic import Operand, cast, where
 from minae.ops.checks import check_index, held, integer
 from minae.tensor import Tensor
 
 
-def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+def masked_fill(x: Tensor, mask: Operand, value: Tensor | float) -> Tensor:
     """Return x with `value` where the mask holds, in the dtype of x.
 
-    Args:
-        x: any shape.
-        mask: booleans, else TypeError, of a shape that broadcasts with that of x.
-        value: a number that the dtype of x holds, else ValueError; or such a tensor of shape (),
-            through which a gradient flows.
+    The mask is of booleans, else TypeError, and broadcasts with x. `value` is a number that the
+    dtype of x holds, else ValueError, or such a tensor of shape (), through which a gradient flows.
     """
     mask = mask if isinstance(mask, Tensor) else Tensor(mask)
     if mask.dtype.kind != "b":
@@ -34,14 +31,12 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
 
     Diagonal 0 begins at the first entry, 1 at the one to its right, -1 at the one below it.
     """
-    above = _offsets("tril", x) > integer(diagonal, "tril: diagonal")
-    return masked_fill(x, Tensor(above), 0)
+    return masked_fill(x, _offsets("tril", x) > integer(diagonal, "tril: diagonal"), 0)
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """Return matrices x (..., M, N) with zeros below a diagonal, which is counted as in `tril`."""
-    below = _offsets("triu", x) < integer(diagonal, "triu: diagonal")
-    return masked_fill(x, Tensor(below), 0)
+    return masked_fill(x, _offsets("triu", x) < integer(diagonal, "triu: diagonal"), 0)
 
 
 def _offsets(name: str, x: Tensor):
@@ -53,12 +48,11 @@ def _offsets(name: str, x: Tensor):
 
 
 def one_hot(index: Tensor, num_classes: int = -1) -> Tensor:
-    """Return int64 (..., num_classes), with a 1 at every index and 0 elsewhere.
+    """Return int64 (..., num_classes), with a 1 at every index (...) and 0 elsewhere.
 
-    Args:
-        index: integers (...), else TypeError; from 0 to num_classes - 1, else IndexError.
-        num_classes: if -1, one more than the largest index. ValueError if there is none, or if it
-            is less than -1.
+    The index holds integers, else TypeError, from 0 to num_classes - 1, else IndexError. If
+    num_classes is -1, it is one more than the largest index. Raises ValueError if there is none, or
+    if num_classes is less than -1.
     """
     index, count = check_index(index, "one_hot"), integer(num_classes, "one_hot: num_classes")
     if count < -1 or (count == -1 and not index.numel()):

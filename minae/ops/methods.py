@@ -5,7 +5,7 @@ class: so `x.` offers them, and go-to-definition leads to the functions.
 """
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,20 +35,8 @@ class Methods:
     from minae.ops.linear import matmul
     from minae.ops.masks import masked_fill, tril, triu
     from minae.ops.ordering import argsort, cumsum, sort, topk
-    from minae.ops.pointwise import (
-        abs,
-        ceil,
-        clip,
-        cos,
-        exp,
-        floor,
-        log,
-        neg,
-        round,
-        sign,
-        sin,
-        sqrt,
-    )
+    from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, round, sign, sin, sqrt
+    from minae.ops.pointwise import neg as __neg__
     from minae.ops.products import bmm, outer
     from minae.ops.reductions import mean, norm, prod, std, sum, var
     from minae.ops.shape import (
@@ -77,7 +65,7 @@ class Methods:
     lt, le = comparison(operator.lt), comparison(operator.le)
     gt, ge = comparison(operator.gt), comparison(operator.ge)
 
-    __neg__, __abs__ = neg, abs
+    neg, __abs__ = __neg__, abs
     __add__, __radd__, __iadd__ = add, reflected(add), in_place(add, "+")
     __sub__, __rsub__, __isub__ = sub, reflected(sub), in_place(sub, "-")
     __mul__, __rmul__, __imul__ = mul, reflected(mul), in_place(mul, "*")
@@ -94,8 +82,8 @@ class Methods:
     __hash__ = object.__hash__  # == compares entry by entry, so identity is what hashes
     if TYPE_CHECKING:  # an assignment would be held to the type that == has for objects: bool
 
-        def __eq__(self, y: object) -> Tensor: ...
-        def __ne__(self, y: object) -> Tensor: ...
+        def __eq__(self, y: Any) -> Tensor: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+        def __ne__(self, y: Any) -> Tensor: ...  # pyright: ignore[reportIncompatibleMethodOverride]
     else:
         __eq__, __ne__ = eq, ne
 

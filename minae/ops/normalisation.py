@@ -46,8 +46,7 @@ class LayerNorm(Op):
         dweight = unbroadcast(dy * normalised, shape) if need_dweight else None
         return dx, dweight, unbroadcast(dy, shape) if need_dbias else None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(2, 3, 4))
         yield x, rng.normal(size=4), rng.normal(size=4), {"ndim": 1, "eps": 1e-5}
         yield x, rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), {"ndim": 2, "eps": 1e-5}
@@ -61,14 +60,10 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise over the last dimensions.
+    """Normalise x (..., *normalized_shape) over the last dimensions; an int stands for one.
 
-    Args:
-        x: (..., *normalized_shape), else ValueError
-        normalized_shape: the lengths of the dimensions that the statistics are taken over; an int
-            stands for one dimension.
-        weight, bias: of `normalized_shape`, else ValueError; or None.
-        eps: added to the variance.
+    weight and bias are of `normalized_shape`, or None; eps is added to the variance. Raises
+    ValueError if the shapes do not go together.
     """
     given = normalized_shape
     shape = tuple(given) if isinstance(given, tuple | list) else (given,)
@@ -89,12 +84,9 @@ def group_norm(
 ) -> Tensor:
     """Normalise groups of channels over all positions, each image by itself (Wu & He 2018).
 
-    Args:
-        x: (N, C, ...)
-        num_groups: into how many groups of neighbours the C channels are cut: an int that divides
-            C, else TypeError or ValueError.
-        weight, bias: (C,), else ValueError; or None.
-        eps: added to the variance.
+    The C channels of x (N, C, ...) are cut into num_groups groups of neighbours: an int that
+    divides C, else TypeError or ValueError. weight and bias are (C,), else ValueError, or None; eps
+    is added to the variance.
     """
     groups = integer(num_groups, "group_norm: num_groups")
     if x.ndim < 2 or groups < 1 or x.shape[1] % groups:
@@ -127,8 +119,7 @@ class BatchNorm(Op):
         dx, dweight, dbias = self.kernels.batch_norm_backward(dy, *self.saved)
         return (dx, None, None) if self.saved[1] is None else (dx, dweight, dbias)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3), {"eps": 1e-5}
         yield rng.normal(size=(2, 3, 4, 2)), rng.normal(size=3), rng.normal(size=3), {"eps": 1e-5}
         yield rng.normal(size=(4, 3)), None, None, {"eps": 1e-5}
@@ -146,14 +137,9 @@ def batch_norm(
 ) -> Tensor:
     """Normalise each channel: by the batch's statistics in training, else by the running ones.
 
-    Args:
-        x: (N, C) or (N, C, ...)
-        running_mean, running_var: (C,), of floats; in training moved towards the batch's (its
-            variance unbiased, as in PyTorch).
-        weight, bias: (C,), or None.
-        training: which statistics to use.
-        momentum: how far the running statistics move.
-        eps: added to the variance.
+    x is (N, C) or (N, C, ...), the others (C,), or weight and bias None. In training, the running
+    statistics, floats, move towards the batch's by the share `momentum` (its variance unbiased, as
+    in PyTorch). eps is added to the variance.
 
     Raises ValueError if the shapes do not go together, eps is negative or, in training, 0, there is
     one value per channel to train on, or there are no running statistics to evaluate with.

@@ -64,8 +64,7 @@ class CumSum(Op):
         backwards = np.cumsum(np.flip(dy, dim), axis=dim, dtype=np.float64)
         return np.flip(backwards, dim).astype(dy.dtype)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3, 4)), {"dim": 1}
         yield rng.normal(size=(5,)), {"dim": 0}
         yield rng.normal(size=(2, 0)), {"dim": 1}

@@ -38,12 +38,10 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     A letter names a dimension. Dimensions of one name have the same length, or 1; a letter twice in
     one operand takes the diagonal. What the output does not name is summed over. Without "->", the
     output has the letters that occur once, in alphabetical order. "..." stands for any further
-    dimensions, which broadcast.
+    dimensions, which broadcast. The tensors are multiplied from left to right.
 
-    Args:
-        equation: the names of the dimensions of each operand, with a comma between operands, and
-            then "->" and those of the output. ValueError if it does not go with the operands.
-        operands: as many tensors, multiplied from left to right.
+    Raises TypeError for operands that are no tensors, ValueError if the equation does not go with
+    them.
     """
     if not operands or not all(isinstance(x, Tensor) for x in operands):
         kinds = ", ".join(type(x).__name__ for x in operands) or "none"

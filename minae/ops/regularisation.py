@@ -20,8 +20,7 @@ class Dropout(Op):
         (mask,) = self.saved
         return dy * mask, None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 4)), rng.random((3, 4)) < 0.5
 
 

@@ -33,8 +33,7 @@ class Reshape(Op):
                 x = self.kernels.contiguous(x)
         return x.reshape(shape)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 6)), {"shape": (3, -1)}
         yield rng.normal(size=(1,)), {"shape": ()}
 
@@ -87,8 +86,7 @@ class Clone(Op):
     def backward(self, dy):
         return dy
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield (rng.normal(size=(2, 3)),)
         yield (rng.normal(size=()),)
 
@@ -114,8 +112,7 @@ class Permute(Op):
         (dims,) = self.saved
         return dy.transpose([dims.index(d) for d in range(len(dims))])
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3, 4)), {"dims": (2, 0, 1)}
 
 
@@ -174,8 +171,7 @@ class Expand(Op):
         (shape,) = self.saved
         return unbroadcast(dy, shape)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 1)), {"shape": (2, 3, 4)}
 
 
@@ -222,8 +218,7 @@ class Flip(Op):
         (dims,) = self.saved
         return np.flip(dy, dims)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3, 4)), {"dims": (0, 2)}
 
 
