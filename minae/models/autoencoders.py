@@ -69,8 +69,9 @@ class TiedLinear(nn.Module):
     """y = x W + b from (N, out) to (N, in), where W (out, in) belongs to `mirrored`."""
 
     def __init__(self, mirrored: nn.Linear):
+        out_features, in_features = mirrored.weight.shape
         self.mirrored = mirrored
-        self.bias = nn.Linear(*mirrored.weight.shape).bias
+        self.bias = nn.Linear(out_features, in_features).bias
 
     def forward(self, x: Tensor) -> Tensor:
         """Map back."""
