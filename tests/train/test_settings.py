@@ -8,6 +8,7 @@ import pytest
 
 from minae import nn, ops
 from minae.errors import InputError
+from minae.metadata import VERSION
 from minae.models import MODELS
 from minae.train import Fitting, fit
 from minae.train.settings import ModelOptions, Settings
@@ -35,6 +36,19 @@ def test_every_field_with_a_help_is_an_option(minae):
 def test_the_models_options_are_their_constructors():
     taken = {name for cls in MODELS.values() for name in inspect.signature(cls).parameters}
     assert {each.name for each in fields(ModelOptions)} == taken - BY_DATA
+
+
+FIRST = {  # in the files of the first version; later fields say since when, so that it can be read
+    *["epochs", "batch_size", "clip", "patience", "seed", "model", "data", "model_options", "validation", "corrupt"],
+    *["optimizer", "lr", "weight_decay", "schedule"],
+}
+
+
+def test_a_new_field_says_since_when():
+    since = {each.name: each.metadata.get("since", 0) for each in fields(Settings)}
+    silent = {name for name in since.keys() - FIRST if not since[name]}
+    assert not silent, f"{silent}: give `since` the next version, and raise VERSION in metadata.py"
+    assert max(since.values()) <= VERSION
 
 
 @pytest.mark.parametrize(
