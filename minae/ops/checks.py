@@ -87,10 +87,7 @@ def check_index(index: Any, name: str) -> Tensor:
 def check_range(
     index: Any, shape: tuple[int, ...], dim: int, name: str, negative: bool = False
 ) -> None:
-    """Raise IndexError if an integer, or an entry of an array of them, lies outside of dim.
-
-    If `negative` ones are allowed, they count from the end.
-    """
+    """Raise IndexError unless all integers lie in dim; `negative` ones may count from its end."""
     low, high = -shape[dim] if negative else 0, shape[dim]
     if isinstance(index, int):
         ends = (index,)
@@ -102,10 +99,7 @@ def check_range(
 
 
 def held(value: Any, dtype: np.dtype, what: str) -> float:
-    """Return a number as Python's, if a tensor of `dtype` can hold it.
-
-    Raises TypeError if it is not a number, ValueError if the dtype would change its value.
-    """
+    """Return a number as Python's. TypeError if it is none, ValueError if `dtype` can't hold it."""
     if not is_real(value):
         raise TypeError(f"{what} must be a number, not {value!r}")
     number = value.item() if isinstance(value, np.generic) else value
@@ -123,7 +117,5 @@ def held(value: Any, dtype: np.dtype, what: str) -> float:
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Return whether an array of `shape` broadcasts to `target`."""
-    kept = target[len(target) - len(shape) :]
-    return len(shape) <= len(target) and all(
-        n in (1, wanted) for n, wanted in zip(shape, kept, strict=True)
-    )
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(n in (1, wanted) for n, wanted in pairs)

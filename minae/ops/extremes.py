@@ -18,10 +18,7 @@ from minae.tensor import Tensor
 
 
 class _OneOfTwo(_OfTwo):
-    """The larger or the smaller of x and y; if they are equal, each gets half of the gradient.
-
-    If one of them is nan, so is the result, and both get all of it.
-    """
+    """The larger or smaller of two. Equal ones share the gradient; if one is nan, both get all."""
 
     choose: np.ufunc
     loses: np.ufunc  # loses(x, y) says where y is chosen, and x is not

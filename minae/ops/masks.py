@@ -17,13 +17,13 @@ def masked_fill(x: Tensor, mask: Operand, value: Tensor | float) -> Tensor:
     mask = mask if isinstance(mask, Tensor) else Tensor(mask)
     if mask.dtype.kind != "b":
         raise TypeError(f"masked_fill: mask must be boolean, not {mask.dtype}")
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise TypeError(f"masked_fill: value must have the shape (), not {value.shape}")
-        held(value.item(), x.dtype, "masked_fill: value")
-        return where(mask, cast(value, x.dtype), x)
-    entry = np.asarray(held(value, x.dtype, "masked_fill: value"), x.dtype, like=x.data)
-    return where(mask, Tensor(entry), x)
+    if isinstance(value, Tensor) and value.ndim:
+        raise TypeError(f"masked_fill: value must have the shape (), not {value.shape}")
+    number = value.item() if isinstance(value, Tensor) else value
+    number = held(number, x.dtype, "masked_fill: value")
+    if not isinstance(value, Tensor):
+        value = Tensor(np.asarray(number, x.dtype, like=x.data))
+    return where(mask, cast(value, x.dtype), x)
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:

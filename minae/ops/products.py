@@ -97,11 +97,9 @@ def _diagonal(x: Tensor, names: Names) -> tuple[Tensor, Names]:
     for name in [name for name, count in Counter(names).items() for _ in range(count - 1)]:
         first = names.index(name)
         second = names.index(name, first + 1)
-        n = x.shape[first]
-        if x.shape[second] != n:
-            raise ValueError(
-                f"einsum: {name!r} stands for {n} and {x.shape[second]} in one operand"
-            )
+        n, m = x.shape[first], x.shape[second]
+        if n != m:
+            raise ValueError(f"einsum: {name!r} stands for {n} and {m} in one operand")
         places = np.arange(n, like=x.data)
         x = movedim(x, (first, second), (0, 1))
         x = GetItem.apply(x, places, places, index=(ARRAY, ARRAY))

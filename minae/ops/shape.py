@@ -39,10 +39,7 @@ class Reshape(Op):
 
 
 def reshape(x: Tensor, *shape: Ints) -> Tensor:
-    """Return the entries in another shape; a length of -1 is worked out from the others.
-
-    Raises ValueError if the number of entries does not fit.
-    """
+    """Return x in another shape, -1 being what the others leave; ValueError if it does not fit."""
     shape = integers(shape, "reshape: shape")
     try:
         return Reshape.apply(x, shape=shape)
