@@ -21,7 +21,7 @@ from minae.ops.inplace import setitem
 from minae.ops.joining import cat, chunk, split, stack
 from minae.ops.linear import linear, linear_stack, matmul
 from minae.ops.losses import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
-from minae.ops.masks import masked_fill, one_hot, tril, triu
+from minae.ops.masks import dropout, masked_fill, one_hot, tril, triu
 from minae.ops.methods import Methods as Methods  # attaches them to Tensor
 from minae.ops.normalisation import batch_norm, group_norm, layer_norm
 from minae.ops.ordering import argsort, cumsum, sort, topk
@@ -30,7 +30,6 @@ from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, neg, roun
 from minae.ops.pool import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from minae.ops.products import bmm, einsum, outer
 from minae.ops.reductions import mean, norm, prod, std, sum, var
-from minae.ops.regularisation import dropout
 from minae.ops.resampling import interpolate, pixel_shuffle, pixel_unshuffle
 from minae.ops.shape import (
     clone,

@@ -4,7 +4,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from minae.dtypes import is_real
 from minae.tensor import Tensor
 
 Ints = int | tuple[int, ...] | list[int]
+Pair = int | tuple[int, int]  # for both dimensions of an image, or (height, width)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -57,6 +58,33 @@ def integers(args: tuple[Ints, ...], what: str) -> tuple[int, ...]:
     if {*map(type, values)} == {int}:  # almost always
         return tuple(values)
     return tuple(integer(value, what) for value in values)
+
+
+def lengths(value: Any, count: int, what: str) -> tuple[int, ...]:
+    """Return an int as `count` of them, or `count` ints as a tuple; TypeError for anything else."""
+    values = value if isinstance(value, tuple | list) else (value,) * count
+    whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
+    if len(values) != count or not whole:
+        several = {1: "", 2: " or a (height, width) pair of ints"}.get(count, f" or {count} ints")
+        raise TypeError(f"{what} must be an int{several}, not {value!r}")
+    return tuple(int(v) for v in values)
+
+
+def pair(value: Any, what: str) -> tuple[int, int]:
+    """Return (height, width) of an int for both or a pair; TypeError for anything else."""
+    height, width = lengths(value, 2, what)
+    return height, width
+
+
+def pairs(name: str, **arguments: Any) -> dict[str, tuple[int, int]]:
+    """Return these arguments of the function `name` as pairs."""
+    return {what: pair(value, f"{name}: {what}") for what, value in arguments.items()}
+
+
+def row(what: str, value: Any, height: int = 1) -> tuple[int, int]:
+    """Return (height, width) for images one row high, whose width is an int, else TypeError."""
+    (width,) = lengths(value, 1, what)
+    return height, width
 
 
 def check_dim(dim: int, ndim: int) -> int:

@@ -7,8 +7,7 @@ transposed convolution is the same three passes with forward and `dx` exchanged.
 
 from minae.kernels import shapes
 from minae.op import Op
-from minae.ops.checks import integer
-from minae.ops.geometry import Pair, pair, pairs, row
+from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.padding import pad
 from minae.tensor import Tensor
 

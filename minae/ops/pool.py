@@ -7,8 +7,7 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.arrays import beside
 from minae.op import Op
-from minae.ops.checks import integer
-from minae.ops.geometry import Pair, pair, pairs, row
+from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.joining import cat
 from minae.ops.padding import pad
 from minae.ops.slicing import part
@@ -134,10 +133,8 @@ def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> 
 
 def _counts(count_include_pad, size, windows, kernel_size, stride, padding) -> np.ndarray:
     """Return how many pixels of each window count along one dimension: (windows,)."""
-    start = np.arange(windows) * stride - padding
-    if count_include_pad:
-        return np.minimum(start + kernel_size, size + padding) - start
-    return np.minimum(start + kernel_size, size) - np.maximum(start, 0)
+    start, border = np.arange(windows) * stride - padding, padding if count_include_pad else 0
+    return np.minimum(start + kernel_size, size + border) - np.maximum(start, -border)
 
 
 def max_pool1d(

@@ -40,8 +40,7 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     output has the letters that occur once, in alphabetical order. "..." stands for any further
     dimensions, which broadcast. The tensors are multiplied from left to right.
 
-    Raises TypeError for operands that are no tensors, ValueError if the equation does not go with
-    them.
+    Raises TypeError for operands that are no tensors, ValueError for an equation that does not fit.
     """
     if not operands or not all(isinstance(x, Tensor) for x in operands):
         kinds = ", ".join(type(x).__name__ for x in operands) or "none"
