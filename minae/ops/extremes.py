@@ -11,9 +11,10 @@ import numpy as np
 from minae.op import unbroadcast
 from minae.ops.arithmetic import Operand, _OfTwo, operands
 from minae.ops.checks import check_dim, numpy_names
+from minae.ops.device import clone
 from minae.ops.indexing import Gather
 from minae.ops.reductions import Dims, _Reduction
-from minae.ops.shape import clone, unsqueeze
+from minae.ops.shape import unsqueeze
 from minae.tensor import Tensor
 
 

@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 
 from minae.ops.arithmetic import mul
+from minae.ops.axes import movedim, permute
 from minae.ops.linear import matmul
 from minae.ops.reductions import sum as summed
-from minae.ops.shape import expand, movedim, permute, reshape, unsqueeze
+from minae.ops.shape import expand, reshape, unsqueeze
 from minae.ops.slicing import ARRAY, GetItem
 from minae.tensor import Tensor
 
