@@ -29,10 +29,7 @@ def masked_fill(x: Tensor, mask: Operand, value: Tensor | float) -> Tensor:
 
 
 class Dropout(Op):
-    """y = x · mask, where the mask, drawn outside, holds 0 or 1 / (1 - p).
-
-    Noise that keeps a network from leaning on any single unit (Srivastava et al. 2014).
-    """
+    """y = x · mask, where the mask, drawn outside, holds 0 or 1 / (1 - p)."""
 
     def forward(self, x, mask):
         self.save(mask)
@@ -49,8 +46,8 @@ class Dropout(Op):
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Return x with each entry zeroed with probability p, the others divided by 1 - p.
 
-    So the expected value stays x. Outside of training, x itself is returned. Raises ValueError if p
-    is not in [0, 1].
+    That keeps a network from leaning on any single unit (Srivastava et al. 2014), and the expected
+    value stays x. Outside of training, x itself is returned. Raises ValueError unless 0 <= p <= 1.
     """
     if not 0 <= real(p, "dropout: p") <= 1:
         raise ValueError(f"dropout: p is a probability, and {p} is not")
