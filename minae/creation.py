@@ -5,6 +5,7 @@ A size that is not an integer raises TypeError, a negative one ValueError.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,7 +15,7 @@ from minae.ops.checks import Ints, held, integer, integers
 from minae.tensor import Tensor, as_array
 
 
-def tensor(data, dtype=None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return a new tensor with a copy of `data`, in `dtype` if given (else as Tensor chooses).
 
     Raises ValueError where integers are asked for, and a number is a fraction or out of range.
@@ -85,9 +86,8 @@ def arange(
 
     Raises ValueError if the step is 0 or leads away from `end`.
     """
-    if end is None:
-        start, end = None, start
-    start = 0 if start is None else start
+    if start is None or end is None:
+        start, end = 0, start if end is None else end
     whole = all(np.asarray(number).dtype.kind in "iub" for number in (start, end, step))
     dtype = np.dtype(dtype or (np.int64 if whole else np.float32))
     start, end, step = (
@@ -120,14 +120,14 @@ def linspace(
 
 def rand(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """Return draws from the uniform distribution on [0, 1)."""
-    shape = _checked("rand", *size)
-    return Tensor(random.uniform(shape, _float_dtype("rand", dtype)), requires_grad)
+    drawn = random.uniform(_checked("rand", *size), _float_dtype("rand", dtype))
+    return Tensor(drawn, requires_grad)
 
 
 def randn(*size: Ints, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """Return draws from the normal distribution with mean 0 and variance 1."""
-    shape = _checked("randn", *size)
-    return Tensor(random.normal(shape, _float_dtype("randn", dtype)), requires_grad)
+    drawn = random.normal(_checked("randn", *size), _float_dtype("randn", dtype))
+    return Tensor(drawn, requires_grad)
 
 
 def rand_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:

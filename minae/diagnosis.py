@@ -7,15 +7,14 @@ import numpy as np
 
 def diagnose(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str:
     """Return a guess, in words, why two gradients of one shape differ where `wrong` is True."""
-    guesses = (
-        _not_finite(analytic),
-        _dropped(analytic, numeric, wrong),
-        _factor(analytic, numeric),
-        _misplaced(analytic, numeric),
-        _offset(analytic, numeric),
-        _partly(analytic, wrong),
+    return (
+        _not_finite(analytic)
+        or _dropped(analytic, numeric, wrong)
+        or _factor(analytic, numeric)
+        or _misplaced(analytic, numeric)
+        or _offset(analytic, numeric)
+        or _partly(analytic, wrong)
     )
-    return next(guess for guess in guesses if guess)
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:
@@ -23,10 +22,9 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _not_finite(analytic: np.ndarray) -> str | None:
-    bad = (~np.isfinite(analytic)).sum()
-    return (
-        f"{bad} entries are nan or infinite: division by 0, log of 0, or overflow" if bad else None
-    )
+    if bad := (~np.isfinite(analytic)).sum():
+        return f"{bad} entries are nan or infinite: division by 0, log of 0, or overflow"
+    return None
 
 
 def _dropped(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str | None:
@@ -69,8 +67,9 @@ def _factor(analytic: np.ndarray, numeric: np.ndarray) -> str | None:
 
 
 def _misplaced(analytic: np.ndarray, numeric: np.ndarray) -> str | None:
-    for dims in itertools.permutations(range(analytic.ndim)):
-        if dims != tuple(range(analytic.ndim)) and _close(analytic.transpose(dims), numeric):
+    _, *orders = itertools.permutations(range(analytic.ndim))
+    for dims in orders:
+        if _close(analytic.transpose(dims), numeric):
             return "right values with rows and columns swapped: transposed?"
     for dim in range(analytic.ndim):
         if _close(np.flip(analytic, dim), numeric):

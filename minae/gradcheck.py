@@ -14,7 +14,7 @@ arrays are laid out in memory.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -38,22 +38,16 @@ class GradcheckError(AssertionError):
 
 
 def gradcheck(f: Function, *inputs: Any, tolerance: float = TOLERANCE, seed: int = 0) -> float:
-    """Check the gradients of a function of tensors.
+    """Check the gradients of a function of tensors; return the largest relative error.
 
-    Args:
-        f: takes as many tensors as there are inputs and returns one, the same every time.
-        inputs: float64 arrays or tensors to differentiate with respect to; integers, booleans and
-            None are passed on as they are.
-        tolerance: largest error allowed, relative to the largest of: both gradients at that entry,
-            a hundredth of the input's largest gradient, and 1e-4.
-        seed: of the random upstream gradient.
+    f takes as many tensors as there are inputs and returns one, the same every time. It is
+    differentiated with respect to float64 arrays or tensors; integers, booleans and None are passed
+    on as they are. Errors, of which `tolerance` is the largest allowed, are relative to the largest
+    of: both gradients at that entry, a hundredth of the input's largest gradient, and 1e-4. `seed`
+    is that of the random upstream gradient.
 
-    Returns:
-        The largest relative error of all entries.
-
-    Raises:
-        GradcheckError: a gradient is wrong, or one of the other checks failed.
-        TypeError: an input is float32, too coarse to tell an error from rounding.
+    Raises GradcheckError if a gradient is wrong or another check fails, and TypeError if an input
+    is float32, too coarse to tell an error from rounding.
     """
     arrays = [None if x is None else np.array(as_array(x)) for x in inputs]
     for i, x in enumerate(arrays):
@@ -65,30 +59,23 @@ def gradcheck(f: Function, *inputs: Any, tolerance: float = TOLERANCE, seed: int
     dy = rng.uniform(0.5, 1.5, _forward(f, copies).shape)
     dy *= rng.choice([-1.0, 1.0], dy.shape)
     _check_side_effects(f, arrays, dy, names)
-    _, gradients = _run(f, arrays, dy)
-    worst = 0.0
-    for i, gradient in enumerate(gradients):
+    errors = [0.0]
+    for i, gradient in enumerate(_run(f, arrays, dy)[1]):
         if gradient is not None:
             numeric = numeric_gradient(f, arrays, i, dy)
-            worst = max(worst, _compare(gradient, numeric, names[i], tolerance))
+            errors.append(_compare(gradient, numeric, names[i], tolerance))
     _check_accumulation(f, arrays, dy, names)
     _check_layouts(f, arrays, dy, names)
-    return worst
+    return max(errors)
 
 
 def check_pair(
     forward: Callable[..., np.ndarray], backward: Callable[..., Any], *arrays: np.ndarray
 ) -> float:
-    """Check a backward that was written by hand, on plain arrays.
+    """Check a backward that was written by hand, on plain float64 arrays, as gradcheck does.
 
-    Args:
-        forward: called as forward(*arrays), returns an array.
-        backward: called as backward(dy, *arrays), returns a tuple of gradients with respect to the
-            arrays, in their order; for a single array, just its gradient.
-        arrays: in float64.
-
-    Returns:
-        The largest relative error. Raises what gradcheck raises.
+    forward(*arrays) returns an array; backward(dy, *arrays) a tuple of gradients with respect to
+    the arrays, in their order, or for a single array just its gradient.
     """
 
     class _ByHand(Op):
@@ -180,31 +167,31 @@ def _compare(analytic: np.ndarray, numeric: np.ndarray, name: str, tolerance: fl
         a, n = analytic[worst], numeric[worst]
         place = f"[{', '.join(map(str, worst))}]" if worst else "its only entry"
         ratio = f", ratio {a / n:.6g}" if n else ""
-        guess = diagnose(analytic, numeric, error > tolerance)
+        wrong = error > tolerance
         raise GradcheckError(
-            f"the gradient of {name}, shape {analytic.shape}, is wrong at"
-            f" {(error > tolerance).sum()} of {error.size} entries\n"
+            f"the gradient of {name}, shape {analytic.shape}, is wrong at {wrong.sum()} of"
+            f" {error.size} entries\n"
             f"worst at {place}: backward gives {a:.9g}, finite differences give {n:.9g}{ratio}\n"
-            f"guess: {guess}"
+            f"guess: {diagnose(analytic, numeric, wrong)}"
         )
     return float(error[worst])
 
 
 def _check_side_effects(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
-    before = [None if x is None else x.copy() for x in arrays]
-    dy_before = dy.copy()
+    everything, names = [*arrays, dy], [*names, "the upstream gradient"]
+    before = [None if x is None else x.copy() for x in everything]
+
+    def check(culprit: str) -> None:
+        for x, old, name in zip(everything, before, names, strict=True):
+            if x is not None and not np.array_equal(x, old, equal_nan=x.dtype.kind == "f"):
+                raise GradcheckError(f"{culprit} writes into {name}; it may only read it")
+
     first = _forward(f, arrays)
-    _unchanged(arrays, before, names, "forward")
+    check("forward")
     if not np.array_equal(first, _forward(f, arrays), equal_nan=True):
         raise GradcheckError("f gives two results for the same inputs: draw random numbers outside")
     _run(f, arrays, dy)
-    _unchanged([*arrays, dy], [*before, dy_before], [*names, "the upstream gradient"], "backward")
-
-
-def _unchanged(arrays: Arrays, before: Iterable, names: list[str], culprit: str) -> None:
-    for x, old, name in zip(arrays, before, names, strict=True):
-        if x is not None and not np.array_equal(x, old, equal_nan=x.dtype.kind == "f"):
-            raise GradcheckError(f"{culprit} writes into {name}; it may only read it")
+    check("backward")
 
 
 def _check_accumulation(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
@@ -236,13 +223,12 @@ def _check_layouts(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]
         spaced[...] = x
         repeated = np.broadcast_to(x[:1], x.shape)
         for layout, view in (("non-contiguous", spaced), ("broadcast", repeated)):
-            with np.errstate(all="ignore"):
-                from_view = _run(f, [*arrays[:i], view, *arrays[i + 1 :]], dy)
-                from_copy = _run(f, [*arrays[:i], np.array(view), *arrays[i + 1 :]], dy)
-            pairs = zip([from_view[0], *from_view[1]], [from_copy[0], *from_copy[1]], strict=True)
-            for a, b in pairs:
-                if a is None or b is None:
-                    continue
+            results = []
+            for given in (view, np.array(view)):
+                with np.errstate(all="ignore"):
+                    y, gradients = _run(f, [*arrays[:i], given, *arrays[i + 1 :]], dy)
+                results.append([y, *(dx for dx in gradients if dx is not None)])
+            for a, b in zip(*results, strict=True):
                 if not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
                     raise GradcheckError(
                         f"a {layout} array as {names[i]} gives another result than a copy of it:"

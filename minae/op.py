@@ -41,7 +41,7 @@ class Op:
     registry: dict[str, type["Op"]] = {}  # noqa: RUF012
     floats: slice | None = None
     saved: tuple = ()
-    inputs: tuple[Tensor | None, ...] | None = None  # set where the op is recorded
+    inputs: Any = None  # tuple[Tensor | None, ...] from when the op is recorded until it is walked
     output_version: Version
     time: int  # when it was recorded: after the ops that made its inputs
     needs_input_grad: tuple[bool, ...] = ()
@@ -51,9 +51,8 @@ class Op:
     retained = None  # weak reference to the output, if that is to keep its gradient
 
     def __init_subclass__(cls):
-        if cls.__name__.startswith("_"):
-            return  # shares code between ops, is none itself
-        Op.registry[f"{cls.__module__}.{cls.__qualname__}"] = cls
+        if not cls.__name__.startswith("_"):  # such a class shares code between ops, is none itself
+            Op.registry[f"{cls.__module__}.{cls.__qualname__}"] = cls
 
     @classmethod
     def apply(cls, *inputs, **options) -> Tensor:
@@ -102,8 +101,7 @@ class Op:
     def places_for(self, *numbers: int) -> list:
         """Return the arrays that await the gradients of these inputs; for None, make a new one.
 
-        An optimiser keeps all gradients side by side. What is written to its place at once need
-        not be copied there.
+        An optimiser keeps gradients side by side: what is written there at once is not copied.
         """
         if self.dtype is not None:  # the gradients come in another dtype
             return [None] * len(numbers)
@@ -115,9 +113,9 @@ class Op:
         return places
 
     def save(self, *values) -> None:
-        """Keep what backward will need. It is let go of once backward has passed.
+        """Keep what backward will need, until it has passed.
 
-        Arrays must be here, not in attributes, for it is looked at whether they were written into.
+        Arrays belong here, not in attributes: it is checked whether they were written into.
         """
         self.saved = values
 
@@ -136,9 +134,8 @@ class Op:
     def gradients(self, dy) -> list[tuple[Tensor, Any]]:
         """Run backward, and return each input that needs a gradient with it, checked.
 
-        Raises:
-            RuntimeError: what was saved has been written into since forward; or backward returned
-                too few or too many gradients, or one of a wrong shape.
+        Raises RuntimeError if what was saved has been written into since forward, or if backward
+        returned too few or too many gradients, or one of a wrong shape.
         """
         if clock.last_write > self.time:
             check_saved(self)
@@ -148,10 +145,8 @@ class Op:
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
         if len(gradients) != len(self.inputs):
-            raise RuntimeError(
-                f"{type(self).__name__}.backward returned {len(gradients)} gradients for"
-                f" {len(self.inputs)} inputs"
-            )
+            counts = f"{len(gradients)} gradients for {len(self.inputs)} inputs"
+            raise RuntimeError(f"{type(self).__name__}.backward returned {counts}")
         pairs = []
         for x, dx, needed in zip(self.inputs, gradients, self.needs_input_grad, strict=True):
             if needed:
@@ -164,18 +159,13 @@ class Op:
         return pairs
 
     def corrected(self, dx, x: Tensor):
-        """Return a gradient of another dtype than its input in that dtype.
-
-        Raises RuntimeError if it is missing or has another shape.
-        """
-        name = type(self).__name__
-        i = [y is x for y in self.inputs].index(True)
+        """Return a gradient in its input's dtype; RuntimeError if it is missing or misshapen."""
+        name, i = type(self).__name__, [y is x for y in self.inputs].index(True)
         if dx is None:
             raise RuntimeError(f"{name}.backward returned no gradient for input {i}")
         if dx.shape != x.shape:
-            raise RuntimeError(
-                f"{name}.backward: input {i} has shape {x.shape}, its gradient {dx.shape}"
-            )
+            shapes = f"has shape {x.shape}, its gradient {dx.shape}"
+            raise RuntimeError(f"{name}.backward: input {i} {shapes}")
         return dx.astype(x.dtype)
 
     def release(self) -> None:

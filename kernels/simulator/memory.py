@@ -245,7 +245,7 @@ class Memory(Array):
             self._check_after(i, "written", access, "added to", self.adders[i].values())
         if i in self.arriving:
             order = shown(self.arriving[i])
-            fail(f"{self.at(i)} is written while a copy by {order} is on its way", access)
+            fail(f"{self.at(i)} is written before the copy by {order} has arrived", access)
 
     def _check_after(self, i: int, what: str, access: Access, before: str, others) -> None:
         for other in others:

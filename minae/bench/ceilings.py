@@ -1,7 +1,7 @@
 """What the machine can do at best: `python -m minae.bench.ceilings` prints it as JSON."""
 
 import json
-import time
+from timeit import repeat
 
 import numpy as np
 
@@ -35,12 +35,7 @@ def main() -> None:
 
 def _best(function, tries: int) -> float:
     function()
-    seconds = []
-    for _ in range(tries):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return min(repeat(function, number=1, repeat=tries))
 
 
 if __name__ == "__main__":

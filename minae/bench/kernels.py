@@ -78,7 +78,7 @@ def gains(rounds: int, seconds: float) -> Iterator[dict]:
     """Yield each kernel's milliseconds in `cpu`, and how many times as long the others take."""
     for title in CASES:
         ways = WAYS if title in STRIDE_1 else ("cpu", "reference")
-        with started(list(ways), title) as workers:
+        with started(ways, title) as workers:
             times = timed(workers, rounds, seconds, WARM_UP / 4)
         ours = np.array(times.pop("cpu"))
         row = {"kernel": title, "ms": float(np.median(ours))}

@@ -4,7 +4,6 @@ import io
 import re
 import tokenize
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
 
 from minae.course.handed_in import Submission
 from minae.course.lessons import Exercise
@@ -25,25 +24,17 @@ def copies(
     owners = defaultdict(list)
     ours = {e.lesson.name: e.lesson.text("exercises.py").encode() for e in exercises}
     for student, files in [*((s.student, s.files) for s in submissions), (OURS, ours)]:
-        for key in _answers(files, exercises):
-            owners[key].append(student)
+        functions = {name: functions_of(text) for name, text in files.items()}
+        for exercise in exercises:
+            tokens = functions[exercise.lesson.name].get(exercise.name, [])
+            if len(tokens) >= SHORT:
+                owners[exercise, " ".join(tokens)].append(student)
     return {
         (one, exercise): [other for other in same if other != one]
         for (exercise, _), same in owners.items()
         for one in same
         if len(same) > 1
     }
-
-
-def _answers(
-    files: Mapping[str, bytes | Verdict], exercises: list[Exercise]
-) -> Iterator[tuple[Exercise, str]]:
-    """Yield the answers in these files that are long enough to tell anything."""
-    functions = {name: functions_of(text) for name, text in files.items()}
-    for exercise in exercises:
-        tokens = functions[exercise.lesson.name].get(exercise.name, [])
-        if len(tokens) >= SHORT:
-            yield exercise, " ".join(tokens)
 
 
 def functions_of(text: bytes | Verdict) -> dict[str, list[str]]:

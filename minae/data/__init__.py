@@ -3,7 +3,6 @@
 Knows nothing of tensors or gradients. Importing it loads NumPy and the standard library only.
 """
 
-from minae.data.catalogue import SOURCES, Source
 from minae.data.corruptions import (
     Blur,
     Corruption,
@@ -15,7 +14,7 @@ from minae.data.corruptions import (
 from minae.data.dataset import DATASETS, Dataset, Split, load
 from minae.data.loader import Loader
 from minae.data.series import Series, load_series
-from minae.data.sources import SourceStatus, fetch, list_sources
+from minae.data.sources import SOURCES, Source, SourceStatus, fetch, list_sources
 
 __all__ = [
     "DATASETS", "SOURCES", "Blur", "Corruption", "Dataset", "GaussianNoise", "Loader", "MaskBlock",

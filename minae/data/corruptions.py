@@ -21,8 +21,8 @@ Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class GaussianNoise:
     """Adds an independent draw from N(0, sigma²) to every value, then clips to [0, 1].
 
-    `sigma` is in units of the range from black to white, and at most 1000, at which every pixel
-    becomes black or white.
+    `sigma` is in units of the range from black to white, and at most 1000, where all pixels become
+    black or white.
     """
 
     sigma: float
@@ -31,7 +31,6 @@ class GaussianNoise:
         _check("noise: sigma", self.sigma, 0, 1000)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return noisy images."""
         noisy = rng.standard_normal(images.shape, dtype=np.float32)
         noisy *= self.sigma
         noisy += images
@@ -48,7 +47,6 @@ class SaltAndPepper:
         _check("salt-pepper: amount", self.amount, 0, 1)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return images with black and white pixels."""
         N, _, H, W = images.shape
         chance = rng.random((N, 1, H, W), dtype=np.float32)
         peppered = np.where(chance < self.amount / 2, np.float32(0), images)
@@ -69,7 +67,6 @@ class Blur:
         _check("blur: sigma", self.sigma, 0, math.inf)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return blurred images."""
         from scipy.ndimage import gaussian_filter
 
         _, _, H, W = images.shape
@@ -93,22 +90,19 @@ class MaskBlock:
         _check("mask: size", self.size, 1, math.inf)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return images, each with a black square."""
         N, _, H, W = images.shape
         if self.size > min(H, W):
             raise InputError(
                 f"mask: a block of {self.size}x{self.size} pixels does not fit into images of "
                 f"{W}x{H}; give a size of at most {min(H, W)}"
             )
-        rows, columns = self._covered(rng, N, H), self._covered(rng, N, W)  # (N, H), (N, W)
-        block = rows[:, None, :, None] & columns[:, None, None, :]  # (N, 1, H, W)
+        inside = []  # rows (N, H) and columns (N, W) of the squares
+        for length in (H, W):
+            start = rng.integers(0, length - self.size, size=(N, 1), endpoint=True)
+            offset = np.arange(length) - start
+            inside.append((offset >= 0) & (offset < self.size))
+        block = inside[0][:, None, :, None] & inside[1][:, None, None, :]  # (N, 1, H, W)
         return np.where(block, np.float32(0), images)
-
-    def _covered(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
-        """Place `count` intervals at random on an axis: bool (count, length), True inside."""
-        start = rng.integers(0, length - self.size, size=(count, 1), endpoint=True)
-        offset = np.arange(length) - start
-        return (offset >= 0) & (offset < self.size)
 
 
 _FORMS = "noise:SIGMA, salt-pepper:AMOUNT (0 to 1), blur:SIGMA or mask:SIZE (SIZE in whole pixels)"

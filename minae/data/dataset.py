@@ -97,10 +97,10 @@ def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return np.argsort(place, kind="stable")
 
 
-def _ordered(everything: Split, order: np.ndarray, test_size: int) -> Parts:
-    """Put rows into an order whose last `test_size` rows become the test set."""
-    ordered, cut = everything.take(order), len(everything) - test_size
-    return ordered.take(slice(cut)), ordered.take(slice(cut, None)), test_size
+def _ordered(everything: Split, order: np.ndarray) -> Parts:
+    """Put rows into an order whose last tenth, at least one row, becomes the test set."""
+    ordered, test_size = everything.take(order), max(1, round(len(order) / 10))
+    return ordered.take(slice(-test_size)), ordered.take(slice(-test_size, None)), test_size
 
 
 def _load_mnist(name: str) -> Parts:
@@ -123,8 +123,7 @@ def _load_embedded(name: str, side: int, white: int) -> Parts:
     images = np.divide(table[:, :-1], white, dtype=np.float32).reshape(-1, 1, side, side)
     labels = table[:, -1].astype(np.int64)
     # The rows may be sorted by label; with a generator of its own, the order is always the same.
-    order = stratified_order(labels, np.random.default_rng(0))
-    return _ordered(Split(images, labels), order, test_size=round(len(table) / 10))
+    return _ordered(Split(images, labels), stratified_order(labels, np.random.default_rng(0)))
 
 
 def _load_path(path: Path, seed: int) -> Parts:
@@ -141,7 +140,7 @@ def _load_path(path: Path, seed: int) -> Parts:
         )
     order = np.random.default_rng(seed).permutation(len(images))
     with naming(path):
-        return _ordered(Split(images, labels), order, max(1, round(len(images) / 10)))
+        return _ordered(Split(images, labels), order)
 
 
 #: The named datasets of images.

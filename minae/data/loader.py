@@ -24,12 +24,9 @@ class Loader:
     def __init__(self, *arrays: Array, batch_size: int = 128, shuffle: bool = True, seed: int = 0):
         if not arrays:
             raise ValueError("a Loader needs at least one array")
-        for array in arrays:
-            if len(array) != len(arrays[0]):
-                raise ValueError(
-                    f"arrays must have the same number of rows, but their shapes are "
-                    f"{arrays[0].shape} and {array.shape}"
-                )
+        if others := [a.shape for a in arrays if len(a) != len(arrays[0])]:
+            message = "arrays must have the same number of rows, but their shapes are {} and {}"
+            raise ValueError(message.format(arrays[0].shape, others[0]))
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.arrays, self.batch_size = arrays, batch_size
@@ -47,12 +44,11 @@ class Loader:
 
     def epoch(self, n: int) -> Iterator[tuple[Array, ...]]:
         """Yield the batches of epoch `n`, counted from 0."""
+        order = np.arange(self.num_rows)
         if self.shuffle:
-            order = np.random.default_rng([self.seed, n]).permutation(self.num_rows)
-        else:
-            order = np.arange(self.num_rows)
-        for batch in range(len(self)):
-            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            np.random.default_rng([self.seed, n]).shuffle(order)
+        for start in range(0, self.num_rows, self.batch_size):
+            rows = order[start : start + self.batch_size]
             yield tuple(np.take(a, beside(rows, a), axis=0) for a in self.arrays)
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:

@@ -26,7 +26,7 @@ class Series:
         return len(self.times)
 
 
-# The key of each series in the file of labels of the Numenta Anomaly Benchmark.
+# by name, the key of a series in the Numenta Anomaly Benchmark's file of labels
 _SERIES = {"machine_temperature": "realKnownCause/machine_temperature_system_failure.csv"}
 
 

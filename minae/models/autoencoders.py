@@ -1,8 +1,9 @@
 """Plain autoencoders: squeeze through a narrow code, and make the output equal the input."""
 
 from minae import nn, ops
-from minae.models.base import Autoencoder, check_choice, check_sizes, initialise, mlp
-from minae.models.conv import Stages
+from minae.models.base import Autoencoder, alternate, check_choice, check_sizes, initialise, mlp
+from minae.models.conv import Shape, Stages
+from minae.nn import fusion
 from minae.tensor import Tensor
 
 LOSSES = ("bce", "mse")
@@ -28,35 +29,25 @@ class _PlainAutoencoder(Autoencoder):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return cross-entropy or squared error, summed over an image, averaged over the batch."""
         target = x if target is None else target
-        output = self._network()(x)
+        output = fusion.in_a_row(self, self.encoder, self.decoder)(x)
         if output.shape != target.shape:  # a dense model returns rows (N, pixels)
             output = output.reshape(target.shape)
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
         return loss(output, target, reduction="batchmean")
 
-    def _network(self) -> nn.Sequential:
-        """Return encoder and decoder as one network: that runs in fewer operations than two."""
-        parts = self.encoder, self.decoder
-        known, network = vars(self).get("_in_a_row", (None, None))
-        if known != parts:
-            network = nn.Sequential(*parts)
-            vars(self)["_in_a_row"] = parts, network
-        return network
-
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss and the squared error per image."""
-        squared_error = self.squared_error(x, target)
-        return {"loss": self.loss(x, target).item(), "squared_error": squared_error}
+        error = self.squared_error(x, target)
+        return {"loss": self.loss(x, target).item(), "squared_error": error}
 
 
 class DenseAutoencoder(_PlainAutoencoder):
     """Fully connected layers down to the code, and the same sizes up again.
 
-    Args:
-        sizes: from the number of pixels to the length of the code, such as [784, 512, 256, 32].
-        activation: between the layers, one of nn.ACTIVATIONS. Code and output are linear.
-        loss: "bce" (inputs in [0, 1]) or "mse".
-        tied: the decoder uses the encoder's weights, transposed, with biases of its own.
+    The sizes run from the number of pixels to the length of the code, such as [784, 512, 256, 32].
+    The activation, one of nn.ACTIVATIONS, stands between layers; code and output are linear. The
+    loss is "bce" (inputs in [0, 1]) or "mse". A tied decoder uses the encoder's weights,
+    transposed, with biases of its own.
     """
 
     def __init__(
@@ -68,45 +59,36 @@ class DenseAutoencoder(_PlainAutoencoder):
         self.decoder = mlp(sizes[::-1], activation)
         initialise(activation, self.encoder)
         if tied:
-            self.decoder = _tie(self.encoder, activation)
+            linear = [layer for layer in self.encoder if isinstance(layer, nn.Linear)]
+            self.decoder = alternate([TiedLinear(layer) for layer in linear[::-1]], activation)
         else:
             initialise(activation, self.decoder)
 
 
 class TiedLinear(nn.Module):
-    """y = x W + b, where W (out, in) is the weight of a layer that maps the other way."""
+    """y = x W + b from (N, out) to (N, in), where W (out, in) belongs to `mirrored`."""
 
     def __init__(self, mirrored: nn.Linear):
-        in_features = mirrored.weight.shape[1]
+        out_features, in_features = mirrored.weight.shape
         self.mirrored = mirrored
-        self.bias = nn.Linear(len(mirrored.weight), in_features).bias
+        self.bias = nn.Linear(out_features, in_features).bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, out) back to (N, in)."""
+        """Map back."""
         return ops.linear(x, self.mirrored.weight.T, self.bias)
-
-
-def _tie(encoder: nn.Sequential, activation: str) -> nn.Sequential:
-    layers = []
-    for layer in reversed([layer for layer in encoder if isinstance(layer, nn.Linear)]):
-        layers += [TiedLinear(layer), nn.ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
 
 
 class ConvAutoencoder(_PlainAutoencoder):
     """Convolutions with stride 2 down to the code, transposed convolutions up again.
 
-    Args:
-        image_shape: (C, H, W) of the inputs.
-        channels: of the stages; each stage halves height and width.
-        latent: length of the code.
-        convs_per_stage: 1, or 2 for one more convolution (stride 1) in every stage.
-        loss: "bce" (inputs in [0, 1]) or "mse".
+    The inputs are (C, H, W); `channels` are those of the stages, each of which halves height and
+    width, and has one more convolution (stride 1) if `convs_per_stage` is 2; `latent` is the length
+    of the code. The loss is "bce" (inputs in [0, 1]) or "mse".
     """
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (1, 28, 28),
+        image_shape: Shape = (1, 28, 28),
         channels: tuple[int, ...] = (16, 32),
         latent: int = 32,
         convs_per_stage: int = 1,
@@ -119,19 +101,17 @@ class ConvAutoencoder(_PlainAutoencoder):
 
 
 class DenoisingAutoencoder(_PlainAutoencoder):
-    """Convolutional; its code is the feature map of the last stage, larger than the image.
+    """As ConvAutoencoder, but its code is the last stage's feature map, larger than the image.
 
     Nothing keeps it from learning just to copy, so it is trained on corrupted images, with the
     clean ones as targets (Vincent et al. 2008): copying would leave the noise in.
-
-    Args: as ConvAutoencoder.
     """
 
     corruption = "noise:0.5"
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (1, 28, 28),
+        image_shape: Shape = (1, 28, 28),
         channels: tuple[int, ...] = (32, 64),
         convs_per_stage: int = 1,
         loss: str = "bce",

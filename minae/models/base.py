@@ -115,29 +115,30 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
         raise InputError(f"{name} {value!r} is unknown: choose one of {', '.join(choices)}")
 
 
-ZERO_HALF = ("relu", "leaky_relu", "elu", "gelu", "silu")  # activations that pass about half
-
-
 def initialise(activation: str, *networks: nn.Sequential) -> None:
     """Draw the weights of deep networks anew so that signals keep their size on the way through.
 
     The variance is 2 / fan_in before activations that zero about half of their inputs, else
     1 / fan_in, and always for the last layer. PyTorch's default, 1 / (3 fan_in), lets them fade.
     """
+    gain = 2.0 if activation in ("relu", "leaky_relu", "elu", "gelu", "silu") else 1.0
     for network in networks:
-        layers = [layer for layer in network if hasattr(layer, "fan_in")]
-        for layer in layers:
-            hidden = layer is not layers[-1]
-            nn.init.kaiming_normal_(layer, 2.0 if hidden and activation in ZERO_HALF else 1.0)
+        *hidden, last = [layer for layer in network if hasattr(layer, "fan_in")]
+        for layer in hidden:
+            nn.init.kaiming_normal_(layer, gain)
+        nn.init.kaiming_normal_(last, 1.0)
 
 
 def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
     """Return linear layers of these sizes with the activation between them, none after the last."""
     check_choice("activation", activation, nn.ACTIVATIONS)
-    layers = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), nn.ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
+    return alternate([nn.Linear(*ends) for ends in pairwise(sizes)], activation)
+
+
+def alternate(layers: Sequence[nn.Module], activation: str) -> nn.Sequential:
+    """Return the layers with the activation between them."""
+    pairs = [(layer, nn.ACTIVATIONS[activation]()) for layer in layers]
+    return nn.Sequential(*[module for pair in pairs for module in pair][:-1])
 
 
 def last_bias(network: nn.Sequential) -> nn.Parameter:

@@ -14,7 +14,7 @@ from minae import nn, ops, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.models.base import Autoencoder, check_choice, check_count, check_sizes, last_bias, mlp
-from minae.models.conv import Stages
+from minae.models.conv import Shape, Stages
 from minae.tensor import Tensor
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -68,10 +68,7 @@ class VariationalAutoencoder(Autoencoder):
         return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return -E_q[log p(target|z)] + beta KL, in nats per image, averaged over the batch.
-
-        The expectation is estimated with one draw of z per image.
-        """
+        """Return -E_q[log p(target|z)] (one draw of z each) + beta KL, in nats, mean of images."""
         nll, kl = self._terms(x, target)
         return nll + kl * self.beta
 
@@ -119,11 +116,9 @@ class VariationalAutoencoder(Autoencoder):
 class VAE(VariationalAutoencoder):
     """Variational autoencoder of fully connected layers.
 
-    Args:
-        sizes: from the number of pixels to the number of latents, such as [784, 400, 20].
-        activation: between the layers, one of nn.ACTIVATIONS.
-        likelihood: "bernoulli" (inputs in [0, 1]) or "gaussian".
-        beta: weight of the KL term (Higgins et al. 2017); 1 is the ELBO.
+    The sizes run from the number of pixels to the number of latents, such as [784, 400, 20]; the
+    activation is one of nn.ACTIVATIONS, the likelihood "bernoulli" (inputs in [0, 1]) or
+    "gaussian". beta weighs the KL term (Higgins et al. 2017); 1 is the ELBO.
     """
 
     def __init__(
@@ -135,24 +130,18 @@ class VAE(VariationalAutoencoder):
     ):
         check_sizes(sizes)
         super().__init__(sizes[-1], likelihood, beta)
-        *hidden, latent = sizes
-        self.encoder = nn.Sequential(nn.Flatten(), *mlp([*hidden, 2 * latent], activation))
+        outputs = [*sizes[:-1], 2 * self.latent]
+        self.encoder = nn.Sequential(nn.Flatten(), *mlp(outputs, activation))
         self.decoder = mlp(sizes[::-1], activation)
         self._start_narrow()
 
 
 class ConvVAE(VariationalAutoencoder):
-    """Variational autoencoder of convolutions.
-
-    Args:
-        image_shape, channels, convs_per_stage: as ConvAutoencoder.
-        latent: number of latents.
-        likelihood, beta: as VAE.
-    """
+    """Variational autoencoder of convolutions: see ConvAutoencoder and VAE for the arguments."""
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (1, 28, 28),
+        image_shape: Shape = (1, 28, 28),
         channels: tuple[int, ...] = (16, 32),
         latent: int = 20,
         convs_per_stage: int = 1,

@@ -10,10 +10,7 @@ from minae.tensor import Tensor
 
 
 class BetaVAE(VAE):
-    """A VAE whose KL weighs more (Higgins et al. 2017): only latents worth their cost are used.
-
-    Args: as VAE.
-    """
+    """A VAE whose KL weighs more (Higgins et al. 2017): only latents worth their cost are used."""
 
     def __init__(
         self,
@@ -28,17 +25,11 @@ class BetaVAE(VAE):
 class IWAE(VAE):
     """A VAE trained on the importance-weighted bound (Burda et al. 2016), tighter than the ELBO.
 
-    Args:
-        sizes, activation, likelihood: as VAE.
-        k: draws for each image and step; 1 is the ELBO, with the KL estimated too.
+    It takes k draws for each image and step; 1 is the ELBO, with the KL estimated too.
     """
 
     def __init__(
-        self,
-        sizes: list[int],
-        activation: str = "relu",
-        likelihood: str = "bernoulli",
-        k: int = 5,
+        self, sizes: list[int], activation: str = "relu", likelihood: str = "bernoulli", k: int = 5
     ):
         check_count("k, the number of draws,", k, 1, 10_000)
         super().__init__(sizes, activation, likelihood)
@@ -57,13 +48,8 @@ class ConditionalVAE(VariationalAutoencoder):
     """A VAE that is told the class of each image, and so can draw a given one (Sohn et al. 2015).
 
     Encoder and decoder get the label one-hot. What remains for z to hold is what the label does not
-    say: the handwriting. Every method takes the labels (N,) after images or codes, in the place of
-    other models' targets.
-
-    Args:
-        sizes: from the number of pixels to the number of latents, such as [784, 400, 20].
-        classes: number of classes; a label is a whole number from 0 to classes - 1.
-        activation, likelihood, beta: as VAE.
+    say: the handwriting. Every method takes the labels (N,), whole numbers from 0 to classes - 1,
+    after images or codes, in the place of other models' targets.
     """
 
     conditional = True

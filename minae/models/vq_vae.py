@@ -5,24 +5,20 @@ import numpy as np
 from minae import nn, ops
 from minae.models.autoencoders import LOSSES
 from minae.models.base import Autoencoder, check_choice, check_count, initialise
-from minae.models.conv import Stages
+from minae.models.conv import Shape, Stages
 from minae.tensor import Tensor
 
 
 class VQVAE(Autoencoder):
     """Convolutions down to a map of vectors, each replaced by the nearest one of a codebook.
 
-    An image becomes h x w whole numbers, each below `codes`: h w log2(codes) bits.
-
-    Args:
-        image_shape, channels, convs_per_stage, loss: as ConvAutoencoder.
-        codes: number of vectors in the codebook.
-        latent: length of each vector.
+    An image becomes h x w whole numbers, each below `codes`, the number of vectors in the codebook:
+    h w log2(codes) bits. `latent` is the length of each vector; the rest is as in ConvAutoencoder.
     """
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (1, 28, 28),
+        image_shape: Shape = (1, 28, 28),
         channels: tuple[int, ...] = (32, 64),
         codes: int = 64,
         latent: int = 16,
@@ -65,8 +61,8 @@ class VQVAE(Autoencoder):
         loss, index = self._terms(x, target)
         used = np.unique_counts(index.cpu().data).counts / index.numel()  # the share of each code
         perplexity = float(np.exp(-(used * np.log(used)).sum()))
-        squared_error = self.squared_error(x, target)
-        return {"loss": loss.item(), "squared_error": squared_error, "perplexity": perplexity}
+        error = self.squared_error(x, target)
+        return {"loss": loss.item(), "squared_error": error, "perplexity": perplexity}
 
     def _terms(self, x: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
         codes, index, codebook_loss = self.encode(x)

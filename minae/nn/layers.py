@@ -49,10 +49,12 @@ class Linear(_Weighted):
 class _Convolution(_Weighted):
     """What both convolutions share: they map (N, C, H, W) to (N, O, HO, WO)."""
 
-    in_channels: int
-    out_channels: int
-    stride: Pair
-    padding: Any  # Pair, and what ops.conv2d takes beside
+    def _set(
+        self, channels: tuple[int, int], stride: Pair, padding: Any, dilation: Pair, groups: int
+    ) -> None:
+        _check_groups(type(self).__name__, *channels, groups)
+        self.in_channels, self.out_channels = channels
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
     def extra_repr(self) -> str:
         return (
@@ -75,9 +77,7 @@ class Conv2d(_Convolution):
         groups: int = 1,
         bias: bool = True,
     ):
-        _check_groups("Conv2d", in_channels, out_channels, groups)
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self._set((in_channels, out_channels), stride, padding, dilation, groups)
         kernel_size = pair(kernel_size, "Conv2d: kernel_size")
         self.fan_in = in_channels // groups * math.prod(kernel_size)
         self._draw((out_channels, in_channels // groups, *kernel_size), out_channels, bias)
@@ -102,12 +102,10 @@ class ConvTranspose2d(_Convolution):
         bias: bool = True,
         dilation: Pair = 1,
     ):
-        _check_groups("ConvTranspose2d", in_channels, out_channels, groups)
+        self._set((in_channels, out_channels), stride, padding, dilation, groups)
         steps = pair(stride, "ConvTranspose2d: stride")
         if min(steps) < 1:
             raise ValueError(f"ConvTranspose2d: stride {stride} must be at least 1")
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.stride, self.padding, self.dilation = stride, padding, dilation
         self.output_padding = output_padding
         kernel_size = pair(kernel_size, "ConvTranspose2d: kernel_size")
         # stride s spreads the kernel: an output gets 1 / s of its taps along each dimension
@@ -197,9 +195,9 @@ class LayerNorm(Module):
         several = isinstance(normalized_shape, tuple | list)
         shape = tuple(normalized_shape) if several else (normalized_shape,)
         self.normalized_shape, self.eps = shape, eps
-        bias = bias and elementwise_affine
-        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(shape, np.float32)) if bias else None
+        affine = elementwise_affine
+        self.weight = Parameter(np.ones(shape, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(shape, np.float32)) if affine and bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)

@@ -84,8 +84,7 @@ class Module:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Copy arrays (or tensors of PyTorch on the CPU) into the parameters and buffers.
 
-        Raises:
-            ValueError: a key is missing or unknown, or a shape differs; nothing is copied then.
+        Raises ValueError, and copies nothing, if a key is missing or unknown, or a shape differs.
         """
         given: dict[str, Array] = {name: as_array(value) for name, value in state.items()}
         if problem := _mismatch(self.state_dict(), given):
@@ -102,10 +101,8 @@ class Module:
     def to(self, device: str) -> Self:
         """Move all parameters and buffers to a device, and return the module.
 
-        Make the optimiser after this: it keeps the arrays it is given.
-
-        Raises:
-            RuntimeError: the device cannot be used; says why, and what to do.
+        Make the optimiser after this: it keeps the arrays it is given. Raises RuntimeError if the
+        device cannot be used; it says why, and what to do.
         """
         for _, value in self._named_state(Parameter, Buffer):
             value.data = arrays.to_device(value.data, device)
@@ -140,15 +137,10 @@ class Module:
 
 
 def _mismatch(own: dict[str, Array], other: dict[str, Array]) -> str | None:
-    if missing := own.keys() - other.keys():
-        return f"{sorted(missing)[0]} is missing" + _and_more(missing)
-    if unknown := other.keys() - own.keys():
-        return f"{sorted(unknown)[0]} is unknown" + _and_more(unknown)
+    for kind, a, b in (("missing", own, other), ("unknown", other, own)):
+        if names := sorted(a.keys() - b.keys()):
+            return f"{names[0]} is {kind}" + (f", and {len(names) - 1} more" if names[1:] else "")
     for name, value in own.items():
         if other[name].shape != value.shape:
             return f"{name} has shape {other[name].shape}, here it is {value.shape}"
     return None
-
-
-def _and_more(names: set[str]) -> str:
-    return f", and {len(names) - 1} more" if len(names) > 1 else ""

@@ -1,5 +1,7 @@
 """Modules without parameters: activations, and changes of shape. Each calls its function in ops."""
 
+from dataclasses import KW_ONLY, dataclass
+
 from minae import ops
 from minae.nn.module import Module
 from minae.ops.checks import Pair, check_dim
@@ -19,31 +21,31 @@ class ReLU(Module):
         return ops.relu(x)
 
 
+@dataclass(eq=False, repr=False)
 class LeakyReLU(Module):
     """x where positive, else negative_slope times x."""
 
-    def __init__(self, negative_slope: float = 0.01):
-        self.negative_slope = negative_slope
+    negative_slope: float = 0.01
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, self.negative_slope)
 
 
+@dataclass(eq=False, repr=False)
 class ELU(Module):
     """x where positive, else alpha (e^x - 1)."""
 
-    def __init__(self, alpha: float = 1.0):
-        self.alpha = alpha
+    alpha: float = 1.0
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.elu(x, self.alpha)
 
 
+@dataclass(eq=False, repr=False)
 class GELU(Module):
     """x Φ(x); see ops.gelu for `approximate`."""
 
-    def __init__(self, approximate: str = "none"):
-        self.approximate = approximate
+    approximate: str = "none"
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.gelu(x, approximate=self.approximate)
@@ -77,21 +79,22 @@ class Tanh(Module):
         return ops.tanh(x)
 
 
+@dataclass(eq=False, repr=False)
 class Softmax(Module):
     """Positive numbers that add up to 1 along `dim`."""
 
-    def __init__(self, dim: int):
-        self.dim = dim
+    dim: int
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.softmax(x, self.dim)
 
 
+@dataclass(eq=False, repr=False)
 class Flatten(Module):
     """Merge the dimensions from start_dim to end_dim; by default (N, ...) to (N, features)."""
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1):
-        self.start_dim, self.end_dim = start_dim, end_dim
+    start_dim: int = 1
+    end_dim: int = -1
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim == 2 and (self.start_dim, self.end_dim) == (1, -1):
@@ -110,87 +113,75 @@ class Unflatten(Module):
         return x.reshape(*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
 
 
+@dataclass(eq=False, repr=False)
 class Upsample(Module):
     """Resize images (N, C, H, W) or sequences (N, C, L); see ops.interpolate."""
 
-    def __init__(
-        self,
-        size: Pair | None = None,
-        scale_factor: float | tuple[float, float] | None = None,
-        mode: str = "nearest",
-        align_corners: bool | None = None,
-    ):
-        self.size, self.scale_factor = size, scale_factor
-        self.mode, self.align_corners = mode, align_corners
+    size: Pair | None = None
+    scale_factor: float | tuple[float, float] | None = None
+    mode: str = "nearest"
+    align_corners: bool | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
 
+@dataclass(eq=False, repr=False)
 class PixelShuffle(Module):
     """Trade channels for pixels: (..., C r², H, W) to (..., C, H r, W r), r the factor."""
 
-    def __init__(self, upscale_factor: int):
-        self.upscale_factor = upscale_factor
+    upscale_factor: int
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.pixel_shuffle(x, self.upscale_factor)
 
 
+@dataclass(eq=False, repr=False)
 class PixelUnshuffle(Module):
     """Trade pixels for channels: (..., C, H r, W r) to (..., C r², H, W), r the factor."""
 
-    def __init__(self, downscale_factor: int):
-        self.downscale_factor = downscale_factor
+    downscale_factor: int
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.pixel_unshuffle(x, self.downscale_factor)
 
 
+@dataclass(eq=False, repr=False)
 class MaxPool2d(Module):
     """The largest entry of each window: (N, C, H, W) to (N, C, HO, WO); see ops.max_pool2d."""
 
-    def __init__(
-        self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        dilation: Pair = 1,
-        *,
-        ceil_mode: bool = False,
-    ):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.dilation, self.ceil_mode = dilation, ceil_mode
+    kernel_size: Pair
+    stride: Pair | None = None
+    padding: Pair = 0
+    dilation: Pair = 1
+    _: KW_ONLY
+    ceil_mode: bool = False
 
     def forward(self, x: Tensor) -> Tensor:
         window = self.kernel_size, self.stride, self.padding, self.dilation
         return ops.max_pool2d(x, *window, self.ceil_mode)
 
 
+@dataclass(eq=False, repr=False)
 class AvgPool2d(Module):
     """The mean of each window: (N, C, H, W) to (N, C, HO, WO); see ops.avg_pool2d."""
 
-    def __init__(
-        self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+    kernel_size: Pair
+    stride: Pair | None = None
+    padding: Pair = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
 
     def forward(self, x: Tensor) -> Tensor:
         window = self.kernel_size, self.stride, self.padding
         return ops.avg_pool2d(x, *window, self.ceil_mode, self.count_include_pad)
 
 
+@dataclass(eq=False, repr=False)
 class AdaptiveAvgPool2d(Module):
     """The means of as many windows as are asked for: (N, C, H, W) to (N, C, *output_size)."""
 
-    def __init__(self, output_size: int | tuple[int | None, int | None]):
-        self.output_size = output_size
+    output_size: int | tuple[int | None, int | None]
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.adaptive_avg_pool2d(x, self.output_size)

@@ -5,25 +5,31 @@ type, of which the tensors are views. So a step is one pass over memory, whateve
 parameters, and backward writes gradients where the step will read them.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from minae import kernels
 from minae.kernels import arrays
-from minae.optim.checks import check_at_least_0, is_number
+from minae.kernels.arrays import Array
 from minae.optim.flat import Flat
 from minae.tensor import Tensor
 from minae.versions import clock
 
 
-def _listed(parameters, name: str) -> list[Tensor]:
-    """Return the parameters as a list; TypeError unless they are tensors."""
-    listed = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor)
-    found = list(parameters) if listed else [None]
-    if not all(isinstance(p, Tensor) for p in found):
-        raise TypeError(f"{name} takes a list of parameters, or model.parameters()")
-    return found
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def check_at_least_0(**numbers: float) -> None:
+    """Raise ValueError unless all are numbers of at least 0."""
+    for name, number in numbers.items():
+        if not is_number(number) or not number >= 0:
+            raise ValueError(f"{name} is a number of at least 0, not {number!r}")
 
 
 class Optimizer:
@@ -34,9 +40,15 @@ class Optimizer:
     """
 
     state_names: tuple[str, ...] = ()
+    #: update(x, dx, step, *states) changes x (P,) and its states in place; the first step is step 1
+    update: Callable[..., None]
 
     def __init__(self, parameters: Iterable[Tensor], lr: float):
-        self.parameters = _listed(parameters, type(self).__name__)
+        listed = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor)
+        self.parameters = list(parameters) if listed else []
+        if not listed or not all(isinstance(p, Tensor) for p in self.parameters):
+            name = type(self).__name__
+            raise TypeError(f"{name} takes a list of parameters, or model.parameters()")
         if not self.parameters:
             raise ValueError("the optimizer was given no parameters")
         if not all(p.is_leaf for p in self.parameters):
@@ -61,12 +73,11 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self, number=None) -> None:
+    def step(self, number: Array | None = None) -> None:
         """Update every parameter that has a gradient.
 
-        Args:
-            number: of this step, as one int32 on the GPU: a captured step, which is the same each
-                time, reads it from there. Otherwise the optimiser counts.
+        A captured step, which is the same each time, reads its `number`, one int32, from the GPU.
+        Otherwise the optimiser counts.
         """
         for flat in self._flats:
             flat.collect()
@@ -83,10 +94,6 @@ class Optimizer:
                 self.steps[i] += 1
                 p.version.time = now
 
-    def update(self, x, dx, step: int, *states) -> None:
-        """Change parameters x (P,), and their states, in place; the first step is step 1."""
-        raise NotImplementedError
-
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, as arrays by name."""
         return {"lr": np.array(self.lr), "steps": np.array(self.steps, np.int64), **self.state}
@@ -94,13 +101,12 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Take over what state_dict returned.
 
-        Raises:
-            ValueError: it comes from another optimiser or other parameters, or is none: a rate or
-                a number of steps below 0.
+        Raises ValueError if it is of another optimiser or other parameters, or has a rate or a
+        number of steps below 0.
         """
-        if state.keys() != self.state_dict().keys():
-            raise ValueError(f"the state is not that of {type(self).__name__} on these parameters")
         own = self.state_dict()
+        if state.keys() != own.keys():
+            raise ValueError(f"the state is not that of {type(self).__name__} on these parameters")
         for name, value in own.items():
             if (shape := np.shape(state[name])) != value.shape:
                 raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
@@ -136,16 +142,11 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
         super().__init__(parameters, lr)
 
-    def update(self, x, dx, step, velocity) -> None:
+    def update(self, x: Array, dx: Array, step: Any, velocity: Array) -> None:
         """Take one step."""
+        momentum, decay, nesterov = self.momentum, self.weight_decay, self.nesterov
         kernels.backend_of(x).sgd(
-            x,
-            dx,
-            velocity,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            nesterov=self.nesterov,
+            x, dx, velocity, lr=self.lr, momentum=momentum, weight_decay=decay, nesterov=nesterov
         )
 
 
@@ -178,7 +179,7 @@ class Adam(Optimizer):
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(parameters, lr)
 
-    def update(self, x, dx, step, exp_avg, exp_avg_sq) -> None:
+    def update(self, x: Array, dx: Array, step: Any, exp_avg: Array, exp_avg_sq: Array) -> None:
         """Take one step."""
         kernels.backend_of(x).adam(
             x,
@@ -211,3 +212,18 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ):
         super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scale the gradients of tensors, or one, so that their joint 2-norm is at most max_norm.
+
+    Return the norm before. Raises ValueError if max_norm is below 0.
+    """
+    check_at_least_0(max_norm=max_norm)
+    parameters = (parameters,) if isinstance(parameters, Tensor) else parameters
+    gradients = [p.grad.data for p in parameters if p.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
+    if norm > max_norm:
+        for gradient in gradients:
+            gradient *= max_norm / (norm + 1e-6)
+    return norm

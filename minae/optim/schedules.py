@@ -2,8 +2,7 @@
 
 import math
 
-from minae.optim.checks import check_at_least_0, check_steps
-from minae.optim.optimizers import Optimizer
+from minae.optim.optimizers import Optimizer, check_at_least_0, is_number
 
 
 class Schedule:
@@ -27,13 +26,9 @@ class Schedule:
         return {"count": self.count, "base_lr": self.base_lr}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
-        """Take over what state_dict returned.
-
-        Raises:
-            ValueError: one of its numbers is below 0.
-        """
+        """Take over what state_dict returned; ValueError if one of its numbers is below 0."""
         check_at_least_0(**state)
-        self.count, self.base_lr = state["count"], state["base_lr"]
+        self.count, self.base_lr = int(state["count"]), state["base_lr"]
 
 
 class CosineAnnealingLR(Schedule):
@@ -41,7 +36,7 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         super().__init__(optimizer)
-        check_steps(T_max=T_max)
+        _check_steps(T_max=T_max)
         self.T_max, self.eta_min = T_max, eta_min
 
     def lr_at(self, count: int) -> float:
@@ -55,9 +50,15 @@ class StepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
         super().__init__(optimizer)
-        check_steps(step_size=step_size)
+        _check_steps(step_size=step_size)
         self.step_size, self.gamma = step_size, gamma
 
     def lr_at(self, count: int) -> float:
         """Return the learning rate after `count` steps."""
         return self.base_lr * self.gamma ** (count // self.step_size)
+
+
+def _check_steps(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not is_number(number) or not number > 0:
+            raise ValueError(f"{name} is a number of steps above 0, not {number!r}")

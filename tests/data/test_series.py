@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minae.data import SOURCES, Source, load_series
-from minae.data.catalogue import RemoteFile
+from minae.data.sources import RemoteFile
 from minae.errors import InputError
 
 READINGS = "nab/realKnownCause/machine_temperature_system_failure.csv"

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from minae.data import SOURCES, Source, fetch, list_sources
-from minae.data.catalogue import RemoteFile
+from minae.data.sources import RemoteFile
 from minae.errors import InputError
 
 CONTENT = {"one.bin": b"first file" * 100, "two.bin": b"second file" * 50}

@@ -43,6 +43,7 @@ def test_the_models_options_are_their_constructors():
         ({"epochs": 0}, "epochs is a whole number from 1, not 0"),
         ({"clip": -1.0}, "clip is a number from 0, not -1.0"),
         ({"lr": float("nan")}, "lr is a number from 0, not nan"),
+        ({"weight_decay": float("inf")}, "weight_decay is a number from 0, not inf"),
         ({"optimizer": "lion"}, "optimizer 'lion' is unknown: choose one of adam, adamw, sgd"),
         ({"model": "unet"}, "model 'unet' is unknown: choose one of dense, conv"),
     ],
