@@ -19,11 +19,6 @@ def stable_sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def stable_softplus(x: Array) -> Array:
-    """Return log(1 + e^x), written as max(x, 0) + log(1 + e^-|x|) so that nothing overflows."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
 class ReLU(_Elementwise):
     """max(x, 0)."""
 
@@ -140,7 +135,7 @@ class Softplus(_Elementwise):
 
     def forward(self, x):
         self.save(x)
-        return stable_softplus(x)
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # as e^x may overflow
 
     def backward(self, dy):
         (x,) = self.saved

@@ -12,10 +12,7 @@ from minae.tensor import Tensor
 
 
 class ScaledDotProductAttention(Op):
-    """y = P v with P = softmax(scale q kᵀ + mask) (Vaswani et al. 2017, equation 1).
-
-    q (..., L, E), k (..., S, E), v (..., S, V), mask broadcasts to (..., L, S)  ->  y (..., L, V)
-    """
+    """y = P v with P = softmax(scale q kᵀ + mask) (Vaswani et al. 2017, equation 1)."""
 
     floats = slice(3)
 

@@ -7,17 +7,13 @@ transposed convolution is the same three passes with forward and `dx` exchanged.
 
 from minae.kernels import shapes
 from minae.op import Op
-from minae.ops.checks import integer
-from minae.ops.geometry import Pair, pair, pairs, row
+from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.padding import pad
 from minae.tensor import Tensor
 
 
 class Conv2d(Op):
-    """y[n, o] = b[o] + Σ_c x[n, c] ⋆ weight[o, c], sliding and without flipping the kernel.
-
-    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
-    """
+    """y[n, o] = b[o] + Σ_c x[n, c] ⋆ weight[o, c], sliding and without flipping the kernel."""
 
     floats = slice(None)
 
@@ -96,10 +92,7 @@ def _named_padding(
 
 
 class ConvTranspose2d(Op):
-    """The map whose matrix is the transpose of conv2d's: forward is conv2d's dx, dx is conv2d.
-
-    x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
-    """
+    """The map whose matrix is the transpose of conv2d's: forward is conv2d's dx, dx is conv2d."""
 
     floats = slice(None)
 
@@ -140,11 +133,9 @@ def conv_transpose2d(
 ) -> Tensor:
     """Spread every entry of x over a window of the output: conv2d run backwards.
 
-    The arguments, also their errors, are those of the conv2d that this one mirrors, but for weight
+    The arguments and errors are those of the conv2d that this one mirrors, but for weight
     (C, O / groups, KH, KW), and output_padding: rows and columns added at the end, for sizes that
-    conv2d rounds down from.
-
-    Returns (N, O, HO, WO), without N where x has none, with
+    conv2d rounds down from. Returns (N, O, HO, WO), without N where x has none, with
     HO = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
     """
     name, images = "conv_transpose2d", x.unsqueeze(0) if x.ndim == 3 else x

@@ -11,17 +11,15 @@ import numpy as np
 from minae.op import unbroadcast
 from minae.ops.arithmetic import Operand, _OfTwo, operands
 from minae.ops.checks import check_dim, numpy_names
+from minae.ops.device import clone
 from minae.ops.indexing import Gather
 from minae.ops.reductions import Dims, _Reduction
-from minae.ops.shape import clone, unsqueeze
+from minae.ops.shape import unsqueeze
 from minae.tensor import Tensor
 
 
 class _OneOfTwo(_OfTwo):
-    """The larger or the smaller of x and y; if they are equal, each gets half of the gradient.
-
-    If one of them is nan, so is the result, and both get all of it.
-    """
+    """The larger or smaller of two. Equal ones share the gradient; if one is nan, both get all."""
 
     choose: np.ufunc
     loses: np.ufunc  # loses(x, y) says where y is chosen, and x is not

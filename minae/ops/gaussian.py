@@ -15,10 +15,7 @@ from minae.tensor import Tensor
 
 
 class GaussianNLL(Op):
-    """½ (log_var + (x - mean)² / σ² + log 2π), the negative log density of each entry of x.
-
-    mean and log_var broadcast to x.
-    """
+    """½ (log_var + (x - mean)² / σ² + log 2π), the negative log density of each entry of x."""
 
     floats = slice(None)
 
@@ -55,10 +52,7 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, *, reduction: str = "
 
 
 class GaussianKL(Op):
-    """½ Σ (mean² + σ² - log_var - 1) over the last dimension (Kingma & Welling 2014, appendix B).
-
-    mean (..., Z), log_var (..., Z)  ->  (...)
-    """
+    """½ Σ (mean² + σ² - log_var - 1) over the last dimension (Kingma & Welling 2014, appendix B)"""
 
     floats = slice(None)
 
@@ -108,10 +102,7 @@ class Reparameterise(Op):
 
 
 def reparameterise(mean: Tensor, log_var: Tensor) -> Tensor:
-    """Return a draw from N(mean, exp(log_var)) through which gradients flow to both.
-
-    Both have one shape, else ValueError.
-    """
+    """Return a differentiable draw from N(mean, exp(log_var)); ValueError if the shapes differ."""
     _check_same(mean, log_var, "reparameterise")
     wide = np.float64 in (mean.dtype, log_var.dtype)
     noise = random.normal(mean.shape, np.float64 if wide else np.float32, mean.device)

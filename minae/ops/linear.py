@@ -56,10 +56,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
 
 
 class Linear(Op):
-    """An affine map of rows, and an activation f: y = f(x Wᵀ + b).
-
-    x (..., I), weight (O, I), bias (O,)  ->  y (..., O)
-    """
+    """An affine map of rows, and an activation f: y = f(x Wᵀ + b)."""
 
     floats = slice(None)
 
@@ -141,7 +138,7 @@ def linear_stack(
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
 ) -> Tensor:
-    """Return x Wᵀ + b, or max(x Wᵀ + b, 0) where the activation is "relu" and not None.
+    """Return x Wᵀ + b, or max(x Wᵀ + b, 0) where the activation is "relu".
 
     The activation is applied in the same pass, where it costs next to nothing. x (..., in_features)
     with weight (out_features, in_features) and bias (out_features,) or None gives

@@ -25,9 +25,10 @@ class Methods:
     from minae.ops.activations import gelu, relu, sigmoid, tanh
     from minae.ops.arithmetic import add, div, floor_divide, mul, pow, remainder, sub
     from minae.ops.arithmetic import where_method as where
+    from minae.ops.axes import T, flip, movedim, mT, permute, transpose
     from minae.ops.comparison import all, any, isfinite, isinf, isnan
     from minae.ops.comparison import invert as __invert__
-    from minae.ops.device import cpu, cuda, to
+    from minae.ops.device import clone, contiguous, cpu, cuda, to
     from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
     from minae.ops.indexing import gather, index_select, scatter_add
     from minae.ops.inplace import setitem as __setitem__
@@ -39,22 +40,7 @@ class Methods:
     from minae.ops.pointwise import neg as __neg__
     from minae.ops.products import bmm, outer
     from minae.ops.reductions import mean, norm, prod, std, sum, var
-    from minae.ops.shape import (
-        T,
-        clone,
-        contiguous,
-        expand,
-        flatten,
-        flip,
-        movedim,
-        mT,
-        permute,
-        repeat,
-        reshape,
-        squeeze,
-        transpose,
-        unsqueeze,
-    )
+    from minae.ops.shape import expand, flatten, repeat, reshape, squeeze, unsqueeze
     from minae.ops.slicing import getitem as __getitem__
     from minae.ops.softmax import log_softmax, logsumexp, softmax
 

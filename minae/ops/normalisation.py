@@ -137,12 +137,11 @@ def batch_norm(
 ) -> Tensor:
     """Normalise each channel: by the batch's statistics in training, else by the running ones.
 
-    x is (N, C) or (N, C, ...), the others (C,), or weight and bias None. In training, the running
-    statistics, floats, move towards the batch's by the share `momentum` (its variance unbiased, as
-    in PyTorch). eps is added to the variance.
-
-    Raises ValueError if the shapes do not go together, eps is negative or, in training, 0, there is
-    one value per channel to train on, or there are no running statistics to evaluate with.
+    x is (N, C) or (N, C, ...); weight and bias are (C,) or None. The running statistics, (C,), of
+    floats, move in training by the share `momentum` towards the batch's (its variance unbiased, as
+    in PyTorch). eps is added to the variance. Raises ValueError if the shapes do not go together,
+    eps is negative or, in training, 0, there is one value per channel to train on, or there are no
+    running statistics to evaluate with.
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
@@ -150,32 +149,28 @@ def batch_norm(
         raise ValueError(f"batch_norm: eps must be positive, not {eps}")
     channels = x.shape[1:2]
     weight, bias = _both("batch_norm", weight, bias, channels)
-    if running_mean is None or running_var is None:
-        if running_mean is not running_var:
-            raise ValueError("batch_norm: give both running_mean and running_var, or neither")
-        if not training:
-            raise ValueError("batch_norm: evaluation needs running_mean and running_var")
-        running = []
-    else:
-        running = [running_mean, running_var]
-        for name, statistic in zip(("running_mean", "running_var"), running, strict=True):
-            if statistic.shape != channels:
-                raise ValueError(
-                    f"batch_norm: {name} has shape {statistic.shape}, expected {channels}"
-                )
-            if not statistic.is_floating_point():
-                raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")
+    given = {"running_mean": running_mean, "running_var": running_var}
+    running = {name: statistic for name, statistic in given.items() if statistic is not None}
+    if len(running) == 1:
+        raise ValueError("batch_norm: give both running_mean and running_var, or neither")
+    if not (running or training):
+        raise ValueError("batch_norm: evaluation needs running_mean and running_var")
+    for name, statistic in running.items():
+        if statistic.shape != channels:
+            raise ValueError(f"batch_norm: {name} has shape {statistic.shape}, expected {channels}")
+        if not statistic.is_floating_point():
+            raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")
     if training:
         if x.numel() <= x.shape[1]:
             raise ValueError(
                 f"batch_norm: x {x.shape} has one value per channel; the variance needs two"
             )
-        moved = [statistic.data for statistic in running]
+        moved = [statistic.data for statistic in running.values()]
         y = BatchNorm.apply(x, weight, bias, eps=eps, running=moved, momentum=momentum)
-        for statistic in running:
+        for statistic in running.values():
             statistic.written()
         return y
-    mean, var = running
+    mean, var = running.values()
     affine = (1, *channels) + (1,) * (x.ndim - 2)
     scale = (var + eps) ** -0.5
     scale = scale if weight is None else scale * weight

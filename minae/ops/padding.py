@@ -3,9 +3,10 @@
 import numpy as np
 
 from minae.op import Op
+from minae.ops.axes import flip
 from minae.ops.checks import Ints, held, integers
 from minae.ops.joining import cat
-from minae.ops.shape import expand, flip
+from minae.ops.shape import expand
 from minae.ops.slicing import part
 from minae.tensor import Tensor
 

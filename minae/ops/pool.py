@@ -7,10 +7,10 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.arrays import beside
 from minae.op import Op
-from minae.ops.checks import integer
-from minae.ops.geometry import Pair, pair, pairs, row
+from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.joining import cat
 from minae.ops.padding import pad
+from minae.ops.slicing import part
 from minae.tensor import Tensor
 
 
@@ -133,10 +133,8 @@ def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> 
 
 def _counts(count_include_pad, size, windows, kernel_size, stride, padding) -> np.ndarray:
     """Return how many pixels of each window count along one dimension: (windows,)."""
-    start = np.arange(windows) * stride - padding
-    if count_include_pad:
-        return np.minimum(start + kernel_size, size + padding) - start
-    return np.minimum(start + kernel_size, size) - np.maximum(start, 0)
+    start, border = np.arange(windows) * stride - padding, padding if count_include_pad else 0
+    return np.minimum(start + kernel_size, size + border) - np.maximum(start, -border)
 
 
 def max_pool1d(
@@ -147,10 +145,7 @@ def max_pool1d(
     dilation: int = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """Return the largest entry of each window of sequences (N, C, L) or (C, L).
-
-    It is max_pool2d on images one row high; see there for the arguments.
-    """
+    """Return max_pool2d of sequences (N, C, L) or (C, L), taken as images one row high."""
     window = _row_window("max_pool1d", kernel_size, stride, padding)
     return max_pool2d(x.unsqueeze(-2), *window, dilation, ceil_mode).squeeze(-2)
 
@@ -163,10 +158,7 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Return the mean of each window of sequences (N, C, L) or (C, L).
-
-    It is avg_pool2d on images one row high; see there for the arguments.
-    """
+    """Return avg_pool2d of sequences (N, C, L) or (C, L), taken as images one row high."""
     window = _row_window("avg_pool1d", kernel_size, stride, padding)
     return avg_pool2d(x.unsqueeze(-2), *window, ceil_mode, count_include_pad).squeeze(-2)
 
@@ -196,19 +188,14 @@ def adaptive_avg_pool2d(
         raise TypeError(
             f"adaptive_avg_pool2d: output_size must be an int or a pair, not {output_size!r}"
         )
-    for dim, count in zip((x.ndim - 2, x.ndim - 1), given, strict=True):
-        size = x.shape[dim] if count is None else count
-        x = _means(x, dim, integer(size, "adaptive_avg_pool2d: output_size"))
+    for dim, asked in zip((x.ndim - 2, x.ndim - 1), given, strict=True):
+        before, L, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
+        count = L if asked is None else integer(asked, "adaptive_avg_pool2d: output_size")
+        if count < 1:
+            raise ValueError(f"adaptive_avg_pool2d: output_size must be at least 1, not {count}")
+        if L % count == 0:  # windows side by side, all of one length
+            x = x.reshape(*before, count, L // count, *after).mean(dim + 1)
+        else:
+            windows = [part(x, dim, i * L // count, -(-(i + 1) * L // count)) for i in range(count)]
+            x = cat([window.mean(dim, keepdim=True) for window in windows], dim)
     return x
-
-
-def _means(x: Tensor, dim: int, count: int) -> Tensor:
-    """Return the means of `count` windows along a dimension."""
-    if count < 1:
-        raise ValueError(f"adaptive_avg_pool2d: output_size must be at least 1, not {count}")
-    before, length, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
-    if length % count == 0:  # windows side by side, all of one length
-        return x.reshape(*before, count, length // count, *after).mean(dim + 1)
-    first = (slice(None),) * dim
-    windows = [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
-    return cat([x[(*first, window)].mean(dim, keepdim=True) for window in windows], dim)

@@ -40,8 +40,7 @@ class _Reduction(Op):
 
     def _reduced(self, y, keepdim):
         """Return y without the reduced dimensions, unless they are to be kept."""
-        kept = [n for d, n in enumerate(y.shape) if d not in self.dims]
-        return y if keepdim else y.reshape(kept)
+        return y if keepdim else y.squeeze(axis=self.dims)
 
     def _restore(self, dy):
         """Return dy with the reduced dimensions back, each of length 1."""

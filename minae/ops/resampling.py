@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from minae.kernels.arrays import beside
-from minae.ops.checks import Ints, integer
-from minae.ops.geometry import lengths
+from minae.ops.checks import Ints, integer, lengths
 from minae.tensor import Tensor
 
 MODES = {"nearest": None, "linear": 3, "bilinear": 4}  # and the dimensions that x must have
