@@ -84,9 +84,8 @@ class Linear(Protocol):
     ) -> tuple[Array | None, list[Array | None], list[Array]]:
         """Return the gradients of `linear_stack`: dx, dweights and dbiases.
 
-        dy is the gradient of the last of the outputs, which may be None if that layer has no
-        activation. `needs` is for x and each weight. dweights and dbiases hold, for each layer, the
-        array to write to or None.
+        dy is that of the last output, which may be None if that layer has no activation. `needs` is
+        for x and each weight. dweights and dbiases hold each layer's array to write to, or None.
         """
 
 

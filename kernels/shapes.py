@@ -102,13 +102,12 @@ def check_conv2d(
     groups = geometry["groups"]
     _check_images("conv2d", "x", x)
     _check_weight("conv2d", weight, groups, "output")
-    if x.shape[1] % groups:
+    C = x.shape[1]
+    if C % groups:
+        raise ValueError(f"conv2d: groups={groups} does not divide the {C} channels of x {x.shape}")
+    if weight.shape[1] * groups != C:
         raise ValueError(
-            f"conv2d: groups={groups} does not divide the {x.shape[1]} channels of x {x.shape}"
-        )
-    if x.shape[1] != weight.shape[1] * groups:
-        raise ValueError(
-            f"conv2d: x {x.shape} has {x.shape[1]} channels, but weight {weight.shape} with "
+            f"conv2d: x {x.shape} has {C} channels, but weight {weight.shape} with "
             f"groups={groups} takes {weight.shape[1] * groups}"
         )
     _check_bias("conv2d", bias, weight.shape[0], weight)
@@ -199,17 +198,13 @@ def _check_transposed(name: str, what: str, y, weight, bias, groups: int, side, 
     _check_bias(name, bias, weight.shape[1] * groups, weight)
 
 
-def _check_images(name: str, what: str, images) -> None:
+def _check_images(name: str, what: str, images, dimensions: str = "N, C, H, W") -> None:
     if len(images.shape) != 4:
-        raise ValueError(f"{name}: {what} {images.shape} must have 4 dimensions (N, C, H, W)")
+        raise ValueError(f"{name}: {what} {images.shape} must have 4 dimensions ({dimensions})")
 
 
 def _check_weight(name: str, weight, groups: int, side: str) -> None:
-    if len(weight.shape) != 4:
-        raise ValueError(
-            f"{name}: weight {weight.shape} must have 4 dimensions (channels, channels / groups, "
-            "KH, KW)"
-        )
+    _check_images(name, "weight", weight, "channels, channels / groups, KH, KW")
     if groups < 1 or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: groups={groups} does not divide the {weight.shape[0]} {side} channels of "
@@ -234,8 +229,8 @@ def _check_gradient(name: str, dy, x, weight, y, expected) -> None:
 
 
 def _check_size(name: str, dy, input_size: Pair, kernel_size: Pair, size: Pair) -> None:
-    if tuple(dy.shape[2:]) != size:
+    if dy.shape[2:] != size:
         raise ValueError(
             f"{name}: dy {dy.shape} holds {times(dy.shape[2:])} positions, but an input of "
-            f"{times(input_size)} under kernel_size {tuple(kernel_size)} gives {times(size)}"
+            f"{times(input_size)} under kernel_size {kernel_size} gives {times(size)}"
         )

@@ -5,8 +5,7 @@ from timeit import repeat
 
 import numpy as np
 
-from minae.kernels.cpu.compile.parallel import parallel
-from minae.kernels.cpu.compile.threads import num_threads
+from minae.kernels.cpu.compile.threads import num_threads, parallel
 
 SIDE = 2048  # of the matrices; large enough for BLAS's best
 TRIAD = 20_000_000  # numbers in each of three arrays; too many for any cache
