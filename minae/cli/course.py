@@ -3,16 +3,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from minae.cli import values
 from minae.errors import InputError
-
-if TYPE_CHECKING:
-    from minae.course.lessons import Exercise
-    from minae.course.workspace import Workspace
 
 app = typer.Typer()
 lessons_app = typer.Typer()
@@ -31,13 +27,13 @@ Seconds = Annotated[
 ]
 
 
-def _workspace() -> "Workspace":
+def _workspace():
     from minae.course.workspace import Workspace
 
     return Workspace.around(Path.cwd())
 
 
-def _find(exercise: str) -> "tuple[Workspace, Exercise]":
+def _find(exercise: str):
     from minae.course.lessons import find_exercise
 
     return _workspace(), find_exercise(exercise)

@@ -209,10 +209,7 @@ class Table(AbstractContextManager):
 
 
 def write_gradescope(grade: Grade) -> Path:
-    """Write results.json, as Gradescope's autograder reads it, into the student's folder.
-
-    Raises InputError or OSError where that cannot be written.
-    """
+    """Write results.json for Gradescope into the student's folder. Raises InputError or OSError."""
     folder, tests = grade.submission.folder, []
     if folder.is_symlink():
         raise InputError(f"{folder} is a link: nothing is written through it")

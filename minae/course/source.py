@@ -33,8 +33,7 @@ def stub_of(exercise: Exercise, text: str) -> str:
 
 def solution(exercise: Exercise) -> str:
     """Return the solved function, without the markers."""
-    solved = function(exercise.lesson.text("exercises.py"), exercise.name)
-    return ANSWER.sub(r"\2", solved)
+    return ANSWER.sub(r"\2", function(exercise.lesson.text("exercises.py"), exercise.name))
 
 
 def answer(exercise: Exercise) -> str:

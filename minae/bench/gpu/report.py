@@ -140,7 +140,6 @@ def _print(title: str, columns: list[str], rows: list[dict]) -> None:
 
 
 def _draw(results: dict, path: Path) -> None:
-    """Draw the roofline of what was measured, if anything was."""
     from minae import plots
 
     if points := _points(results):
