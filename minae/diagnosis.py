@@ -49,21 +49,17 @@ def _factor(analytic: np.ndarray, numeric: np.ndarray) -> str | None:
         return None
     if np.isclose(ratio, 1, rtol=1e-3):
         return "nearly right: a small term is missing, or f is too rough for finite differences"
-    if np.isclose(ratio, -1):
-        return "ratio -1 everywhere: the sign is wrong"
-    for n in (2, 3, 4):
-        if np.isclose(ratio, n):
-            return f"ratio {n}.0 everywhere: a factor {'½' if n == 2 else f'1/{n}'} is missing"
-        if np.isclose(ratio, 1 / n):
-            return f"ratio 1/{n} everywhere: a factor {n} is missing"
+    guesses: list[tuple[float, str]] = [(-1, "-1 everywhere: the sign is wrong")]
+    for n, part in ((2, "½"), (3, "1/3"), (4, "1/4")):
+        guesses.append((n, f"{n}.0 everywhere: a factor {part} is missing"))
+        guesses.append((1 / n, f"1/{n} everywhere: a factor {n} is missing"))
     sizes = {analytic.size: "the number of entries"}
     sizes |= {n: f"the length of dimension {d}" for d, n in enumerate(analytic.shape)}
     for n, what in sizes.items():
-        if np.isclose(ratio, n):
-            return f"ratio {n} everywhere, {what}: a sum where a mean belongs?"
-        if np.isclose(ratio, 1 / n):
-            return f"ratio 1/{n} everywhere, {n} being {what}: a mean where a sum belongs?"
-    return f"ratio {ratio:.6g} everywhere: a constant factor is wrong"
+        guesses.append((n, f"{n} everywhere, {what}: a sum where a mean belongs?"))
+        guesses.append((1 / n, f"1/{n} everywhere, {n} being {what}: a mean where a sum belongs?"))
+    guesses.append((ratio, f"{ratio:.6g} everywhere: a constant factor is wrong"))
+    return "ratio " + next(words for known, words in guesses if np.isclose(ratio, known))
 
 
 def _misplaced(analytic: np.ndarray, numeric: np.ndarray) -> str | None:

@@ -8,9 +8,8 @@ backward computes, and also, by central differences,
 with an error of order h² + ε/h, which is least near h = ε^⅓ (ε is float64's rounding error). dy is
 random, never ones: with ones, multiplying by dy and dividing by it look the same.
 
-A second group of checks finds what finite differences cannot see: inputs that are written to,
-gradients that overwrite each other where they should add up, and operations that depend on how
-arrays are laid out in memory.
+Further checks find what finite differences cannot see: inputs that are written to, gradients that
+overwrite each other where they should add up, and results that depend on arrays' memory layout.
 """
 
 import inspect
@@ -179,7 +178,7 @@ def _compare(analytic: np.ndarray, numeric: np.ndarray, name: str, tolerance: fl
 
 def _check_side_effects(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
     everything, names = [*arrays, dy], [*names, "the upstream gradient"]
-    before = [None if x is None else x.copy() for x in everything]
+    before: list[Any] = [None if x is None else x.copy() for x in everything]
 
     def check(culprit: str) -> None:
         for x, old, name in zip(everything, before, names, strict=True):
@@ -197,13 +196,10 @@ def _check_side_effects(f: Function, arrays: Arrays, dy: np.ndarray, names: list
 def _check_accumulation(f: Function, arrays: Arrays, dy: np.ndarray, names: list[str]) -> None:
     """Pass one tensor as two inputs: its gradient must be the sum of both."""
     floats = [(i, x) for i, x in enumerate(arrays) if x is not None and x.dtype == np.float64]
-    for (i, x), (j, y) in combinations(floats, 2):
-        if x.shape != y.shape:
-            continue
-        equal = [*arrays]
-        equal[i] = y
-        _, separate = _run(f, equal, dy)
-        tensors = [None if a is None else Tensor(a) for a in equal]
+    pairs = [(i, j, y) for (i, x), (j, y) in combinations(floats, 2) if x.shape == y.shape]
+    for i, j, y in pairs:
+        _, separate = _run(f, [*arrays[:i], y, *arrays[i + 1 :]], dy)
+        tensors = [None if a is None else Tensor(a) for a in arrays]
         tensors[i] = tensors[j] = leaf = Tensor(y, requires_grad=True)
         f(*tensors).backward(dy)
         both = sum(g for g in (separate[i], separate[j]) if g is not None)

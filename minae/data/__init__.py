@@ -11,13 +11,12 @@ from minae.data.corruptions import (
     SaltAndPepper,
     parse_corruption,
 )
-from minae.data.dataset import DATASETS, Dataset, Split, load
+from minae.data.dataset import DATASETS, Dataset, Series, Split, load, load_series
 from minae.data.loader import Loader
-from minae.data.series import Series, load_series
-from minae.data.sources import SOURCES, Source, SourceStatus, fetch, list_sources
+from minae.data.sources import SOURCES, Source, fetch, list_sources
 
 __all__ = [
     "DATASETS", "SOURCES", "Blur", "Corruption", "Dataset", "GaussianNoise", "Loader", "MaskBlock",
-    "SaltAndPepper", "Series", "Source", "SourceStatus", "Split", "fetch", "list_sources", "load",
-    "load_series", "parse_corruption",
+    "SaltAndPepper", "Series", "Source", "Split", "fetch", "list_sources", "load", "load_series",
+    "parse_corruption",
 ]  # fmt: skip

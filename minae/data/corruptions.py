@@ -64,16 +64,16 @@ class Blur:
     sigma: float
 
     def __post_init__(self):
-        _check("blur: sigma", self.sigma, 0, math.inf)
+        _check("blur: sigma", self.sigma, 0)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         from scipy.ndimage import gaussian_filter
 
         _, _, H, W = images.shape
-        if self.sigma > max(H, W):
+        if self.sigma > (most := max(H, W)):
             raise InputError(
                 f"blur: a sigma of {self.sigma:g} pixels leaves nothing of images of {W}x{H}; "
-                f"give one of at most {max(H, W)}"
+                f"give one of at most {most}"
             )
         return gaussian_filter(images, self.sigma, axes=(2, 3))
 
@@ -87,7 +87,7 @@ class MaskBlock:
     def __post_init__(self):
         if not isinstance(self.size, Integral):
             raise InputError(f"mask: size must be a whole number of pixels, not {self.size}")
-        _check("mask: size", self.size, 1, math.inf)
+        _check("mask: size", self.size, 1)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         N, _, H, W = images.shape
@@ -106,12 +106,7 @@ class MaskBlock:
 
 
 _FORMS = "noise:SIGMA, salt-pepper:AMOUNT (0 to 1), blur:SIGMA or mask:SIZE (SIZE in whole pixels)"
-_KINDS: dict[str, tuple[type, type]] = {
-    "noise": (GaussianNoise, float),
-    "salt-pepper": (SaltAndPepper, float),
-    "blur": (Blur, float),
-    "mask": (MaskBlock, int),
-}
+_KINDS = {"noise": GaussianNoise, "salt-pepper": SaltAndPepper, "blur": Blur, "mask": MaskBlock}
 
 
 def parse_corruption(text: str) -> Corruption:
@@ -121,15 +116,14 @@ def parse_corruption(text: str) -> Corruption:
     """
     kind, _, number = text.partition(":")
     try:
-        make, parse = _KINDS[kind]
-        return make(parse(number))
+        return _KINDS[kind](int(number) if kind == "mask" else float(number))
     except InputError as error:
         raise InputError(f"{text!r}: {error}; give {_FORMS}") from None
     except (KeyError, ValueError):
         raise InputError(f"{text!r} is not a corruption; give {_FORMS}") from None
 
 
-def _check(what: str, value: float, low: float, high: float) -> None:
+def _check(what: str, value: float, low: float, high: float = math.inf) -> None:
     """Raise InputError unless the value is a finite number from `low` to `high`."""
     if not low <= value <= high or value == math.inf:
         wanted = f"at least {low}" if high == math.inf else f"from {low} to {high}"

@@ -1,5 +1,6 @@
-"""Load a dataset by its name, or a user's own images by their path."""
+"""Load images or sensor readings by their name, or a user's own images by their path."""
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,8 +44,7 @@ class Dataset:
         return self.train.images.shape[1:]
 
 
-# what may be trained on, the test set, and the usual size of the validation set
-Parts = tuple[Split, Split, int]
+Parts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 
 
 def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = None) -> Dataset:
@@ -57,10 +57,10 @@ def load(name_or_path: str | Path, *, seed: int = 0, validation: int | None = No
       is the official one, validation the last of the official training set.
     - `mnist5k`: 4,000 / 500 / 500, every digit equally often in each.
     - `digits`: 1,437 / 180 / 180, every digit about equally often in each.
-    - a user's images: about 80 / 10 / 10 per cent, at least one each, after a shuffle by `seed`.
+    - a user's images: about 80 / 10 / 10 per cent, at least one each, after a shuffle by `seed`,
+      which changes nothing in the named datasets.
 
-    The named datasets are always split the same way, whatever the `seed`. `validation` is the
-    number of validation images, which are taken from the training part; 0 is allowed.
+    `validation` is the number of validation images, taken from the training part; 0 is allowed.
 
     Raises InputError if the dataset is unknown, cannot be downloaded or read, has fewer than 3
     images, or has no more images to train on than `validation`.
@@ -105,15 +105,13 @@ def _ordered(everything: Split, order: np.ndarray) -> Parts:
 
 def _load_mnist(name: str) -> Parts:
     """Load the four idx files of MNIST, or of a dataset in the same form."""
-    paths = fetch(name)
-
-    def split(part: str) -> Split:
+    paths, splits = fetch(name), []
+    for part in ("train", "t10k"):
         images, _ = readers.read_images(paths[f"{part}-images-idx3-ubyte.gz"])
         path = paths[f"{part}-labels-idx1-ubyte.gz"]
         with naming(path):
-            return Split(images, readers.as_labels(readers.read_idx(path), images))
-
-    return split("train"), split("t10k"), 5_000
+            splits.append(Split(images, readers.as_labels(readers.read_idx(path), images)))
+    return *splits, 5_000
 
 
 def _load_embedded(name: str, side: int, white: int) -> Parts:
@@ -150,3 +148,47 @@ DATASETS: dict[str, Callable[[str], Parts]] = {
     "mnist": _load_mnist,
     "fashion_mnist": _load_mnist,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Readings of one sensor: times (T,), datetime64[s]; values (T,), float32.
+
+    `windows` holds (start, end), both datetime64[s], of every interval that people have labelled as
+    an anomaly; readings at both ends belong to it.
+    """
+
+    name: str
+    times: np.ndarray
+    values: np.ndarray
+    windows: list[tuple[np.datetime64, np.datetime64]]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+# by name, the key of a series in the Numenta Anomaly Benchmark's file of labels
+_SERIES = {"machine_temperature": "realKnownCause/machine_temperature_system_failure.csv"}
+
+
+def load_series(name: str) -> Series:
+    """Load a named series.
+
+    `machine_temperature`: the temperature of a part of a large machine, every 5 minutes for 11
+    weeks, with 4 labelled windows. The hour from 02:00 on 2014-01-07 occurs twice; readings are in
+    the order of the file. Source: Lavin and Ahmad 2015, Numenta Anomaly Benchmark.
+
+    Raises InputError if no series has this name, or if it cannot be downloaded.
+    """
+    if name not in _SERIES:
+        raise InputError(f"no series is called {name!r}; the series are {', '.join(_SERIES)}")
+    readings, labels = fetch(name).values()
+    columns = [("time", "U19"), ("value", np.float32)]
+    table = np.loadtxt(readings, delimiter=",", skiprows=1, dtype=columns)
+    windows = json.loads(labels.read_text(encoding="utf-8"))[_SERIES[name]]
+    return Series(
+        name,
+        times=table["time"].astype("datetime64[s]"),
+        values=np.ascontiguousarray(table["value"]),
+        windows=[(np.datetime64(start, "s"), np.datetime64(end, "s")) for start, end in windows],
+    )

@@ -4,9 +4,8 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,8 +45,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return _read_all([path for found in classes for path in found]), labels
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of reading one file."""
 
     path: Path
@@ -58,8 +56,7 @@ class Outcome:
 def list_files(given: Iterable[Path]) -> list[Path]:
     """Return the given files, with every folder replaced by the files in it and its subfolders.
 
-    These are the places where `read_folder` looks, but files of all kinds are listed. Hidden ones
-    are skipped. A folder that is empty or lies deeper is in the list itself.
+    Hidden ones are skipped. A folder that is empty or lies deeper is in the list itself.
     """
     files = []
     for path in given:
@@ -71,8 +68,8 @@ def list_files(given: Iterable[Path]) -> list[Path]:
 def read_pictures(files: Iterable[Path], image_shape: tuple[int, int, int]) -> Iterator[Outcome]:
     """Read pictures for a model of images (C, H, W); an unusable one does not stop the others.
 
-    Transparency is dropped, as by `read_folder`. For a model of grey images, colours become grey
-    (luminance, ITU-R BT.601); for one of colours, a grey picture gets three equal channels.
+    Transparency is dropped. For a model of grey images, colours become grey (luminance, ITU-R
+    BT.601); for one of colours, a grey picture gets three equal channels.
     """
     for path in files:
         try:
@@ -122,15 +119,15 @@ def _read_all(paths: list[Path]) -> np.ndarray:
     for path in paths:
         with naming(path):
             picture = _pixels(_open(path))
-        if pictures and picture.shape[1:] != pictures[0].shape[1:]:
+        pictures.append(picture)
+        if picture.shape[1:] != pictures[0].shape[1:]:
             raise InputError(
                 f"{path} is {_size(picture)} pixels but {paths[0]} is {_size(pictures[0])}; "
                 "make all images one size"
             )
-        if not pictures:
+        if len(pictures) == 1:
             with naming(path.parent):
                 check_room(len(paths) * picture.size, 1)
-        pictures.append(picture)
     channels = max(len(picture) for picture in pictures)
     with naming(paths[0].parent):
         # grey pictures among coloured ones get three equal channels
@@ -161,12 +158,11 @@ def _open(path: Path) -> Any:
         raise InputError("there is no such file; check the path")
     check_regular(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # see check_room
-            with Image.open(path) as image:
-                check_room(math.prod(image.size) * len(image.getbands()), 1)
-                sixteen_bits = ";16" in str(image.tile)
-                image.load()
+        large = Image.DecompressionBombWarning  # which check_room knows better
+        with warnings.catch_warnings(action="ignore", category=large), Image.open(path) as image:
+            check_room(math.prod(image.size) * len(image.getbands()), 1)
+            sixteen_bits = ";16" in str(image.tile)
+            image.load()
     except (InputError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
@@ -174,8 +170,9 @@ def _open(path: Path) -> Any:
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         why = f"{type(error).__name__}: {error}"
         if isinstance(error, UnidentifiedImageError):
-            empty = os.path.getsize(path) == 0
-            why = "it is empty" if empty else "of no known kind, or damaged at its start"
+            why = "of no known kind, or damaged at its start"
+        if not os.path.getsize(path):
+            why = "it is empty"
         what = f"cannot be read as an image ({why})"
         raise InputError(f"{what}; remove it or save it again") from error
     # Pillow would clip grey to 8 bits, and cut off the rest of colours

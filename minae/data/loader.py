@@ -11,8 +11,8 @@ class Loader:
     """Iterates over arrays in batches of rows.
 
     All arrays share their first axis, of size `num_rows`; row i of one belongs to row i of the
-    others. A batch is a tuple with `batch_size` rows of each array, copied. The last batch of an
-    epoch is smaller if `batch_size` does not divide `num_rows`.
+    others. A batch is a tuple with `batch_size` rows of each array, copied; the last batch of an
+    epoch may be smaller.
 
     `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
     stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.

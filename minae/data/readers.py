@@ -19,7 +19,6 @@ from minae.data.folder import check_regular, read_folder
 from minae.data.memory import check_room, naming
 from minae.errors import InputError
 
-_UNSIGNED_BYTE = 0x08  # idx's code for the element type of images and labels
 _HEADERS = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
 _NO_ARRAY = "holds Python objects (a pickle) or is not a NumPy file"
 _ADVICE = "save a plain array of numbers with np.save or np.savez"
@@ -48,17 +47,12 @@ def read_images(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def as_images(array: np.ndarray) -> np.ndarray:
-    """Turn an array into images (N, C, H, W), float32 in [0, 1].
+    """Turn an array into images (N, C, H, W), float32 in [0, 1], where C is 1 or 3.
 
-    Values: uint8 is divided by 255; floating-point values must be in [0, 1] already.
-    Shapes, with C = 1 or 3:
-
-    - (N, H, W): grey images;
-    - (N, C, H, W) or (N, H, W, C): if axis 1 has size 1 or 3, that is the channels, even if the
-      last axis has such a size too;
-    - (N, F): rows of F features, taken as grey images one pixel high, (N, 1, 1, F).
-
-    Raises InputError for anything else.
+    uint8 is divided by 255; floating-point values must be in [0, 1] already. (N, H, W) are grey
+    images. Of (N, C, H, W) and (N, H, W, C) it is the first if axis 1 has size 1 or 3, even if the
+    last axis has such a size too. (N, F) are rows of F features, taken as grey images one pixel
+    high, (N, 1, 1, F). Raises InputError for anything else.
     """
     floating = np.issubdtype(array.dtype, np.floating)
     if array.dtype != np.uint8 and not floating:
@@ -94,9 +88,8 @@ def _check_range(array: np.ndarray) -> None:
     low, high = array.min(), array.max()  # NaN if any value is NaN, and then no comparison holds
     if low >= 0 and high <= 1:
         return
-    unusable = np.flatnonzero(~np.isfinite(array))
-    if len(unusable):
-        first = tuple(int(i) for i in np.unravel_index(unusable[0], array.shape))
+    if len(unusable := np.flatnonzero(~np.isfinite(array))):
+        first = tuple(map(int, np.unravel_index(unusable[0], array.shape)))
         raise InputError(
             f"{len(unusable):,} of {array.size:,} values are NaN or infinite, the first "
             f"at index {first}; remove or replace them"
@@ -156,10 +149,8 @@ def _read_archive(archive: zipfile.ZipFile) -> tuple[np.ndarray, np.ndarray | No
     others = [name for name in files if name != label]
     named = [name for name in ("images", "x") if name in files]
     if not named and len(others) != 1:
-        raise InputError(
-            f"cannot tell which array holds the images (found: "
-            f"{', '.join(others) or 'none'}); call it images, and the labels labels"
-        )
+        found = f"cannot tell which array holds the images (found: {', '.join(others) or 'none'})"
+        raise InputError(f"{found}; call it images, and the labels labels")
     return read([*named, *others][0]), None if label is None else read(label)
 
 
@@ -170,11 +161,9 @@ def _read_array(stream: IO[bytes], size: int) -> np.ndarray:
     if dtype.hasobject:
         raise InputError(f"{_NO_ARRAY}; {_ADVICE}")
     values, there = math.prod(shape), size - stream.tell()
-    if not 0 <= values * dtype.itemsize <= there:
-        raise InputError(
-            f"is cut short or damaged (its header promises {values * dtype.itemsize:,} bytes, and "
-            f"{there:,} are there); {_ADVICE}"
-        )
+    if not 0 <= (promised := values * dtype.itemsize) <= there:
+        counts = f"its header promises {promised:,} bytes, and {there:,} are there"
+        raise InputError(f"is cut short or damaged ({counts}); {_ADVICE}")
     check_room(values, dtype.itemsize)
     stream.seek(0)
     return formats.read_array(stream, allow_pickle=False)
@@ -184,10 +173,9 @@ def read_idx(path: Path) -> np.ndarray:
     """Read an idx file of unsigned bytes, compressed with gzip or not.
 
     The format, all numbers big-endian: two zero bytes, the element type (0x08 is uint8), the number
-    of axes, the size of each axis as uint32, then the elements. Returns a read-only uint8 array
-    with 1 to 4 axes. Raises InputError if the file is damaged or holds something else.
-
-    Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
+    of axes, the size of each axis as uint32, then the elements (LeCun, Cortes, Burges, "The MNIST
+    database of handwritten digits"). Returns a read-only uint8 array with 1 to 4 axes. Raises
+    InputError if the file is damaged or holds something else.
     """
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"  # as gzip files begin, whatever their names
@@ -205,11 +193,9 @@ def _read_idx(stream: IO[bytes] | gzip.GzipFile) -> np.ndarray:
             "not a kind of file that can be read; "
             "give a .npy, .npz or idx file (.gz or not), or a folder of images"
         )
-    if start[2] != _UNSIGNED_BYTE:
-        raise InputError(
-            f"holds idx elements of type 0x{start[2]:02X}; give a file of uint8 (0x08)"
-        )
-    axes = start[3]
+    _, _, kind, axes = start
+    if kind != 0x08:
+        raise InputError(f"holds idx elements of type 0x{kind:02X}; give a file of uint8 (0x08)")
     sizes = stream.read(4 * axes)
     if len(sizes) < 4 * axes:
         raise InputError("ends within its header; get the file again")
@@ -218,9 +204,7 @@ def _read_idx(stream: IO[bytes] | gzip.GzipFile) -> np.ndarray:
     check_room(size, 1)
     values = stream.read(size + 1)  # one more, to see whether the file ends there
     if len(values) != size:
-        there = f"{len(values):,}" if len(values) < size else "more"
-        raise InputError(
-            f"its header {shape} promises {size:,} values, but {there} are there; "
-            "get the file again"
-        )
+        there = f"but {len(values):,} are there" if len(values) < size else "but more are there"
+        promised = f"its header {shape} promises {size:,} values"
+        raise InputError(f"{promised}, {there}; get the file again")
     return np.frombuffer(values, np.uint8).reshape(shape)

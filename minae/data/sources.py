@@ -1,24 +1,22 @@
 """Find the files of a named dataset on this disk, or download them.
 
-`sources.json` lists the datasets. To add one, add it there, and say how to load it: images in
-`dataset.py`, readings over time in `series.py`.
+`sources.json` lists them. To add one, add it there, and say in `dataset.py` how to load it.
 
 A dataset is either *embedded* (its file comes with an installed package) or a *download*. Files of
 a download are looked for in this order:
 
 1. the folder named by the environment variable `MINAE_DATA`,
-2. the user's cache (`pooch.os_cache("minae")`, on Linux `~/.cache/minae`),
+2. the user's cache (`pooch.os_cache("minae")`, on Linux `~/.cache/minae`), laid out the same way,
 3. the network, which fills the cache; a second host is asked when the first one fails.
 
-Both folders have the same layout, `mnist/train-images-idx3-ubyte.gz` and so on. Wherever it was
-found, a file is only used if its SHA-256 is the expected one.
+Wherever it was found, a file is only used if its SHA-256 is the expected one.
 """
 
 import hashlib
 import importlib.util
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +42,7 @@ class Source:
     package: str = ""
     package_file: str = ""  # its place in that package's folder
     files: list[RemoteFile] = field(default_factory=list)
+    location: Path | None = None  # on this disk, as list_sources finds it
 
     @property
     def origin(self) -> str:
@@ -51,16 +50,6 @@ class Source:
         if self.package:
             return f"embedded ({self.package})"
         return f"download, {sum(file.size for file in self.files) / 1e6:.1f} MB"
-
-
-@dataclass(frozen=True)
-class SourceStatus:
-    """A row of the table of datasets; `location` is None if it is not on this disk."""
-
-    name: str
-    contents: str
-    origin: str
-    location: Path | None
 
 
 def _read_sources() -> dict[str, Source]:
@@ -74,10 +63,10 @@ SOURCES = _read_sources()
 
 
 def fetch(name: str) -> dict[str, Path]:
-    """Make sure that the files of a named dataset are on this disk, downloading what is missing.
+    """Return the files of a named dataset by file name, after downloading what is missing.
 
-    Returns their paths by file name. Raises InputError if the name is unknown, if a file is
-    damaged, or if it cannot be downloaded; nothing half written is left behind.
+    Raises InputError if the name is unknown, or if a file is damaged or cannot be downloaded;
+    nothing half written is left behind.
     """
     if name not in SOURCES:
         raise InputError(f"no dataset is called {name!r}; the datasets are {', '.join(SOURCES)}")
@@ -93,13 +82,10 @@ def fetch(name: str) -> dict[str, Path]:
     return {Path(file.path).name: _fetch_file(file, folder) for file in source.files}
 
 
-def list_sources() -> list[SourceStatus]:
-    """List every named dataset and whether its files are on this disk, judging by their sizes."""
+def list_sources() -> list[Source]:
+    """Return every named dataset with its location on this disk, judging by its files' sizes."""
     folders = [folder for folder in (_data_folder(), _cache_folder()) if folder]
-    return [
-        SourceStatus(source.name, source.contents, source.origin, _locate(source, folders))
-        for source in SOURCES.values()
-    ]
+    return [replace(source, location=_locate(source, folders)) for source in SOURCES.values()]
 
 
 def _data_folder() -> Path | None:

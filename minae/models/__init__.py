@@ -9,8 +9,7 @@ from minae.errors import InputError
 from minae.metadata import parse_all
 from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder, check_choice
-from minae.models.vae import VAE, ConvVAE, VariationalAutoencoder
-from minae.models.vae_variants import IWAE, BetaVAE, ConditionalVAE
+from minae.models.vae import IWAE, VAE, BetaVAE, ConditionalVAE, ConvVAE, VariationalAutoencoder
 from minae.models.vq_vae import VQVAE
 from minae.nn import init
 

@@ -1,8 +1,8 @@
 """Plain autoencoders: squeeze through a narrow code, and make the output equal the input."""
 
 from minae import nn, ops
-from minae.models.base import Autoencoder, alternate, check_choice, check_sizes, initialise, mlp
-from minae.models.conv import Shape, Stages
+from minae.models import base
+from minae.models.base import Autoencoder, Shape, Stages, check_choice, initialise, mlp
 from minae.nn import fusion
 from minae.tensor import Tensor
 
@@ -53,14 +53,15 @@ class DenseAutoencoder(_PlainAutoencoder):
     def __init__(
         self, sizes: list[int], activation: str = "relu", loss: str = "bce", tied: bool = False
     ):
-        check_sizes(sizes)
+        base.check_sizes(sizes)
         super().__init__(loss)
         self.encoder = nn.Sequential(nn.Flatten(), *mlp(sizes, activation))
         self.decoder = mlp(sizes[::-1], activation)
         initialise(activation, self.encoder)
         if tied:
             linear = [layer for layer in self.encoder if isinstance(layer, nn.Linear)]
-            self.decoder = alternate([TiedLinear(layer) for layer in linear[::-1]], activation)
+            back = [TiedLinear(layer) for layer in linear[::-1]]
+            self.decoder = base.alternate(back, activation)
         else:
             initialise(activation, self.decoder)
 

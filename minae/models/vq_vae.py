@@ -4,8 +4,7 @@ import numpy as np
 
 from minae import nn, ops
 from minae.models.autoencoders import LOSSES
-from minae.models.base import Autoencoder, check_choice, check_count, initialise
-from minae.models.conv import Shape, Stages
+from minae.models.base import Autoencoder, Shape, Stages, check_choice, check_count, initialise
 from minae.tensor import Tensor
 
 

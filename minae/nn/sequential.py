@@ -1,6 +1,7 @@
 """Modules in a row."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from minae.nn import fusion
 from minae.nn.module import Module
@@ -26,10 +27,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(list(self.named_children()))
 
-    def __getitem__(self, index: int) -> Module:
+    def __getitem__(self, index: int) -> Any:  # the module: of which class, nobody can know
         return list(self)[index]
 
-    def __setattr__(self, name: str, value) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         fusion.forget()
 

@@ -17,8 +17,7 @@ __all__ = [
 class ReLU(Module):
     """max(x, 0)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.relu(x)
+    forward = staticmethod(ops.relu)
 
 
 @dataclass(eq=False, repr=False)
@@ -54,29 +53,25 @@ class GELU(Module):
 class SiLU(Module):
     """x sigmoid(x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.silu(x)
+    forward = staticmethod(ops.silu)
 
 
 class Softplus(Module):
     """log(1 + e^x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.softplus(x)
+    forward = staticmethod(ops.softplus)
 
 
 class Sigmoid(Module):
     """1 / (1 + e^-x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.sigmoid(x)
+    forward = staticmethod(ops.sigmoid)
 
 
 class Tanh(Module):
     """The hyperbolic tangent."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.tanh(x)
+    forward = staticmethod(ops.tanh)
 
 
 @dataclass(eq=False, repr=False)

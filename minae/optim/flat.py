@@ -85,7 +85,8 @@ class Flat:
         if self.whole:
             return
         for p, view in zip(self.parameters, self.views, strict=True):
-            _check_gradient(p)
+            if p.grad is not None:
+                _check_gradient(p.grad, p)
             if p.device != arrays.device_of(view):
                 raise RuntimeError(f"parameters were moved to {p.device}: make a new optimizer")
             if p.data is not view:
@@ -118,11 +119,8 @@ class Flat:
         return found
 
 
-def _check_gradient(parameter: Tensor) -> None:
+def _check_gradient(grad: Any, parameter: Tensor) -> None:
     """Raise an error unless what somebody put into `.grad` is a gradient of the parameter."""
-    grad: Any = parameter.grad
-    if grad is None:
-        return
     if not isinstance(grad, Tensor):
         raise TypeError(f"a parameter's .grad is a tensor or None, not {type(grad).__name__}")
     if grad.shape != parameter.shape or grad.dtype != parameter.dtype:

@@ -27,13 +27,11 @@ def learning_curves(
         raise ValueError(f"a history of {len(history)} epochs has no finite train_loss to draw")
     last = history[-1]["epoch"]
     first = min(history[0]["epoch"], last - 1)  # after one epoch, the axis starts before it
-    drawn = [
-        ([(first, value), (last, value)], name, MUTED, {"linestyle": (0, (5, 3)), "linewidth": 1.2})
-        for name, value in (baselines or {}).items()
-    ]
+    dashed, named = {"linestyle": (0, (5, 3)), "linewidth": 1.2}, (baselines or {}).items()
+    drawn = [([(first, y), (last, y)], name, MUTED, dashed) for name, y in named]
     for name, colour in (("train", BLUE), ("validation", RED)):
-        key = f"{name}_loss"
-        curve = [(r["epoch"], r[key]) for r in history if np.isfinite(r.get(key, np.nan))]
+        losses = [(record["epoch"], record.get(f"{name}_loss", np.nan)) for record in history]
+        curve = [(epoch, loss) for epoch, loss in losses if np.isfinite(loss)]
         drawn += [(curve, name, colour, _look(len(curve)))] if curve else []
     texts = [f"{name} {number(curve[-1][1])}" for curve, name, _, _ in drawn]
     axes = line_axes(texts, title, ylabel)
@@ -59,12 +57,9 @@ LINE_COLOURS = (BLUE, RED, "#e76300", "#832db6", "#4c7a34", "#717581", "#a96b59"
 def lines(
     curves: dict[str, Any], xlabel: str, ylabel: str, title: str = "", log_x: bool = False
 ) -> Figure:
-    """Draw curves over one axis, each with its name at its end.
+    """Draw curves over one axis, perhaps a logarithmic one, each with its name at its end.
 
-    Args:
-        curves: by name, (x, y) or (x, y, error), arrays (K,); bars show y ± error.
-        xlabel, ylabel, title: what is drawn.
-        log_x: draw x on a logarithmic scale.
+    Each curve is (x, y) or (x, y, error), arrays (K,); bars show y ± error.
     """
     if not curves:
         raise ValueError("lines need one or more curves")

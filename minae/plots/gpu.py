@@ -53,17 +53,11 @@ def roofline(
     bandwidth: float,
     title: str = "",
 ) -> Figure:
-    """Draw speeds below the roof that memory and float32 arithmetic set.
+    """Draw speeds below the roof of the arithmetic's `peak`, TFLOP/s, and memory's GB/s.
 
-    After S. Williams, A. Waterman and D. Patterson, "Roofline", Communications of the ACM 52 (4),
-    2009.
-
-    Args:
-        points: for each of one or two owners, (operations per byte of memory, TFLOP/s, name); an
-            empty name is not written.
-        peak: of the arithmetic, TFLOP/s.
-        bandwidth: of the memory, GB/s.
-        title: of the figure.
+    points has for each of one or two owners (operations per byte of memory, TFLOP/s, name); an
+    empty name is not written. After S. Williams, A. Waterman and D. Patterson, "Roofline",
+    Communications of the ACM 52 (4), 2009.
     """
     everything = [point for group in points.values() for point in group]
     if not everything or len(points) > 2:

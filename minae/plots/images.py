@@ -1,5 +1,6 @@
 """Images side by side, and latent spaces: as tiles, and as points in the plane."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,8 @@ def strips(rows: dict[str, Any], title: str = "", columns: int | None = None) ->
 def image_grid(images: Any, title: str = "") -> Figure:
     """Tile images (N, C, H, W), values in [0, 1], row by row into a nearly square grid."""
     images = _images(images)
-    columns = int(np.ceil(np.sqrt(len(images))))
-    rows = int(np.ceil(len(images) / columns))
-    return _draw_tiles(images, rows, columns, title).figure
+    columns = math.ceil(math.sqrt(len(images)))
+    return _draw_tiles(images, math.ceil(len(images) / columns), columns, title).figure
 
 
 @styled

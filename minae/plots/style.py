@@ -99,8 +99,7 @@ def name_ends(axes: Any, ends: Any, texts: Sequence[str], colours: Sequence[str]
     heights = stacked(heights, 0.065, -0.1, 1.1)
     for text, end, y, colour in zip(texts, ends, heights, colours, strict=True):
         place = {"xytext": (1.04, y), "textcoords": "axes fraction", "va": "center"}
-        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.8, "linestyle": ":"}
-        line["relpos"] = (0, 0.5)
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.8, "ls": ":", "relpos": (0, 0.5)}
         words = {"color": colour, "fontweight": "bold", "annotation_clip": False}
         axes.annotate(text, end, **place, **words, arrowprops=line)
 
