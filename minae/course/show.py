@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,11 +12,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from minae.course import source
-from minae.course.grading import Grade
 from minae.course.lessons import Exercise, all_lessons
-from minae.course.proof import Proof
 from minae.course.runner import UNSOLVED, Verdict, read
 from minae.course.workspace import Workspace
+
+if TYPE_CHECKING:  # `minae check` does without them, and starts sooner
+    from minae.course.grading import Grade
+    from minae.course.proof import Proof
 
 LINES, WIDTH = 20, 300  # of a message, so that a verdict is one screen
 
@@ -126,7 +129,7 @@ def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: drawn.advance(task)
 
 
-def proofs(all_: list[Proof], gaps: list[str]) -> None:
+def proofs(all_: list["Proof"], gaps: list[str]) -> None:
     """Print a row for each exercise, then every gap."""
     table = Table("", "exercise", "stub", "solution", "mutants", "seconds")
     for proof in all_:
@@ -144,7 +147,7 @@ def proofs(all_: list[Proof], gaps: list[str]) -> None:
     console.print(f"{len(all_)} exercises, {mutants} mutants, {len(gaps)} gaps")
 
 
-def grades(all_: list[Grade], exercises: list[Exercise]) -> None:
+def grades(all_: list["Grade"], exercises: list[Exercise]) -> None:
     """Print a row for each student."""
     table = Table("student", "points", "not passed", "look at")
     for grade in all_:
