@@ -22,18 +22,14 @@ def check_folder(path: Path) -> None:
     places = (path, *path.absolute().parents)
     found = next(place for place in places if place.exists() or place.is_symlink())
     if not found.is_dir():
-        raise InputError(
-            f"{found} is {'a file' if found.is_file() else 'no folder'}: name a folder"
-        )
+        what = "a file" if found.is_file() else "no folder"
+        raise InputError(f"{found} is {what}: name a folder")
     if not os.access(found, os.W_OK):
         raise InputError(f"{found} is read-only: name a folder that can be written to")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a crash at any moment leaves the old one or the new one.
-
-    Raises InputError as `check_place` does, and OSError, with the name of `path`.
-    """
+    """Write a file so that a crash leaves the old one or the new one; see `write_together`."""
     write_together({path: content})
 
 
@@ -46,11 +42,8 @@ def write_together(files: dict[Path, bytes], instead_of: Iterable[Path] = ()) ->
     """Write files, each whole or not at all, and all of them or, short of a crash, none.
 
     Each is written under another name in its folder and forced to the disk before the first is
-    renamed; then the folders' entries are forced out too. Folders are made if need be.
-
-    Args:
-        files: contents by path, in the order in which they are renamed.
-        instead_of: files to remove just before the first is renamed.
+    renamed, in the order of `files`; then the folders' entries are forced out too. Folders are made
+    if need be. The files `instead_of` are removed just before the first is renamed.
 
     Raises InputError as `check_place` does, and OSError, with the name of the file that failed.
     """
@@ -66,7 +59,10 @@ def write_together(files: dict[Path, bytes], instead_of: Iterable[Path] = ()) ->
     try:
         for path, content in files.items():
             made += _make_folder(path.parent)
-            _write(beside[path], content)
+            with open(beside[path], "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         for path in instead_of:
             path.unlink(missing_ok=True)
         for path in files:
@@ -75,9 +71,7 @@ def write_together(files: dict[Path, bytes], instead_of: Iterable[Path] = ()) ->
         for piece in (*beside.values(), *new):
             with suppress(OSError):
                 piece.unlink()
-        for folder in reversed(made):
-            with suppress(OSError):  # something is in it
-                folder.rmdir()
+        _remove_empty(made)
         if isinstance(error, OSError) and error.errno:
             error.filename, error.filename2 = str(path), None
         raise
@@ -92,11 +86,10 @@ def _make_folder(folder: Path) -> list[Path]:
     return missing
 
 
-def _write(path: Path, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _remove_empty(made: list[Path]) -> None:
+    for folder in reversed(made):
+        with suppress(OSError):  # something is in it
+            folder.rmdir()
 
 
 def _force_out(folder: Path) -> None:
@@ -132,6 +125,4 @@ def locked(folder: Path) -> Iterator[None]:
             f"another training is under way in {folder}: wait for its end, or name another folder"
         ) from error
     finally:
-        for each in reversed(made):
-            with suppress(OSError):  # something is in it
-                each.rmdir()
+        _remove_empty(made)

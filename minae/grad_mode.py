@@ -2,7 +2,7 @@
 
 import inspect
 from contextlib import ContextDecorator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 _enabled = ContextVar("grad_enabled", default=True)  # per thread
 is_grad_enabled = _enabled.get
@@ -12,10 +12,11 @@ class _GradMode(ContextDecorator):
     """A `with` block, and a decorator with or without brackets, that switches recording."""
 
     enabled: bool
+    tokens: list[Token[bool]]  # a stack, for blocks nest
 
     def __new__(cls, function=None):
         mode = super().__new__(cls)
-        mode.tokens = []  # a stack, for blocks nest
+        mode.tokens = []
         if function is None:
             return mode
         if inspect.isgeneratorfunction(function):  # its body runs after the decorator is done

@@ -10,14 +10,9 @@ from minae.errors import InputError
 
 VERSION = 1  # goes up with each new field of a dataclass, whose metadata name it as `since`
 WORDS = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    tuple: "a list",
-    dict: "an object",
-}
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false",
+    list: "a list", tuple: "a list", dict: "an object",
+}  # fmt: skip
 
 
 def to_json(metadata: dict[str, Any]) -> str:
@@ -65,10 +60,8 @@ def parse(kind: Any, value: Any, key: str, version: int = VERSION) -> Any:
     """
     if isinstance(kind, type) and is_dataclass(kind):
         given = parse(dict, value, key)
-        there = [
-            f for f in fields(kind) if f.name in given or version >= f.metadata.get("since", 0)
-        ]
-        values = parse_all({f.name: f.type for f in there}, given, key, version)
+        used = [f for f in fields(kind) if f.name in given or version >= f.metadata.get("since", 0)]
+        values = parse_all({f.name: f.type for f in used}, given, key, version)
         try:
             return kind(**values)
         except InputError as error:

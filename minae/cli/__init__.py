@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from minae.cli import course, data, kernels, runs, values
-from minae.cli.runs import command_line
+from minae.cli import course, data, kernels, runs
+from minae.cli.values import file, place
 from minae.errors import InputError, complain
 
 machine = typer.Typer(rich_markup_mode="markdown")
@@ -55,7 +55,7 @@ def bench(
     device: Annotated[
         str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
     ] = "cpu",
-    out: Annotated[Path | None, values.place(values.file, "JSON file to write.")] = None,
+    out: Annotated[Path | None, place(file, "JSON file to write.")] = None,
 ) -> None:
     """Time training steps against PyTorch, and JAX where it is installed, on this machine.
 
@@ -77,7 +77,7 @@ def bench(
         if device == "cuda":
             from minae.bench.gpu import machine, report
 
-            report.measure(machine.Gpu(), command_line(), out)
+            report.measure(machine.Gpu(), runs.command_line(), out)
         elif scaling:
             show.measure_scaling(rounds, seconds, out)
         elif kernels:

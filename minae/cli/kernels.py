@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from minae.cli import values
+from minae.cli.values import picture, place
 
 app = typer.Typer(help="The GPU kernels, in the simulator: no GPU is needed.", no_args_is_help=True)
 
@@ -21,9 +21,7 @@ def show(
     rung: Annotated[
         str | None, typer.Option(help="One kernel of the ladder, line by line.")
     ] = None,
-    out: Annotated[
-        Path | None, values.place(values.picture, "Picture to draw of it, a .png file.")
-    ] = None,
+    out: Annotated[Path | None, place(picture, "Picture to draw of it, a .png file.")] = None,
 ) -> None:
     """Count what the kernels of a ladder read and write, on a small example.
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from minae.cli import values
+from minae import report
+from minae.cli.values import folder, options_from, picture, place
 from minae.errors import InputError
 from minae.train import BEST, METRICS
 from minae.train.settings import ModelOptions, Settings
@@ -50,7 +51,7 @@ class _ListOptions(TyperCommand):
 
 @app.command()
 def tour(
-    out: Annotated[Path, values.place(values.folder, "Folder to write to.")] = Path("runs/tour"),
+    out: Annotated[Path, place(folder, "Folder to write to.")] = Path("runs/tour"),
 ) -> None:
     """Check the engine, train two kinds of autoencoder, and show what they learned; two minutes.
 
@@ -62,12 +63,10 @@ def tour(
 
 
 @app.command(cls=_ListOptions)
-@values.options_from(Settings, ModelOptions)
+@options_from(Settings, ModelOptions)
 def train(
     *,
-    out: Annotated[
-        Path | None, values.place(values.folder, "Folder of the run.", "runs/MODEL-DATA")
-    ] = None,
+    out: Annotated[Path | None, place(folder, "Folder of the run.", "runs/MODEL-DATA")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
     **options: Any,
@@ -76,7 +75,6 @@ def train(
 
     Example: `minae train vae --data mnist --epochs 10 --sizes 784 400 20`
     """
-    from minae import report
     from minae.tools import pictures
     from minae.train import runs
 
@@ -102,7 +100,6 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
 
     Example: `minae eval runs/vae-mnist --data mnist5k`
     """
-    from minae import report
     from minae.train import runs
 
     found = runs.load_run(run)
@@ -114,9 +111,7 @@ def reconstruct(
     run: RunFolder,
     data: DataOption = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="Images.")] = 10,
-    out: Annotated[
-        Path | None, values.place(values.picture, "PNG to write.", "RUN/reconstructions.png")
-    ] = None,
+    out: Annotated[Path | None, place(picture, "PNG to write.", "RUN/reconstructions.png")] = None,
 ) -> None:
     """Draw test images above what the model makes of them.
 
@@ -136,9 +131,7 @@ def sample(
         int | None, typer.Option(help="The class to draw, cvae.", show_default="all")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    out: Annotated[
-        Path | None, values.place(values.picture, "PNG to write.", "RUN/samples.png")
-    ] = None,
+    out: Annotated[Path | None, place(picture, "PNG to write.", "RUN/samples.png")] = None,
 ) -> None:
     """Draw new images from a variational autoencoder.
 
@@ -157,9 +150,7 @@ def enhance(
         list[Path],
         typer.Argument(metavar="IMAGE", help="Pictures of the model's size, or folders of them."),
     ],
-    out: Annotated[
-        Path | None, values.place(values.folder, "Folder to write to.", "RUN/enhanced")
-    ] = None,
+    out: Annotated[Path | None, place(folder, "Folder to write to.", "RUN/enhanced")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what was written before.")
     ] = False,
@@ -191,9 +182,7 @@ def anomalies(
     false_alarms: Annotated[
         float, typer.Option(help="Share of the run's own images that may be above the threshold.")
     ] = 0.01,
-    out: Annotated[
-        Path | None, values.place(values.folder, "Folder to write to.", "RUN/anomalies-DATA")
-    ] = None,
+    out: Annotated[Path | None, place(folder, "Folder to write to.", "RUN/anomalies-DATA")] = None,
 ) -> None:
     """Find the images that are unlike those of a run: the model rebuilds them badly.
 

@@ -53,11 +53,12 @@ def roofline(
     bandwidth: float,
     title: str = "",
 ) -> Figure:
-    """Draw speeds below the roof of the arithmetic's `peak`, TFLOP/s, and memory's GB/s.
+    """Draw speeds below the roof that memory and float32 arithmetic set.
 
-    points has for each of one or two owners (operations per byte of memory, TFLOP/s, name); an
-    empty name is not written. After S. Williams, A. Waterman and D. Patterson, "Roofline",
-    Communications of the ACM 52 (4), 2009.
+    points are, for each of one or two owners, (operations per byte of memory, TFLOP/s, name); an
+    empty name is not written. The arithmetic's peak is in TFLOP/s, the memory's bandwidth in GB/s.
+    After S. Williams, A. Waterman and D. Patterson, "Roofline", Communications of the ACM 52 (4),
+    2009.
     """
     everything = [point for group in points.values() for point in group]
     if not everything or len(points) > 2:

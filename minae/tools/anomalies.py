@@ -50,14 +50,12 @@ class Threshold:
 def anomalies(run: Run, data: str, false_alarms: float, out: Path) -> bool:
     """Score images, write scores.csv and pictures to `out`, print a summary and the worst.
 
-    Args:
-        run: of a model that needs images alone.
-        data: a folder of images, an .npz, .npy or idx file, or a dataset's name (its test images).
-        false_alarms: the share of the run's own images that may be above the threshold.
-        out: folder for the files, of which all are written or none.
+    The model needs images alone. `data` is a folder of images, an .npz, .npy or idx file, or a
+    dataset's name (its test images); `false_alarms` is the share of the run's own images that may
+    be above the threshold. All files are written or none. Returns whether all images could be used.
 
-    Returns whether all images could be used. Raises InputError if the data, or those of the run,
-    cannot be used, and FloatingPointError if the model makes nan or infinite numbers of them.
+    Raises InputError if the data, or those of the run, cannot be used, and FloatingPointError if
+    the model makes nan or infinite numbers of them.
     """
     threshold = find_threshold(run, false_alarms)
     candidates = read_candidates(data, run.image_shape, out)

@@ -7,8 +7,12 @@ import shutil
 import sys
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 import minae
+from minae.kernels.cpu.compile.compiled import cache_folder
+from minae.kernels.cpu.compile.threads import layer, num_threads
+from minae.kernels.cuda.launch import build, device
 from minae.report import print_rows
 
 
@@ -21,7 +25,10 @@ def print_findings() -> None:
         ("machine", f"{platform.platform()}, {os.cpu_count()} processors"),
         *((name, importlib.metadata.version(name)) for name in packages),
         ("BLAS", _blas()),
-        ("kernels", _kernels()),
+        (
+            "kernels",
+            f"{num_threads()} threads of {layer()}; compiled code is kept in {cache_folder()}",
+        ),
         ("GPU", _gpu()),
         ("MINAE_DATA", os.environ.get("MINAE_DATA", "not set: data is downloaded when needed")),
     ]
@@ -29,8 +36,6 @@ def print_findings() -> None:
 
 
 def _blas() -> str:
-    from threadpoolctl import threadpool_info
-
     np.dot(np.ones(1), np.ones(1))  # loads it
     pools = [
         f"{pool['internal_api']} {pool['version'] or ''} for {pool.get('architecture', '?')},"
@@ -41,17 +46,8 @@ def _blas() -> str:
     return "; ".join(dict.fromkeys(pools)) or "none that threadpoolctl knows"
 
 
-def _kernels() -> str:
-    from minae.kernels.cpu.compile.compiled import cache_folder
-    from minae.kernels.cpu.compile.threads import layer, num_threads
-
-    return f"{num_threads()} threads of {layer()}; compiled code is kept in {cache_folder()}"
-
-
 def _gpu() -> str:
     """Say which GPU there is, or what is missing: everything runs on the CPU then."""
-    from minae.kernels.cuda.launch import build, device
-
     if problem := device.problem():
         driver = "an NVIDIA driver" if shutil.which("nvidia-smi") else "no NVIDIA driver"
         return f"not used; {problem} ({driver} was found)"

@@ -20,12 +20,9 @@ def enhance(run: Run, images: list[Path], out: Path, overwrite: bool) -> bool:
     """Write what the model makes of each picture to `out`, and a comparison; print a summary.
 
     The model needs images alone; `images` are pictures and folders of them. All files are written
-    or, if one cannot be, none. Returns whether all pictures could be used.
-
-    Raises:
-        InputError: no picture can be used, `out` holds one of them, or a file exists already and
-            `overwrite` is not set.
-        FloatingPointError: the model makes nan or infinite numbers of the pictures.
+    or, if one cannot be, none. Returns whether all pictures could be used. Raises InputError if
+    none can, `out` holds one of them, or a file exists already and `overwrite` is not set, and
+    FloatingPointError if the model makes nan or infinite numbers of them.
     """
     given = list_files(images)
     check_out(out, given)

@@ -5,9 +5,8 @@ memory for each multiplication, how many of them were asked for, and how often s
 answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,8 @@ class Ladder:
 
     problem: str
     products: int  # multiplications
-    launches: dict[str, Callable[[], Traffic]]
+    rungs: Collection[str]
+    launch: Callable[[str], Traffic]
 
 
 def ladder(name: str) -> Ladder:
@@ -39,7 +39,6 @@ def ladder(name: str) -> Ladder:
 
 def _matmul() -> Ladder:
     M, N, K = 128, 128, 16  # the smallest that all rungs can compute
-    kinds = dict.fromkeys(matmul.RUNGS, "matrices") | {"vectors": "flat", "double_buffered": "flat"}
     rungs = matmul.RUNGS | {
         "pipelined": gemm.simple(128, 128, True, False, 4),
         "tensor_cores": gemm.tensor(128, 128, True, False, 4),
@@ -50,16 +49,17 @@ def _matmul() -> Ladder:
         a, b = normal((M, K), np.float32), normal((K, N), np.float32)
         c = np.full((M, N), np.nan, np.float32)
         sizes, arrays = (M, N), (a.reshape(-1), b.reshape(-1), c.reshape(-1))
-        if name not in kinds:  # see gemm: no bias, no splits, nothing after the product
+        if name not in matmul.RUNGS:  # see gemm: no bias, no splits, nothing after the product
             sizes, arguments = (M, N, 1), (*arrays, normal(N, np.float32), M, N, K, K, 0, 0, 0)
         else:
-            arguments = (a, b, c) if kinds[name] == "matrices" else (*arrays, K, N)
+            flat = rungs[name].parameters[0].endswith("*")
+            arguments = (*arrays, K, N) if flat else (a, b, c)
         traffic = rungs[name].simulate(sizes, *arguments, count=True)
         assert traffic is not None  # as it was to count
         np.testing.assert_allclose(c, a @ b, rtol=1e-2, atol=1e-2)  # TF32 has 10 bits
         return traffic
 
-    return Ladder(f"{M} x {N} x {K}", M * N * K, {name: partial(launch, name) for name in rungs})
+    return Ladder(f"{M} x {N} x {K}", M * N * K, rungs, launch)
 
 
 def _convolution() -> Ladder:
@@ -81,10 +81,10 @@ def _convolution() -> Ladder:
         np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
         return traffic
 
-    names = "direct", "implicit_gemm_64x32", "implicit_gemm_128x32"
+    rungs = "direct", "implicit_gemm_64x32", "implicit_gemm_128x32"
     problem = f"{N} images of {C} x {H} x {H}, {O} kernels of {K} x {K}, stride 2"
     products = N * O * (H // 2) ** 2 * C * K * K
-    return Ladder(problem, products, {name: partial(launch, name) for name in names})
+    return Ladder(problem, products, rungs, launch)
 
 
 LADDERS = {"matmul": _matmul, "convolution": _convolution}
@@ -92,15 +92,15 @@ LADDERS = {"matmul": _matmul, "convolution": _convolution}
 
 def print_ladder(name: str) -> None:
     """Print a row for each rung."""
-    rows, rungs = [], ladder(name)
-    for title, launch in rungs.launches.items():
-        traffic = launch()
+    rows, found = [], ladder(name)
+    for rung in found.rungs:
+        traffic = found.launch(rung)
         moved, shared = traffic.total("global"), traffic.total("shared")
         sectors = SECTOR * moved.sectors
-        wanted, answers = 100 * moved.bytes / sectors, 32 * shared.waves / rungs.products
-        rows.append((title, sectors / rungs.products, wanted, answers))
+        wanted, answers = 100 * moved.bytes / sectors, 32 * shared.waves / found.products
+        rows.append((rung, sectors / found.products, wanted, answers))
     header = ("rung", "bytes moved", "% wanted", "shared answers")
-    print_table(header, rows, f"{name}, {rungs.problem}: for each multiplication")
+    print_table(header, rows, f"{name}, {found.problem}: for each multiplication")
     print(
         "bytes moved: through global memory, in sectors of 32. % wanted: of them; over 100 where\n"
         "lanes want the same. shared answers: by a warp of 32 lanes, so 1 is one number each."
@@ -109,11 +109,11 @@ def print_ladder(name: str) -> None:
 
 def lines(traffic: Traffic) -> dict[tuple[str, str, str], list]:
     """Return a launch's requests by line, kind ("load") and memory ("shared tile"), in order."""
-    groups: dict[tuple, list] = {}
+    groups: dict[tuple[str, str, str], list] = {}
     for request in traffic.requests:
         groups.setdefault((request.line, request.kind, request.array), []).append(request)
 
-    def in_order(key):
+    def in_order(key: tuple[str, str, str]) -> tuple:
         file, _, number = key[0].rpartition(":")
         return file, int(number), key
 
@@ -122,11 +122,11 @@ def lines(traffic: Traffic) -> dict[tuple[str, str, str], list]:
 
 def print_rung(name: str, rung: str, out: Path | None) -> None:
     """Print a row for each line of a rung that touches memory; draw the first request of each."""
-    launches = ladder(name).launches
-    if rung not in launches:
-        raise InputError(f"{name} has no rung {rung!r}; it has: {', '.join(launches)}")
+    found = ladder(name)
+    if rung not in found.rungs:
+        raise InputError(f"{name} has no rung {rung!r}; it has: {', '.join(found.rungs)}")
     rows, panels = [], {}
-    for (line, kind, memory), requests in lines(launches[rung]()).items():
+    for (line, kind, memory), requests in lines(found.launch(rung)).items():
         is_global = memory.startswith("global")
         costs = [r.sectors if is_global else r.waves for r in requests]
         wanted = sum(r.wanted for r in requests) / len(requests)

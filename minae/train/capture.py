@@ -48,9 +48,8 @@ class CapturedStep:
     def __call__(self, batch: Sequence[Any]) -> float:
         """Take one step on a batch of arrays of the GPU; return the loss from before it.
 
-        Raises:
-            FloatingPointError: the loss is nan or infinite; a replayed step has updated the model.
-            InputError: the model's step cannot be recorded.
+        Raises FloatingPointError if that is nan or infinite, when a replayed step has updated the
+        model already, and InputError if the model's step cannot be recorded.
         """
         with self.stream:
             if self.batch is None:

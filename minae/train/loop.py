@@ -67,14 +67,11 @@ def fit(
             it holds a run, that run's files stay until this one has weights to replace them.
         resume: go on from last.safetensors in `out`, to the very weights of an unbroken training.
         metadata: kept in both files.
-        show_progress: print.
-        max_grad_norm: another name for `clip`.
-        options: fields of `settings` to replace: fit(..., epochs=20).
+        options: fields of `settings` to replace: fit(..., epochs=20). max_grad_norm is `clip`.
 
-    Raises:
-        InputError: a setting is not allowed, or there is nothing to resume from, or it is damaged,
-            or belongs to another model, other settings or other data.
-        FloatingPointError: the loss became nan or infinite, in training or in validation.
+    Raises InputError if a setting is not allowed, or there is nothing to resume from, or it is
+    damaged, or belongs to another model, other settings or other data, and FloatingPointError if
+    the loss became nan or infinite, in training or in validation.
     """
     if max_grad_norm is not None:
         options["clip"] = max_grad_norm
@@ -88,7 +85,8 @@ def fit(
     optimizer = optimizer or Adam(model.parameters())
     step = _step(model, optimizer, settings)
     batches = Batches(seed, batch_size, loader.num_rows, data_hash)
-    state = State(model, optimizer, schedule, out, batches, metadata or {})
+    folder = None if out is None else Path(out)
+    state = State(model, optimizer, schedule, folder, batches, metadata or {})
     random.manual_seed(seed)
     if resume:
         state.restore()

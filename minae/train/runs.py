@@ -9,11 +9,11 @@ metrics.json        command, settings, seconds, and the final figures by name
 import inspect
 import json
 import math
-import platform
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 import numpy as np
@@ -73,10 +73,7 @@ class Run:
 
 
 def load_run(folder: Path) -> Run:
-    """Return the run in a folder.
-
-    Raises InputError if the folder holds no run, or its file cannot be used: see `models.load`.
-    """
+    """Return the run in a folder. Raises InputError if it holds none that can be used."""
     best = folder / BEST
     if not best.is_file():
         raise InputError(f"{folder} holds no trained model; make one with `minae train`")
@@ -106,10 +103,8 @@ def train_run(
 ) -> Run:
     """Train as the settings say, fill the folder `out`, and return the run.
 
-    Raises:
-        InputError: a setting or the data cannot be used, `out` holds another run, or another
-            training is under way in it.
-        FloatingPointError: the loss became nan or infinite.
+    Raises InputError if a setting or the data cannot be used, `out` holds another run, or another
+    training is under way in it, and FloatingPointError if the loss became nan or infinite.
     """
     _check_settings(settings)
     if settings.corrupt is None:
@@ -126,11 +121,11 @@ def train_run(
     if run.corruption:  # a mask that does not fit is refused here, before anything is written
         run.corruption(dataset.test.images[:1], np.random.default_rng(0))
     described = {**models.describe(model), "settings": asdict(settings)}
+    versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
         _check_folder(out, settings, resume, overwrite)  # another process may have made a run
-        optimizer = OPTIMIZERS[settings.optimizer](
-            model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
+        make = OPTIMIZERS[settings.optimizer]
+        optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
         with KERNELS[settings.kernels]():
             history = fit(
                 model,
@@ -156,11 +151,7 @@ def train_run(
             "epochs": len(history),
             **final_figures(model, dataset, run.corruption),
             "history": history,
-            "versions": {
-                "minae": minae.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": versions,
         }
         files.write_json(out / METRICS, run.metrics)
     model.to("cpu")

@@ -65,21 +65,18 @@ def score(record: dict[str, float]) -> float:
     return record.get("validation_loss", record["train_loss"])
 
 
+@dataclass(eq=False)
 class State:
     """Model, optimiser, schedule and history; without a folder `out`, in memory only."""
 
-    def __init__(
-        self,
-        model: Module,
-        optimizer: Optimizer,
-        schedule: Schedule | None,
-        out: str | Path | None,
-        batches: Batches,
-        metadata: dict[str, Any],
-    ):
-        self.model, self.optimizer, self.schedule = model, optimizer, schedule
-        self.out = None if out is None else Path(out)
-        self.batches, self.metadata = batches, metadata
+    model: Module
+    optimizer: Optimizer
+    schedule: Schedule | None
+    out: Path | None
+    batches: Batches
+    metadata: dict[str, Any]
+
+    def __post_init__(self):
         self.history: list[dict[str, float]] = []
         self.best_weights: dict[str, np.ndarray] | None = None  # not yet on the disk
         self.saved_at = time.monotonic()

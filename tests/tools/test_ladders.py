@@ -39,7 +39,7 @@ def test_a_rung_line_by_line(minae, tmp_path):
 
 
 def test_a_warp_makes_its_requests_together():
-    found = ladders.lines(ladders.ladder("matmul").launches["coalesced"]())
+    found = ladders.lines(ladders.ladder("matmul").launch("coalesced"))
     # 512 warps, 16 steps along k; a number for all lanes, or 32 side by side
     assert [len(requests) for requests in found.values()] == [8192, 8192, 512]
     sectors = [{request.sectors for request in requests} for requests in found.values()]
