@@ -30,9 +30,9 @@ def show(
     from minae.errors import InputError
     from minae.tools import ladders
 
-    if out is not None and rung is None:
-        raise InputError("--out draws one kernel: name it with --rung")
-    if rung is None:
+    if rung is not None:
+        ladders.print_rung(ladder, rung, out)
+    elif out is None:
         ladders.print_ladder(ladder)
     else:
-        ladders.print_rung(ladder, rung, out)
+        raise InputError("--out draws one kernel: name it with --rung")

@@ -1,6 +1,7 @@
 """The commands that make runs, look at them, and put their models to use on a user's images."""
 
 import os
+import shlex
 import sys
 from dataclasses import fields
 from itertools import zip_longest
@@ -25,8 +26,6 @@ DataOption = Annotated[str | None, typer.Option(help=HELP["data"])]
 
 def command_line() -> str:
     """Return the command that runs, as it could be typed again."""
-    import shlex
-
     return shlex.join(["minae", *sys.argv[1:]])
 
 
@@ -103,7 +102,7 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
     from minae.train import runs
 
     found = runs.load_run(run)
-    report.print_figures(runs.final_figures(found.model, found.data(data), found.corruption))
+    report.print_figures(runs.final_figures(found, found.data(data)))
 
 
 @app.command()

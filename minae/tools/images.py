@@ -39,15 +39,13 @@ def check_out(out: Path, originals: list[Path]) -> None:
             )
 
 
-def read_usable(
-    files: list[Path], image_shape: tuple[int, int, int]
-) -> list[tuple[Path, np.ndarray]]:
+def read_usable(files: list[Path], shape: tuple[int, int, int]) -> list[tuple[Path, np.ndarray]]:
     """Return the pictures that a model for images (C, H, W) can take, uint8, with their paths.
 
     All remarks go to stderr. Raises InputError if there is no such picture.
     """
     usable = []
-    for outcome in read_pictures(files, image_shape):
+    for outcome in read_pictures(files, shape):
         if outcome.remark:
             complain(outcome.remark)
         if outcome.image is not None:

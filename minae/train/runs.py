@@ -149,7 +149,7 @@ def train_run(
             **described,
             "seconds": sum(record["seconds"] for record in history),
             "epochs": len(history),
-            **final_figures(model, dataset, run.corruption),
+            **final_figures(run, dataset),
             "history": history,
             "versions": versions,
         }
@@ -240,13 +240,12 @@ def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     return split.images, split.labels
 
 
-def final_figures(
-    model: Autoencoder, dataset: Dataset, corrupt: Corruption | None = None
-) -> dict[str, float]:
+def final_figures(run: Run, dataset: Dataset) -> dict[str, float]:
     """Return the model's figures on each part of the data that has images, as `part_figure`.
 
     Raises FloatingPointError if one is nan or infinite.
     """
+    model, corrupt = run.model, run.corruption
     figures = {
         f"{part}_{name}": value
         for part in ("train", "validation", "test")

@@ -97,7 +97,7 @@ def by_byte(data, path):
 
 def evaluate(run):
     found = runs.load_run(run)
-    figures = runs.final_figures(found.model, found.data(), found.corruption)
+    figures = runs.final_figures(found, found.data())
     assert all(map(math.isfinite, figures.values()))
 
 
