@@ -81,8 +81,7 @@ def arange(
     """Return start, start + step, ... up to but without `end`.
 
     arange(end) counts from 0. Integers give int64, and with a fraction among them float32, unless a
-    dtype is given, which must hold them all. Raises ValueError if the step is 0 or leads away from
-    `end`.
+    dtype is given, which must hold them all. ValueError if the step is 0 or leads away from `end`.
     """
     if start is None or end is None:
         start, end = 0, start if end is None else end

@@ -14,6 +14,8 @@ import numpy as np
 
 from minae.errors import InputError
 
+__all__ = ["Blur", "Corruption", "GaussianNoise", "MaskBlock", "SaltAndPepper", "parse_corruption"]
+
 Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 

@@ -12,8 +12,7 @@ LOSSES = ("bce", "mse")
 class _PlainAutoencoder(Autoencoder):
     """Encoder to a code, decoder back, and a loss on the decoder's output.
 
-    With loss "bce" the output holds logits and `decode` applies the sigmoid; with "mse" the output
-    is the reconstruction itself.
+    With loss "bce" the output is logits, to which `decode` applies the sigmoid; with "mse", pixels.
     """
 
     def __init__(self, loss: str):

@@ -68,8 +68,8 @@ class Autoencoder(nn.Module):
     def start_at_mean(self, images: np.ndarray) -> None:
         """Set the last bias so that training begins with the mean of images (N, ...) as output.
 
-        Else the first epoch goes on learning that most pixels are dark. Convolutional decoders have
-        one bias per channel.
+        Otherwise the first epoch is spent on learning that most pixels are dark. A convolutional
+        decoder has one bias per channel.
         """
         bias = self.decoder[-1].bias
         axes = (0,) if bias.data.size == images[0].size else (0, 2, 3)
