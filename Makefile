@@ -1,33 +1,48 @@
-# make tour    see what minae does, in about two minutes
-# make test    run the tests
-# make bench   time training steps against PyTorch
+# make tour     see what minae does, in about two minutes
+# make check    style, types and the fast tests, in under a minute
+# make test     everything that has to pass
+# make format   put the code into its form
+# make bench    time training steps against PyTorch
 
 VENV ?= .venv
 EXTRAS ?= dev
-PYTHON ?= python3
-BIN = $(VENV)/bin
+PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
+BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# what changes most often, without what trains, downloads or starts processes
+FAST = tests/test_autograd.py tests/test_tensor.py tests/test_layers.py tests/nn tests/optim
 
-.PHONY: tour test bench
+.PHONY: tour check test style format bench
 
 tour: $(VENV)/.installed
 	$(BIN)/minae tour
 
-test: $(VENV)/.installed-$(EXTRAS)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+check: style
+	$(BIN)/python -m pytest -n 2 $(FAST)
+
+test: style
 # two workers with one BLAS thread each: with more they would wait for each other's
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+style: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/minae bench
 
-$(BIN)/python:
+$(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
+	touch $@
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+$(VENV)/.installed: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
-$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet -e ".[$*]"
 	touch $@ $(VENV)/.installed

@@ -33,10 +33,9 @@ _chosen: ContextVar[Backend | None] = ContextVar("backend", default=None)
 
 
 def backend_for(array_type: type) -> Backend:
-    """Return the backend that computes on arrays of this type.
+    """Return `cpu` for NumPy's arrays and `cuda` for CuPy's, or whatever `use_backend` has chosen.
 
-    That is `cpu` for NumPy's and `cuda` for CuPy's, or whatever `use_backend` has chosen. Raises
-    TypeError for other types.
+    Raises TypeError for other types.
     """
     if array_type is np.ndarray or issubclass(array_type, np.ndarray):
         return _chosen.get() or _load("cpu")
@@ -65,10 +64,7 @@ def use_backend(name: str) -> Iterator[Backend]:
 
 
 def wanted_threads() -> int | None:
-    """Return the environment variable MINAE_NUM_THREADS, or None if it is not set.
-
-    Raises ValueError if it is not a whole number above 0.
-    """
+    """Return MINAE_NUM_THREADS or None. Raises ValueError if it is no whole number above 0."""
     given = os.environ.get("MINAE_NUM_THREADS", "")
     if given and not (given.isdecimal() and int(given)):
         raise ValueError(f"MINAE_NUM_THREADS is {given!r}, but must be a whole number above 0")

@@ -30,10 +30,7 @@ def device_problem(device: str) -> str | None:
 
 
 def to_device(array: Array, device: str) -> Array:
-    """Return the array on a device: itself if it is there already, or a copy.
-
-    Raises RuntimeError if the device cannot be used.
-    """
+    """Return the array on a device, itself or a copy. Raises RuntimeError if that is unusable."""
     if device == "cpu":
         return array if isinstance(array, np.ndarray) else array.get()
     if problem := device_problem(device):

@@ -5,13 +5,15 @@ There is one protocol per family, and a backend has a file for each: what `Linea
 
 All functions take float32 or float64 arrays of any memory layout and return the dtype they were
 given. They never write to their inputs, except to an optimiser's parameters and state and to the
-arrays passed as `dweight` and `dbias`. Operands that do not fit together raise ValueError, with a
-sentence from `shapes`.
+contiguous arrays passed as `dweight` and `dbias`, which take these results. Operands that do not
+fit together raise ValueError, with a sentence from `shapes`.
 
-Gradients are with respect to a scalar loss: `dy` is that of an output y, `dx` that of an input x.
+Gradients are with respect to a scalar loss: `dy` is that of an output y, `dx` that of an input x,
+each of the same shape.
 `activation` is None or "relu", applied to the result; its derivative follows from the output `y`,
-so a backward needs y only if there was an activation, and otherwise accepts None. `needs` says
-which gradients are wanted; None takes the place of those that are not.
+so a backward needs y only if there was an activation, and otherwise accepts None. dz is dy passed
+back through the activation. `needs` says which gradients are wanted: dx and dweight, if nothing
+else is said. None takes the place of those that are not.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,8 @@ from typing import Any, Protocol, Unpack
 
 from minae.kernels.arrays import Array
 from minae.kernels.sizes import Geometry, Pair, Window
+
+Gradients = tuple[Array | None, Array | None, Array]  # dx, dweight, dbias
 
 # A function of a protocol is its signature and docstring, with no body to return anything.
 # pyright: reportReturnType=false
@@ -52,13 +56,8 @@ class Linear(Protocol):
         needs: tuple[bool, bool] = (True, True),
         dweight: Array | None = None,
         dbias: Array | None = None,
-    ) -> tuple[Array | None, Array | None, Array]:
-        """Return the gradients of `linear`: dx = dz W, dweight = dzᵀ x, dbias = Σ dz.
-
-        dy, y (..., O), x (..., I), weight (O, I); dz is dy passed back through the activation.
-        `needs` is for dx and dweight. The results are written to dweight (O, I) and dbias (O,)
-        where these are given.
-        """
+    ) -> Gradients:
+        """Return the gradients of `linear`: dx = dz W, dweight = dzᵀ x, dbias = Σ dz."""
 
     def linear_stack(
         self,
@@ -85,14 +84,17 @@ class Linear(Protocol):
     ) -> tuple[Array | None, list[Array | None], list[Array]]:
         """Return the gradients of `linear_stack`: dx, dweights and dbiases.
 
-        dy is the gradient of the last of the outputs, which may be None if that layer has no
-        activation. `needs` is for x and each weight. dweights and dbiases hold, for each layer, the
-        array to write to or None.
+        dy is that of the last output, which may be None if that layer has no activation. `needs` is
+        for x and each weight. dweights and dbiases hold each layer's array to write to, or None.
         """
 
 
 class Conv(Protocol):
-    """Convolution and transposed convolution; see `Geometry` for their options."""
+    """Convolution and transposed convolution; see `Geometry` for their options.
+
+    They map between x (N, C, H, W) and y (N, O, HO, WO) with weight (O, C / groups, KH, KW). With
+    groups, the g-th part of the channels of y belongs to the g-th part of the channels of x alone.
+    """
 
     def conv2d(
         self,
@@ -102,12 +104,7 @@ class Conv(Protocol):
         activation: str | None = None,
         **geometry: Unpack[Geometry],
     ) -> Array:
-        """Slide kernels over images: every output pixel is the sum of a patch times the weight.
-
-        x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, HO, WO). The bias is
-        added and the activation applied at the end. With groups, the g-th part of the output
-        channels sees only the g-th part of the input channels.
-        """
+        """Return the sum of every patch times the weight, plus bias (O,), then the activation."""
 
     def conv2d_dx(
         self,
@@ -118,11 +115,9 @@ class Conv(Protocol):
         activation: str | None = None,
         **geometry: Unpack[Geometry],
     ) -> Array:
-        """Return the gradient of a convolution's input: each dy is spread over its patch.
+        """Return dx for an input of size (H, W): each dy is spread over its patch.
 
-        dy (N, O, HO, WO), weight (O, C / groups, KH, KW), input_size (H, W) -> dx (N, C, H, W).
-        This is also the forward pass of a transposed convolution, which may have a bias (C,) and an
-        activation.
+        It is also the forward pass of a transposed convolution, hence bias (C,) and activation.
         """
 
     def conv2d_backward(
@@ -135,61 +130,34 @@ class Conv(Protocol):
         needs: tuple[bool, bool] = (True, True),
         dweight: Array | None = None,
         **geometry: Unpack[Geometry],
-    ) -> tuple[Array | None, Array | None, Array]:
-        """Return the gradients of `conv2d`: dx, dweight, and dbias = Σ dz (O,).
+    ) -> Gradients:
+        """Return the gradients of `conv2d`; dbias = Σ dz (O,)."""
 
-        dy, y (N, O, HO, WO), x (N, C, H, W), weight (O, C / groups, KH, KW); dz is dy passed back
-        through the activation. `needs` is for dx and dweight; the latter is written to the
-        contiguous array `dweight` if one is given.
-        """
-
-    def conv_transpose2d_backward(
-        self,
-        dy: Array,
-        x: Array,
-        weight: Array,
-        y: Array | None,
-        activation: str | None = None,
-        needs: tuple[bool, bool] = (True, True),
-        dweight: Array | None = None,
-        **geometry: Unpack[Geometry],
-    ) -> tuple[Array | None, Array | None, Array]:
-        """Return the gradients of a transposed convolution: `conv2d` and `conv2d_dx` change places.
-
-        dy, y (N, C, H, W), x (N, O, HO, WO), weight (O, C / groups, KH, KW) -> dx, dweight, dbias
-        (C,); otherwise as in `conv2d_backward`.
-        """
+    #: The gradients of a transposed convolution: `conv2d` and `conv2d_dx` change places, and so do
+    #: the shapes of x (N, O, HO, WO) and dy, y (N, C, H, W), dbias (C,).
+    conv_transpose2d_backward = conv2d_backward
 
 
 class Pool(Protocol):
-    """Pooling; see `Window` for the options."""
+    """Pooling of x (N, C, H, W), whose input_size is (H, W), to y (N, C, HO, WO); see `Window`.
+
+    Raises ValueError if no window fits or the padding is more than half of the kernel.
+    """
 
     def max_pool2d(self, x: Array, **window: Unpack[Window]) -> tuple[Array, Array]:
-        """Return the maximum of every window and its position.
+        """Return the maximum of every window and its first place, h * W + w, an int64 each.
 
-        x (N, C, H, W) -> y (N, C, HO, WO) and index (N, C, HO, WO), int64: h * W + w of the first
-        maximum in the window. Padding is never chosen; a NaN wins over every number. Raises
-        ValueError if no window fits or the padding is more than half of the kernel.
+        Padding is never chosen; a NaN wins over every number.
         """
 
     def max_pool2d_dx(self, dy: Array, index: Array, input_size: Pair) -> Array:
-        """Send each dy to the pixel that was the maximum; windows that share a pixel add up.
-
-        dy (N, C, HO, WO), index (N, C, HO, WO) from max_pool2d, input_size (H, W)
-        -> dx (N, C, H, W).
-        """
+        """Add each dy to the pixel that was the maximum, by the places `index` of max_pool2d."""
 
     def avg_pool2d(self, x: Array, **window: Unpack[Window]) -> Array:
-        """Return the mean of every window, in which padding counts as zeros.
-
-        x (N, C, H, W) -> (N, C, HO, WO). Raises ValueError as max_pool2d does.
-        """
+        """Return the mean of every window, in which padding counts as zeros."""
 
     def avg_pool2d_dx(self, dy: Array, input_size: Pair, **window: Unpack[Window]) -> Array:
-        """Divide each dy equally among the pixels of its window.
-
-        dy (N, C, HO, WO), input_size (H, W) -> dx (N, C, H, W).
-        """
+        """Divide each dy equally among the pixels of its window."""
 
 
 class Norm(Protocol):
@@ -218,49 +186,39 @@ class Norm(Protocol):
 
 
 class Losses(Protocol):
-    """Losses, each with its gradient."""
+    """Losses: each returns a sum () times `scale`, and its gradient with respect to x."""
 
     def mse(self, x: Array, target: Array, scale: float = 1.0) -> tuple[Array, Array]:
-        """Return scale · Σ (x - target)² and its gradient with respect to x.
-
-        x and target of the same shape -> (), and the shape of x.
-        """
+        """Sum up (x - target)²; x and target have the same shape."""
 
     def bce_with_logits(self, x: Array, target: Array, scale: float = 1.0) -> tuple[Array, Array]:
-        """Return scale · Σ cross-entropy of sigmoid(x) and target, and its gradient w.r.t. x.
-
-        x and target of the same shape -> (), and the shape of x.
-        """
+        """Sum up the cross-entropy of sigmoid(x) and target; x and target have the same shape."""
 
     def cross_entropy(self, x: Array, target: Array, scale: float = 1.0) -> tuple[Array, Array]:
-        """Return scale · Σ -log softmax(x)[target], and its gradient with respect to x.
-
-        x (N, K), target (N,) of integers below K -> (), (N, K).
-        """
+        """Sum up -log softmax(x)[target]; x (N, K), target (N,) of integers below K."""
 
 
 class Gaussian(Protocol):
-    """The diagonal Gaussian of a variational autoencoder."""
+    """The diagonal Gaussian of a variational autoencoder; all arguments have the same shape."""
 
     def reparameterise(self, mean: Array, log_var: Array, noise: Array) -> Array:
-        """Return mean + exp(log_var / 2) · noise; all of the same shape."""
+        """Return mean + exp(log_var / 2) · noise."""
 
     def reparameterise_dlog_var(self, dz: Array, log_var: Array, noise: Array) -> Array:
-        """Return the gradient of `reparameterise` with respect to log_var; all of the same shape.
-
-        The gradient with respect to the mean is dz itself.
-        """
+        """Return the gradient of `reparameterise` w.r.t. log_var; w.r.t. the mean, it is dz."""
 
     def gaussian_kl(self, mean: Array, log_var: Array) -> tuple[Array, Array]:
         """Return KL(N(mean, exp(log_var)) || N(0, 1)) of each row, and its gradient w.r.t. log_var.
 
-        mean, log_var (..., Z) -> (...), (..., Z). The gradient with respect to the mean is the mean
-        itself.
+        mean, log_var (..., Z) -> (...), (..., Z). The gradient w.r.t. the mean is the mean itself.
         """
 
 
 class Optim(Protocol):
-    """Optimiser steps on one flat vector, in place: what is changed must be contiguous."""
+    """Optimiser steps, in place: a flat vector x (P,) and its state, which must be contiguous.
+
+    The state, also (P,), is a velocity, or the running means of dx and dx².
+    """
 
     def sgd(
         self,
@@ -273,7 +231,7 @@ class Optim(Protocol):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        """Take a step of stochastic gradient descent: update x (P,) and velocity (P,)."""
+        """Take a step of stochastic gradient descent."""
 
     def adam(
         self,
@@ -289,10 +247,7 @@ class Optim(Protocol):
         weight_decay: float,
         decoupled: bool,
     ) -> None:
-        """Take step number `step` (from 1) of Adam, or of AdamW if `decoupled`.
-
-        Updates x (P,) and the running means exp_avg (P,) and exp_avg_sq (P,).
-        """
+        """Take step number `step` (from 1) of Adam, or of AdamW if `decoupled`."""
 
 
 class Indexing(Protocol):
@@ -336,17 +291,6 @@ class Layout(Protocol):
 
 
 class Backend(
-    Linear,
-    Conv,
-    Pool,
-    Norm,
-    Losses,
-    Gaussian,
-    Optim,
-    Indexing,
-    Elementwise,
-    Reductions,
-    Layout,
-    Protocol,
+    Linear, Conv, Pool, Norm, Losses, Gaussian, Optim, Indexing, Elementwise, Reductions, Layout
 ):
     """All families together: a module with these functions is a backend."""

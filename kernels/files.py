@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import shutil
 import time
 from functools import cache
@@ -15,10 +14,7 @@ MONTH = 30 * 86_400  # seconds
 
 @cache
 def folder_for(sources: Path) -> Path:
-    """Return the folder for what the Python files in a folder compile to.
-
-    It is named after their text, so any change compiles all of them again.
-    """
+    """Return the folder for what a folder of Python files compiles to, named after their text."""
     text = hashlib.sha256()
     for source in sorted(sources.rglob("*.py")):
         text.update(source.read_bytes())
@@ -53,7 +49,6 @@ def write(path: Path, payload: bytes) -> None:
 
 def _forget_old_folders(base: Path) -> None:
     """Remove the folders of other versions to which nothing was added for a month."""
-    for folder in base.iterdir():
-        ours = re.fullmatch("[0-9a-f]{16}", folder.name) and folder.is_dir()
-        if ours and time.time() - folder.stat().st_mtime > MONTH:
+    for folder in base.glob(16 * "[0-9a-f]" + "/"):
+        if time.time() - folder.stat().st_mtime > MONTH:
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,15 +5,8 @@ So all of them refuse the same calls with the same sentence. The functions look 
 
 from typing import Any, Protocol, Unpack
 
-from minae.kernels.sizes import (
-    Geometry,
-    Pair,
-    Window,
-    conv2d_output_size,
-    conv_transpose2d_output_size,
-    pool2d_output_size,
-    times,
-)
+from minae.kernels import sizes
+from minae.kernels.sizes import Geometry, Pair, Window, times
 
 
 class Shaped(Protocol):
@@ -61,12 +54,11 @@ def check_linear(x: Shaped, weight: Shaped, bias: Shaped | None) -> None:
 def check_linear_backward(dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None) -> None:
     """Raise ValueError unless dy and y (..., O) are what linear gives for x (..., I)."""
     fits = x.shape[-1:] == weight.shape[1:] and dy.shape == (*x.shape[:-1], weight.shape[0])
-    if fits and (y is None or y.shape == dy.shape):
-        return
-    raise ValueError(
-        f"linear_backward: dy {dy.shape} and y {None if y is None else y.shape} do not go with"
-        f" x {x.shape} and weight {weight.shape}"
-    )
+    if not fits or (y is not None and y.shape != dy.shape):
+        raise ValueError(
+            f"linear_backward: dy {dy.shape} and y {None if y is None else y.shape} do not go with"
+            f" x {x.shape} and weight {weight.shape}"
+        )
 
 
 def check_activation(activation: str | None) -> bool:
@@ -86,10 +78,10 @@ def check_batch_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> N
     """Raise ValueError unless x is (N, C, ...) and weight and bias are both (C,) or both None."""
     if len(x.shape) < 2:
         raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
-    sizes = [None if p is None else p.shape for p in (weight, bias)]
-    if sizes not in ([None, None], [x.shape[1:2]] * 2):
+    given = [None if p is None else p.shape for p in (weight, bias)]
+    if given not in ([None, None], [x.shape[1:2]] * 2):
         raise ValueError(
-            f"batch_norm: weight {sizes[0]} and bias {sizes[1]} must both be {x.shape[1:2]}, or "
+            f"batch_norm: weight {given[0]} and bias {given[1]} must both be {x.shape[1:2]}, or "
             f"both None, to go with x {x.shape}"
         )
 
@@ -109,14 +101,13 @@ def check_conv2d(
     """
     groups = geometry["groups"]
     _check_images("conv2d", "x", x)
-    _check_weight("conv2d", weight, groups)
-    if x.shape[1] % groups:
+    _check_weight("conv2d", weight, groups, "output")
+    C = x.shape[1]
+    if C % groups:
+        raise ValueError(f"conv2d: groups={groups} does not divide the {C} channels of x {x.shape}")
+    if weight.shape[1] * groups != C:
         raise ValueError(
-            f"conv2d: groups={groups} does not divide the {x.shape[1]} channels of x {x.shape}"
-        )
-    if x.shape[1] != weight.shape[1] * groups:
-        raise ValueError(
-            f"conv2d: x {x.shape} has {x.shape[1]} channels, but weight {weight.shape} with "
+            f"conv2d: x {x.shape} has {C} channels, but weight {weight.shape} with "
             f"groups={groups} takes {weight.shape[1] * groups}"
         )
     _check_bias("conv2d", bias, weight.shape[0], weight)
@@ -124,22 +115,11 @@ def check_conv2d(
 
 
 def check_conv2d_dx(
-    dy: Shaped,
-    weight: Shaped,
-    input_size: Pair,
-    bias: Shaped | None = None,
-    **geometry: Unpack[Geometry],
+    dy: Shaped, weight: Shaped, input_size: Pair, bias: Shaped | None, **geometry: Unpack[Geometry]
 ) -> None:
     """Raise ValueError unless dy (N, O, HO, WO) is what a convolution of (H, W) gives back."""
     name = "conv2d_dx"
-    _check_images(name, "dy", dy)
-    _check_weight(name, weight, geometry["groups"])
-    if dy.shape[1] != weight.shape[0]:
-        raise ValueError(
-            f"{name}: dy {dy.shape} has {dy.shape[1]} channels, but weight {weight.shape} gives "
-            f"{weight.shape[0]}"
-        )
-    _check_bias(name, bias, weight.shape[1] * geometry["groups"], weight)
+    _check_transposed(name, "dy", dy, weight, bias, geometry["groups"], "output", "gives")
     size = _positions(name, input_size, weight, geometry)
     _check_size(name, dy, input_size, weight.shape[2:], size)
 
@@ -157,7 +137,7 @@ def check_conv_transpose2d_backward(
     dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None, **geometry: Unpack[Geometry]
 ) -> None:
     """Raise ValueError unless dy and y (N, C, H, W) are what x (N, O, HO, WO) is spread over."""
-    check_conv2d_dx(x, weight, dy.shape[2:], **geometry)
+    check_conv2d_dx(x, weight, dy.shape[2:], None, **geometry)
     expected = (x.shape[0], weight.shape[1] * geometry["groups"], *dy.shape[2:])
     _check_gradient("conv_transpose2d_backward", dy, x, weight, y, expected)
 
@@ -166,7 +146,6 @@ def check_conv_transpose2d(
     x: Shaped,
     weight: Shaped,
     bias: Shaped | None,
-    *,
     output_padding: Pair,
     **geometry: Unpack[Geometry],
 ) -> Pair:
@@ -174,17 +153,10 @@ def check_conv_transpose2d(
 
     x (N, I, HO, WO), weight (I, O / groups, KH, KW), bias (O,) or None.
     """
-    name, groups = "conv_transpose2d", geometry["groups"]
-    _check_images(name, "x", x)
-    _check_weight(name, weight, groups, side="input")
-    if x.shape[1] != weight.shape[0]:
-        raise ValueError(
-            f"{name}: x {x.shape} has {x.shape[1]} channels, but weight {weight.shape} takes "
-            f"{weight.shape[0]}"
-        )
-    _check_bias(name, bias, weight.shape[1] * groups, weight)
+    name = "conv_transpose2d"
+    _check_transposed(name, "x", x, weight, bias, geometry["groups"], "input", "takes")
     stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
-    return conv_transpose2d_output_size(
+    return sizes.conv_transpose2d_output_size(
         x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation
     )
 
@@ -192,7 +164,7 @@ def check_conv_transpose2d(
 def check_pool2d(name: str, x: Shaped, **window: Unpack[Window]) -> Pair:
     """Raise ValueError unless x (N, C, H, W) can be pooled with these windows; return (HO, WO)."""
     _check_images(name, "x", x)
-    return pool2d_output_size(x.shape[2:], **window, name=name)
+    return sizes.pool2d_output_size(x.shape[2:], **window, name=name)
 
 
 def check_max_pool2d_dx(dy: Shaped, index: Shaped) -> None:
@@ -205,26 +177,34 @@ def check_max_pool2d_dx(dy: Shaped, index: Shaped) -> None:
 def check_avg_pool2d_dx(dy: Shaped, input_size: Pair, **window: Unpack[Window]) -> None:
     """Raise ValueError unless dy (N, C, HO, WO) is what a pooling of (H, W) gives back."""
     _check_images("avg_pool2d_dx", "dy", dy)
-    size = pool2d_output_size(input_size, **window, name="avg_pool2d_dx")
+    size = sizes.pool2d_output_size(input_size, **window, name="avg_pool2d_dx")
     _check_size("avg_pool2d_dx", dy, input_size, window["kernel_size"], size)
 
 
 def _positions(name, input_size, weight, geometry) -> Pair:
     stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
-    return conv2d_output_size(input_size, weight.shape[2:], stride, padding, dilation, name)
+    return sizes.conv2d_output_size(input_size, weight.shape[2:], stride, padding, dilation, name)
 
 
-def _check_images(name: str, what: str, images) -> None:
-    if len(images.shape) != 4:
-        raise ValueError(f"{name}: {what} {images.shape} must have 4 dimensions (N, C, H, W)")
-
-
-def _check_weight(name: str, weight, groups: int, side: str = "output") -> None:
-    if len(weight.shape) != 4:
+def _check_transposed(name: str, what: str, y, weight, bias, groups: int, side, verb) -> None:
+    """Check y (N, O, HO, WO), weight (O, C / groups, KH, KW) and bias (C,)."""
+    _check_images(name, what, y)
+    _check_weight(name, weight, groups, side)
+    if y.shape[1] != weight.shape[0]:
         raise ValueError(
-            f"{name}: weight {weight.shape} must have 4 dimensions (channels, channels / groups, "
-            "KH, KW)"
+            f"{name}: {what} {y.shape} has {y.shape[1]} channels, but weight {weight.shape} {verb} "
+            f"{weight.shape[0]}"
         )
+    _check_bias(name, bias, weight.shape[1] * groups, weight)
+
+
+def _check_images(name: str, what: str, images, dimensions: str = "N, C, H, W") -> None:
+    if len(images.shape) != 4:
+        raise ValueError(f"{name}: {what} {images.shape} must have 4 dimensions ({dimensions})")
+
+
+def _check_weight(name: str, weight, groups: int, side: str) -> None:
+    _check_images(name, "weight", weight, "channels, channels / groups, KH, KW")
     if groups < 1 or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: groups={groups} does not divide the {weight.shape[0]} {side} channels of "
@@ -249,8 +229,8 @@ def _check_gradient(name: str, dy, x, weight, y, expected) -> None:
 
 
 def _check_size(name: str, dy, input_size: Pair, kernel_size: Pair, size: Pair) -> None:
-    if tuple(dy.shape[2:]) != size:
+    if dy.shape[2:] != size:
         raise ValueError(
             f"{name}: dy {dy.shape} holds {times(dy.shape[2:])} positions, but an input of "
-            f"{times(input_size)} under kernel_size {tuple(kernel_size)} gives {times(size)}"
+            f"{times(input_size)} under kernel_size {kernel_size} gives {times(size)}"
         )

@@ -41,9 +41,9 @@ def conv2d_output_size(
     padded = [size + 2 * p for size, p in zip(input_size, padding, strict=True)]
     if span[0] > padded[0] or span[1] > padded[1]:
         raise ValueError(
-            f"{name}: a kernel that spans {times(span)} pixels (kernel_size {tuple(kernel_size)}, "
-            f"dilation {tuple(dilation)}) does not fit into an input of {times(input_size)} that "
-            f"padding {tuple(padding)} makes {times(padded)}"
+            f"{name}: a kernel that spans {times(span)} pixels (kernel_size {kernel_size}, "
+            f"dilation {dilation}) does not fit into an input of {times(input_size)} that "
+            f"padding {padding} makes {times(padded)}"
         )
     rows, columns = ((n - s) // step + 1 for n, s, step in zip(padded, span, stride, strict=True))
     return rows, columns
@@ -60,8 +60,7 @@ def pool2d_output_size(
     _check_geometry(name, kernel_size, stride, padding, (1, 1))
     if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
         raise ValueError(
-            f"{name}: padding {tuple(padding)} is more than half of kernel_size "
-            f"{tuple(kernel_size)}"
+            f"{name}: padding {padding} is more than half of kernel_size {kernel_size}"
         )
     if min(input_size) < 1:
         raise ValueError(f"{name}: an input of {times(input_size)} has no pixels to pool")
@@ -86,8 +85,7 @@ def conv_transpose2d_output_size(
     _check_geometry(name, kernel_size, stride, padding, dilation)
     if any(not 0 <= o < s for o, s in zip(output_padding, stride, strict=True)):
         raise ValueError(
-            f"{name}: output_padding {tuple(output_padding)} must be at least 0 and below stride "
-            f"{tuple(stride)}"
+            f"{name}: output_padding {output_padding} must be at least 0 and below stride {stride}"
         )
     if min(input_size) < 1:
         raise ValueError(f"{name}: an input of {times(input_size)} has no pixels to spread")
@@ -97,8 +95,8 @@ def conv_transpose2d_output_size(
     )
     if rows < 1 or columns < 1:
         raise ValueError(
-            f"{name}: padding {tuple(padding)} cuts everything away: an input of "
-            f"{times(input_size)} under kernel_size {tuple(kernel_size)} leaves {rows}x{columns}"
+            f"{name}: padding {padding} cuts everything away: an input of "
+            f"{times(input_size)} under kernel_size {kernel_size} leaves {rows}x{columns}"
         )
     return rows, columns
 
@@ -113,4 +111,4 @@ def _check_geometry(name, kernel_size, stride, padding, dilation) -> None:
     pairs = kernel_size, stride, padding, dilation
     for what, pair, bound in zip(names, pairs, least, strict=True):
         if pair[0] < bound or pair[1] < bound:
-            raise ValueError(f"{name}: {what} {tuple(pair)} must be at least {bound}")
+            raise ValueError(f"{name}: {what} {pair} must be at least {bound}")

@@ -95,7 +95,7 @@ def check_pair(forward: Callable, backward: Callable, *arrays: np.ndarray) -> fl
 def check_op(op: type[Op], seed: int = 0, device: str = "cpu") -> tuple[int, float]:
     """Check an operation on each of its examples; return their number and the largest error."""
     errors = []
-    for *arrays, last in op.examples(np.random.default_rng(seed)):
+    for *arrays, last in op().examples(np.random.default_rng(seed)):
         arrays, options = (arrays, last) if isinstance(last, dict) else ([*arrays, last], {})
 
         def f(*tensors: Tensor | None, options: dict[str, Any] = options) -> Tensor:

@@ -5,6 +5,7 @@ gradients with respect to its inputs (`dx`). Applying ops to tensors leaves a gr
 output pointing at the op that made it and each op at its inputs; `minae.autograd` walks it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ class Op:
       its inputs.
     - `backward(self, dy)` returns one gradient per input, in order, each of its input's shape. None
       stands for an input that `self.needs_input_grad` says needs none.
-    - `examples(rng)` yields tuples of float64 arrays (or integer arrays for indices), a dict at the
-      end holding the options. Every one of them is gradient-checked, so make them awkward.
+    - `examples(self, rng)` yields tuples of float64 arrays (or integer arrays for indices), at the
+      end a dict of options, if any. All of them are gradient-checked, so make them awkward.
     - `floats` says which inputs are computed with in floats: forward gets integers among them as
       float32, and floats of different widths in the widest.
 
@@ -126,8 +127,7 @@ class Op:
         """Return the gradients of the inputs, given that of the output."""
         raise NotImplementedError(f"{type(self).__name__} has no gradient rule: write its backward")
 
-    @staticmethod
-    def examples(rng: np.random.Generator):
+    def examples(self, rng: np.random.Generator) -> Iterator[tuple]:
         """Yield inputs on which the gradient is checked."""
         raise NotImplementedError("an operation without examples is an operation without a check")
 

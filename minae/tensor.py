@@ -6,7 +6,7 @@ What stands here is what a tensor is. What it can do (`x + y`, `x.sum()`, `x[0]`
 
 import operator
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class Tensor(Methods):
         if device is not None:
             self.data = arrays.to_device(self.data, device)
         self.grad: Tensor | None = None
-        self.grad_place = None  # where an optimiser wants the gradient; see minae.optim.flat
-        self.grad_fn = None  # the Op that computed data; None for a leaf
+        self.grad_place: Any = None  # where an optimiser wants the gradient; see minae.optim.flat
+        self.grad_fn: Any = None  # the Op that computed data; None for a leaf
         self._requires_grad = False
         if requires_grad:
             self.requires_grad_()
@@ -191,7 +191,7 @@ class Tensor(Methods):
         return int(self.item())
 
     def __index__(self) -> int:
-        return operator.index(self.item())  # a TypeError for floats
+        return operator.index(cast(int, self.item()))  # a TypeError for floats
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 or spec else repr(self)

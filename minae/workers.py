@@ -69,9 +69,8 @@ class Worker(AbstractContextManager):
     def receive(self, seconds: float = threading.TIMEOUT_MAX) -> Any:
         """Return the next answer.
 
-        Raises:
-            TimeoutError: there was none after so many seconds; the process has been ended.
-            EOFError: the process has ended; with the last line that it wrote to stderr.
+        Raises TimeoutError if there is none after so many seconds, and then ends the process, and
+        EOFError, with the last line on its stderr, if it has ended.
         """
         late = threading.Event()
 

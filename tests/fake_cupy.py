@@ -1,11 +1,11 @@
-"""A stand-in for CuPy where there is no GPU: as strict as CuPy, with kernels in the simulator.
+"""A stand-in for CuPy on machines without a GPU: as strict as CuPy, with kernels in the simulator.
 
-What it shows is that nothing of minae hands NumPy's arrays to CuPy or the other way, that kernels
-get their arguments as compiled code takes them, and what a captured step replays. An array here has
-its numbers in the CPU's memory, but will not turn into one of NumPy's unless asked to by get().
+It shows that minae never passes NumPy's arrays to CuPy or CuPy's to NumPy, that kernels get their
+arguments as compiled code takes them, and what a captured step replays. An array here has its
+numbers in the CPU's memory, but only get() turns it into one of NumPy's.
 
-Recording works as in CUDA: operations between begin_capture and end_capture are noted down, with
-the memory that they read and write, and not carried out until the graph is launched.
+Capturing works as in CUDA: operations between begin_capture and end_capture are recorded, with the
+memory that they read and write, and not carried out until the graph is launched.
 """
 
 import sys
@@ -31,7 +31,7 @@ FUNCTIONS = set(NAMES.split())  # that CuPy has, and minae uses
 NAMES = "any all argmax argmin copy cumprod max mean min prod squeeze std sum var"
 METHODS = set(NAMES.split())
 
-capturing: list | None = None  # the launches noted down
+capturing: list | None = None  # the recorded launches
 
 
 class Runtime(SimpleNamespace):
@@ -175,7 +175,7 @@ def unwrapped(value):
 
 
 def compute(function, args, options, out=None):
-    """Carry out an operation, or note it down; return its result as an array of the GPU."""
+    """Carry out an operation, or record it; return its result as an array of the GPU."""
     plain, named = unwrapped(tuple(args)), {k: unwrapped(v) for k, v in options.items()}
     if out is not None:
         into(function, plain, named, out._a)
@@ -187,7 +187,7 @@ def compute(function, args, options, out=None):
 
 
 def into(function, args, options, memory, index=...):
-    """Write what the function returns to its place, now or whenever the graph is launched."""
+    """Write what the function returns to memory, now or whenever the graph is launched."""
 
     def run():
         memory[index] = function(*args, **options)
@@ -233,7 +233,7 @@ class Stream:
 
 
 def launcher(rung, remembered):
-    """Stand for a compiled kernel: check the numbers that it is given, and simulate."""
+    """Stand in for a compiled kernel: check the numbers it is given, and simulate it."""
 
     def function(grid, block, numbers, shared_mem):
         arguments, rest = [], list(numbers)
@@ -262,7 +262,7 @@ def launcher(rung, remembered):
 
 
 def later(run):
-    """Do it now, or note it down."""
+    """Do it now, or record it."""
     if capturing is None:
         run()
     else:
@@ -271,7 +271,7 @@ def later(run):
 
 @contextmanager
 def installed(monkeypatch):
-    """Have `import cupy` find this, and kernels launched here."""
+    """Make `import cupy` find this module, and launch kernels here."""
     remembered, flattened = [], device.flattened
 
     def remember(rung, arguments):

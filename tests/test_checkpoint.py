@@ -1,5 +1,6 @@
 import os
 import stat
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from safetensors.numpy import save_file
 
 from minae import checkpoint, files
 from minae.errors import InputError
-from minae.metadata import VERSION
+from minae.metadata import VERSION, from_json
 
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes and devices are POSIX")
 ARRAYS = {
@@ -46,6 +47,25 @@ def test_a_damaged_file_is_named(tmp_path, damage, message):
     with pytest.raises(InputError, match=message) as caught:
         checkpoint.load(path)
     assert str(path) in str(caught.value)
+
+
+@dataclass
+class Kept:
+    old: int
+    new: str = field(default="as before", metadata={"since": 1})
+
+
+def test_a_field_may_be_missing_in_files_that_are_older():
+    for text, expected in (
+        ('{"kept": {"old": 3}}', Kept(3)),
+        ('{"kept": {"old": 3, "new": "x"}}', Kept(3, "x")),
+        ('{"version": 1, "kept": {"old": 3, "new": "x"}}', Kept(3, "x")),
+    ):
+        assert from_json(text, {"kept": Kept})["kept"] == expected
+    with pytest.raises(InputError, match=r"kept\.new is missing"):
+        from_json('{"version": 1, "kept": {"old": 3}}', {"kept": Kept})
+    with pytest.raises(InputError, match=r"kept\.old is missing"):
+        from_json('{"kept": {"new": "x"}}', {"kept": Kept})
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])

@@ -44,3 +44,21 @@ def test_every_command_is_named():
         "kernels show",
     ):
         assert f"minae {command}" in README
+
+
+def lines(*patterns):
+    files = {path for pattern in patterns for path in ROOT.glob(pattern)}
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+
+
+SIZES = {
+    r"The engine is ([\d,]+) lines": ("minae/tensor.py", "minae/op.py", "minae/autograd.py"),
+    r"All in all it is ([\d,]+) lines": ("minae/**/*.py", "kernels/**/*.py"),
+}
+
+
+@pytest.mark.parametrize("sentence", SIZES)
+def test_sizes_are_true(sentence):
+    (said,) = (int(number.replace(",", "")) for number in re.findall(sentence, README))
+    counted = lines(*SIZES[sentence])
+    assert said == float(f"{counted:.2g}"), f"README says {said:,} lines, and there are {counted:,}"

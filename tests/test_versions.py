@@ -223,7 +223,7 @@ def changes(inputs):
 def test_every_operation_refuses_or_is_right(name):
     """Whatever is written into, a gradient is that of what forward saw, or there is none."""
     op = OPS[name]
-    for *inputs, last in op.examples(np.random.default_rng(0)):
+    for *inputs, last in op().examples(np.random.default_rng(0)):
         options = last if isinstance(last, dict) else {}
         inputs = inputs if isinstance(last, dict) else [*inputs, last]
         expected = gradients(op, inputs, options)

@@ -1,7 +1,7 @@
 """The backend that runs on a CPU: loops compiled by Numba around BLAS, in one pool of threads.
 
 Compiled code takes float32 and float64. Whatever else comes (integers, half precision, arrays of
-two dtypes, empty ones) goes to the reference; `compile/covered.py` decides.
+two dtypes, empty ones) goes to the reference; `compile/operands.py` decides.
 
 Each family's file says which loop it replaces, why its own is laid out as it is, and what that
 gained over the reference, as measured by `minae bench --kernels` on two cores

@@ -11,8 +11,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.compile.compiled import compiled_if
-from minae.kernels.cpu.compile.covered import covered
-from minae.kernels.cpu.compile.plain import pixels, plain
+from minae.kernels.cpu.compile.operands import covered, pixels, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.conv_loops import patches, winograd
 

@@ -1,9 +1,8 @@
-"""The order of arrays in memory; why images are channels last, `compile/plain.py` explains."""
+"""The order of arrays in memory; why images are channels last, `compile/operands.py` explains."""
 
 import numpy as np
 
-from minae.kernels.cpu.compile.covered import covered
-from minae.kernels.cpu.compile.plain import pixels, transpose
+from minae.kernels.cpu.compile.operands import covered, pixels, transpose
 from minae.kernels.cpu.compile.threads import threads_for
 
 

@@ -15,10 +15,8 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.cpu.compile.blas import tiled
 from minae.kernels.cpu.compile.compiled import compiled, compiled_if
-from minae.kernels.cpu.compile.covered import FLOATS, covered
-from minae.kernels.cpu.compile.parallel import parallel
-from minae.kernels.cpu.compile.plain import plain, plain_matrix, plain_rows
-from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.compile.operands import FLOATS, covered, plain, plain_matrix, plain_rows
+from minae.kernels.cpu.compile.threads import parallel, threads_for
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 
@@ -124,8 +122,7 @@ def linear_backward(
     y_rows, dz = (plain_rows(y), np.empty(dy_rows.shape, dy.dtype)) if relu else (dy_rows, dy_rows)
     if dweight is None:
         dweight = np.empty(weight.shape if need_dweight else (0, 0), dy.dtype)
-    if dbias is None:
-        dbias = np.empty(len(weight), dy.dtype)
+    dbias = np.empty(len(weight), dy.dtype) if dbias is None else dbias
     dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
     T = threads_for(dy.size * x.shape[-1])
     now = dx if T == 1 else dx[:0]
@@ -222,10 +219,8 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
             np.empty(weight.shape if need else (0, 0), x.dtype) if dweight is None else dweight
             for weight, dweight, need in zip(weights, dweights, need_dweights, strict=True)
         ]
-        sums = [
-            np.empty(len(weight), x.dtype) if dbias is None else dbias
-            for weight, dbias in zip(weights, dbiases, strict=True)
-        ]
+        places = zip(weights, dbiases, strict=True)
+        sums = [np.empty(len(a), x.dtype) if place is None else place for a, place in places]
         ys = outputs if activations[-1] else [*outputs[:-1], dy]
         gradients = tuple(into), tuple(sums), dx
         if _stack_backward(dy, x, weights, tuple(ys), _relus(activations), *gradients):

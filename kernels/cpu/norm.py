@@ -9,10 +9,8 @@ Gained: a factor of 31 forward and 53 backward.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.covered import covered
-from minae.kernels.cpu.compile.parallel import parallel
-from minae.kernels.cpu.compile.plain import pixels, plain
-from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.compile.operands import covered, pixels, plain
+from minae.kernels.cpu.compile.threads import parallel, threads_for
 
 
 @parallel

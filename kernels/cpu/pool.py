@@ -9,10 +9,8 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.compile.compiled import compiled
-from minae.kernels.cpu.compile.covered import covered
-from minae.kernels.cpu.compile.parallel import parallel
-from minae.kernels.cpu.compile.plain import pixels
-from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.compile.operands import covered, pixels
+from minae.kernels.cpu.compile.threads import parallel, threads_for
 
 
 @compiled
@@ -95,12 +93,6 @@ def _avg_pool_dx(t, T, dy, dx, KH, KW, SH, SW, PH, PW):
                             pixel[c] += share * gradient[c]
 
 
-def _images(shape, dtype):
-    """Return room for images of shape (N, C, H, W), as (N, H, W, C)."""
-    N, C, H, W = shape
-    return np.empty((N, H, W, C), dtype)
-
-
 def _numbers(kernel_size, stride, padding):
     """Return a window as the loops take it."""
     return *kernel_size, *stride, *padding
@@ -108,8 +100,8 @@ def _numbers(kernel_size, stride, padding):
 
 @covered(operands=1)
 def max_pool2d(x, **window):
-    shape = *x.shape[:2], *shapes.check_pool2d("max_pool2d", x, **window)
-    y, index = _images(shape, x.dtype), _images(shape, np.int64)
+    size = len(x), *shapes.check_pool2d("max_pool2d", x, **window), x.shape[1]  # (N, HO, WO, C)
+    y, index = np.empty(size, x.dtype), np.empty(size, np.int64)
     KH, KW, *_ = numbers = _numbers(**window)
     _max_pool(threads_for(4 * y.size * KH * KW), pixels(x), y, index, *numbers)
     return y.transpose(0, 3, 1, 2), index.transpose(0, 3, 1, 2)
@@ -119,7 +111,7 @@ def max_pool2d(x, **window):
 def max_pool2d_dx(dy, index, input_size):
     shapes.check_max_pool2d_dx(dy, index)
     N, C, HO, WO = dy.shape
-    dx = _images((N, C, *input_size), dy.dtype)
+    dx = np.empty((N, *input_size, C), dy.dtype)
     rows, places = pixels(dy).reshape(N, HO * WO, C), pixels(index).reshape(N, HO * WO, C)
     _max_pool_dx(threads_for(10 * dy.size), rows, places, dx.reshape(N, -1, C))
     return dx.transpose(0, 3, 1, 2)
@@ -127,7 +119,8 @@ def max_pool2d_dx(dy, index, input_size):
 
 @covered(operands=1)
 def avg_pool2d(x, **window):
-    y = _images((*x.shape[:2], *shapes.check_pool2d("avg_pool2d", x, **window)), x.dtype)
+    size = len(x), *shapes.check_pool2d("avg_pool2d", x, **window), x.shape[1]  # (N, HO, WO, C)
+    y = np.empty(size, x.dtype)
     KH, KW, *_ = numbers = _numbers(**window)
     _avg_pool(threads_for(4 * y.size * KH * KW), pixels(x), y, *numbers)
     return y.transpose(0, 3, 1, 2)
@@ -136,7 +129,7 @@ def avg_pool2d(x, **window):
 @covered(operands=1)
 def avg_pool2d_dx(dy, input_size, **window):
     shapes.check_avg_pool2d_dx(dy, input_size, **window)
-    dx = _images((*dy.shape[:2], *input_size), dy.dtype)
+    dx = np.empty((len(dy), *input_size, dy.shape[1]), dy.dtype)
     KH, KW, *_ = numbers = _numbers(**window)
     _avg_pool_dx(threads_for(4 * dy.size * KH * KW), pixels(dy), dx, *numbers)
     return dx.transpose(0, 3, 1, 2)

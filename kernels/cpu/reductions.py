@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from minae.kernels import reference
-from minae.kernels.cpu.compile.covered import suits
+from minae.kernels.cpu.compile.operands import suits
 from minae.kernels.cpu.layout import contiguous
 
 BLOCK = 32  # rows, few enough that adding them one by one loses next to nothing

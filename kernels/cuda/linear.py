@@ -93,7 +93,7 @@ def _multiply(a, b, out, bias=None, relu=False):
 
 
 def _as_stored(a):
-    """Return a matrix as it lies in memory, and whether that is its transpose."""
+    """Return a matrix as it is in memory, and whether that is its transpose."""
     if not a.flags.c_contiguous and a.T.flags.c_contiguous:
         return a.T, True
     return contiguous(a), False

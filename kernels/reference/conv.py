@@ -16,24 +16,24 @@ from minae.kernels.reference.reductions import sum
 def conv2d(x, weight, bias=None, activation=None, **geometry):
     HO, WO = shapes.check_conv2d(x, weight, bias, **geometry)
     groups = geometry["groups"]
-    x = _split_channels(_pad(x, geometry["padding"]), groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
-    weight = _split_outputs(weight, groups)  # (G, O/G, C/G, KH, KW)
+    x = _split(_pad(x, geometry["padding"]), 1, groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
+    weight = _split(weight, 0, groups)  # (G, O/G, C/G, KH, KW)
     y = np.zeros((len(x), *weight.shape[:2], HO, WO), x.dtype)  # (N, G, O/G, HO, WO)
     for i, j, patch in _patches((HO, WO), weight.shape[3:], geometry):
         y[..., i, j] = np.einsum("ngckl,gockl->ngo", x[patch], weight)
-    y = _join_channels(y)  # (N, O, HO, WO)
+    y = _join(y)  # (N, O, HO, WO)
     return activate(y if bias is None else y + bias[:, None, None], activation)
 
 
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
     shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     (H, W), (PH, PW), groups = input_size, geometry["padding"], geometry["groups"]
-    dy = _split_channels(dy, groups)  # (N, G, O/G, HO, WO)
-    weight = _split_outputs(weight, groups)  # (G, O/G, C/G, KH, KW)
+    dy = _split(dy, 1, groups)  # (N, G, O/G, HO, WO)
+    weight = _split(weight, 0, groups)  # (G, O/G, C/G, KH, KW)
     dx = np.zeros((len(dy), groups, weight.shape[2], H + 2 * PH, W + 2 * PW), dy.dtype)
     for i, j, patch in _patches(dy.shape[3:], weight.shape[3:], geometry):
         dx[patch] += np.einsum("ngo,gockl->ngckl", dy[..., i, j], weight)
-    dx = _join_channels(dx[..., PH : PH + H, PW : PW + W])  # (N, C, H, W)
+    dx = _join(dx[..., PH : PH + H, PW : PW + W])  # (N, C, H, W)
     return activate(dx if bias is None else dx + bias[:, None, None], activation)
 
 
@@ -60,8 +60,8 @@ def conv_transpose2d_backward(
 def _dweight(x, dz, kernel_size, geometry):
     """Return the sum of each dz times its patch of x: (O, C / groups, KH, KW)."""
     groups = geometry["groups"]
-    x = _split_channels(_pad(x, geometry["padding"]), groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
-    dz = _split_channels(dz, groups)  # (N, G, O/G, HO, WO)
+    x = _split(_pad(x, geometry["padding"]), 1, groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
+    dz = _split(dz, 1, groups)  # (N, G, O/G, HO, WO)
     total = np.zeros((groups, dz.shape[2], x.shape[2], *kernel_size), dz.dtype)
     for i, j, patch in _patches(dz.shape[3:], kernel_size, geometry):
         total += np.einsum("ngo,ngckl->gockl", dz[..., i, j], x[patch])
@@ -73,18 +73,14 @@ def _pad(x, padding):
     return np.pad(x, ((0, 0), (0, 0), (PH, PH), (PW, PW)))
 
 
-def _split_channels(x, groups):
-    N, C, H, W = x.shape
-    return x.reshape(N, groups, C // groups, H, W)
+def _split(x, axis, groups):
+    """Split an axis of channels in two: groups, and channels of each."""
+    return x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
 
 
-def _join_channels(x):
+def _join(x):
     N, G, C, H, W = x.shape
     return x.reshape(N, G * C, H, W)
-
-
-def _split_outputs(weight, groups):
-    return weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
 
 
 def _patches(output_size, kernel_size, geometry):

@@ -59,18 +59,13 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
 def layer_by_layer_backward(
     linear_backward: Callable, dy: Array, x: Array, needs: tuple[bool, ...], *layers: Sequence
 ) -> tuple[Array | None, list[Array | None], list[Array]]:
-    """Compute linear_stack_backward with a backend's `linear_backward`.
-
-    layers: weights, outputs, activations, dweights, dbiases.
-    """
+    """Compute linear_stack_backward with a backend's `linear_backward`."""
     weights, outputs, activations, dweights, dbiases = layers
     inputs, needs_dx = [x, *outputs[:-1]], [needs[0]] + [True] * (len(weights) - 1)
     needs_both = zip(needs_dx, needs[1:], strict=True)
-    arguments = zip(
-        inputs, weights, outputs, activations, needs_both, dweights, dbiases, strict=True
-    )
+    calls = zip(inputs, weights, outputs, activations, needs_both, dweights, dbiases, strict=True)
     products, sums = [], []
-    for layer in reversed([*arguments]):
+    for layer in reversed([*calls]):
         dy, dweight, dbias = linear_backward(dy, *layer)
         products.insert(0, dweight)
         sums.insert(0, dbias)

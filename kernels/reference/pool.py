@@ -21,13 +21,10 @@ def max_pool2d(x, **window):
 
 def max_pool2d_dx(dy, index, input_size):
     shapes.check_max_pool2d_dx(dy, index)
-    N, C, HO, WO = dy.shape
-    H, W = input_size
+    (N, C, *_), (H, W) = dy.shape, input_size
     dx = np.zeros((N, C, H * W), dy.dtype)
-    n, c = np.arange(N)[:, None], np.arange(C)  # (N, 1) and (C,), together every image's channels
-    for i in range(HO):
-        for j in range(WO):
-            dx[n, c, index[..., i, j]] += dy[..., i, j]
+    n, c, _, _ = np.ogrid[:N, :C, :1, :1]
+    np.add.at(dx, (n, c, index), dy)
     return dx.reshape(N, C, H, W)
 
 

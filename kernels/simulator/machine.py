@@ -7,7 +7,7 @@ run one after another, which a kernel cannot tell from running at once, since no
 import inspect
 import random
 from collections.abc import Callable
-from itertools import product
+from itertools import product, starmap
 from math import prod
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
@@ -42,21 +42,14 @@ class Dim3(NamedTuple):
     z: int = 1
 
 
-def dim3(size: int | tuple[int, ...]) -> Dim3:
-    """Return a size given as a number or a tuple."""
-    return Dim3(*size) if isinstance(size, tuple) else Dim3(size)
-
-
 class Thread(greenlet):
     """One CUDA thread."""
 
     def __init__(self, run: Callable, block: "Block", number: int):
         super().__init__(run)
-        size = block.size
+        x, y, _ = block.size
         self.block, self.serial = block, block.serial * LARGEST_BLOCK + number
-        self.position = Dim3(
-            number % size.x, number // size.x % size.y, number // (size.x * size.y)
-        )
+        self.position = Dim3(number % x, number // x % y, number // (x * y))
         self.warp, self.lane = block.warps[number // WARP], number % WARP
         self.moment: Any = Moment(self)
         self.waits_for: str | None = None  # "block" or "warp"
@@ -72,11 +65,8 @@ class Thread(greenlet):
     def pass_barrier(self, what: str) -> None:
         """Wait for the others; memory accesses before come before those after."""
         self.wait(what)
-        before = self.moment
-        if what == "block":
-            self.moment = Moment(self, before.barriers + 1, before.warp_barriers)
-        else:
-            self.moment = Moment(self, before.barriers, before.warp_barriers + 1)
+        block, warp = self.moment.barriers, self.moment.warp_barriers
+        self.moment = Moment(self, block + (what == "block"), warp + (what == "warp"))
 
     def __str__(self) -> str:
         return f"thread {tuple(self.position)} of block {tuple(self.block.position)}"
@@ -106,11 +96,10 @@ class Warp:
 
     def release(self) -> bool:
         """Let all threads go on if all are waiting; return whether they are."""
-        threads = self.threads
-        if not all(thread.waits_for == "warp" for thread in threads):
+        if not all(thread.waits_for == "warp" for thread in self.threads):
             return False
         self.offers, self.scope = Offers(), object()
-        for thread in threads:
+        for thread in self.threads:
             thread.waits_for = None
         return True
 
@@ -128,16 +117,13 @@ class Block:
         for thread in self.threads:
             thread.warp.threads.append(thread)
 
-    def shared_array(
-        self, frame: FrameType, shape: Any, dtype: Any, alignment: int | None
-    ) -> Memory:
+    def shared_array(self, frame: FrameType, shape, dtype, alignment: int | None) -> Memory:
         """Return the array that the kernel creates where its frame stands."""
         key = span_of(frame.f_code, frame.f_lasti)
         if key not in self.shared:
-            if fixed := shape != 0:
-                array = poisoned(shape, dtype)
-            else:  # as large as the launch says
-                array = poisoned(self.launch.shared_bytes // np.dtype(dtype).itemsize, dtype)
+            fixed = shape != 0  # else it is as large as the launch says
+            size = shape if fixed else self.launch.shared_bytes // np.dtype(dtype).itemsize
+            array = poisoned(size, dtype)
             name = source_name(frame.f_code, frame.f_lasti)
             alignment = alignment or array.itemsize  # all that the compiler ensures
             memory = Memory(name, array, "shared", alignment, self.launch.traffic)
@@ -147,8 +133,7 @@ class Block:
 
     def _check_size(self, new: Memory) -> None:
         sizes = [memory.numbers.nbytes for memory, fixed in self.shared.values() if fixed]
-        rest = len(self.shared) - len(sizes)
-        if rest > 1:
+        if len(self.shared) > len(sizes) + 1:
             raise SimulationError(f"{new}: all shared arrays of length 0 start at the same place")
         if sum(sizes) > FIXED_LIMIT:
             limits = f"has at most {FIXED_LIMIT} bytes in arrays of fixed size"
@@ -167,10 +152,7 @@ class Block:
             living = [thread for thread in living if not thread.dead]
             if living:
                 self._release(living)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Break reference cycles, so that memory is freed at once."""
+        # Without reference cycles, memory is freed at once.
         for thread in self.threads:
             thread.moment = None
         self.shared, self.threads, self.warps = {}, [], []
@@ -205,20 +187,17 @@ class Block:
 
 
 def _together(threads: list[Thread]) -> bool:
-    first = threads[0].stands
-    apart = [thread.stands for thread in threads if thread.stands != first]
-    return all(_spans(stands) == _spans(first) for stands in apart)
-
-
-def _spans(stands: tuple) -> list[tuple]:
-    return [span_of(*place) for place in stands]
+    first, *others = (thread.stands for thread in threads)
+    spans = [*starmap(span_of, first)]
+    return all(stands == first or [*starmap(span_of, stands)] == spans for stands in others)
 
 
 class Launch:
     """One launch of a kernel."""
 
     def __init__(self, kernel, grid, block, arguments, shared_bytes, seed, count):
-        self.kernel, self.grid, self.block = kernel, dim3(grid), dim3(block)
+        self.kernel = kernel
+        self.grid, self.block = (Dim3(*np.atleast_1d(size).tolist()) for size in (grid, block))
         if not 1 <= prod(self.block) <= LARGEST_BLOCK:
             raise ValueError(f"a block has 1 to {LARGEST_BLOCK} threads, not {prod(self.block)}")
         self.shared_bytes = shared_bytes
@@ -251,13 +230,6 @@ class Launch:
         """Return items in the order of their turns."""
         return items if self.random is None else self.random.sample(items, len(items))
 
-    def run_blocks(self) -> None:
-        """Run all blocks."""
-        zyx = product(*map(range, reversed(self.grid)))
-        positions = [Dim3(*reversed(position)) for position in zyx]
-        for serial, position in enumerate(self.ordered(positions)):
-            Block(self, position, serial).run()
-
 
 def launch(
     kernel: Callable,
@@ -270,17 +242,18 @@ def launch(
 ) -> Traffic | None:
     """Run a kernel as kernel[grid, block](*arguments) would on a GPU, and check what it does.
 
-    Args:
-        kernel: the Python function that would be compiled.
-        grid, block: blocks, and threads per block, in up to three dimensions.
-        arguments: numbers, and contiguous arrays, which the kernel may write to.
-        shared_bytes: the size of a shared array of length 0.
-        seed: for a random order of threads and blocks; None runs them by their numbers.
-        count: return what the kernel moved.
+    The kernel is the Python function that would be compiled. `grid` and `block` are the blocks, and
+    the threads per block, in up to three dimensions; the arguments are numbers, and contiguous
+    arrays, which the kernel may write to. A shared array of length 0 has `shared_bytes`. With a
+    seed, threads and blocks run in a random order, else by their numbers. With `count`, what the
+    kernel moved is returned.
 
     Raises SimulationError for a race, an access that is out of bounds, misaligned or to a number
     never written, and a barrier that not all threads reach.
     """
     run = Launch(kernel, grid, block, arguments, shared_bytes, seed, count)
-    run.run_blocks()
+    zyx = product(*map(range, reversed(run.grid)))
+    positions = [Dim3(*reversed(position)) for position in zyx]
+    for serial, position in enumerate(run.ordered(positions)):
+        Block(run, position, serial).run()
     return run.traffic

@@ -41,15 +41,9 @@ def source_name(code: CodeType, instruction: int) -> str:
 
 
 class Array:
-    """What a kernel indexes. Negative indices are out of bounds.
+    """What a kernel indexes, a contiguous array; negative indices are out of bounds."""
 
-    Args:
-        name: for messages.
-        array: the content; contiguous, and written to.
-        space: "shared", "global" or "local".
-    """
-
-    def __init__(self, name: str, array: np.ndarray, space: str):
+    def __init__(self, name: str, array: np.ndarray, space: str):  # shared, global or local
         self.name, self.space, self.label = name, space, f"{space} {name}"
         self.shape, self.size = array.shape, array.size
         self.itemsize, self.numbers = array.itemsize, array.reshape(-1)
@@ -100,19 +94,11 @@ class Local(Array):
 
 
 class Memory(Array):
-    """An array in shared or global memory. Indexing it is an access.
+    """An array in shared or global memory. Indexing it is an access, which `traffic` may count."""
 
-    Args:
-        name, array, space: see Array.
-        alignment: of the first byte.
-        traffic: what counts the accesses, or None.
-    """
-
-    def __init__(
-        self, name: str, array: np.ndarray, space: str, alignment: int, traffic: Any = None
-    ):
+    def __init__(self, name: str, array: np.ndarray, space: str, alignment: int, traffic: Any):
         super().__init__(name, array, space)
-        self.alignment, self.traffic = alignment, traffic
+        self.alignment, self.traffic = alignment, traffic  # of the first byte; or None
         self.writers: list[Access | None] = [None] * self.size  # the last one of each place
         self.readers: list[tuple[Access, ...]] = [()] * self.size  # since then, at most two
         self.settled: list[object] = [None] * self.size  # for whom: see above
@@ -203,13 +189,10 @@ class Memory(Array):
             fail(f"{self.at(i)} is read before the copy by {order} was waited for", access)
         if i in self.adders:
             self._check_after(i, "read", access, "added to", self.adders[i].values())
-        self._remember_reader(i, access)
-
-    def _remember_reader(self, i: int, access: Access) -> None:
         # Whatever comes after this read also comes after all that this read comes after.
-        others = [other for other in self.readers[i] if not other[0].comes_before(access[0])]
+        others = [other for other in self.readers[i] if not other[0].comes_before(moment)]
         self.readers[i] = (*others[:1], access)
-        self.settled[i] = access[0].scope_with(others[0][0]) if others else None
+        self.settled[i] = moment.scope_with(others[0][0]) if others else None
 
     def write(self, i: int, access: Access) -> None:
         """Check and record a write to place i."""
@@ -245,7 +228,7 @@ class Memory(Array):
             self._check_after(i, "written", access, "added to", self.adders[i].values())
         if i in self.arriving:
             order = shown(self.arriving[i])
-            fail(f"{self.at(i)} is written while a copy by {order} is on its way", access)
+            fail(f"{self.at(i)} is written before the copy by {order} has arrived", access)
 
     def _check_after(self, i: int, what: str, access: Access, before: str, others) -> None:
         for other in others:

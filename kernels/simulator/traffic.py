@@ -114,13 +114,11 @@ class Traffic:
 
     def total(self, space: str, kind: str | None = None) -> Total:
         """Add up requests to "global" or "shared" memory: "load", "store", or both."""
-        total = Total()
-        for request in self.requests:
-            if request.array.startswith(f"{space} ") and kind in (None, request.kind):
-                total.requests += 1
-                total.bytes += request.wanted
-                if space == "global":
-                    total.sectors += request.sectors
-                else:
-                    total.waves += request.waves
+        wanted = [r for r in self.requests if r.array.startswith(f"{space} ")]
+        wanted = [r for r in wanted if kind in (None, r.kind)]
+        total = Total(len(wanted), sum(r.wanted for r in wanted))
+        if space == "global":
+            total.sectors = sum(r.sectors for r in wanted)
+        else:
+            total.waves = sum(r.waves for r in wanted)
         return total

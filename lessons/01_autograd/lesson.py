@@ -610,6 +610,7 @@ keep(plots.reconstructions(*rows, title="Digits through 10 numbers"), "reconstru
 # and in 1.3 you walk back and think of a second call. 1.4 is `unbroadcast` by sums, and 1.5 the
 # gradient check, entry by entry.
 #
-# Then read `minae/op.py` and `minae/autograd.py`. They are this engine plus what a library needs:
-# it skips what needs no gradient, frees the graph on its way, and stops when a rule returns the
-# wrong shape or an array was changed in between.
+# Then read `minae/op.py` and `minae/autograd.py`. An `Op` there is a node with its rule, and its
+# `_walk` is `Array.backward` from above: the same dictionary of gradients, the same order, the same
+# sum. What is added is what a library needs: it skips what needs no gradient, frees the graph on
+# its way, and stops when a rule returns the wrong shape or an array was changed in between.

@@ -605,7 +605,7 @@ if measured.is_file():
     results = json.loads(measured.read_text(encoding="utf-8"))
     rungs = results.get("matmul", {}).get("rungs", {})
     rows = [
-        (name, float(row["tflops"]), f"{row['of_cublas']:.0%}" if "of_cublas" in row else "")
+        (name, float(row["tflops"]), f"{row['of_cublas']:.0%}" if row["of_cublas"] else "")
         for name, row in rungs.items()
         if "tflops" in row
     ]

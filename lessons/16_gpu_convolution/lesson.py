@@ -39,6 +39,7 @@ from minae.kernels.cuda.ladders.convolution import RUNGS
 from minae.kernels.cuda.ladders.convolution_direct import im2col
 from minae.kernels.cuda.ladders.convolution_tables import MOST_TAPS, backward_tables, forward_tables
 from minae.kernels.simulator import SimulationError, cuda, float32, launch
+from minae.report import print_table
 from minae.tools.ladders import lines
 
 PICTURES = Path("runs/16_gpu_convolution")
@@ -669,9 +670,14 @@ assert len(results) == 1
 measured = files("minae.kernels.cuda") / "results.json"
 if measured.is_file():
     results = json.loads(measured.read_text(encoding="utf-8"))
-    print(f"convolution on {results.get('device', 'a GPU')}:")
-    for name, row in results.get("convolution", {}).get("rungs", {}).items():
-        print(f"   {name:22}", "  ".join(f"{key} {value}" for key, value in row.items()))
+    rows = [
+        (row["function"], row["geometry"], float(row["tflops"]), row["of_cudnn"] or "")
+        for row in results.get("convolution", {}).get("passes", [])
+        if "tflops" in row
+    ]
+    if rows:
+        header = ("function", "geometry", "TFLOP/s", "cuDNN's time over ours")
+        print_table(header, rows, f"convolutions, measured on {results.get('device', 'a GPU')}")
 else:
     print("Nothing has been measured yet; `minae bench --device cuda --out FILE` does it.")
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minae.course.checking import shape_of
-from minae.kernels import reference, shapes
+from minae.kernels import reference, sizes
 from minae.kernels.simulator import cuda, launch
 
 WINDOWS = (  # images, channels, size, outputs, kernel, stride, padding
@@ -30,7 +30,7 @@ def unwritten(*shape):
 
 def output_size(size, kernel, stride, padding):
     """Return (HO, WO)."""
-    return shapes.conv2d_output_size(size, kernel, (stride,) * 2, (padding,) * 2, (1, 1))
+    return sizes.conv2d_output_size(size, kernel, (stride,) * 2, (padding,) * 2, (1, 1))
 
 
 def options(stride, padding):

@@ -1,12 +1,11 @@
 """What the machine can do at best: `python -m minae.bench.ceilings` prints it as JSON."""
 
 import json
-import time
+from timeit import repeat
 
 import numpy as np
 
-from minae.kernels.cpu.compile.parallel import parallel
-from minae.kernels.cpu.compile.threads import num_threads
+from minae.kernels.cpu.compile.threads import num_threads, parallel
 
 SIDE = 2048  # of the matrices; large enough for BLAS's best
 TRIAD = 20_000_000  # numbers in each of three arrays; too many for any cache
@@ -35,12 +34,7 @@ def main() -> None:
 
 def _best(function, tries: int) -> float:
     function()
-    seconds = []
-    for _ in range(tries):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return min(repeat(function, number=1, repeat=tries))
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 import importlib.util
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
-from minae.bench.contenders import CONTENDERS, TUNED
-from minae.bench.turns import in_turns
-from minae.bench.workloads import WORKLOADS, workload
-from minae.errors import InputError
+from minae.bench.contenders import TUNED
+from minae.bench.workloads import workload
 from minae.workers import Worker as Process
 
 LOSS_STEPS = 50
@@ -42,15 +40,7 @@ class Worker(Process):
 
 def installed(names: Iterable[str]) -> list[str]:
     """Return the contenders among `names` whose library is there."""
-    return [name for name in names if importlib.util.find_spec(CONTENDERS[name][0]) is not None]
-
-
-def check_names(names: list[str]) -> list[str]:
-    """Return the workloads to time, all if none are named. Raises InputError for an unknown one."""
-    for name in names:
-        if name not in WORKLOADS:
-            raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
-    return names or list(WORKLOADS)
+    return [name for name in names if importlib.util.find_spec(name.split()[0]) is not None]
 
 
 def ceilings() -> dict[str, Any]:
@@ -69,20 +59,35 @@ def _processor() -> str:
 
 
 @contextmanager
-def started(contenders: list[str], name: str) -> Iterator[list[Worker]]:
+def started(contenders: Iterable[str], name: str) -> Iterator[dict[str, Worker]]:
     """Run the contenders' processes inside the `with` block."""
     with ExitStack() as stack:
-        yield [stack.enter_context(Worker(contender, name)) for contender in contenders]
+        yield {each: stack.enter_context(Worker(each, name)) for each in contenders}
+
+
+def in_turns(
+    names: Sequence[str], rounds: int, take_turn: Callable[[str], float]
+) -> dict[str, list[float]]:
+    """Return what take_turn(name) returned in each round, by name.
+
+    Another name begins each round, so that none always follows the same other, and a drift in the
+    machine's speed affects all alike.
+    """
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for i in range(rounds if names else 0):
+        first = i % len(names)
+        for name in [*names[first:], *names[:first]]:
+            times[name].append(take_turn(name))
+    return times
 
 
 def timed(
-    workers: list[Worker], rounds: int, seconds: float, warm_up: float
+    workers: dict[str, Worker], rounds: int, seconds: float, warm_up: float
 ) -> dict[str, list[float]]:
     """Return milliseconds per step for each turn, by contender."""
-    for worker in workers:
+    for worker in workers.values():
         worker.ask(f"time {warm_up}")
-    by_name = {worker.contender: worker for worker in workers}
-    return in_turns(list(by_name), rounds, lambda name: by_name[name].ask(f"time {seconds}"))
+    return in_turns(list(workers), rounds, lambda name: workers[name].ask(f"time {seconds}"))
 
 
 def measure(
@@ -90,41 +95,38 @@ def measure(
 ) -> tuple[dict, list[str]]:
     """Return the figures of one workload, and remarks on contenders that were left out.
 
-    Raises:
-        RuntimeError: minae's losses differ from PyTorch's, so times would mean nothing.
+    Raises RuntimeError if minae's losses differ from PyTorch's, so times would mean nothing.
     """
-    if not workload(name).is_convolutional:
+    if len(workload(name).image_shape) == 1:  # rows
         contenders = [c for c in contenders if c != "torch channels last"]
     with started(contenders, name) as workers:
         workers, remarks = _agreeing(workers, name)
         times = timed(workers, rounds, seconds, WARM_UP)
-        memory = {w.contender: w.ask("memory 0") for w in workers}
+        memory = {contender: worker.ask("memory 0") for contender, worker in workers.items()}
     return _figures(times, memory, workload(name).flops(), sgemm_gflops), remarks
 
 
-def _agreeing(workers: list[Worker], name: str) -> tuple[list[Worker], list[str]]:
+def _agreeing(workers: dict[str, Worker], name: str) -> tuple[dict[str, Worker], list[str]]:
     """Return the workers whose losses agree with minae's, and what is wrong with the others."""
-    agreeing: list[Worker] = []
-    remarks: list[str] = []
-    reference = None
-    for worker in workers:
+    agreeing, remarks, reference = {}, [], None
+    for contender, worker in workers.items():
         try:
             losses = np.array(worker.ask(f"losses {LOSS_STEPS}"))
         except RuntimeError as error:
-            if worker.contender == "minae":
+            if contender == "minae":
                 raise
             remarks.append(f"{name}: {error}")
             continue
         reference = losses if reference is None else reference
         apart = float(np.max(np.abs(losses / reference - 1)))
-        tolerance = LOSS_TOLERANCE.get(name, 1e-5)
-        if apart > (JAX_TOLERANCE if worker.contender == "jax" else tolerance):
-            message = f"{name}: the losses of {worker.contender} and minae differ by {apart:.1e}"
-            if worker.contender == "torch":
-                raise RuntimeError(message)
+        tolerance = JAX_TOLERANCE if contender == "jax" else LOSS_TOLERANCE.get(name, 1e-5)
+        message = f"{name}: the losses of {contender} and minae differ by {apart:.1e}"
+        if apart <= tolerance:
+            agreeing[contender] = worker
+        elif contender == "torch":
+            raise RuntimeError(message)
+        else:
             remarks.append(message)
-            continue
-        agreeing.append(worker)
     return agreeing, remarks
 
 
@@ -132,12 +134,8 @@ def _figures(times: dict, memory: dict, flops: float, sgemm_gflops: float) -> di
     ours, rows = np.array(times["minae"]), {}
     for contender, theirs in times.items():
         low, middle, high = np.quantile(np.array(theirs) / ours, [0.25, 0.5, 0.75]).tolist()
-        rows[contender] = {
-            "ms": float(np.median(theirs)),
-            "ratio": middle,
-            "quartiles": [low, high],
-            "peak_mb": memory[contender],
-        }
+        ratios = {"ratio": middle, "quartiles": [low, high]}
+        rows[contender] = {"ms": np.median(theirs).item(), **ratios, "peak_mb": memory[contender]}
     ms, peak = rows["minae"]["ms"], rows["minae"]["peak_mb"]
     share = flops / (ms / 1e3) / (sgemm_gflops * 1e9)
     figures = {"ms": ms, "ceiling_share": share, "peak_mb": peak, "contenders": rows}

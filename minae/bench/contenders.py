@@ -31,22 +31,16 @@ def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Ca
     return lambda i, noise=None: step((batches[i % len(batches)],))
 
 
-def torch(
-    workload: Workload,
-    device: str = "cpu",
-    fused: bool = False,
-    channels_last: bool = False,
-    compiled: bool = False,
-) -> Callable:
-    """Return PyTorch's step on the same model, from the same weights."""
+def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
+    """Return PyTorch's step on the same model, from the same weights; `tuned` as one of TUNED."""
     import torch
 
     network, batches = torch_network(workload, device)
-    if channels_last:
+    if tuned == "torch channels last":
         network = network.to(memory_format=torch.channels_last)
         batches = [x.contiguous(memory_format=torch.channels_last) for x in batches]
-    optimizer = torch.optim.Adam(network.parameters(), fused=fused or None)
-    forward = torch.compile(network) if compiled else network
+    optimizer = torch.optim.Adam(network.parameters(), fused=True if tuned else None)
+    forward = torch.compile(network) if tuned == "torch compiled" else network
 
     def step(i: int, noise: np.ndarray | None = None) -> float:
         optimizer.zero_grad()
@@ -183,13 +177,10 @@ def _jax_convolution(layer: Any, weight, x) -> Any:
     return convolve(x, turned, (1, 1), pads, lhs_dilation=(layer.stride,) * 2)
 
 
-#: By name: the library it needs, and the function that makes its step.
-CONTENDERS = {
-    "minae": ("minae", minae),
-    "torch": ("torch", torch),
-    "torch fused": ("torch", partial(torch, fused=True)),
-    "torch channels last": ("torch", partial(torch, fused=True, channels_last=True)),
-    "torch compiled": ("torch", partial(torch, fused=True, compiled=True)),
-    "jax": ("jax", jax),
+TUNED = ("torch fused", "torch channels last", "torch compiled")  # all with the fused Adam
+#: What makes a step, by name. A name begins with the library's.
+CONTENDERS: dict[str, Callable[[Workload], Callable]] = {
+    **{"minae": minae, "torch": torch},
+    **{name: partial(torch, tuned=name) for name in TUNED},
+    "jax": jax,
 }
-TUNED = ("torch fused", "torch channels last", "torch compiled")

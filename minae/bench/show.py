@@ -1,12 +1,16 @@
 """Prints the comparisons as tables, and writes them as files and a picture."""
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from minae.bench import compare, kernels
+from minae.bench.contenders import CONTENDERS
+from minae.bench.workloads import WORKLOADS
+from minae.errors import InputError
 from minae.files import write_json
 
 
@@ -15,9 +19,11 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
 
     Raises InputError for an unknown workload, RuntimeError if losses differ from PyTorch's.
     """
-    names = compare.check_names(names)
+    for name in names:
+        if name not in WORKLOADS:
+            raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
     console = Console()
-    contenders = compare.installed(compare.CONTENDERS)
+    contenders = compare.installed(CONTENDERS)
     if "torch" not in contenders:
         console.print("PyTorch is not installed, so there is nothing to compare with:")
         console.print("  pip install 'minae\\[bench]'")
@@ -28,9 +34,9 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
         " to memory"
     )
     results: dict[str, dict] = {"workloads": {}, "machine": machine}
-    for name in names:
-        with console.status(f"{name}: {compare.WORKLOADS[name].title}"):
-            how = rounds, seconds, machine["sgemm_gflops"]
+    how = rounds, seconds, machine["sgemm_gflops"]
+    for name in names or WORKLOADS:
+        with console.status(f"{name}: {WORKLOADS[name].title}"):
             figures, remarks = compare.measure(name, contenders, *how)
         results["workloads"][name] = figures
         console.print(_table(name, figures))
@@ -40,24 +46,21 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
         write_json(out, results)
         console.print(f"written: {out}")
         if "torch" in contenders:
-            picture = out.with_suffix(".png")
-            _draw(results["workloads"], picture)
-            console.print(f"written: {picture}")
+            _draw(results["workloads"], out.with_suffix(".png"))
+            console.print(f"written: {out.with_suffix('.png')}")
 
 
 def _draw(workloads: dict, path: Path) -> None:
     from minae import plots
 
-    ways = ("eager", "tuned")
-    values = {
-        f"{name}\n{way}": row[f"ratio_{way}"] for name, row in workloads.items() for way in ways
-    }
+    bars = product(workloads.items(), ("eager", "tuned"))
+    values = {f"{name}\n{way}": row[f"ratio_{way}"] for (name, row), way in bars}
     plots.save(plots.bars(values, "PyTorch's time over minae's", "Training steps"), path)
 
 
 def _table(name: str, figures: dict) -> Table:
     share = f"{figures['ceiling_share']:.0%} of the sgemm ceiling"
-    table = Table(title=f"{name}  {compare.WORKLOADS[name].title}: {share}", title_justify="left")
+    table = Table(title=f"{name}  {WORKLOADS[name].title}: {share}", title_justify="left")
     for heading in ("", "ms a step", "time over minae's", "quartiles", "peak MB"):
         table.add_column(heading, justify="right" if heading else "left")
     for contender, row in figures["contenders"].items():

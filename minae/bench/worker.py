@@ -11,8 +11,6 @@ It answers these requests:
 
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 from minae import random
 from minae.bench import kernels
@@ -25,11 +23,8 @@ def main() -> None:
     """Answer requests until there are no more."""
     asked, answer = requests()
     contender, name = sys.argv[1:]
-    step: Callable[..., Any]
-    if contender in kernels.WAYS:
-        step = kernels.call(contender, name)
-    else:
-        step = CONTENDERS[contender][1](workload(name))
+    is_kernel = contender in kernels.WAYS
+    step = kernels.call(contender, name) if is_kernel else CONTENDERS[contender](workload(name))
     done = 0
 
     def losses(n: int) -> list[float]:

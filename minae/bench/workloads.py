@@ -26,11 +26,6 @@ class Workload:
     image_shape: tuple[int, ...]
     batch: int
 
-    @property
-    def is_convolutional(self) -> bool:
-        """Whether the inputs are images (C, H, W), not rows."""
-        return len(self.image_shape) == 3
-
     def build(self) -> Autoencoder:
         """Return the model, with the same weights each time."""
         random.manual_seed(0)
@@ -53,11 +48,10 @@ class Workload:
     @no_grad()
     def layers(self) -> list[tuple[Any, Tensor, Tensor]]:
         """Return the layers that have weights, each with its input and output for one batch."""
-        model, x, found = self.build(), Tensor(self.batches()[0]), []
+        model: Any = self.build()
+        images, found = Tensor(self.batches()[0]), []
         with use_backend("reference"):  # nothing to compile
-            networks: list[tuple[Any, Tensor]] = [(model.encoder, x)]
-            networks += [(model.decoder, model.codes(x))]
-            for network, x in networks:
+            for network, x in ((model.encoder, images), (model.decoder, model.codes(images))):
                 for layer in network:
                     y = layer(x)
                     found += [(layer, x, y)] if hasattr(layer, "weight") else []

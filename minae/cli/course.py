@@ -3,16 +3,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from minae.cli import values
 from minae.errors import InputError
-
-if TYPE_CHECKING:
-    from minae.course.lessons import Exercise
-    from minae.course.workspace import Workspace
 
 app = typer.Typer()
 lessons_app = typer.Typer()
@@ -20,19 +16,24 @@ lessons_app = typer.Typer()
 ExerciseArgument = Annotated[
     str, typer.Argument(metavar="EXERCISE", help="Its number, such as 4.2, or its function's name.")
 ]
+LessonArgument = Annotated[str, typer.Argument(metavar="LESSON", help="Its number or name.")]
+HandedIn = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each student.")]
+Out = Annotated[Path, typer.Option(help="The table, as CSV.", callback=values.file)]
+Notebooks = Annotated[bool, typer.Option("--notebooks", help="Also make notebooks of the lessons.")]
+Full = Annotated[bool, typer.Option("--full", help="On full data, which takes longer.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print Python's traceback too.")]
 Seconds = Annotated[
     float, typer.Option(min=1, max=86_400, help="Time for one exercise, after which it has failed.")
 ]
 
 
-def _workspace() -> "Workspace":
+def _workspace():
     from minae.course.workspace import Workspace
 
     return Workspace.around(Path.cwd())
 
 
-def _find(exercise: str) -> "tuple[Workspace, Exercise]":
+def _find(exercise: str):
     from minae.course.lessons import find_exercise
 
     return _workspace(), find_exercise(exercise)
@@ -43,9 +44,7 @@ def start(
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Folder to make.", callback=values.folder)
     ] = Path("minae-course"),
-    notebooks: Annotated[
-        bool, typer.Option("--notebooks", help="Also make notebooks of the lessons.")
-    ] = False,
+    notebooks: Notebooks = False,
 ) -> None:
     """Make a folder to work in: lessons to read, and exercises to fill in.
 
@@ -182,10 +181,7 @@ def progress() -> None:
 
 
 @app.command()
-def run(
-    lesson: Annotated[str, typer.Argument(metavar="LESSON", help="Its number or name.")],
-    full: Annotated[bool, typer.Option("--full", help="On full data, which takes longer.")] = False,
-) -> None:
+def run(lesson: LessonArgument, full: Full = False) -> None:
     """Run a lesson; its pictures go to runs/. In a workspace, your copy of it is run.
 
     Example: `minae run 4`
@@ -243,10 +239,8 @@ def verify(
 
 @app.command()
 def grade(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each student.")],
-    out: Annotated[Path, typer.Option(help="The table, as CSV.", callback=values.file)] = Path(
-        "grades.csv"
-    ),
+    folder: HandedIn,
+    out: Out = Path("grades.csv"),
     lesson: Annotated[
         list[str] | None, typer.Option(help="Grade this lesson; may be given again. Else all.")
     ] = None,
@@ -265,14 +259,13 @@ def grade(
 
     from minae.course import grading, handed_in, show
     from minae.course.lessons import find_lessons
-    from minae.course.table import Table, write_gradescope
 
     lessons = find_lessons(lesson)
     exercises = [exercise for one in lessons for exercise in one.exercises]
     submissions, left_out = handed_in.read_submissions(folder, lessons)
     for path in left_out:
         print(f"left out, since it is no folder: {handed_in.printable(str(path))}")
-    table, problems = Table(out, exercises), []
+    table, problems = grading.Table(out, exercises), []
     try:
         with (
             grading.stopped_by_signals(),
@@ -284,7 +277,7 @@ def grade(
                 table.add(one)
                 try:
                     if gradescope:
-                        write_gradescope(one)
+                        grading.write_gradescope(one)
                 except (InputError, OSError) as error:
                     why = handed_in.printable(str(error))
                     problems.append(f"no results.json for {one.submission.student}: {why}")

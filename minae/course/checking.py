@@ -17,18 +17,13 @@ SHOWN = 200  # characters of a value
 def same(actual: Any, expected: Any, call: str, tolerance: float = 1e-6) -> None:
     """Raise AssertionError unless a student's result is what was expected.
 
-    Args:
-        actual: what the student's function returned: an array, a tensor, a number, or a tuple or
-            list of these.
-        expected: the same. The values of a tuple, or of a list that holds more than numbers, are
-            compared one by one.
-        call: how it was called, as a student would write it: "softmax([[1, 2], [3, 5]])".
-        tolerance: the largest difference allowed, relative to the largest expected entry.
+    Both are arrays, tensors, numbers, or tuples or lists of these. The values of a tuple, or of a
+    list that holds more than numbers, are compared one by one. `tolerance` is the largest
+    difference allowed, relative to the largest expected entry. `call` is how the function was
+    called, as a student would write it: "softmax([[1, 2], [3, 5]])".
     """
     assert actual is not None, f"{call} returned None: is a return missing?"
-    is_row = isinstance(expected, list) and all(
-        isinstance(v, int | float | np.number) for v in expected
-    )
+    is_row = isinstance(expected, list) and all(map(np.isscalar, expected))
     if isinstance(expected, tuple | list) and not is_row:
         values = values_of(actual, len(expected), call)
         for i, (a, e) in enumerate(zip(values, expected, strict=True)):
@@ -72,10 +67,7 @@ def same_gradient(actual: Any, expected: np.ndarray, call: str, tolerance: float
 
 
 def values_of(answer: Any, count: int, call: str) -> list:
-    """Return the values in a tuple, a list, or along an array's first dimension.
-
-    Raises AssertionError if there are not `count` of them.
-    """
+    """Return a tuple's, list's or array's `count` values; raise AssertionError if it has others."""
     is_array = isinstance(answer, np.ndarray) and answer.ndim
     assert is_array or isinstance(answer, tuple | list), (
         f"{call} returned {_shown(answer)}, not {count} values"
@@ -103,12 +95,8 @@ def peak_megabytes(f: Callable[[], object]) -> float:
 def gradients(call: str, forward: Callable, backward: Callable, *arrays: np.ndarray) -> None:
     """Raise AssertionError unless backward(dy, *arrays) is the derivative of forward(*arrays).
 
-    Args:
-        call: how backward is called, as a student would write it.
-        forward: takes the arrays and returns an array.
-        backward: returns the gradients with respect to the arrays, in their order; of a single
-            array, just its gradient.
-        *arrays: in float64.
+    The arrays are in float64. backward returns the gradients with respect to them, in their order;
+    of a single array, just its gradient. `call` is how a student would write its call.
     """
 
     def listed(dy: np.ndarray, *inputs: np.ndarray) -> tuple:

@@ -173,10 +173,7 @@ def _check_arguments(given: dict, before: dict, result: Any, terms: Terms, shown
 
 
 def _copied(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """Return a copy of a call's arguments, with each array changed.
-
-    Raises TypeError for anything but arrays, numbers, strings and generators of random numbers.
-    """
+    """Return arguments copied, with each array changed. Raises TypeError for other objects."""
     if isinstance(value, np.ndarray):
         return change(value)
     if isinstance(value, dict):  # bound arguments, or one of them
@@ -201,10 +198,7 @@ WAYS = {  # how a call is repeated: what is done to each array, and how far resu
     "a second time": (np.copy, ROUNDING),
     "with arrays that have gaps in memory": (_with_gaps, ROUNDING),
     "with arrays that run column by column": (lambda x: x.copy(order="F"), ROUNDING),
-    "with float32 arrays": (
-        lambda x: x.astype(np.float32 if x.dtype.kind == "f" else x.dtype),
-        SINGLE,
-    ),
+    "with float32 arrays": (lambda x: x.astype("f4" if x.dtype.kind == "f" else x.dtype), SINGLE),
 }
 
 

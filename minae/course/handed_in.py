@@ -47,10 +47,8 @@ def printable(text: str) -> str:
 def read_submissions(folder: Path, lessons: list[Lesson]) -> tuple[list[Submission], list[Path]]:
     """Return what the students handed in, by name, and what lies there but is no folder.
 
-    A student's folder holds NN_name/exercises.py, or exercises.py if one lesson is graded.
-
-    Raises:
-        InputError: there is no such folder, or no folder in it.
+    A student's folder holds NN_name/exercises.py, or exercises.py if one lesson is graded. Raises
+    InputError if there is no such folder, or no folder in it.
     """
     if not folder.exists():
         raise InputError(f"there is no folder {folder}: name the one with all students' folders")
@@ -160,10 +158,7 @@ def _lesson_names() -> set[str]:
 
 
 def _contents(folder: Path) -> Iterator[tuple[str, Callable[[], bytes | Verdict]]]:
-    """Yield the name of each file, and a function that reads it; "a.zip: b" is b in a.zip.
-
-    Raises OSError where a folder cannot be read.
-    """
+    """Yield the name of each file, and a function that reads it; "a.zip: b" is b in a.zip."""
 
     def stop(error: OSError) -> None:
         raise error

@@ -76,10 +76,7 @@ def all_exercises() -> list[Exercise]:
 
 
 def find_lesson(wanted: str) -> Lesson:
-    """Return the lesson called "4", "04" or "04_dense_autoencoder".
-
-    Raises InputError if there is none.
-    """
+    """Return the lesson called "4", "04" or "04_dense_autoencoder". Raises InputError."""
     for lesson in all_lessons():
         if wanted == lesson.name or (wanted.isdecimal() and int(wanted) == lesson.number):
             return lesson

@@ -76,12 +76,11 @@ def cells_of(notebook: str) -> list[str]:
 def code_of(notebook: str) -> str:
     """Return a notebook's code as a Python file, without cells that run checks.
 
-    Lines that only IPython understands, such as %matplotlib, become comments.
-
-    Raises ValueError, KeyError, TypeError or AttributeError if it is no notebook.
+    Lines that only IPython understands, such as %matplotlib, become comments. Raises ValueError,
+    KeyError, TypeError or AttributeError if it is no notebook.
     """
-    cells = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
-    texts = ["".join(cell["source"]) for cell in cells]
+    cells = json.loads(notebook)["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     code = "\n\n".join(text for text in texts if "minae.course.notebooks" not in text) + "\n"
     return re.sub(r"(?m)^([ \t]*)(%%?[a-z]|!(?!=))", r"\1pass  # \2", code)
 

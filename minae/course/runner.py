@@ -73,12 +73,8 @@ def judge(
 ) -> Verdict:
     """Run the checks of an exercise against a student's file, and nothing but that file.
 
-    Args:
-        exercise: the checks to run.
-        student: the file.
-        seconds: after which it is ended, and has failed.
-        text: what `read` returned for the file, if it has been read.
-        hidden: folders that the student's code must not see; see `confine`.
+    After `seconds` it is ended, and has failed. `text` is what `read` returned for the file, if it
+    has been read; the student's code must not see the folders in `hidden` (see `confine`).
     """
     text = read(student) if text is None else text
     if isinstance(text, Verdict):

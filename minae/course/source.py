@@ -7,12 +7,17 @@ student's file `raise NotImplementedError("exercise 4.2: ...")` stands in place 
 import ast
 import io
 import re
+import tokenize
 from functools import cache
 
 from minae.course.lessons import Exercise, Lesson
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ANSWER = re.compile(rf"( *){BEGIN}\n(.*?) *{END}\n", re.DOTALL)
+# Comments, line breaks and indentation make no other answer.
+UNSEEN = {tokenize.ENCODING, tokenize.COMMENT, tokenize.NL}
+LAYOUT = {tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+DOCSTRING = re.compile(r"\w*[\"']")
 
 
 @cache
@@ -33,8 +38,7 @@ def stub_of(exercise: Exercise, text: str) -> str:
 
 def solution(exercise: Exercise) -> str:
     """Return the solved function, without the markers."""
-    solved = function(exercise.lesson.text("exercises.py"), exercise.name)
-    return ANSWER.sub(r"\2", solved)
+    return ANSWER.sub(r"\2", function(exercise.lesson.text("exercises.py"), exercise.name))
 
 
 def answer(exercise: Exercise) -> str:
@@ -79,3 +83,33 @@ def _cut(text: str, name: str) -> tuple[str, str, str]:
                 last += 1  # the marker at the end is a comment, which the parser leaves out
             return "".join(lines[:first]), "".join(lines[first:last]), "".join(lines[last:])
     raise ValueError(f"there is no function {name}")
+
+
+def functions_of(text: bytes) -> dict[str, list[str]]:
+    """Return the tokens of each function without its docstring; {} if this is no Python.
+
+    The text is cut into tokens, not parsed: a parser can be made to crash.
+    """
+    found: dict[str, list[str]] = {}
+    statement, depth, last = [], 0, tokenize.NEWLINE
+    try:
+        for kind, string, *_ in tokenize.tokenize(io.BytesIO(text).readline):
+            if kind in UNSEEN:
+                continue
+            if kind == tokenize.INDENT:
+                if not depth:
+                    del statement[2:]  # the arguments
+                depth += 1
+            elif kind == tokenize.DEDENT:
+                depth -= 1
+            elif kind not in LAYOUT:
+                if not depth and last in (tokenize.NEWLINE, tokenize.DEDENT):
+                    statement = []
+                statement.append(string)
+                if statement[0] == "def" and len(statement) == 2:
+                    found[string] = statement
+            last = kind
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return {}
+    bodies = {name: tokens[2:] for name, tokens in found.items()}
+    return {name: body[bool(DOCSTRING.match("".join(body[:1]))) :] for name, body in bodies.items()}

@@ -22,29 +22,7 @@ from minae.course.lessons import Exercise, all_exercises, all_lessons
 from minae.errors import InputError, complain
 from minae.files import write_whole
 
-README = """\
-# Your minae workspace
-
-Each folder is a lesson. Read its `lesson.py`, run it, and fill in `exercises.py` where it says
-`raise NotImplementedError`. In this folder:
-
-    minae lessons            the syllabus
-    minae run 1              run your copy of lesson 1; its pictures go to runs/
-    minae check              check the next exercise; `minae check 1.2` a certain one
-    minae watch              the same whenever you save, until Ctrl-C
-    minae hint 1.2           a hint; ask again for a stronger one
-    minae solution 1.2       compare with ours, once yours passes (or with --give-up)
-    minae reset 1.2          begin an exercise anew; what you wrote is kept in .minae/backups
-    minae progress           where you are
-
-The first line of a verdict names the file that was checked. Your answers are run alone: put what
-they need into the same `exercises.py`. A check that takes longer than 20 seconds has failed;
-`minae check 1.2 --seconds 60` waits longer.
-
-The files are Python scripts in cells: VS Code shows them as such, and `minae start . --notebooks`
-makes notebooks of the lessons. Run `minae start .` after an update of minae: it adds what is new
-and leaves alone what is there.
-"""
+README = Path(__file__).with_name("workspace.md").read_text(encoding="utf-8")
 
 
 @dataclass
@@ -79,9 +57,7 @@ class Workspace:
         """Return what the diary says; if it is damaged, what can still be read.
 
         The rest then takes the diary's place, the damaged one is kept as a backup, and stderr says
-        so.
-
-        Raises InputError if what is there is no file, OSError if it cannot be read.
+        so. Raises InputError if what is there is no file, OSError if it cannot be read.
         """
         _check_file(self.diary)
         try:
@@ -184,12 +160,10 @@ def _parse(content: bytes) -> tuple[Progress, bool]:
     known, damaged = Progress(), said is not read
     for kind, type_ in (("passed", str), ("hints", int), ("given_up", str)):
         entries = said.get(kind, {})
-        if isinstance(entries, dict):
-            kept = {id_: value for id_, value in entries.items() if type(value) is type_}
-            setattr(known, kind, kept)
-            damaged |= len(kept) < len(entries)
-        else:
-            damaged = True
+        items = entries.items() if isinstance(entries, dict) else ()
+        kept = {id_: value for id_, value in items if type(value) is type_}
+        setattr(known, kind, kept)
+        damaged |= kept != entries
     return known, damaged
 
 
@@ -200,13 +174,9 @@ def _check_file(path: Path) -> None:
 
 
 def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path], list[Path]]:
-    """Make a workspace, or add what is missing.
+    """Make a workspace, or add what is missing; return it, what was written, and what left alone.
 
-    Returns:
-        The workspace, the files that were written, and those that were there and left alone.
-
-    Raises:
-        InputError: the folder is a file, or notebooks need a package that is not installed.
+    Raises InputError if the folder is a file, or notebooks need a package that is not installed.
     """
     files = {folder / "README.md": README}
     for lesson in all_lessons():

@@ -9,7 +9,7 @@ from minae import ops
 from minae.kernels.arrays import Array
 from minae.nn import init
 from minae.nn.module import Buffer, Module, Parameter
-from minae.ops.geometry import Pair, pair
+from minae.ops.checks import Pair, pair
 from minae.tensor import Tensor
 
 __all__ = [

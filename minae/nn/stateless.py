@@ -4,8 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from minae import ops
 from minae.nn.module import Module
-from minae.ops.checks import check_dim
-from minae.ops.geometry import Pair
+from minae.ops.checks import Pair, check_dim
 from minae.tensor import Tensor
 
 __all__ = [

@@ -7,23 +7,14 @@ class next to each function in its file is the pair itself.
 import inspect
 
 from minae.ops.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
-from minae.ops.arithmetic import (
-    add,
-    cast,
-    div,
-    floor_divide,
-    mul,
-    pow,
-    remainder,
-    sub,
-    where,
-)
+from minae.ops.arithmetic import add, cast, div, floor_divide, mul, pow, remainder, sub, where
 from minae.ops.attention import scaled_dot_product_attention
+from minae.ops.axes import flip, movedim, permute, transpose
 from minae.ops.bce import binary_cross_entropy, binary_cross_entropy_with_logits
 from minae.ops.classification import cross_entropy, nll_loss
 from minae.ops.comparison import all, any, isfinite, isinf, isnan
 from minae.ops.conv import conv1d, conv2d, conv_transpose2d
-from minae.ops.device import to
+from minae.ops.device import clone, contiguous, to
 from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
 from minae.ops.gaussian import gaussian_kl, gaussian_nll, reparameterise
 from minae.ops.indexing import embedding, gather, index_select, scatter_add
@@ -31,7 +22,7 @@ from minae.ops.inplace import setitem
 from minae.ops.joining import cat, chunk, split, stack
 from minae.ops.linear import linear, linear_stack, matmul
 from minae.ops.losses import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
-from minae.ops.masks import masked_fill, one_hot, tril, triu
+from minae.ops.masks import dropout, masked_fill, one_hot, tril, triu
 from minae.ops.methods import Methods as Methods  # attaches them to Tensor
 from minae.ops.normalisation import batch_norm, group_norm, layer_norm
 from minae.ops.ordering import argsort, cumsum, sort, topk
@@ -40,22 +31,8 @@ from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, neg, roun
 from minae.ops.pool import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from minae.ops.products import bmm, einsum, outer
 from minae.ops.reductions import mean, norm, prod, std, sum, var
-from minae.ops.regularisation import dropout
 from minae.ops.resampling import interpolate, pixel_shuffle, pixel_unshuffle
-from minae.ops.shape import (
-    clone,
-    contiguous,
-    expand,
-    flatten,
-    flip,
-    movedim,
-    permute,
-    repeat,
-    reshape,
-    squeeze,
-    transpose,
-    unsqueeze,
-)
+from minae.ops.shape import expand, flatten, repeat, reshape, squeeze, unsqueeze
 from minae.ops.slicing import getitem
 from minae.ops.softmax import log_softmax, logsumexp, softmax
 

@@ -19,11 +19,6 @@ def stable_sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def stable_softplus(x: Array) -> Array:
-    """Return log(1 + e^x), written as max(x, 0) + log(1 + e^-|x|) so that nothing overflows."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
 class ReLU(_Elementwise):
     """max(x, 0)."""
 
@@ -56,9 +51,8 @@ class LeakyReLU(_Elementwise):
         (slope,) = self.saved
         return dy * slope
 
-    @staticmethod
-    def examples(rng):
-        for (x,) in _Elementwise.examples(rng):
+    def examples(self, rng):
+        for (x,) in super().examples(rng):
             yield x, {"negative_slope": 0.1}
 
 
@@ -80,9 +74,8 @@ class ELU(_Elementwise):
         positive, y, alpha = self.saved
         return dy * np.where(positive, 1, y + alpha)  # α e^x = y + α
 
-    @staticmethod
-    def examples(rng):
-        for (x,) in _Elementwise.examples(rng):
+    def examples(self, rng):
+        for (x,) in super().examples(rng):
             yield x, {"alpha": 0.7}
 
 
@@ -108,10 +101,8 @@ class GELU(_Elementwise):
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     """Return x Φ(x), where Φ is the distribution function of the standard normal.
 
-    Args:
-        x: any shape.
-        approximate: "none" for Φ itself, or "tanh" for ½ (1 + tanh z) in its place, where
-            z = √(2/π) (x + 0.044715 x³), as in GPT-2. The result is off by at most 0.0005.
+    `approximate` is "none" for Φ itself, or "tanh" for ½ (1 + tanh z) in its place, where
+    z = √(2/π) (x + 0.044715 x³), as in GPT-2. The result is off by at most 0.0005.
     """
     if approximate == "none":
         return GELU.apply(x)
@@ -144,7 +135,7 @@ class Softplus(_Elementwise):
 
     def forward(self, x):
         self.save(x)
-        return stable_softplus(x)
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # as e^x may overflow
 
     def backward(self, dy):
         (x,) = self.saved

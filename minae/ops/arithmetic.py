@@ -5,7 +5,6 @@ different dtypes are brought to one by the rules in `minae.dtypes`.
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,13 +37,15 @@ def beside(tensor: Tensor, value: Any) -> Tensor:
     return Tensor(np.asarray(number(value, tensor.dtype), like=tensor.data))
 
 
-def pairs(rng: np.random.Generator, low: float = -2.0, high: float = 2.0) -> Iterator[tuple]:
-    """Yield pairs of inputs: same shape, both broadcast, one a scalar, one without entries."""
-    for a, b in [((3, 4), (3, 4)), ((3, 1), (2, 1, 4)), ((2, 3), ()), ((0, 3), (1, 3))]:
-        yield rng.uniform(low, high, size=a), rng.uniform(low, high, size=b)
+class _OfTwo(Op):
+    """An operation of two operands, checked on examples from `low` to 2."""
 
+    low = -2.0
 
-positive_pairs = partial(pairs, low=0.5)
+    def examples(self, rng) -> Iterator[tuple]:
+        # the same shape, both broadcast, one a scalar, one without entries
+        for a, b in [((3, 4), (3, 4)), ((3, 1), (2, 1, 4)), ((2, 3), ()), ((0, 3), (1, 3))]:
+            yield rng.uniform(self.low, 2, size=a), rng.uniform(self.low, 2, size=b)
 
 
 class Cast(Op):
@@ -56,8 +57,7 @@ class Cast(Op):
     def backward(self, dy):
         return dy
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3)), {"dtype": np.float64}
 
 
@@ -73,7 +73,7 @@ def in_floats(x: Tensor) -> Tensor:
     return x if x.is_floating_point() else cast(x, np.float32)
 
 
-class Add(Op):
+class Add(_OfTwo):
     """x + y."""
 
     def forward(self, x, y):
@@ -84,15 +84,13 @@ class Add(Op):
         x_shape, y_shape = self.saved
         return unbroadcast(dy, x_shape), unbroadcast(dy, y_shape)
 
-    examples = staticmethod(pairs)
-
 
 def add(x: Operand, y: Operand) -> Tensor:
     """Return x + y."""
     return Add.apply(*operands(x, y))
 
 
-class Sub(Op):
+class Sub(_OfTwo):
     """x - y."""
 
     def forward(self, x, y):
@@ -103,8 +101,6 @@ class Sub(Op):
         x_shape, y_shape = self.saved
         return unbroadcast(dy, x_shape), unbroadcast(-dy, y_shape)
 
-    examples = staticmethod(pairs)
-
 
 def sub(x: Operand, y: Operand) -> Tensor:
     """Return x - y. Raises TypeError for booleans, whose difference could mean several things."""
@@ -114,7 +110,7 @@ def sub(x: Operand, y: Operand) -> Tensor:
     return Sub.apply(x, y)
 
 
-class Mul(Op):
+class Mul(_OfTwo):
     """x · y; each factor's gradient is the other factor."""
 
     def forward(self, x, y):
@@ -127,18 +123,17 @@ class Mul(Op):
         dx = None if y is None else unbroadcast(dy * y, x_shape)
         return dx, None if x is None else unbroadcast(dy * x, y_shape)
 
-    examples = staticmethod(pairs)
-
 
 def mul(x: Operand, y: Operand) -> Tensor:
     """Return x · y, entry by entry."""
     return Mul.apply(*operands(x, y))
 
 
-class Div(Op):
+class Div(_OfTwo):
     """q = x / y, so ∂q/∂x = 1 / y and ∂q/∂y = -x / y² = -q / y."""
 
     floats = slice(None)
+    low = 0.5
 
     def forward(self, x, y):
         quotient = x / y
@@ -151,16 +146,16 @@ class Div(Op):
         dy_divisor = None if quotient is None else unbroadcast(-dx * quotient, y.shape)
         return unbroadcast(dx, x_shape), dy_divisor
 
-    examples = staticmethod(positive_pairs)
-
 
 def div(x: Operand, y: Operand) -> Tensor:
     """Return x / y; between integers, in float32."""
     return Div.apply(*operands(x, y))
 
 
-class Pow(Op):
+class Pow(_OfTwo):
     """p = x ** y, so ∂p/∂x = y x^(y - 1) and ∂p/∂y = p log x."""
+
+    low = 0.5
 
     def forward(self, x, y):
         power = (x**y).astype(x.dtype, copy=False)  # of booleans it would be int8
@@ -182,14 +177,9 @@ class Pow(Op):
                 dexponent = unbroadcast(dy * slope, y.shape)
         return dx, dexponent
 
-    examples = staticmethod(positive_pairs)
-
 
 def pow(x: Operand, y: Operand) -> Tensor:
-    """Return x to the power of y.
-
-    Raises ValueError for an integer to the power of a negative one, which is no integer.
-    """
+    """Return x to the power of y; ValueError for an integer to the power of a negative one."""
     x, y = operands(x, y)
     if y.dtype.kind == "i" and (y.data < 0).any():
         raise ValueError(
@@ -198,8 +188,10 @@ def pow(x: Operand, y: Operand) -> Tensor:
     return Pow.apply(x, y)
 
 
-class Remainder(Op):
+class Remainder(_OfTwo):
     """r = x - y ⌊x / y⌋, which has the sign of y; so ∂r/∂x = 1 and ∂r/∂y = -⌊x / y⌋."""
+
+    low = 0.5
 
     def forward(self, x, y):
         self.save(x.shape, *((x, y) if self.needs_input_grad[1] else (None, None)))
@@ -210,24 +202,16 @@ class Remainder(Op):
         dy_divisor = None if y is None else unbroadcast(-dy * (x // y), y.shape)
         return unbroadcast(dy, x_shape), dy_divisor
 
-    examples = staticmethod(positive_pairs)
-
 
 def remainder(x: Operand, y: Operand) -> Tensor:
-    """Return x % y, what is left of x when divided by y, with the sign of y.
-
-    Raises ZeroDivisionError for integers divided by 0.
-    """
+    """Return x % y, with the sign of y. Raises ZeroDivisionError for integers divided by 0."""
     x, y = operands(x, y)
     _check_divisor("remainder", x, y)
     return Remainder.apply(x, y)
 
 
 def floor_divide(x: Operand, y: Operand) -> Tensor:
-    """Return x // y, the quotient rounded down. It goes in steps, and so has no gradient.
-
-    Raises ZeroDivisionError for integers divided by 0.
-    """
+    """Return x // y, rounded down and so without a gradient; for errors, see `remainder`."""
     x, y = operands(x, y)
     _check_divisor("floor_divide", x, y)
     return Tensor(x.data // y.data)
@@ -238,7 +222,7 @@ def _check_divisor(name: str, x: Tensor, y: Tensor) -> None:
         raise ZeroDivisionError(f"{name}: an integer divided by 0 is no integer")
 
 
-class Where(Op):
+class Where(_OfTwo):
     """x where the condition holds, y elsewhere."""
 
     def forward(self, condition, x, y):
@@ -250,17 +234,13 @@ class Where(Op):
         dx = unbroadcast(np.where(condition, dy, 0), x_shape)
         return None, dx, unbroadcast(np.where(condition, 0, dy), y_shape)
 
-    @staticmethod
-    def examples(rng):
-        for x, y in pairs(rng):
+    def examples(self, rng):
+        for x, y in super().examples(rng):
             yield rng.random(np.broadcast_shapes(x.shape, y.shape)) < 0.5, x, y
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
-    """Return x where `condition` holds, else y.
-
-    Raises TypeError unless the condition is of booleans.
-    """
+    """Return x where `condition` holds, else y. Raises TypeError unless it is of booleans."""
     condition = condition if isinstance(condition, Tensor) else Tensor(condition)
     if condition.dtype != bool:
         raise TypeError(f"where: the condition is of booleans, not {condition.dtype}")

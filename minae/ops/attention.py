@@ -12,10 +12,7 @@ from minae.tensor import Tensor
 
 
 class ScaledDotProductAttention(Op):
-    """y = P v with P = softmax(scale q kᵀ + mask) (Vaswani et al. 2017, equation 1).
-
-    q (..., L, E), k (..., S, E), v (..., S, V), mask broadcasts to (..., L, S)  ->  y (..., L, V)
-    """
+    """y = P v with P = softmax(scale q kᵀ + mask) (Vaswani et al. 2017, equation 1)."""
 
     floats = slice(3)
 
@@ -39,8 +36,7 @@ class ScaledDotProductAttention(Op):
         dmask = unbroadcast(dscores, mask.shape) if self.needs_input_grad[3] else None
         return dquery, dkey, dvalue, dmask
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         q, k, v = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 4)), rng.normal(size=(2, 5, 2))
         yield q, k, v, None, {"scale": 0.5}
         yield q, k, v, rng.random((2, 3, 5)) < 0.7, {"scale": 0.5}
@@ -61,9 +57,7 @@ def scaled_dot_product_attention(
     """Return softmax(scale q kᵀ + mask) v: (..., L, V), with 0 for a query that sees no key.
 
     Args:
-        query: (..., L, E)
-        key: (..., S, E)
-        value: (..., S, V)
+        query, key, value: (..., L, E), (..., S, E) and (..., S, V)
         attn_mask: broadcasts to (..., L, S). Booleans: True where a query may look. Floats: added
             to the scores, and -inf where a query may not look.
         is_causal: let query i look at keys 0 to i only. Not together with attn_mask.
@@ -88,19 +82,16 @@ def scaled_dot_product_attention(
     if is_causal:
         attn_mask = Tensor(np.tri(*scores_shape[-2:], dtype=bool), device=query.device)
     elif attn_mask is not None:
-        attn_mask = _checked_mask(attn_mask, scores_shape, query.dtype)
+        attn_mask = attn_mask if isinstance(attn_mask, Tensor) else Tensor(attn_mask)
+        if attn_mask.dtype.kind in "iu":
+            raise TypeError(f"attention: attn_mask is of booleans or floats, not {attn_mask.dtype}")
+        if not broadcasts(attn_mask.shape, scores_shape):
+            raise ValueError(
+                f"attention: attn_mask {attn_mask.shape} does not broadcast to the scores"
+                f" {scores_shape}"
+            )
+        if attn_mask.is_floating_point() and query.is_floating_point():
+            attn_mask = cast(attn_mask, query.dtype)
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     scale = real(scale, "attention: scale")
     return ScaledDotProductAttention.apply(query, key, value, attn_mask, scale=scale)
-
-
-def _checked_mask(mask, scores_shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
-    """Return the mask as booleans, or in the dtype of the scores that it is added to."""
-    mask = mask if isinstance(mask, Tensor) else Tensor(mask)
-    if mask.dtype.kind in "iu":
-        raise TypeError(f"attention: attn_mask is of booleans or floats, not {mask.dtype}")
-    if not broadcasts(mask.shape, scores_shape):
-        raise ValueError(
-            f"attention: attn_mask {mask.shape} does not broadcast to the scores {scores_shape}"
-        )
-    return cast(mask, dtype) if mask.is_floating_point() and dtype.kind == "f" else mask

@@ -31,8 +31,7 @@ class BCELoss(_Loss):
         log_x, log_not_x = _logs(x)
         return dx, log_not_x - log_x
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield from each_reduction(rng.uniform(0.1, 0.9, size=(3, 4)), rng.random((3, 4)))
 
 
@@ -42,13 +41,8 @@ def binary_cross_entropy(
     """Return -(t log p + (1 - t) log(1 - p)) for probabilities p = x and targets t in [0, 1].
 
     Prefer binary_cross_entropy_with_logits: near p = 0 and 1 this form has lost digits that the
-    logits still have.
-
-    Args:
-        x: probabilities.
-        target: probabilities in the shape of x.
-        weight: of each loss, broadcast to the shape of x. A mean still divides by their number.
-        reduction: one of REDUCTIONS.
+    logits still have. `weight`, of each loss, broadcasts to the shape of x and target; a mean still
+    divides by the number of losses.
 
     Raises ValueError if the shapes do not go together or, on the CPU, if x or target holds values
     outside [0, 1]; checking that on a GPU would mean waiting for it in every step.
@@ -64,17 +58,16 @@ def binary_cross_entropy(
             )
     if weight is None:
         return BCELoss.apply(x, target, reduction=reduction)
-    _check_broadcasts(name, x, weight=weight)
+    _check_broadcasts(name, x, "weight", weight)
     return reduced(BCELoss.apply(x, target, reduction="none") * weight, reduction)
 
 
-def _check_broadcasts(name: str, x: Tensor, **weights: Tensor) -> None:
-    check_tensors(name, **weights)
-    for argument, weight in weights.items():
-        if not broadcasts(weight.shape, x.shape):
-            raise ValueError(
-                f"{name}: {argument} {weight.shape} does not broadcast to the shape of x {x.shape}"
-            )
+def _check_broadcasts(name: str, x: Tensor, argument: str, weight: Tensor) -> None:
+    check_tensors(name, **{argument: weight})
+    if not broadcasts(weight.shape, x.shape):
+        raise ValueError(
+            f"{name}: {argument} {weight.shape} does not broadcast to the shape of x {x.shape}"
+        )
 
 
 class BCEWithLogitsLoss(_Loss):
@@ -89,8 +82,7 @@ class BCEWithLogitsLoss(_Loss):
     def slopes(self, x, target, need_dtarget):
         return stable_sigmoid(x) - target, -x if need_dtarget else None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         for x in (rng.normal(size=(3, 4)), np.array([-200.0, -5.0, 5.0, 200.0])):
             yield from each_reduction(x, rng.random(x.shape))
 
@@ -105,13 +97,9 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Return the binary cross-entropy of sigmoid(x) with targets in [0, 1]; stable for any x.
 
-    Args:
-        x: logits.
-        target: in the shape of x, else ValueError.
-        weight: of each loss, broadcast to the shape of x. A mean still divides by their number.
-        reduction: one of REDUCTIONS.
-        pos_weight: of the part of the loss where target is 1, broadcast to the shape of x: often
-            (K,), a number for each of K labels, above 1 for rare ones.
+    `weight` is as in binary_cross_entropy. `pos_weight`, of the part of the loss where target is 1,
+    broadcasts to the shape of x: often (K,), a number for each of K labels, above 1 for rare ones.
+    Raises ValueError if the shapes do not go together.
     """
     name = "binary_cross_entropy_with_logits"
     check_pair(name, x, target, reduction)
@@ -120,10 +108,10 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         losses = BCEWithLogitsLoss.apply(x, target, reduction="none")
     else:
-        _check_broadcasts(name, x, pos_weight=pos_weight)
+        _check_broadcasts(name, x, "pos_weight", pos_weight)
         x = in_floats(x)
         losses = pos_weight * target * softplus(-x) + (1 - target) * softplus(x)
     if weight is not None:
-        _check_broadcasts(name, x, weight=weight)
+        _check_broadcasts(name, x, "weight", weight)
         losses = losses * weight
     return reduced(losses, reduction)

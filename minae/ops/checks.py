@@ -4,7 +4,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from minae.dtypes import is_real
 from minae.tensor import Tensor
 
 Ints = int | tuple[int, ...] | list[int]
+Pair = int | tuple[int, int]  # for both dimensions of an image, or (height, width)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -59,6 +60,33 @@ def integers(args: tuple[Ints, ...], what: str) -> tuple[int, ...]:
     return tuple(integer(value, what) for value in values)
 
 
+def lengths(value: Any, count: int, what: str) -> tuple[int, ...]:
+    """Return an int as `count` of them, or `count` ints as a tuple; TypeError for anything else."""
+    values = value if isinstance(value, tuple | list) else (value,) * count
+    whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
+    if len(values) != count or not whole:
+        several = {1: "", 2: " or a (height, width) pair of ints"}.get(count, f" or {count} ints")
+        raise TypeError(f"{what} must be an int{several}, not {value!r}")
+    return tuple(int(v) for v in values)
+
+
+def pair(value: Any, what: str) -> tuple[int, int]:
+    """Return (height, width) of an int for both or a pair; TypeError for anything else."""
+    height, width = lengths(value, 2, what)
+    return height, width
+
+
+def pairs(name: str, **arguments: Any) -> dict[str, tuple[int, int]]:
+    """Return these arguments of the function `name` as pairs."""
+    return {what: pair(value, f"{name}: {what}") for what, value in arguments.items()}
+
+
+def row(what: str, value: Any, height: int = 1) -> tuple[int, int]:
+    """Return (height, width) for images one row high, whose width is an int, else TypeError."""
+    (width,) = lengths(value, 1, what)
+    return height, width
+
+
 def check_dim(dim: int, ndim: int) -> int:
     """Return `dim` as a number from 0 to ndim - 1, or raise IndexError."""
     if type(dim) is not int:
@@ -87,10 +115,7 @@ def check_index(index: Any, name: str) -> Tensor:
 def check_range(
     index: Any, shape: tuple[int, ...], dim: int, name: str, negative: bool = False
 ) -> None:
-    """Raise IndexError if an integer, or an entry of an array of them, lies outside of dim.
-
-    If `negative` ones are allowed, they count from the end.
-    """
+    """Raise IndexError unless all integers lie in dim; `negative` ones may count from its end."""
     low, high = -shape[dim] if negative else 0, shape[dim]
     if isinstance(index, int):
         ends = (index,)
@@ -102,10 +127,7 @@ def check_range(
 
 
 def held(value: Any, dtype: np.dtype, what: str) -> float:
-    """Return a number as Python's, if a tensor of `dtype` can hold it.
-
-    Raises TypeError if it is not a number, ValueError if the dtype would change its value.
-    """
+    """Return a number as Python's. TypeError if it is none, ValueError if `dtype` can't hold it."""
     if not is_real(value):
         raise TypeError(f"{what} must be a number, not {value!r}")
     number = value.item() if isinstance(value, np.generic) else value
@@ -123,7 +145,5 @@ def held(value: Any, dtype: np.dtype, what: str) -> float:
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Return whether an array of `shape` broadcasts to `target`."""
-    kept = target[len(target) - len(shape) :]
-    return len(shape) <= len(target) and all(
-        n in (1, wanted) for n, wanted in zip(shape, kept, strict=True)
-    )
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(n in (1, wanted) for n, wanted in pairs)

@@ -20,10 +20,7 @@ from minae.tensor import Tensor
 
 
 class CrossEntropyLoss(Op):
-    """-log softmax(x)[class], so its slope in x is softmax(x), minus 1 at the class.
-
-    x (N, K), target (N,) of class numbers
-    """
+    """-log softmax(x)[class], x (N, K): its slope in x is softmax(x), minus 1 at the class (N,)."""
 
     floats = slice(1)
 
@@ -43,8 +40,7 @@ class CrossEntropyLoss(Op):
         (dx,) = self.saved
         return (dy[:, None] if dy.ndim else dy) * dx, None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield from each_reduction(rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]))
 
 
@@ -107,8 +103,7 @@ def nll_loss(
 ) -> Tensor:
     """Return -x at the right classes: cross-entropy, if x = log_softmax(logits).
 
-    The arguments are those of `cross_entropy`, but for x, log-probabilities, and target, class
-    numbers only; and so are the errors.
+    Arguments and errors are as in cross_entropy, with log-probabilities x and class numbers only.
     """
     _check("nll_loss", x, target, weight, reduction)
     _check_classes("nll_loss", x, target, ignore_index)
@@ -147,8 +142,7 @@ def _weighted(log_p: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def _dim(x: Tensor) -> int:
-    """Return the dimension that counts the classes."""
-    return 1 if x.ndim > 1 else 0
+    return 1 if x.ndim > 1 else 0  # the one that counts the classes
 
 
 def _check(name: str, x: Tensor, target: Tensor, weight: Tensor | None, reduction: str) -> None:

@@ -7,17 +7,13 @@ transposed convolution is the same three passes with forward and `dx` exchanged.
 
 from minae.kernels import shapes
 from minae.op import Op
-from minae.ops.checks import integer
-from minae.ops.geometry import Pair, pair, pairs, row
+from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.padding import pad
 from minae.tensor import Tensor
 
 
 class Conv2d(Op):
-    """y[n, o] = b[o] + Σ_c x[n, c] ⋆ weight[o, c], sliding and without flipping the kernel.
-
-    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
-    """
+    """y[n, o] = b[o] + Σ_c x[n, c] ⋆ weight[o, c], sliding and without flipping the kernel."""
 
     floats = slice(None)
 
@@ -33,8 +29,7 @@ class Conv2d(Op):
         needs, (place,) = (need_dx, need_dweight), self.places_for(1)
         return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         names = "stride", "padding", "dilation", "groups", "activation"
         for x, weight, *options in (
             ((2, 3, 5, 4), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1, None),
@@ -58,9 +53,7 @@ def conv2d(
     """Slide a bank of kernels over images. Integers are converted to float32.
 
     Args:
-        x: (N, C, H, W) or (C, H, W)
-        weight: (O, C / groups, KH, KW)
-        bias: (O,) or None
+        x, weight, bias: (N, C, H, W) or (C, H, W), (O, C / groups, KH, KW), and (O,) or None
         stride: step between windows; like padding and dilation, an int or a (height, width) pair.
         padding: zeros added on each side. "valid" adds none; "same", for stride 1, as many as keep
             the size, an odd one at the end.
@@ -68,12 +61,9 @@ def conv2d(
         groups: into how many parts C and O are cut; each part of O sees one part of C.
         activation: None or "relu", applied in the same pass.
 
-    Returns:
-        (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1; without N
-        where x has none.
-
-    Raises TypeError if an argument is not made of ints, ValueError if one is out of range or if the
-    shapes do not go together; names it.
+    Returns (N, O, HO, WO) with HO = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1; without
+    N where x has none. Raises TypeError if an argument is not made of ints, ValueError if one is
+    out of range or if the shapes do not go together; names it.
     """
     images = x.unsqueeze(0) if x.ndim == 3 else x
     window = pairs("conv2d", stride=stride, dilation=dilation)
@@ -102,10 +92,7 @@ def _named_padding(
 
 
 class ConvTranspose2d(Op):
-    """The map whose matrix is the transpose of conv2d's: forward is conv2d's dx, dx is conv2d.
-
-    x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,)  ->  y (N, O, HO, WO)
-    """
+    """The map whose matrix is the transpose of conv2d's: forward is conv2d's dx, dx is conv2d."""
 
     floats = slice(None)
 
@@ -122,8 +109,7 @@ class ConvTranspose2d(Op):
         conv_transpose2d_backward = self.kernels.conv_transpose2d_backward
         return conv_transpose2d_backward(dy, x, weight, y, activation, needs, place, **window)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         names = "output_size", "stride", "padding", "dilation", "groups", "activation"
         for x, weight, bias, *options in (
             ((2, 3, 3, 2), (3, 2, 4, 4), 2, (6, 4), (2, 2), (1, 1), (1, 1), 1, "relu"),
@@ -147,18 +133,10 @@ def conv_transpose2d(
 ) -> Tensor:
     """Spread every entry of x over a window of the output: conv2d run backwards.
 
-    Args:
-        x: (N, C, H, W) or (C, H, W)
-        weight: (C, O / groups, KH, KW)
-        bias: (O,) or None
-        stride, padding, groups, dilation: those of the conv2d that this one mirrors.
-        output_padding: rows and columns added at the end, for sizes that conv2d rounds down from.
-        activation: None or "relu", applied in the same pass.
-
-    Returns:
-        (N, O, HO, WO) with
-        HO = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1;
-        without N where x has none. Raises TypeError and ValueError as conv2d does.
+    The arguments and errors are those of the conv2d that this one mirrors, but for weight
+    (C, O / groups, KH, KW), and output_padding: rows and columns added at the end, for sizes that
+    conv2d rounds down from. Returns (N, O, HO, WO), without N where x has none, with
+    HO = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
     """
     name, images = "conv_transpose2d", x.unsqueeze(0) if x.ndim == 3 else x
     window: dict = pairs(name, stride=stride, padding=padding, dilation=dilation)

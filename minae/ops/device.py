@@ -1,4 +1,4 @@
-"""Moving tensors between the CPU and the GPU, and from one dtype to another."""
+"""Copies of tensors: on another device, in another dtype, in memory of their own."""
 
 from collections.abc import Callable
 
@@ -22,8 +22,7 @@ class To(Op):
         (source,) = self.saved
         return arrays.to_device(dy, source)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 4)), {"device": "cpu"}
 
 
@@ -50,3 +49,27 @@ def cuda(x: Tensor) -> Tensor:
 def casting(dtype: DTypeLike) -> Callable[[Tensor], Tensor]:
     """Return the method that gives x in a dtype, such as `x.float()`."""
     return lambda x: cast(x, dtype)
+
+
+class Clone(Op):
+    """The same entries, in memory of their own."""
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward(self, dy):
+        return dy
+
+    def examples(self, rng):
+        yield (rng.normal(size=(2, 3)),)
+        yield (rng.normal(size=()),)
+
+
+def clone(x: Tensor) -> Tensor:
+    """Return a copy of x, through which gradients flow back to x."""
+    return Clone.apply(x)
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """Return x if its entries lie in order in memory, else a copy in which they do."""
+    return x if x.data.flags.c_contiguous else Clone.apply(x)

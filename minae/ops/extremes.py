@@ -8,20 +8,18 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from minae.op import Op, unbroadcast
-from minae.ops.arithmetic import Operand, operands, pairs
+from minae.op import unbroadcast
+from minae.ops.arithmetic import Operand, _OfTwo, operands
 from minae.ops.checks import check_dim, numpy_names
+from minae.ops.device import clone
 from minae.ops.indexing import Gather
 from minae.ops.reductions import Dims, _Reduction
-from minae.ops.shape import clone, unsqueeze
+from minae.ops.shape import unsqueeze
 from minae.tensor import Tensor
 
 
-class _OfTwo(Op):
-    """The larger or the smaller of x and y; if they are equal, each gets half of the gradient.
-
-    If one of them is nan, so is the result, and both get all of it.
-    """
+class _OneOfTwo(_OfTwo):
+    """The larger or smaller of two. Equal ones share the gradient; if one is nan, both get all."""
 
     choose: np.ufunc
     loses: np.ufunc  # loses(x, y) says where y is chosen, and x is not
@@ -36,10 +34,8 @@ class _OfTwo(Op):
         x_shape, y_shape, x_share, y_share = self.saved
         return unbroadcast(dy * x_share, x_shape), unbroadcast(dy * y_share, y_shape)
 
-    examples = staticmethod(pairs)
 
-
-class Maximum(_OfTwo):
+class Maximum(_OneOfTwo):
     """max(x, y)."""
 
     choose, loses = np.maximum, np.less
@@ -50,7 +46,7 @@ def maximum(x: Operand, y: Operand) -> Tensor:
     return Maximum.apply(*operands(x, y))
 
 
-class Minimum(_OfTwo):
+class Minimum(_OneOfTwo):
     """min(x, y)."""
 
     choose, loses = np.minimum, np.greater

@@ -15,10 +15,7 @@ from minae.tensor import Tensor
 
 
 class GaussianNLL(Op):
-    """½ (log_var + (x - mean)² / σ² + log 2π), the negative log density of each entry of x.
-
-    mean and log_var broadcast to x.
-    """
+    """½ (log_var + (x - mean)² / σ² + log 2π), the negative log density of each entry of x."""
 
     floats = slice(None)
 
@@ -35,8 +32,7 @@ class GaussianNLL(Op):
         dlog_var = dy * (0.5 - 0.5 * squared)
         return unbroadcast(-dx, mean_shape), dx, unbroadcast(dlog_var, log_var_shape)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         for log_var in ((3, 4), (), (4,)):
             yield rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), rng.normal(size=log_var)
         yield rng.normal(size=4), rng.normal(size=(3, 4)), rng.normal(size=(3, 1))
@@ -45,10 +41,7 @@ class GaussianNLL(Op):
 def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, *, reduction: str = "mean") -> Tensor:
     """Return -log N(x; mean, exp(log_var)), the constant ½ log 2π included.
 
-    Args:
-        mean, log_var: broadcast to the shape of x, else ValueError.
-        x: the observed values.
-        reduction: one of REDUCTIONS, over the entries of x.
+    mean and log_var broadcast to the shape of x, the observed values, else ValueError.
     """
     check_reduction(reduction, "gaussian_nll")
     if np.broadcast_shapes(mean.shape, x.shape, log_var.shape) != x.shape:
@@ -59,10 +52,7 @@ def gaussian_nll(mean: Tensor, x: Tensor, log_var: Tensor, *, reduction: str = "
 
 
 class GaussianKL(Op):
-    """½ Σ (mean² + σ² - log_var - 1) over the last dimension (Kingma & Welling 2014, appendix B).
-
-    mean (..., Z), log_var (..., Z)  ->  (...)
-    """
+    """½ Σ (mean² + σ² - log_var - 1) over the last dimension (Kingma & Welling 2014, appendix B)"""
 
     floats = slice(None)
 
@@ -76,8 +66,7 @@ class GaussianKL(Op):
         dy = dy[..., None]
         return dy * mean, dy * dlog_var
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
         yield rng.normal(size=2), rng.normal(size=2)
 
@@ -108,16 +97,12 @@ class Reparameterise(Op):
         dlog_var = self.kernels.reparameterise_dlog_var(dy, log_var, noise)
         return dy, dlog_var, dy * np.exp(0.5 * log_var) if self.needs_input_grad[2] else None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield tuple(rng.normal(size=(3, 4)) for _ in range(3))
 
 
 def reparameterise(mean: Tensor, log_var: Tensor) -> Tensor:
-    """Return a draw from N(mean, exp(log_var)) through which gradients flow to both.
-
-    Both have one shape, else ValueError.
-    """
+    """Return a differentiable draw from N(mean, exp(log_var)); ValueError if the shapes differ."""
     _check_same(mean, log_var, "reparameterise")
     wide = np.float64 in (mean.dtype, log_var.dtype)
     noise = random.normal(mean.shape, np.float64 if wide else np.float32, mean.device)

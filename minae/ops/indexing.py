@@ -39,8 +39,7 @@ class Gather(Op):
         shape, positions = self.saved
         return self.kernels.index_add(shape, positions, dy), None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(3, 4))
         yield x, np.array([[0, 0, 3], [1, 2, 1]]), {"dim": 1}
         yield x, np.array([[0, 2, 2, 0]]), {"dim": 0}
@@ -49,11 +48,8 @@ class Gather(Op):
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the entries of x at `index` along `dim`.
 
-    Args:
-        x: any shape.
-        dim: the dimension that `index` counts in.
-        index: integers within x, else IndexError; with as many dimensions as x, and nowhere longer
-            than x but along `dim`, else ValueError.
+    The index holds integers within x, else IndexError. It has as many dimensions as x, and is
+    nowhere longer than x but along `dim`, else ValueError.
     """
     if x.ndim == 0:  # a single entry counts as a row of one
         index = check_index(index, "gather")
@@ -84,20 +80,17 @@ class ScatterAdd(Op):
         (positions,) = self.saved
         return dy[positions], None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         index = np.array([[0, 0, 3], [1, 2, 1]])
         yield rng.normal(size=(2, 3)), index, {"shape": (3, 4), "dim": 1}
         yield rng.normal(size=(1, 4)), np.array([[0, 2, 2, 0]]), {"shape": (3, 4), "dim": 0}
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """Return x with the entries of src added at `index` along `dim`.
+    """Return x with the entries of src added at `index` along `dim`; for these, see `gather`.
 
-    Args:
-        x, dim, index: as in `gather`.
-        src: of the dtype of x, else TypeError; with as many dimensions as index and nowhere
-            shorter, else ValueError. What is longer is left out.
+    src is of the dtype of x, else TypeError. It has as many dimensions as index and is nowhere
+    shorter, else ValueError. What is longer is left out.
     """
     dim, index = _check_gather("scatter_add", x, dim, index)
     src = src if isinstance(src, Tensor) else Tensor(src)
@@ -121,17 +114,14 @@ class Embedding(Op):
         shape, index = self.saved
         return self.kernels.index_add(shape, index, dy), None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(5, 3)), np.array([[1, 4], [1, 0]])
 
 
 def embedding(index: Tensor, weight: Tensor) -> Tensor:
-    """Return rows of a table: (..., features).
+    """Return rows of a table, weight (rows, features): (..., features).
 
-    Args:
-        index: integers (...), else TypeError; from 0 to rows - 1, else IndexError.
-        weight: the table (rows, features).
+    index (...) holds integers, else TypeError; from 0 to rows - 1, else IndexError.
     """
     index = check_index(index, "embedding")
     if weight.ndim != 2:

@@ -25,8 +25,7 @@ class Cat(Op):
         borders, dim = self.saved
         return tuple(np.split(dy, borders, axis=dim))
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3)), rng.normal(size=(2, 1)), rng.normal(size=(2, 2)), {"dim": 1}
         yield rng.normal(size=(1, 3)), rng.normal(size=(0, 3)), {"dim": 0}
 
@@ -87,10 +86,7 @@ def split(x: Tensor, split_size: Ints, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Return x cut into `chunks` parts along `dim`, of equal length but for a shorter last one.
-
-    There are fewer parts if the length does not allow that many.
-    """
+    """Return x cut into `chunks` parts or fewer along `dim`, all of one length but the last."""
     if integer(chunks, "chunk: chunks") <= 0:
         raise ValueError(f"chunk: chunks must be positive, not {chunks}")
     length = x.shape[check_dim(dim, x.ndim)]

@@ -35,8 +35,7 @@ class MatMul(Op):
             db = unbroadcast(columns, b_shape + (1,) * (len(b_shape) == 1)).reshape(b_shape)
         return da, db
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         matrices = ((3, 4), (4, 2)), ((2, 1, 3, 4), (5, 4, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3))
         vectors = ((4,), (4,)), ((4,), (2, 4, 3)), ((2, 3, 4), (4,))
         for a, b in matrices + vectors:
@@ -47,9 +46,8 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     """Return the matrix product of a (..., M, K) and b (..., K, N): (..., M, N).
 
     Leading dimensions broadcast; a vector counts as a row on the left, as a column on the right.
-    Integers and booleans are multiplied in int64.
-
-    Raises ValueError, which names both shapes, unless a has as many columns as b has rows.
+    Integers and booleans are multiplied in int64. Raises ValueError, which names both shapes,
+    unless a has as many columns as b has rows.
     """
     a, b = operands(a, b)
     if not a.is_floating_point():
@@ -58,10 +56,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
 
 
 class Linear(Op):
-    """An affine map of rows, and an activation f: y = f(x Wᵀ + b).
-
-    x (..., I), weight (O, I), bias (O,)  ->  y (..., O)
-    """
+    """An affine map of rows, and an activation f: y = f(x Wᵀ + b)."""
 
     floats = slice(None)
 
@@ -76,8 +71,7 @@ class Linear(Op):
         needs, places = (need_dx, need_dweight), self.places_for(1, 2)  # for dweight and dbias
         return self.kernels.linear_backward(dy, x, weight, y, activation, needs, *places)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         for f in (None, "relu"):
             arrays = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
             yield *arrays, {"activation": f}
@@ -109,8 +103,7 @@ class LinearStack(Op):
         )
         return dx, *dweights, *dbiases
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         for x, sizes, activations in [
             ((5, 3), (3, 4, 2), ("relu", "relu")),
             ((2, 3, 3), (3, 2, 4, 3), ("relu", None, None)),
@@ -147,13 +140,8 @@ def linear(
 ) -> Tensor:
     """Return x Wᵀ + b, or max(x Wᵀ + b, 0) where the activation is "relu".
 
-    Args:
-        x: (..., in_features)
-        weight: (out_features, in_features)
-        bias: (out_features,) or None
-        activation: None or "relu", applied in the same pass, where it costs next to nothing.
-
-    Returns:
-        (..., out_features). Raises ValueError if the shapes do not go together, and names them.
+    The activation is applied in the same pass, where it costs next to nothing. x (..., in_features)
+    with weight (out_features, in_features) and bias (out_features,) or None gives
+    (..., out_features). Raises ValueError if the shapes do not go together, and names them.
     """
     return Linear.apply(x, weight, bias, activation=activation)

@@ -6,7 +6,7 @@ scaling the slopes by dy, is the same for all (`_Loss`).
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def each_reduction(x: np.ndarray, target: np.ndarray) -> Iterator[tuple]:
 
 
 class _Loss(Op):
-    """A loss per entry, reduced. Subclasses write `entries` and `slopes`.
+    """A loss per entry, reduced.
 
     A `kernel` of this name in the backend returns the reduced loss and its slopes with respect to x
     in one pass; it is used where nothing else is asked for.
@@ -69,6 +69,8 @@ class _Loss(Op):
 
     floats = slice(None)
     kernel: str | None = None
+    entries: Callable[..., Any]  # (x, target): the loss of every entry
+    slopes: Callable[..., Any]  # its derivatives in x and in target (None if not need_dtarget)
 
     def forward(self, x, target, reduction="mean", **options):
         if self.kernel and reduction != "none" and not self.needs_input_grad[1]:
@@ -90,16 +92,7 @@ class _Loss(Op):
         dx, dtarget = self.slopes(x, target, self.needs_input_grad[1], **options)
         return dy * dx, None if dtarget is None else dy * dtarget
 
-    def entries(self, x, target, **options):
-        """Return the loss of every entry."""
-        raise NotImplementedError
-
-    def slopes(self, x, target, need_dtarget, **options):
-        """Return the derivatives of `entries` in x and in target (None if not needed)."""
-        raise NotImplementedError
-
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield from each_reduction(rng.normal(size=(3, 4)), rng.normal(size=(3, 4)))
 
 
@@ -152,9 +145,8 @@ class HuberLoss(_Loss):
         dx = np.clip(x - target, -delta, delta)
         return dx, -dx if need_dtarget else None
 
-    @staticmethod
-    def examples(rng):
-        for *arrays, options in _Loss.examples(rng):
+    def examples(self, rng):
+        for *arrays, options in super().examples(rng):
             yield *arrays, {**options, "delta": 0.8}
 
 
@@ -202,9 +194,8 @@ class KLDivLoss(_Loss):
         with np.errstate(divide="ignore"):
             return -t, np.log(t) + 1 - x
 
-    @staticmethod
-    def examples(rng):
-        for x, target, options in _Loss.examples(rng):
+    def examples(self, rng):
+        for x, target, options in super().examples(rng):
             yield x, target, {**options, "log_target": True}
             yield x, np.exp(target), {**options, "log_target": False}
 
@@ -214,11 +205,8 @@ def kl_div(
 ) -> Tensor:
     """Return target (log target - x): summed, the Kullback-Leibler divergence of x from target.
 
-    Args:
-        x: log-probabilities.
-        target: probabilities in the shape of x, else ValueError; log-probabilities if log_target.
-        reduction: "batchmean" is the divergence where a row is a distribution.
-        log_target: whether target holds logarithms.
+    x holds log-probabilities; target probabilities, or their logarithms if log_target, in the shape
+    of x, else ValueError. "batchmean" is the divergence where a row is a distribution.
     """
     check_pair("kl_div", x, target, reduction)
     return KLDivLoss.apply(x, target, reduction=reduction, log_target=log_target)

@@ -5,7 +5,7 @@ class: so `x.` offers them, and go-to-definition leads to the functions.
 """
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,9 +25,10 @@ class Methods:
     from minae.ops.activations import gelu, relu, sigmoid, tanh
     from minae.ops.arithmetic import add, div, floor_divide, mul, pow, remainder, sub
     from minae.ops.arithmetic import where_method as where
+    from minae.ops.axes import T, flip, movedim, mT, permute, transpose
     from minae.ops.comparison import all, any, isfinite, isinf, isnan
     from minae.ops.comparison import invert as __invert__
-    from minae.ops.device import cpu, cuda, to
+    from minae.ops.device import clone, contiguous, cpu, cuda, to
     from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
     from minae.ops.indexing import gather, index_select, scatter_add
     from minae.ops.inplace import setitem as __setitem__
@@ -35,38 +36,11 @@ class Methods:
     from minae.ops.linear import matmul
     from minae.ops.masks import masked_fill, tril, triu
     from minae.ops.ordering import argsort, cumsum, sort, topk
-    from minae.ops.pointwise import (
-        abs,
-        ceil,
-        clip,
-        cos,
-        exp,
-        floor,
-        log,
-        neg,
-        round,
-        sign,
-        sin,
-        sqrt,
-    )
+    from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, round, sign, sin, sqrt
+    from minae.ops.pointwise import neg as __neg__
     from minae.ops.products import bmm, outer
     from minae.ops.reductions import mean, norm, prod, std, sum, var
-    from minae.ops.shape import (
-        T,
-        clone,
-        contiguous,
-        expand,
-        flatten,
-        flip,
-        movedim,
-        mT,
-        permute,
-        repeat,
-        reshape,
-        squeeze,
-        transpose,
-        unsqueeze,
-    )
+    from minae.ops.shape import expand, flatten, repeat, reshape, squeeze, unsqueeze
     from minae.ops.slicing import getitem as __getitem__
     from minae.ops.softmax import log_softmax, logsumexp, softmax
 
@@ -77,7 +51,7 @@ class Methods:
     lt, le = comparison(operator.lt), comparison(operator.le)
     gt, ge = comparison(operator.gt), comparison(operator.ge)
 
-    __neg__, __abs__ = neg, abs
+    neg, __abs__ = __neg__, abs
     __add__, __radd__, __iadd__ = add, reflected(add), in_place(add, "+")
     __sub__, __rsub__, __isub__ = sub, reflected(sub), in_place(sub, "-")
     __mul__, __rmul__, __imul__ = mul, reflected(mul), in_place(mul, "*")
@@ -94,8 +68,8 @@ class Methods:
     __hash__ = object.__hash__  # == compares entry by entry, so identity is what hashes
     if TYPE_CHECKING:  # an assignment would be held to the type that == has for objects: bool
 
-        def __eq__(self, y: object) -> Tensor: ...
-        def __ne__(self, y: object) -> Tensor: ...
+        def __eq__(self, y: Any) -> Tensor: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+        def __ne__(self, y: Any) -> Tensor: ...  # pyright: ignore[reportIncompatibleMethodOverride]
     else:
         __eq__, __ne__ = eq, ne
 

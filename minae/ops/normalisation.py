@@ -46,8 +46,7 @@ class LayerNorm(Op):
         dweight = unbroadcast(dy * normalised, shape) if need_dweight else None
         return dx, dweight, unbroadcast(dy, shape) if need_dbias else None
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(2, 3, 4))
         yield x, rng.normal(size=4), rng.normal(size=4), {"ndim": 1, "eps": 1e-5}
         yield x, rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), {"ndim": 2, "eps": 1e-5}
@@ -61,14 +60,10 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise over the last dimensions.
+    """Normalise x (..., *normalized_shape) over the last dimensions; an int stands for one.
 
-    Args:
-        x: (..., *normalized_shape), else ValueError
-        normalized_shape: the lengths of the dimensions that the statistics are taken over; an int
-            stands for one dimension.
-        weight, bias: of `normalized_shape`, else ValueError; or None.
-        eps: added to the variance.
+    weight and bias are of `normalized_shape`, or None; eps is added to the variance. Raises
+    ValueError if the shapes do not go together.
     """
     given = normalized_shape
     shape = tuple(given) if isinstance(given, tuple | list) else (given,)
@@ -89,12 +84,9 @@ def group_norm(
 ) -> Tensor:
     """Normalise groups of channels over all positions, each image by itself (Wu & He 2018).
 
-    Args:
-        x: (N, C, ...)
-        num_groups: into how many groups of neighbours the C channels are cut: an int that divides
-            C, else TypeError or ValueError.
-        weight, bias: (C,), else ValueError; or None.
-        eps: added to the variance.
+    The C channels of x (N, C, ...) are cut into num_groups groups of neighbours: an int that
+    divides C, else TypeError or ValueError. weight and bias are (C,), else ValueError, or None; eps
+    is added to the variance.
     """
     groups = integer(num_groups, "group_norm: num_groups")
     if x.ndim < 2 or groups < 1 or x.shape[1] % groups:
@@ -127,8 +119,7 @@ class BatchNorm(Op):
         dx, dweight, dbias = self.kernels.batch_norm_backward(dy, *self.saved)
         return (dx, None, None) if self.saved[1] is None else (dx, dweight, dbias)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3), {"eps": 1e-5}
         yield rng.normal(size=(2, 3, 4, 2)), rng.normal(size=3), rng.normal(size=3), {"eps": 1e-5}
         yield rng.normal(size=(4, 3)), None, None, {"eps": 1e-5}
@@ -146,17 +137,11 @@ def batch_norm(
 ) -> Tensor:
     """Normalise each channel: by the batch's statistics in training, else by the running ones.
 
-    Args:
-        x: (N, C) or (N, C, ...)
-        running_mean, running_var: (C,), of floats; in training moved towards the batch's (its
-            variance unbiased, as in PyTorch).
-        weight, bias: (C,), or None.
-        training: which statistics to use.
-        momentum: how far the running statistics move.
-        eps: added to the variance.
-
-    Raises ValueError if the shapes do not go together, eps is negative or, in training, 0, there is
-    one value per channel to train on, or there are no running statistics to evaluate with.
+    x is (N, C) or (N, C, ...); weight and bias are (C,) or None. The running statistics, (C,), of
+    floats, move in training by the share `momentum` towards the batch's (its variance unbiased, as
+    in PyTorch). eps is added to the variance. Raises ValueError if the shapes do not go together,
+    eps is negative or, in training, 0, there is one value per channel to train on, or there are no
+    running statistics to evaluate with.
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x {x.shape} must be (N, C) or (N, C, ...)")
@@ -164,32 +149,28 @@ def batch_norm(
         raise ValueError(f"batch_norm: eps must be positive, not {eps}")
     channels = x.shape[1:2]
     weight, bias = _both("batch_norm", weight, bias, channels)
-    if running_mean is None or running_var is None:
-        if running_mean is not running_var:
-            raise ValueError("batch_norm: give both running_mean and running_var, or neither")
-        if not training:
-            raise ValueError("batch_norm: evaluation needs running_mean and running_var")
-        running = []
-    else:
-        running = [running_mean, running_var]
-        for name, statistic in zip(("running_mean", "running_var"), running, strict=True):
-            if statistic.shape != channels:
-                raise ValueError(
-                    f"batch_norm: {name} has shape {statistic.shape}, expected {channels}"
-                )
-            if not statistic.is_floating_point():
-                raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")
+    given = {"running_mean": running_mean, "running_var": running_var}
+    running = {name: statistic for name, statistic in given.items() if statistic is not None}
+    if len(running) == 1:
+        raise ValueError("batch_norm: give both running_mean and running_var, or neither")
+    if not (running or training):
+        raise ValueError("batch_norm: evaluation needs running_mean and running_var")
+    for name, statistic in running.items():
+        if statistic.shape != channels:
+            raise ValueError(f"batch_norm: {name} has shape {statistic.shape}, expected {channels}")
+        if not statistic.is_floating_point():
+            raise TypeError(f"batch_norm: {name} must hold floats, not {statistic.dtype}")
     if training:
         if x.numel() <= x.shape[1]:
             raise ValueError(
                 f"batch_norm: x {x.shape} has one value per channel; the variance needs two"
             )
-        moved = [statistic.data for statistic in running]
+        moved = [statistic.data for statistic in running.values()]
         y = BatchNorm.apply(x, weight, bias, eps=eps, running=moved, momentum=momentum)
-        for statistic in running:
+        for statistic in running.values():
             statistic.written()
         return y
-    mean, var = running
+    mean, var = running.values()
     affine = (1, *channels) + (1,) * (x.ndim - 2)
     scale = (var + eps) ** -0.5
     scale = scale if weight is None else scale * weight

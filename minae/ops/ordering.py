@@ -33,10 +33,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> ValuesAndIndices
 
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesAndIndices:
-    """Return (values, indices) of the k largest entries along `dim`, or smallest, in order.
-
-    Of equal entries, the first come first. nan counts as larger than all numbers.
-    """
+    """Return (values, indices) of the k largest or smallest along `dim`, in the order of `sort`."""
     dim = check_dim(dim, x.ndim or 1)
     least, most = (0, x.shape[dim]) if x.ndim else (1, 1)
     if not least <= integer(k, "topk: k") <= most:
@@ -64,8 +61,7 @@ class CumSum(Op):
         backwards = np.cumsum(np.flip(dy, dim), axis=dim, dtype=np.float64)
         return np.flip(backwards, dim).astype(dy.dtype)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3, 4)), {"dim": 1}
         yield rng.normal(size=(5,)), {"dim": 0}
         yield rng.normal(size=(2, 0)), {"dim": 1}

@@ -3,9 +3,10 @@
 import numpy as np
 
 from minae.op import Op
+from minae.ops.axes import flip
 from minae.ops.checks import Ints, held, integers
 from minae.ops.joining import cat
-from minae.ops.shape import expand, flip
+from minae.ops.shape import expand
 from minae.ops.slicing import part
 from minae.tensor import Tensor
 
@@ -23,8 +24,7 @@ class Pad(Op):
         (inside,) = self.saved
         return dy[inside]
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 3)), {"widths": ((0, 0), (1, 2)), "value": 5.0}
         yield rng.normal(size=(2, 3)), {"widths": ((2, 0), (0, 1)), "value": 0.0}
 
@@ -33,7 +33,6 @@ def pad(x: Tensor, pad: Ints, mode: str = "constant", value: float | None = None
     """Return x with a border, in the dtype of x.
 
     Args:
-        x: any shape.
         pad: (left, right) of the last dimension, then (top, bottom) of the one before, and so on.
             Negative widths cut off, in the mode "constant".
         mode: what the border holds: "constant", `value`; "reflect", the entries mirrored at the

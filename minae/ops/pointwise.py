@@ -1,6 +1,7 @@
 """Functions of one operand, entry by entry."""
 
 import numbers
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -22,8 +23,7 @@ class Exp(Op):
         (y,) = self.saved
         return dy * y
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield (rng.normal(size=(2, 3)),)
 
 
@@ -37,26 +37,26 @@ class _Elementwise(Op):
 
     floats = slice(None)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng) -> Iterator[tuple]:
         yield (rng.normal(size=(3, 4)),)
         yield (np.array([-30.0, -5.0, 5.0, 30.0]),)
 
 
-def _positive(rng):
-    yield (rng.uniform(0.2, 3, size=(2, 3)),)
+class _OfPositive(_Elementwise):
+    def examples(self, rng):
+        yield (rng.uniform(0.2, 3, size=(2, 3)),)
 
 
-class Neg(Op):
+class Neg(_Elementwise):
     """-x."""
+
+    floats = None  # integers stay integers
 
     def forward(self, x):
         return -x
 
     def backward(self, dy):
         return -dy
-
-    examples = staticmethod(_Elementwise.examples)
 
 
 def neg(x: Tensor) -> Tensor:
@@ -66,8 +66,10 @@ def neg(x: Tensor) -> Tensor:
     return Neg.apply(x)
 
 
-class Abs(Op):
+class Abs(_Elementwise):
     """|x|; at 0, where it has no derivative, 0 is taken."""
+
+    floats = None
 
     def forward(self, x):
         self.save(np.sign(x))
@@ -77,15 +79,13 @@ class Abs(Op):
         (sign,) = self.saved
         return dy * sign
 
-    examples = staticmethod(_Elementwise.examples)
-
 
 def abs(x: Tensor) -> Tensor:
     """Return |x|."""
     return Abs.apply(x)
 
 
-class Log(_Elementwise):
+class Log(_OfPositive):
     """The natural logarithm; its derivative is 1 / x."""
 
     def forward(self, x):
@@ -96,15 +96,13 @@ class Log(_Elementwise):
         (x,) = self.saved
         return dy / x
 
-    examples = staticmethod(_positive)
-
 
 def log(x: Tensor) -> Tensor:
     """Return the natural logarithm of x."""
     return Log.apply(x)
 
 
-class Sqrt(_Elementwise):
+class Sqrt(_OfPositive):
     """√x; its derivative is 1 / (2 √x)."""
 
     def forward(self, x):
@@ -115,8 +113,6 @@ class Sqrt(_Elementwise):
     def backward(self, dy):
         (y,) = self.saved
         return dy / (2 * y)
-
-    examples = staticmethod(_positive)
 
 
 def sqrt(x: Tensor) -> Tensor:
@@ -170,8 +166,7 @@ class Clip(Op):
         (inside,) = self.saved
         return dy * inside
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(3, 4))
         yield x, {"min": -0.5, "max": 0.5}
         yield x, {"min": None, "max": 0.2}
@@ -205,8 +200,7 @@ class _Step(Op):
     def backward(self, dy):
         return np.zeros_like(dy)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield (rng.uniform(-3, 3, size=(3, 4)),)
 
 

@@ -7,20 +7,21 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.arrays import beside
 from minae.op import Op
-from minae.ops.checks import integer
-from minae.ops.geometry import Pair, pair, pairs, row
+from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.joining import cat
 from minae.ops.padding import pad
+from minae.ops.slicing import part
 from minae.tensor import Tensor
 
 
-def _images(rng):
-    x = rng.normal(size=(2, 3, 5, 4))
-    yield x, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
-    yield x, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}  # overlapping windows
+class _Pool2d(Op):
+    def examples(self, rng):
+        x = rng.normal(size=(2, 3, 5, 4))
+        yield x, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+        yield x, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}  # windows overlap
 
 
-class MaxPool2d(Op):
+class MaxPool2d(_Pool2d):
     """The largest entry of each window; backward sends the gradient to where it stood."""
 
     def forward(self, x, **window):
@@ -32,10 +33,8 @@ class MaxPool2d(Op):
         index, input_size = self.saved
         return self.kernels.max_pool2d_dx(dy, index, input_size)
 
-    examples = staticmethod(_images)
 
-
-class AvgPool2d(Op):
+class AvgPool2d(_Pool2d):
     """The mean of each window, its padding counted as zeros."""
 
     floats = slice(None)
@@ -47,8 +46,6 @@ class AvgPool2d(Op):
     def backward(self, dy):
         input_size, window = self.saved
         return self.kernels.avg_pool2d_dx(dy, input_size, **window)
-
-    examples = staticmethod(_images)
 
 
 def max_pool2d(
@@ -69,12 +66,10 @@ def max_pool2d(
         dilation: 1; windows with gaps are not supported.
         ceil_mode: also take a last window that begins in the image and reaches beyond it.
 
-    Returns:
-        (N, C, HO, WO) with HO = (H + 2 padding - kernel_size) // stride + 1, or in ceil_mode, the
-        quotient rounded up. A NaN is larger than every number.
-
-    Raises TypeError if an argument is not made of ints, or x of booleans; ValueError if no window
-    fits or an argument is out of range; names it.
+    Returns (N, C, HO, WO) with HO = (H + 2 padding - kernel_size) // stride + 1, or in ceil_mode,
+    the quotient rounded up. A NaN is larger than every number. Raises TypeError if an argument is
+    not made of ints, or x of booleans; ValueError if no window fits or an argument is out of range;
+    names it.
     """
     if pair(dilation, "max_pool2d: dilation") != (1, 1):
         raise ValueError(f"max_pool2d: dilation must be 1, not {dilation}")
@@ -97,16 +92,11 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Return the mean of each window.
+    """Return the mean of each window; what is not said here is as in max_pool2d.
 
-    The result and what is not said here are as in max_pool2d.
-
-    Args:
-        x: (N, C, H, W) or (C, H, W)
-        kernel_size, stride, ceil_mode: as in max_pool2d.
-        padding: zeros added on each side, at most half a window.
-        count_include_pad: divide by the size of the window including its padding (but without what
-            lies beyond the padding in ceil_mode); else by the number of pixels of x in it.
+    The padding is zeros. With count_include_pad, sums are divided by the size of the window
+    including its padding (but without what lies beyond the padding in ceil_mode); else by the
+    number of pixels of x in it.
     """
     if x.ndim == 3:
         options = stride, padding, ceil_mode, count_include_pad
@@ -143,10 +133,8 @@ def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> 
 
 def _counts(count_include_pad, size, windows, kernel_size, stride, padding) -> np.ndarray:
     """Return how many pixels of each window count along one dimension: (windows,)."""
-    start = np.arange(windows) * stride - padding
-    if count_include_pad:
-        return np.minimum(start + kernel_size, size + padding) - start
-    return np.minimum(start + kernel_size, size) - np.maximum(start, 0)
+    start, border = np.arange(windows) * stride - padding, padding if count_include_pad else 0
+    return np.minimum(start + kernel_size, size + border) - np.maximum(start, -border)
 
 
 def max_pool1d(
@@ -157,10 +145,7 @@ def max_pool1d(
     dilation: int = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """Return the largest entry of each window of sequences (N, C, L) or (C, L).
-
-    It is max_pool2d on images one row high; see there for the arguments.
-    """
+    """Return max_pool2d of sequences (N, C, L) or (C, L), taken as images one row high."""
     window = _row_window("max_pool1d", kernel_size, stride, padding)
     return max_pool2d(x.unsqueeze(-2), *window, dilation, ceil_mode).squeeze(-2)
 
@@ -173,10 +158,7 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Return the mean of each window of sequences (N, C, L) or (C, L).
-
-    It is avg_pool2d on images one row high; see there for the arguments.
-    """
+    """Return avg_pool2d of sequences (N, C, L) or (C, L), taken as images one row high."""
     window = _row_window("avg_pool1d", kernel_size, stride, padding)
     return avg_pool2d(x.unsqueeze(-2), *window, ceil_mode, count_include_pad).squeeze(-2)
 
@@ -194,14 +176,10 @@ def adaptive_avg_pool2d(
     """Return the means of as many windows as output_size asks for, spread evenly over x.
 
     Window i of O along a dimension of length L reaches from ⌊i L / O⌋ up to ⌈(i + 1) L / O⌉.
-
-    Args:
-        x: (N, C, H, W) or (C, H, W)
-        output_size: an int for both dimensions or a (height, width) pair; None keeps a length.
-
-    Returns:
-        (N, C, *output_size). Raises TypeError for sizes that are not ints, ValueError for sizes
-        below 1, and for an x without pixels or with other dimensions.
+    x (N, C, H, W) or (C, H, W) becomes (N, C, *output_size) or without N; output_size is an int for
+    both dimensions or a (height, width) pair, where None keeps a length. Raises TypeError for sizes
+    that are not ints, ValueError for sizes below 1, and for an x without pixels or with other
+    dimensions.
     """
     if x.ndim not in (3, 4) or min(x.shape[-2:]) < 1:
         raise ValueError(f"adaptive_avg_pool2d: x {x.shape} must be (N, C, H, W), and have pixels")
@@ -210,20 +188,14 @@ def adaptive_avg_pool2d(
         raise TypeError(
             f"adaptive_avg_pool2d: output_size must be an int or a pair, not {output_size!r}"
         )
-    for dim, count in zip((x.ndim - 2, x.ndim - 1), given, strict=True):
-        if count is None:
-            count = x.shape[dim]
-        x = _means(x, dim, integer(count, "adaptive_avg_pool2d: output_size"))
+    for dim, asked in zip((x.ndim - 2, x.ndim - 1), given, strict=True):
+        before, L, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
+        count = L if asked is None else integer(asked, "adaptive_avg_pool2d: output_size")
+        if count < 1:
+            raise ValueError(f"adaptive_avg_pool2d: output_size must be at least 1, not {count}")
+        if L % count == 0:  # windows side by side, all of one length
+            x = x.reshape(*before, count, L // count, *after).mean(dim + 1)
+        else:
+            windows = [part(x, dim, i * L // count, -(-(i + 1) * L // count)) for i in range(count)]
+            x = cat([window.mean(dim, keepdim=True) for window in windows], dim)
     return x
-
-
-def _means(x: Tensor, dim: int, count: int) -> Tensor:
-    """Return the means of `count` windows along a dimension."""
-    if count < 1:
-        raise ValueError(f"adaptive_avg_pool2d: output_size must be at least 1, not {count}")
-    before, length, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
-    if length % count == 0:  # windows side by side, all of one length
-        return x.reshape(*before, count, length // count, *after).mean(dim + 1)
-    first = (slice(None),) * dim
-    windows = [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
-    return cat([x[(*first, window)].mean(dim, keepdim=True) for window in windows], dim)

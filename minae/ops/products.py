@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 
 from minae.ops.arithmetic import mul
+from minae.ops.axes import movedim, permute
 from minae.ops.linear import matmul
 from minae.ops.reductions import sum as summed
-from minae.ops.shape import expand, movedim, permute, reshape, unsqueeze
+from minae.ops.shape import expand, reshape, unsqueeze
 from minae.ops.slicing import ARRAY, GetItem
 from minae.tensor import Tensor
 
@@ -38,12 +39,9 @@ def einsum(equation: str, *operands: Tensor) -> Tensor:
     A letter names a dimension. Dimensions of one name have the same length, or 1; a letter twice in
     one operand takes the diagonal. What the output does not name is summed over. Without "->", the
     output has the letters that occur once, in alphabetical order. "..." stands for any further
-    dimensions, which broadcast.
+    dimensions, which broadcast. The tensors are multiplied from left to right.
 
-    Args:
-        equation: the names of the dimensions of each operand, with a comma between operands, and
-            then "->" and those of the output. ValueError if it does not go with the operands.
-        operands: as many tensors, multiplied from left to right.
+    Raises TypeError for operands that are no tensors, ValueError for an equation that does not fit.
     """
     if not operands or not all(isinstance(x, Tensor) for x in operands):
         kinds = ", ".join(type(x).__name__ for x in operands) or "none"
@@ -99,11 +97,9 @@ def _diagonal(x: Tensor, names: Names) -> tuple[Tensor, Names]:
     for name in [name for name, count in Counter(names).items() for _ in range(count - 1)]:
         first = names.index(name)
         second = names.index(name, first + 1)
-        n = x.shape[first]
-        if x.shape[second] != n:
-            raise ValueError(
-                f"einsum: {name!r} stands for {n} and {x.shape[second]} in one operand"
-            )
+        n, m = x.shape[first], x.shape[second]
+        if n != m:
+            raise ValueError(f"einsum: {name!r} stands for {n} and {m} in one operand")
         places = np.arange(n, like=x.data)
         x = movedim(x, (first, second), (0, 1))
         x = GetItem.apply(x, places, places, index=(ARRAY, ARRAY))

@@ -40,15 +40,13 @@ class _Reduction(Op):
 
     def _reduced(self, y, keepdim):
         """Return y without the reduced dimensions, unless they are to be kept."""
-        kept = [n for d, n in enumerate(y.shape) if d not in self.dims]
-        return y if keepdim else y.reshape(kept)
+        return y if keepdim else y.squeeze(axis=self.dims)
 
     def _restore(self, dy):
         """Return dy with the reduced dimensions back, each of length 1."""
         return dy.reshape([1 if d in self.dims else n for d, n in enumerate(self.shape)])
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(2, 3, 4))
         yield x, {"dim": None}
         yield x, {"dim": 1}
@@ -182,9 +180,8 @@ class Prod(_Reduction):
         others = np.moveaxis((before * after).reshape(moved.shape), last, self.dims)
         return self._restore(dy) * others
 
-    @staticmethod
-    def examples(rng):
-        yield from _Reduction.examples(rng)
+    def examples(self, rng):
+        yield from super().examples(rng)
         with_zeros = rng.normal(size=(3, 4))
         with_zeros[0, 1] = with_zeros[1, 0] = with_zeros[1, 3] = 0
         yield with_zeros, {"dim": 1}
@@ -229,8 +226,7 @@ class Norm(_Reduction):
             ratio = np.where(x == 0, 1, ratio)  # 0 to a negative power is infinite
         return dy * np.sign(x) * ratio ** (p - 1)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(2, 3, 4))
         for p in (0.5, 1, 2, 3.5, math.inf):
             yield x, {"p": p, "dim": 1}
@@ -242,12 +238,8 @@ class Norm(_Reduction):
 def norm(x: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return (Σ |x|ᵖ)^(1 / p) over `dim`, of the entries as one vector.
 
-    Args:
-        x: floats, else TypeError; of any shape.
-        p: a number > 0; inf for the largest |x|, of at least one; "fro" is another name for 2.
-            Anything else raises ValueError.
-        dim: a dimension, several or, if None, all.
-        keepdim: leave these dimensions in place, with length 1.
+    x holds floats, else TypeError. p is a number > 0, inf for the largest |x|, of at least one, or
+    "fro", another name for 2; anything else raises ValueError.
     """
     if not x.is_floating_point():
         raise TypeError(f"norm: x must hold floats, not {x.dtype}")

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from minae.kernels.arrays import beside
-from minae.ops.checks import Ints, integer
-from minae.ops.geometry import lengths
+from minae.ops.checks import Ints, integer, lengths
 from minae.tensor import Tensor
 
 MODES = {"nearest": None, "linear": 3, "bilinear": 4}  # and the dimensions that x must have
@@ -21,21 +21,18 @@ def interpolate(
     mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """Return images or sequences in another size, up or down.
+    """Return images (N, C, H, W) or sequences (N, C, L) in another size, up or down.
 
     Args:
-        x: (N, C, H, W) or (N, C, L)
         size: the new lengths, an int for all dimensions or one for each.
-        scale_factor: instead of `size`, what to multiply the lengths by (rounded down); one number
-            for all dimensions or one for each.
+        scale_factor: instead of `size`, one or more factors; the lengths are rounded down.
         mode: "nearest" copies the pixel that covers the place, in any dtype. "bilinear" for images
             and "linear" for sequences weight the neighbours by their distance, in floats.
-        align_corners: in the linear modes, align the centres of the outermost pixels instead of
-            their outer edges.
+        align_corners: in the linear modes, align the outermost pixels' centres, not their edges.
 
-    Raises TypeError if size or scale_factor is not made of numbers, or if a linear mode is asked of
-    integers; ValueError if x has not as many dimensions as the mode takes, not exactly one of size
-    and scale_factor is given, or no pixel would be left.
+    Raises TypeError if size or scale_factor is not made of numbers, or a linear mode is asked of
+    integers; ValueError unless x has the dimensions that the mode takes, one of size and
+    scale_factor is given, and a pixel is left.
     """
     if mode not in MODES:
         raise ValueError(f"interpolate: mode is one of {', '.join(MODES)}, not {mode!r}")
@@ -58,16 +55,18 @@ def interpolate(
     return x
 
 
-def _sizes_and_steps(old: tuple[int, ...], size, scale_factor):
+def _sizes_and_steps(old: tuple[int, ...], size: Any, scale_factor: Any):
     """Return the new lengths, and the distances between new pixels, measured in old ones."""
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give either size or scale_factor")
-    if size is not None:
+    factors = ()
+    if scale_factor is None:
         sizes = lengths(size, len(old), "interpolate: size")
     else:
         several = isinstance(scale_factor, tuple | list)
-        factors = tuple(scale_factor) if several else (scale_factor,) * len(old)
-        if len(factors) != len(old) or not all(map(_is_factor, factors)):
+        factors = scale_factor if several else (scale_factor,) * len(old)
+        numbers = all(isinstance(s, Real) and not isinstance(s, bool) for s in factors)
+        if len(factors) != len(old) or not numbers or not all(0 < s < math.inf for s in factors):
             raise TypeError(
                 f"interpolate: scale_factor must be a number above 0, or {len(old)} of them, not"
                 f" {scale_factor!r}"
@@ -75,13 +74,9 @@ def _sizes_and_steps(old: tuple[int, ...], size, scale_factor):
         sizes = tuple(int(n * float(s)) for n, s in zip(old, factors, strict=True))
     if min(*old, *sizes) < 1:
         raise ValueError(f"interpolate: from {old} to {sizes} pixels: there must be at least 1")
-    if size is not None:
-        return sizes, [n / m for n, m in zip(old, sizes, strict=True)]
-    return sizes, [1 / float(s) for s in factors]  # not n / m: PyTorch steps by what it was given
-
-
-def _is_factor(s) -> bool:
-    return isinstance(s, Real) and not isinstance(s, bool) and 0 < float(s) < math.inf
+    if factors:  # as in PyTorch, though the lengths were rounded
+        return sizes, [1 / float(s) for s in factors]
+    return sizes, [n / m for n, m in zip(old, sizes, strict=True)]
 
 
 def _nearest(old: int, new: int, step: float) -> np.ndarray:
@@ -101,13 +96,10 @@ def _copied(x: Tensor, indices: list[np.ndarray]) -> Tensor:
     For whole multiples a view that repeats every pixel is copied: that is fast, and so is its
     gradient, a sum.
     """
-    leading, old = x.shape[: -len(indices)], x.shape[-len(indices) :]
+    leading, old = x.shape[:2], x.shape[2:]
     factors = [len(index) // n for index, n in zip(indices, old, strict=True)]
-    whole = (
-        np.array_equal(index, np.repeat(np.arange(n), f))
-        for index, n, f in zip(indices, old, factors, strict=True)
-    )
-    if max(factors) == 1 or not all(whole):
+    repeats = [np.repeat(np.arange(n), f) for n, f in zip(old, factors, strict=True)]
+    if max(factors) == 1 or not all(map(np.array_equal, indices, repeats)):
         return x[(Ellipsis, *np.ix_(*indices))]
     spread = [n for length in old for n in (length, 1)]
     repeated = [n for pair in zip(old, factors, strict=True) for n in pair]

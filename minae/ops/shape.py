@@ -1,4 +1,4 @@
-"""Operations that move entries around and compute nothing.
+"""The same entries in another shape: operations that compute nothing.
 
 Backward moves the gradients back. Where NumPy returns a view, so do these: the result shares its
 memory with the input, which is why no op ever writes into an input.
@@ -10,6 +10,7 @@ import numpy as np
 
 from minae.op import Op, unbroadcast
 from minae.ops.checks import Ints, check_dim, check_dims, integers
+from minae.ops.device import Clone
 from minae.tensor import Tensor
 
 
@@ -33,17 +34,13 @@ class Reshape(Op):
                 x = self.kernels.contiguous(x)
         return x.reshape(shape)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(2, 6)), {"shape": (3, -1)}
         yield rng.normal(size=(1,)), {"shape": ()}
 
 
 def reshape(x: Tensor, *shape: Ints) -> Tensor:
-    """Return the entries in another shape; a length of -1 is worked out from the others.
-
-    Raises ValueError if the number of entries does not fit.
-    """
+    """Return x in another shape, -1 being what the others leave; ValueError if it does not fit."""
     shape = integers(shape, "reshape: shape")
     try:
         return Reshape.apply(x, shape=shape)
@@ -78,91 +75,6 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     return Reshape.apply(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
 
 
-class Clone(Op):
-    """The same entries, in memory of their own."""
-
-    def forward(self, x):
-        return x.copy()
-
-    def backward(self, dy):
-        return dy
-
-    @staticmethod
-    def examples(rng):
-        yield (rng.normal(size=(2, 3)),)
-        yield (rng.normal(size=()),)
-
-
-def clone(x: Tensor) -> Tensor:
-    """Return a copy of x, through which gradients flow back to x."""
-    return Clone.apply(x)
-
-
-def contiguous(x: Tensor) -> Tensor:
-    """Return x if its entries lie in order in memory, else a copy in which they do."""
-    return x if x.data.flags.c_contiguous else Clone.apply(x)
-
-
-class Permute(Op):
-    """The dimensions in another order."""
-
-    def forward(self, x, dims):
-        self.save(dims)
-        return x.transpose(dims)
-
-    def backward(self, dy):
-        (dims,) = self.saved
-        return dy.transpose([dims.index(d) for d in range(len(dims))])
-
-    @staticmethod
-    def examples(rng):
-        yield rng.normal(size=(2, 3, 4)), {"dims": (2, 0, 1)}
-
-
-def permute(x: Tensor, *dims: Ints) -> Tensor:
-    """Return x with its dimensions in the order `dims`."""
-    order = integers(dims, "permute: dims")
-    if len(order) != x.ndim:
-        raise ValueError(f"permute: dims {order} must name each of the {x.ndim} dimensions of x")
-    return Permute.apply(x, dims=check_dims(order, x.ndim, "permute"))
-
-
-def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Return x with two dimensions swapped."""
-    dims = list(range(x.ndim or 1))
-    dim0, dim1 = check_dim(dim0, len(dims)), check_dim(dim1, len(dims))
-    dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-    return Permute.apply(x, dims=tuple(dims[: x.ndim]))
-
-
-def movedim(x: Tensor, source: Ints, destination: Ints) -> Tensor:
-    """Return x with the dimensions `source` moved to the places `destination`."""
-    ends = [d if isinstance(d, tuple | list) else (d,) for d in (source, destination)]
-    if len(ends[0]) != len(ends[1]):
-        raise ValueError(f"movedim: source {source} and destination {destination} differ in length")
-    sources, places = (check_dims(dims, x.ndim or 1, "movedim") for dims in ends)
-    if not x.ndim:
-        return reshape(x, ())
-    dims = [d for d in range(x.ndim) if d not in sources]
-    for place, d in sorted(zip(places, sources, strict=True)):
-        dims.insert(place, d)
-    return Permute.apply(x, dims=tuple(dims))
-
-
-@property
-def T(x: Tensor) -> Tensor:  # noqa: N802
-    """x with its dimensions reversed: a matrix transposed, a vector as it is."""
-    return Permute.apply(x, dims=tuple(reversed(range(x.ndim))))
-
-
-@property
-def mT(x: Tensor) -> Tensor:  # noqa: N802
-    """x with its last two dimensions swapped."""
-    if x.ndim < 2:
-        raise ValueError(f"mT is for one or more matrices, not for the shape {x.shape}")
-    return transpose(x, -2, -1)
-
-
 class Expand(Op):
     """Repeat along dimensions of length 1, as broadcasting does, without copying."""
 
@@ -174,8 +86,7 @@ class Expand(Op):
         (shape,) = self.saved
         return unbroadcast(dy, shape)
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         yield rng.normal(size=(3, 1)), {"shape": (2, 3, 4)}
 
 
@@ -209,25 +120,3 @@ def repeat(x: Tensor, *sizes: Ints) -> Tensor:
     apart = Reshape.apply(x, shape=tuple(i for n in lengths for i in (1, n)))  # (1, N, 1, M)
     repeated = Clone.apply(Expand.apply(apart, shape=tuple(i for pair in pairs for i in pair)))
     return Reshape.apply(repeated, shape=tuple(math.prod(pair) for pair in pairs))
-
-
-class Flip(Op):
-    """The entries in reverse order along some dimensions."""
-
-    def forward(self, x, dims):
-        self.save(dims)
-        return np.flip(x, dims).copy()
-
-    def backward(self, dy):
-        (dims,) = self.saved
-        return np.flip(dy, dims)
-
-    @staticmethod
-    def examples(rng):
-        yield rng.normal(size=(2, 3, 4)), {"dims": (0, 2)}
-
-
-def flip(x: Tensor, *dims: Ints) -> Tensor:
-    """Return a copy of x that is reversed along `dims`."""
-    found = check_dims(integers(dims, "flip: dims"), x.ndim or 1, "flip")
-    return Flip.apply(x, dims=found if x.ndim else ())

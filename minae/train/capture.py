@@ -2,7 +2,8 @@
 
 A small model's step is some sixty launches, each of which keeps the GPU busy for a few
 microseconds, and Python for longer. A CUDA graph is the list of launches with all their arguments;
-replaying it is one call.
+replaying it is one call. Not needed to understand the rest: `train_step` does the same, launch by
+launch. What it gains is to be measured: see kernels/cuda/RESULTS.md.
 """
 
 from collections.abc import Sequence

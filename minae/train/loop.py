@@ -47,6 +47,7 @@ def fit(
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
     show_progress: bool = True,
+    max_grad_norm: float | None = None,
     **options: Any,
 ) -> list[dict[str, float]]:
     """Train a model, and return one record of figures per epoch.
@@ -67,6 +68,7 @@ def fit(
         resume: go on from last.safetensors in `out`, to the very weights of an unbroken training.
         metadata: kept in both files.
         show_progress: print.
+        max_grad_norm: another name for `clip`.
         options: fields of `settings` to replace: fit(..., epochs=20).
 
     Raises:
@@ -74,6 +76,8 @@ def fit(
             or belongs to another model, other settings or other data.
         FloatingPointError: the loss became nan or infinite, in training or in validation.
     """
+    if max_grad_norm is not None:
+        options["clip"] = max_grad_norm
     settings = replace(settings or Fitting(), **options)
     seed, batch_size, device = settings.seed, settings.batch_size, model.device
     train, data_hash = _tuple(train), None if out is None else hash_of(train, validation)

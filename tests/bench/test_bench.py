@@ -101,7 +101,7 @@ def test_a_contender_that_dies_is_named():
 
 def test_an_unknown_workload():
     with pytest.raises(InputError, match="no workload 'W9'; there are: W1, W2"):
-        compare.check_names(["W9"])
+        show.measure_workloads(["W9"], 1, 0.01, None)
 
 
 def test_every_workload_has_a_name_that_workers_understand():

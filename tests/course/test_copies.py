@@ -2,8 +2,9 @@
 
 import pytest
 
-from minae.course.copies import OURS, copies, functions_of
+from minae.course.grading import OURS, copies
 from minae.course.handed_in import Submission
+from minae.course.source import functions_of
 
 from .conftest import EXERCISES
 

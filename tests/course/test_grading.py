@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from minae.course import runner, source
-from minae.course.table import Table
+from minae.course.grading import Table
 from minae.errors import InputError
 
 from .conftest import EXERCISES

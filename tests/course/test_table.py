@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from minae.course.grading import Grade
+from minae.course.grading import Grade, Table, write_gradescope
 from minae.course.handed_in import Submission
 from minae.course.runner import FAILED, PASSED, Verdict
-from minae.course.table import Table, write_gradescope
 from minae.errors import InputError
 
 from .submissions import posix

@@ -87,7 +87,7 @@ def installed(tmp_path):
     copy, fresh = tmp_path / "source", tmp_path / "venv"
     for folder in ("minae", "kernels", "lessons"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".toml", ".json"):
+            if path.suffix in (".py", ".toml", ".json", ".md"):
                 (copy / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
                 (copy / path.relative_to(ROOT)).write_bytes(path.read_bytes())
     for name in ("pyproject.toml", "README.md", "LICENSE"):

@@ -89,7 +89,7 @@ def test_conv2d_operands_must_fit(sentence):
 )
 def test_conv2d_dx_operands_must_fit(dy, sentence):
     with refusal(f"conv2d_dx: {sentence}"):
-        shapes.check_conv2d_dx(dy, of(4, 3, 3, 3), (8, 8), **UNIT, groups=1)
+        shapes.check_conv2d_dx(dy, of(4, 3, 3, 3), (8, 8), None, **UNIT, groups=1)
 
 
 @pytest.mark.parametrize(

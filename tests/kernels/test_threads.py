@@ -78,7 +78,7 @@ def test_every_share_runs_once(layer, tmp_path):
         pytest.importorskip(f"numba.np.ufunc.{layer}pool", exc_type=ImportError)
     code = f"""
 from minae.kernels.cpu.compile import threads
-from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.compile.threads import parallel
 
 @parallel
 def record(t, T, runs, numbers, factor, pair):

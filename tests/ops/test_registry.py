@@ -57,3 +57,8 @@ def test_an_op_whose_examples_are_none_at_all_fails(op_without_examples):
     op_without_examples.examples = staticmethod(lambda rng: iter(()))
     with pytest.raises(ValueError, match="empty"):
         check_op(op_without_examples)
+
+
+def test_examples_may_be_static(op_without_examples):
+    op_without_examples.examples = staticmethod(lambda rng: iter([(rng.normal(size=3),)]))
+    assert check_op(op_without_examples)[0] == 1

@@ -57,6 +57,15 @@ def test_one_loop_trains_a_classifier_too():
     assert history[-1]["train_loss"] < 0.3 < history[0]["train_loss"]
 
 
+@pytest.mark.parametrize("name", ["clip", "max_grad_norm"])
+def test_gradients_are_clipped(name):
+    model = small_vae()
+    before = [p.data.copy() for p in model.parameters()]
+    train(model, epochs=1, optimizer=optim.SGD(model.parameters(), lr=1.0), **{name: 1e-6})
+    after = [p.data for p in model.parameters()]
+    assert 0 < max(abs(a - b).max() for a, b in zip(after, before, strict=True)) < 1e-5
+
+
 def test_same_seed_same_bits(tmp_path):
     for name in ("a", "b"):
         train(small_vae(), tmp_path / name)

@@ -70,6 +70,28 @@ def without(*keys):
     return change
 
 
+def test_the_best_model_is_returned(trained, tmp_path):
+    how = {"epochs": 6, "batch_size": 4, "lr": 0.3}  # steps so large that the loss goes up and down
+    settings = runs.Settings("vae", str(trained / "few.npy"), {"sizes": [64, 4, 2]}, **how)
+    run = runs.train_run(settings, tmp_path / "run", command="", show_progress=False)
+    losses = [record["validation_loss"] for record in run.metrics["history"]]
+    assert min(losses) < losses[-1]
+    assert run.metrics["validation_loss"] == pytest.approx(min(losses), rel=1e-6)
+    assert run.metrics == json.loads((run.folder / train.METRICS).read_text())
+    read = runs.load_run(run.folder)
+    assert (read.settings, read.image_shape) == (run.settings, run.image_shape)
+    for name, array in read.model.state_dict().items():
+        np.testing.assert_array_equal(run.model.state_dict()[name], array)
+
+
+def test_data_and_model_are_not_read_again(minae, run, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(runs, "load", lambda name, **how: loaded.append(name) or load(name, **how))
+    monkeypatch.setattr(models, "load", None)
+    assert minae(*TRAIN, 1, "--overwrite")[0] == 0
+    assert loaded == ["few.npy"]
+
+
 # ---------------------------------------------------------------- work is not lost
 
 

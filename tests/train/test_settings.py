@@ -8,6 +8,7 @@ import pytest
 
 from minae import nn, ops
 from minae.errors import InputError
+from minae.metadata import VERSION
 from minae.models import MODELS
 from minae.train import Fitting, fit
 from minae.train.settings import ModelOptions, Settings
@@ -37,12 +38,25 @@ def test_the_models_options_are_their_constructors():
     assert {each.name for each in fields(ModelOptions)} == taken - BY_DATA
 
 
+# in the files of the first version; later fields say since when, so that it can be read
+FIRST = """epochs batch_size clip patience seed model data model_options validation corrupt
+optimizer lr weight_decay schedule"""
+
+
+def test_a_new_field_says_since_when():
+    since = {each.name: each.metadata.get("since", 0) for each in fields(Settings)}
+    silent = {name for name in since.keys() - set(FIRST.split()) if not since[name]}
+    assert not silent, f"{silent}: give `since` the next version, and raise VERSION in metadata.py"
+    assert max(since.values()) <= VERSION
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
         ({"epochs": 0}, "epochs is a whole number from 1, not 0"),
         ({"clip": -1.0}, "clip is a number from 0, not -1.0"),
         ({"lr": float("nan")}, "lr is a number from 0, not nan"),
+        ({"weight_decay": float("inf")}, "weight_decay is a number from 0, not inf"),
         ({"optimizer": "lion"}, "optimizer 'lion' is unknown: choose one of adam, adamw, sgd"),
         ({"model": "unet"}, "model 'unet' is unknown: choose one of dense, conv"),
     ],

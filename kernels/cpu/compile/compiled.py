@@ -33,10 +33,7 @@ def compiled(function: Callable) -> Any:
 
 
 def compiled_apart(function: Callable) -> Any:
-    """Compile a function as `compiled` does, but never inside its callers.
-
-    This is for large functions with several callers. They must return nothing.
-    """
+    """Compile a large function apart from its compiled callers. It must return nothing."""
     return symbols.callable_by_symbol(compiled(function))
 
 

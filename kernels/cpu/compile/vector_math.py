@@ -5,6 +5,7 @@ to a few units in the last place. float64, which is for checking, uses the exact
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import types
@@ -39,9 +40,9 @@ def exp(x):
     return math.exp(x)
 
 
-def log1p01(e):
-    """Return log(1 + e) for e from 0 to 1."""
-    return math.log1p(e)
+def log1p01(x):
+    """Return log(1 + x) for x from 0 to 1."""
+    return math.log1p(x)
 
 
 def exp_excess(x):
@@ -49,12 +50,17 @@ def exp_excess(x):
     return max(math.expm1(x) - x, 0.0)
 
 
-def _exp_excess32(x):
-    series = x * x * (C0 + x * (C1 + x * (C2 + x * (C3 + x * (C4 + x * C5)))))
-    direct = exp(x) - np.float32(1) - x
-    return series if abs(x) <= np.float32(0.5) else direct
+def _in_float32(function: Callable) -> Callable[[Callable], Callable]:
+    """Let compiled code that calls the function with a float32 call the decorated one."""
+
+    def decorate(fast: Callable) -> Callable:
+        overload(function, jit_options=OPTIONS)(lambda x: fast if x is types.float32 else function)
+        return fast
+
+    return decorate
 
 
+@_in_float32(exp)
 def _exp32(x):
     # e^x = 2^n e^r with an integer n and |r| <= ln 2 / 2; 2^n is built from its bits
     limited = min(max(x, LOWEST), HIGHEST)
@@ -67,23 +73,16 @@ def _exp32(x):
     return np.float32(np.inf) if x > HIGHEST else (p * power if x == x else x)
 
 
-def _log1p01_32(e):
-    low = L0 + e * (L1 + e * (L2 + e * (L3 + e * L4)))
-    e2 = e * e
-    high = L5 + e * (L6 + e * (L7 + e * (L8 + e * L9)))
-    return e * (low + e2 * e2 * e * high)
+@_in_float32(log1p01)
+def _log1p01_32(x):
+    low = L0 + x * (L1 + x * (L2 + x * (L3 + x * L4)))
+    x2 = x * x
+    high = L5 + x * (L6 + x * (L7 + x * (L8 + x * L9)))
+    return x * (low + x2 * x2 * x * high)
 
 
-@overload(exp, jit_options=OPTIONS)
-def _exp(x):
-    return _exp32 if x is types.float32 else lambda x: math.exp(x)
-
-
-@overload(log1p01, jit_options=OPTIONS)
-def _log1p01(e):
-    return _log1p01_32 if e is types.float32 else lambda e: math.log1p(e)
-
-
-@overload(exp_excess, jit_options=OPTIONS)
-def _exp_excess(x):
-    return _exp_excess32 if x is types.float32 else lambda x: max(math.expm1(x) - x, 0.0)
+@_in_float32(exp_excess)
+def _exp_excess32(x):
+    series = x * x * (C0 + x * (C1 + x * (C2 + x * (C3 + x * (C4 + x * C5)))))
+    direct = exp(x) - np.float32(1) - x
+    return series if abs(x) <= np.float32(0.5) else direct

@@ -25,7 +25,7 @@ import numpy as np
 
 from minae.kernels.cpu.compile.blas import gemm
 from minae.kernels.cpu.compile.compiled import compiled
-from minae.kernels.cpu.compile.parallel import parallel
+from minae.kernels.cpu.compile.threads import parallel
 from minae.kernels.cpu.conv_loops.unfolding import (
     fold,
     padded_image,

@@ -19,31 +19,14 @@ import numpy as np
 from minae.kernels.arrays import Array
 from minae.kernels.cpu.compile.blas import gemm
 from minae.kernels.cpu.compile.compiled import compiled
-from minae.kernels.cpu.compile.parallel import parallel
-from minae.kernels.cpu.compile.plain import plain
-from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.compile.operands import plain
+from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.conv_loops import winograd_tiles as tiles
 from minae.kernels.cpu.conv_loops.patches import finish, let_pass, pad, repeat, unpad
 from minae.kernels.cpu.conv_loops.unfolding import padded_rows
-from minae.kernels.cpu.conv_loops.winograd_tiles import (
-    columns_of_m,
-    columns_of_v,
-    from_m,
-    from_v,
-    to_m,
-    to_v,
-)
 from minae.kernels.sizes import Geometry, Pair
 
-G = np.array(
-    [
-        [1 / 4, 0, 0],
-        [-1 / 6, -1 / 6, -1 / 6],
-        [-1 / 6, 1 / 6, -1 / 6],
-        [1 / 24, 1 / 12, 1 / 6],
-        [1 / 24, -1 / 12, 1 / 6],
-        [0, 0, 1],
-    ]
-)
+G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 GG = np.kron(G, G)  # (36, 9): the transform of a whole kernel
 AT_A_TIME = 2048  # tiles x channels: with their products, they stay in the second-level cache
 LEAST_CHANNELS = 16  # with fewer, the transforms cost more than the products save
@@ -88,15 +71,15 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
             i, top = n + r // (down * across), 4 * (r // across % down)
             if top == 0:
                 pad(x[i], padded, PH, PW)
-            to_v(padded[top : top + 6], rows, across, v, r)
+            tiles.to_v(padded[top : top + 6], rows, across, v, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
                 gemm(v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], False)
-        columns_of_m(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
+        tiles.columns_of_m(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
         for r in range(0, R, across):
             i, top = n + r // (down * across), 4 * (r // across % down)
             for k in range(min(4, HO - top)):
-                from_m(half, r, across, k, out)
+                tiles.from_m(half, r, across, k, out)
                 finish(out_row, bias, relu)
                 target = targets[i, top + k]
                 for j in range(WO * O):
@@ -132,21 +115,21 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
                 for h in range(HO):
                     line = dz_lines[h, : WO * O]
                     let_pass(dy_lines[i, h], y_lines[i, h], relu, line, dbias[t])
-            to_v(padded[top : top + 6], rows, across, v, r)
-            to_m(dz[top : top + 4], dz_rows, across, m, r)
+            tiles.to_v(padded[top : top + 6], rows, across, v, r)
+            tiles.to_m(dz[top : top + 4], dz_rows, across, m, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
                 gemm(v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], True)
                 if dx.size:
                     gemm(m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], False)
         if dx.size:
-            columns_of_v(v.reshape(6, 6 * S * C))
+            tiles.columns_of_v(v.reshape(6, 6 * S * C))
             for r in range(0, R, across):
                 i, top = n + r // (down * across), 4 * (r // across % down)
                 if top == 0:
                     padded_dx[:] = 0
                 for k in range(6):
-                    from_v(v, r, across, k, padded_dx[top + k])
+                    tiles.from_v(v, r, across, k, padded_dx[top + k])
                 if top == 4 * down - 4:
                     unpad(padded_dx, PH, PW, dx[i])
         n += images

@@ -47,7 +47,7 @@ from minae.kernels.cuda.ladders.convolution_tables import (
 )
 from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS
 from minae.kernels.cuda.launch.rung import IMAGES, MATRIX, THREADS, Rung, Step
-from minae.kernels.shapes import Geometry, Pair
+from minae.kernels.sizes import Geometry, Pair
 
 Empty = Callable[[tuple[int, ...]], Array]  # makes a float32 workspace
 

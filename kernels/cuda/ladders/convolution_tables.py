@@ -20,8 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minae.kernels import shapes
-from minae.kernels.shapes import Pair
+from minae.kernels.sizes import Pair, conv2d_output_size
 
 DEPTH = 8  # taps gathered at a time: each class has a multiple of it
 MOST_TAPS = 15  # along an axis: a word has 15 bits for rows, 15 for columns,
@@ -57,7 +56,7 @@ class Tables(NamedTuple):
 def forward_axis(size: int, taps: int, stride: int, padding: int, dilation: int) -> Axis:
     """Return the axis of y: for y[i], tap r reads x[i stride - padding + r dilation]."""
     pairs = (size, 1), (taps, 1), (stride, 1), (padding, 0), (dilation, 1)
-    count, _ = shapes.conv2d_output_size(*pairs)
+    count, _ = conv2d_output_size(*pairs)
     i, r = np.arange(count), np.arange(taps)
     return Axis(i, i * stride - padding, r, r * dilation, size)
 

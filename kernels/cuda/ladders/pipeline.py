@@ -74,7 +74,7 @@ def _fetch(
 
     def fetch(shared, place, matrix, width, first_row, first_column, last_row, last_column):
         """Copy the tile at (first_row, first_column); zeros from last_row and last_column on."""
-        thread = thread_again()  # computing this and all that follows anew saves registers
+        thread = thread_again()  # recomputing this and what follows saves registers
         row, column = int32(thread // PER_ROW), int32(thread % PER_ROW * AT_ONCE)
         i, j = int32(first_row + row), int32(first_column + column)
         to = int32(place + row * ROW_STEP + column * COLUMN_STEP)

@@ -159,7 +159,7 @@ def _sizes(a, b, c, bias, transposed_a: bool, transposed_b: bool) -> tuple[int, 
         if array.shape != shapes[name]:
             raise ValueError(
                 f"{name} has shape {array.shape}, and a {a.shape} asks for {shapes[name]}: give"
-                " matrices that can be multiplied, or say which lies as its transpose"
+                " matrices that can be multiplied, or say which is stored as its transpose"
             )
     for name, array in {"a": a, "b": b, "c": c}.items():
         if prod(array.shape) >= 2**31:

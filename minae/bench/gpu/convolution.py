@@ -64,10 +64,7 @@ class Geometry:
 
 
 def layers(name: str) -> list[tuple[Geometry, dict[str, list[str]]]]:
-    """Return a workload's convolutions, each with the functions that its passes need.
-
-    The first layer needs no input gradient.
-    """
+    """Return a workload's convolutions, each with the functions that its passes need."""
     found = []
     for layer, x, y in workload(name).layers():
         if not hasattr(layer, "stride"):  # a linear one
@@ -77,7 +74,7 @@ def layers(name: str) -> list[tuple[Geometry, dict[str, list[str]]]]:
         if isinstance(layer, nn.ConvTranspose2d):
             x, y, forward, dx = y, x, dx, forward
         geometry = Geometry(C, x.shape[2], O, y.shape[2], *window)
-        backward = ["conv2d_dweight", dx] if found else ["conv2d_dweight"]
+        backward = ["conv2d_dweight", dx] if found else ["conv2d_dweight"]  # first: no dx needed
         found.append((geometry, {"forward": [forward], "backward": backward}))
     return found
 

@@ -2,10 +2,9 @@
 
 import math
 import platform
-import shutil
 import subprocess
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import distributions
 from typing import Any
 
@@ -131,9 +130,8 @@ class Gpu:
         from cupy_backends.cuda.libs import cublas  # pyright: ignore[reportMissingImports]
 
         (M, N), K = c.shape, b.shape[1 if transposed_b else 0]
-        orders = [
-            cublas.CUBLAS_OP_T if t else cublas.CUBLAS_OP_N for t in (transposed_b, transposed_a)
-        ]
+        operations = cublas.CUBLAS_OP_N, cublas.CUBLAS_OP_T
+        orders = operations[transposed_b], operations[transposed_a]
         mode = cublas.CUBLAS_TF32_TENSOR_OP_MATH if tf32 else cublas.CUBLAS_DEFAULT_MATH
         handle, factors = get_cublas_handle(), np.array([1, 0], np.float32)  # of a b, and of c
         one = factors.ctypes.data
@@ -161,19 +159,14 @@ class Gpu:
     def bandwidth(self) -> float:
         """Bytes per second that copying reads and writes together, median of seven."""
         copy = self.cupy.empty_like(self.pool)
-        times = [
-            self.seconds(
-                lambda _: copy.data.copy_from_device_async(self.pool.data, copy.nbytes), 0, 4
-            )
-            for _ in range(7)
-        ]
+        start = partial(copy.data.copy_from_device_async, self.pool.data, copy.nbytes)
+        times = [self.seconds(lambda _: start(), 0, 4) for _ in range(7)]
         return 2 * copy.nbytes / float(np.median(times))
 
     def _attribute(self, name: str) -> int:
         runtime = self.cupy.cuda.runtime
-        return runtime.deviceGetAttribute(
-            getattr(runtime, f"cudaDevAttr{name}"), runtime.getDevice()
-        )
+        wanted = getattr(runtime, f"cudaDevAttr{name}")
+        return runtime.deviceGetAttribute(wanted, runtime.getDevice())
 
     def facts(self) -> dict:
         """Return which GPU this is, and the versions of the software."""
@@ -198,13 +191,11 @@ class Gpu:
 
     def _ask(self, query: str) -> str | None:
         """Return nvidia-smi's answer, or None if it is missing or fails."""
-        if shutil.which("nvidia-smi") is None:
-            return None
         which = self.cupy.cuda.Device().pci_bus_id
         command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader", "-i", which]
         try:
             return subprocess.check_output(command, text=True, timeout=30).strip()
-        except subprocess.SubprocessError:
+        except (OSError, subprocess.SubprocessError):
             return None
 
 

@@ -35,7 +35,6 @@ class Form(NamedTuple):
 
 
 def _rung(machine: Gpu, name: str) -> Contender:
-    """Return a rung of the ladder."""
     rung = matmul.RUNGS[name]
     flat = rung.parameters[0].endswith("*")  # it takes pointers, and only whole tiles
 
@@ -48,8 +47,6 @@ def _rung(machine: Gpu, name: str) -> Contender:
 
 
 def _product(machine: Gpu, form: Form, name: str, *rivals: str) -> Contender:
-    """Return what minae's `product` chooses."""
-
     def make(a, b, c):
         processors = device.processors(c)
         steps = product(a, b, c, machine.nan, **form._asdict(), processors=processors)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from minae.bench.compare import in_turns
 from minae.bench.gpu.machine import Gpu
-from minae.bench.turns import in_turns
 
 ROUNDS = 7
 LEAST = 1e-3  # seconds per turn, unless that takes more than MOST_CALLS
@@ -116,9 +116,8 @@ def race_kernels(
 
     def judge(contender: Contender, actual: np.ndarray, expected: np.ndarray) -> dict:
         row = verdict(contender.name, actual, expected, contender.tolerance)
-        if row["right"]:
-            return {"error": row["error"]}
-        return {"error": row["error"], "failed": f"wrong: error {row['error']}, so not timed"}
+        failed = {"failed": f"wrong: error {row['error']}, so not timed"}
+        return {"error": row["error"]} | ({} if row["right"] else failed)
 
     results = race(contenders, start, judge, machine.seconds)
     for row in results.values():

@@ -81,10 +81,8 @@ def measure(
     peak, bandwidth = machine.peak_tflops, machine.bandwidth / 1e9
     results = {"command": command, **machine.facts(), "states": {}, "errors": {}}
     results |= {"ceilings": {"fp32_tflops": peak, "gb_per_s": bandwidth}, "not_measured": []}
-    print(
-        f"{results['device']}: at best {peak:.1f} TFLOP/s in float32;"
-        f" copying moves {bandwidth:.0f} GB/s"
-    )
+    best = f"at best {peak:.1f} TFLOP/s in float32; copying moves {bandwidth:.0f} GB/s"
+    print(f"{results['device']}: {best}")
     if machine.torch is None:
         print("no PyTorch with CUDA: convolutions and steps have nothing to be compared with")
     for title, section in sections.items():
@@ -142,7 +140,6 @@ def _print(title: str, columns: list[str], rows: list[dict]) -> None:
 
 
 def _draw(results: dict, path: Path) -> None:
-    """Draw the roofline of what was measured, if anything was."""
     from minae import plots
 
     if points := _points(results):

@@ -1,6 +1,8 @@
 """The GPU benchmark without a GPU: its kernels in the simulator, its times made up."""
 
 import json
+from importlib.resources import files
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from minae.bench.gpu import convolution, matmul, report, steps
 from minae.bench.gpu.machine import Gpu
 from minae.bench.workloads import WORKLOADS
 from minae.kernels.cuda.launch import device
+from minae.report import print_table
 
 
 def test_from_end_to_end(machine, small, tmp_path, capsys):
@@ -49,6 +52,24 @@ def test_from_end_to_end(machine, small, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "no PyTorch with CUDA" in printed
     assert "of cublas" in printed
+
+
+@pytest.mark.parametrize(
+    ("lesson", "printed"),
+    [
+        ("15_gpu_matmul", ["matmul, measured on a simulator", "cublas_tf32", "tiled", "100%"]),
+        ("16_gpu_convolution", ["convolutions, measured on a simulator", "conv2d_dx", "kernel 3"]),
+    ],
+)
+def test_lessons_show_what_is_written(machine, small, tmp_path, capsys, lesson, printed):
+    report.measure(machine, "", tmp_path / "results.json")
+    text = (files("minae.lessons") / lesson / "lesson.py").read_text(encoding="utf-8")
+    (cell,) = [cell for cell in text.split("# %%\n") if cell.startswith("measured = ")]
+    capsys.readouterr()
+    places = {"files": lambda package: tmp_path, "json": json, "print_table": print_table}
+    exec(cell.partition("# %%")[0], places | {"resources": SimpleNamespace(**places)})
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in printed)
 
 
 def test_what_fails_is_recorded_and_the_rest_goes_on(machine, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Kernels compile for GPUs that are not there: into registers, and mostly into products."""
+"""Kernels compile without a GPU: into registers, and mostly into products."""
 
 import itertools
 import re
@@ -40,7 +40,7 @@ def test_the_ladder_compiles(name, capability):
 def assert_in_registers(kind, tile, order, at_once, capability):
     code = compiled(KINDS[kind](*tile, *ALONG_K[order], at_once), capability)
     assert code.stack == code.spills == 0
-    if tile != (64, 64):  # of which 6 blocks shall fit on a multiprocessor, not 8
+    if tile != (64, 64):  # 6 blocks of which must fit on a multiprocessor, not 8
         assert code.registers <= 128
 
 
@@ -87,7 +87,7 @@ def test_numbers_for_tensor_cores_are_multiplied_as_in_the_simulator():
 
 
 def hot_loop(cubin, path):
-    """Count the instructions of the loop with the most products."""
+    """Count the instructions of the loop that has the most products."""
     (path / "kernel.cubin").write_bytes(cubin)
     tool = next(Path(sys.prefix).rglob("nvdisasm"), "nvdisasm")
     command = [tool, "-c", path / "kernel.cubin"]
@@ -135,7 +135,7 @@ def test_an_array_that_is_not_in_registers_is_on_the_stack():
         numbers = cuda.local.array(512, float32)
         for k in range(512):
             numbers[k] = x[k]
-        numbers[i] = x[512]  # which of them is only known when it runs
+        numbers[i] = x[512]  # i is known only when it runs
         x[0] = numbers[j]
 
     kernel.__module__ = "minae.kernels.cuda.example"

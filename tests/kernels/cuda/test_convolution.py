@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from minae.kernels import reference, shapes
+from minae.kernels import reference, sizes
 from minae.kernels.cuda.ladders import convolution
 from minae.kernels.cuda.ladders.convolution import RUNGS
 from minae.kernels.cuda.ladders.convolution_tables import backward_tables, forward_tables
@@ -37,7 +37,7 @@ class Case:
     def shapes(self):
         """Return those of x, weight, bias (O,), a bias (C,) for dx, and dy."""
         geometry = self.stride, self.padding, self.dilation
-        out = shapes.conv2d_output_size(self.size, self.kernel, *geometry)
+        out = sizes.conv2d_output_size(self.size, self.kernel, *geometry)
         weight = self.O, self.C // self.groups, *self.kernel
         return (self.N, self.C, *self.size), weight, (self.O,), (self.C,), (self.N, self.O, *out)
 

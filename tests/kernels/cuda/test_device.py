@@ -1,4 +1,4 @@
-"""How kernels are launched, and what is said where there is no GPU to launch them on."""
+"""How kernels are launched, and what is said if there is no GPU to launch them on."""
 
 import re
 import sys
@@ -24,7 +24,7 @@ BYTES = {"u64": 8, "u32": 4, "f32": 4}
 
 
 class OnDevice:
-    """An array as CuPy has it, as far as a launch looks at it."""
+    """What a launch uses of one of CuPy's arrays."""
 
     def __init__(self, address, shape, dtype):
         array = np.empty(shape, dtype)
@@ -58,7 +58,7 @@ def test_an_array_is_its_address_shape_and_strides():
 
 
 def test_a_grid_of_no_blocks_is_not_launched(monkeypatch):
-    """CUDA refuses it, though CuPy would make it one block."""
+    """CUDA refuses it, though CuPy would turn it into one block."""
     launched = []
     monkeypatch.setattr(device, "_function", lambda _: lambda grid, *_, **__: launched.append(grid))
     arrays = [OnDevice(64, (3, 3), "float32")] * 3

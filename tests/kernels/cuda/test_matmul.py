@@ -1,4 +1,4 @@
-"""Every rung of the ladder in the simulator: the right numbers, and nothing a GPU would punish."""
+"""Every rung of the ladder in the simulator: the right numbers, and no errors."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def matrices(M, N, K, seed=0):
 
 
 def assert_product(c, expected, a, b, tolerance):
-    """Relative to what the terms are, not to what is left of them."""
+    """Relative to the sizes of the terms, not to that of their sum."""
     assert np.isfinite(c).all()
     assert (np.abs(c - expected) <= tolerance * (np.abs(a) @ np.abs(b) + 1)).all()
 
@@ -58,7 +58,9 @@ def launch(make, tile, order, at_once, a, b, bias, c, length, *flags, seed=0, co
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("make", TOLERANCE)
 def test_products_of_any_size(make, order, at_once):
-    M, N, K = (20, 72, 36) if at_once == 4 else (65, 19, 35)  # beyond a tile in one direction each
+    M, N, K = (
+        (20, 72, 36) if at_once == 4 else (65, 19, 35)
+    )  # each is larger than a tile in one direction
     a, b, bias = matrices(M, N, K)
     c = np.full((M, N), np.nan, np.float32)
     launch(make, (64, 64), order, at_once, a, b, bias, c, 10**6, True, True, False)

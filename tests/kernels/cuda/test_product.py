@@ -1,4 +1,4 @@
-"""Which kernel multiplies given matrices, and that it multiplies them right, in the simulator."""
+"""Which kernel multiplies given matrices, and that it does so correctly, in the simulator."""
 
 import itertools
 
@@ -66,7 +66,7 @@ def operands(M, N, K, seed=0, first=0):
 
 
 def turned(matrix, first=0):
-    """Return the transpose, as a view from `first` on of what holds it."""
+    """Return the transpose, as a view from `first` on of a larger array."""
     flat = np.empty(first + matrix.size, np.float32)
     view = flat[first:].reshape(matrix.shape[::-1])
     view[...] = matrix.T
@@ -78,7 +78,7 @@ def empty(shape):
 
 
 def assert_close(c, expected, a, b, tolerance=1e-5):
-    """Relative to what the terms are, not to what is left of them."""
+    """Relative to the sizes of the terms, not to that of their sum."""
     assert (np.abs(c - expected) <= tolerance * (np.abs(a) @ np.abs(b) + 1)).all()
 
 

@@ -1,4 +1,4 @@
-"""The generator against its authors' known answers, and draws by their moments."""
+"""The generator against its authors' known answers, and the distribution of draws."""
 
 from types import FunctionType
 
@@ -11,12 +11,12 @@ from minae.kernels.cuda import random
 
 
 def test_known_answer():
-    """Of the Random123 library, for a counter and a key of zeros."""
+    """From the Random123 library, for a counter and a key of zeros."""
     assert random.philox(0, 0) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
 
 
 def test_integers_of_64_bits_are_enough():
-    """Python's have no end; compiled, a product of two words turns negative."""
+    """Python's are unlimited; compiled, a product of two words may be negative."""
     scope = {**random.__dict__, "int64": numba.int64}
     compiled = numba.njit(FunctionType(random.philox.__code__, scope))
     for i in range(100):

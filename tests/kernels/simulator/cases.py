@@ -1,4 +1,4 @@
-"""Runs each correct kernel, at sizes that no tile divides, and says what should come out."""
+"""Runs each correct kernel, at sizes that no tile divides, and gives the right result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def run_histogram(kernel, seed):
 
 @dataclass(frozen=True)
 class Case:
-    """A kernel, and what runs it: (kernel, seed) -> what comes out, what should."""
+    """A kernel, and what runs it: (kernel, seed) -> actual and expected result."""
 
     kernel: Callable
     run: Callable

@@ -1,7 +1,7 @@
-"""Correct kernels, small ones, of every kind that the simulator has to judge.
+"""Small correct kernels of every kind that the simulator has to judge.
 
-`cases` runs them. The planted bugs replace words of this file, also of the comments that tell one
-barrier from another.
+`cases` runs them. The planted bugs replace text of this file, including the comments that
+distinguish barriers.
 """
 
 from minae.kernels.cuda.launch.intrinsics import (
@@ -44,7 +44,7 @@ PITCH = WIDE + 4  # of its rows in shared memory
 
 
 def matmul_register(a, b, c, rows, columns, depth):
-    """Flat arrays; columns and depth are multiples of 4. A thread makes 4 x 4 numbers."""
+    """Flat arrays; columns and depth are multiples of 4. A thread computes 4 x 4 numbers."""
     a_tile = cuda.shared.array(DEEP * PITCH, float32, alignment=16)  # transposed
     b_tile = cuda.shared.array(DEEP * PITCH, float32, alignment=16)
     total = cuda.local.array((4, 4), float32)
@@ -144,7 +144,7 @@ def matmul_tensor(a, b, c, depth):
 
 
 def conv_gather(x, weight, y, stride, padding):
-    """Convolution as a product: rows are places of y, columns its channels."""
+    """Convolution as a product: rows are pixels of y, columns its channels."""
     x_tile = cuda.shared.array((T, T), float32)
     w_tile = cuda.shared.array((T, T), float32)
     tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
@@ -178,7 +178,7 @@ def conv_gather(x, weight, y, stride, padding):
 
 
 def conv_direct(x, weight, y, stride, padding):
-    """A thread makes one number of y."""
+    """A thread computes one number of y."""
     i = cuda.grid(1)
     images, outs, high, wide = y.shape
     channels, height, width = x.shape[1], x.shape[2], x.shape[3]
@@ -199,7 +199,7 @@ def conv_direct(x, weight, y, stride, padding):
 
 
 def blur(x, y):
-    """Mean over 3 neighbours, zero beyond the ends; a block's tile has an edge on both sides."""
+    """Mean over 3 neighbours, zero beyond the ends; a block's tile has an edge on either side."""
     tile = cuda.shared.array(T + 2, float32)
     thread, i = cuda.threadIdx.x, cuda.grid(1)
     size = x.shape[0]
@@ -214,7 +214,7 @@ def blur(x, y):
 
 
 def reduce_tree(x, y):
-    """Sum, by blocks of 128: halves are added, at last within one warp."""
+    """Sum, by blocks of 128: halves are added, in the end within one warp."""
     part = cuda.shared.array(128, float32)
     thread = cuda.threadIdx.x
     total = float32(0)
