@@ -51,10 +51,9 @@ def ones_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool 
 def full(
     size: Ints, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Return a tensor that holds one number everywhere.
+    """Return a tensor that holds one number everywhere; ValueError if its dtype cannot hold it.
 
-    An int gives int64, a bool bool, a float float32, unless a dtype is given. Raises ValueError if
-    that cannot hold the number.
+    An int gives int64, a bool bool, a float float32, unless a dtype is given.
     """
     if dtype is None:
         kind = np.asarray(fill_value).dtype.kind
@@ -82,18 +81,14 @@ def arange(
     """Return start, start + step, ... up to but without `end`.
 
     arange(end) counts from 0. Integers give int64, and with a fraction among them float32, unless a
-    dtype is given. It must hold what is given: integers do not hold fractions.
-
-    Raises ValueError if the step is 0 or leads away from `end`.
+    dtype is given, which must hold them all. ValueError if the step is 0 or leads away from `end`.
     """
     if start is None or end is None:
         start, end = 0, start if end is None else end
-    whole = all(np.asarray(number).dtype.kind in "iub" for number in (start, end, step))
+    given = {"start": start, "end": end, "step": step}
+    whole = all(np.asarray(number).dtype.kind in "iub" for number in given.values())
     dtype = np.dtype(dtype or (np.int64 if whole else np.float32))
-    start, end, step = (
-        held(number, dtype, f"arange: {name}")
-        for name, number in [("start", start), ("end", end), ("step", step)]
-    )
+    start, end, step = (held(x, dtype, f"arange: {name}") for name, x in given.items())
     if not all(abs(number) < math.inf for number in (start, end, step)):
         raise ValueError(f"arange: start {start}, end {end} and step {step} must be finite")
     if step == 0 or (end - start) * step < 0:

@@ -4,8 +4,7 @@
   operands of that kind, the widest dtype counts; those without dimensions count only if there are
   no others (`promoted`).
 - A Python number has a kind, and otherwise takes the dtype of the tensor beside it (`number`).
-- What computes in floats, from `exp` to `conv2d`, converts integers and booleans to float32
-  (`to_floats`; see `Op.floats`).
+- What computes in floats (`Op.floats`) converts integers and booleans to float32 (`to_floats`).
 """
 
 import numbers

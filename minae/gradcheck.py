@@ -68,9 +68,7 @@ def gradcheck(f: Function, *inputs: Any, tolerance: float = TOLERANCE, seed: int
     return max(errors)
 
 
-def check_pair(
-    forward: Callable[..., np.ndarray], backward: Callable[..., Any], *arrays: np.ndarray
-) -> float:
+def check_pair(forward: Callable, backward: Callable, *arrays: np.ndarray) -> float:
     """Check a backward that was written by hand, on plain float64 arrays, as gradcheck does.
 
     forward(*arrays) returns an array; backward(dy, *arrays) a tuple of gradients with respect to

@@ -14,6 +14,8 @@ import numpy as np
 
 from minae.errors import InputError
 
+__all__ = ["Blur", "Corruption", "GaussianNoise", "MaskBlock", "SaltAndPepper", "parse_corruption"]
+
 Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -21,8 +23,7 @@ Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class GaussianNoise:
     """Adds an independent draw from N(0, sigma²) to every value, then clips to [0, 1].
 
-    `sigma` is in units of the range from black to white, and at most 1000, where all pixels become
-    black or white.
+    `sigma` is in units of the range from black to white, and at most 1000: all black or white.
     """
 
     sigma: float

@@ -11,8 +11,7 @@ class Loader:
     """Iterates over arrays in batches of rows.
 
     All arrays share their first axis, of size `num_rows`; row i of one belongs to row i of the
-    others. A batch is a tuple with `batch_size` rows of each array, copied; the last batch of an
-    epoch may be smaller.
+    others. A batch is a tuple of `batch_size` rows of each array, copied; the last may be smaller.
 
     `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
     stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.
@@ -31,12 +30,8 @@ class Loader:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.arrays, self.batch_size = arrays, batch_size
         self.shuffle, self.seed = shuffle, seed
+        self.num_rows = len(arrays[0])
         self._next_epoch = 0
-
-    @property
-    def num_rows(self) -> int:
-        """The number of rows in every array."""
-        return len(self.arrays[0])
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

@@ -125,13 +125,6 @@ def _locate(source: Source, folders: list[Path]) -> Path | None:
     return places[0][0].parent if all(places) else None
 
 
-def _fetch_file(file: RemoteFile, folder: Path | None) -> Path:
-    if folder is None or not (folder / file.path).is_file():
-        return _download(file)
-    _verify(folder / file.path, file)
-    return folder / file.path
-
-
 def _verify(path: Path, file: RemoteFile) -> None:
     """Raise InputError unless the file at `path` is the expected one."""
     advice = "delete it, and it will be downloaded again"
@@ -147,12 +140,16 @@ def _verify(path: Path, file: RemoteFile) -> None:
         raise InputError(f"{path}: its SHA-256 is {sha256}, not {file.sha256}; {advice}")
 
 
-def _download(file: RemoteFile) -> Path:
-    """Return the cached file, after downloading it from the first host that delivers it intact.
+def _fetch_file(file: RemoteFile, folder: Path | None) -> Path:
+    """Return the file in the folder, or in the cache, downloaded from the first host that has it.
 
     pooch downloads into a temporary file beside the target, renames it only when the checksum is
     right, and deletes it otherwise; a damaged file in the cache is downloaded anew.
     """
+    if folder is not None and (folder / file.path).is_file():
+        _verify(folder / file.path, file)
+        return folder / file.path
+
     import pooch
     from requests import RequestException  # the library that pooch downloads with
 

@@ -44,9 +44,7 @@ def save(model: Autoencoder, path: str | Path, **metadata: Any) -> None:
     checkpoint.save(path, arrays, {**metadata, **describe(model)})
 
 
-def load(
-    path: str | Path, kinds: dict[str, Any] | None = None
-) -> tuple[Autoencoder, dict[str, Any]]:
+def load(path: str | Path, kinds: dict[str, Any] | None = None) -> tuple[Autoencoder, dict]:
     """Build the model that a checkpoint holds; return it, in evaluation mode, and the metadata.
 
     `kinds` says by key what else the metadata must hold: see `minae.metadata.from_json`. Raises

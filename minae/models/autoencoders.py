@@ -2,7 +2,7 @@
 
 from minae import nn, ops
 from minae.models import base
-from minae.models.base import Autoencoder, Shape, Stages, check_choice, initialise, mlp
+from minae.models.base import Autoencoder, Shape, Stages
 from minae.nn import fusion
 from minae.tensor import Tensor
 
@@ -12,12 +12,11 @@ LOSSES = ("bce", "mse")
 class _PlainAutoencoder(Autoencoder):
     """Encoder to a code, decoder back, and a loss on the decoder's output.
 
-    With loss "bce" the output holds logits and `decode` applies the sigmoid; with "mse" the output
-    is the reconstruction itself.
+    With loss "bce" the output is logits, to which `decode` applies the sigmoid; with "mse", pixels.
     """
 
     def __init__(self, loss: str):
-        check_choice("loss", loss, LOSSES)
+        base.check_choice("loss", loss, LOSSES)
         self.has_logits = loss == "bce"
 
     def codes(self, x: Tensor) -> Tensor:
@@ -37,8 +36,7 @@ class _PlainAutoencoder(Autoencoder):
 
     def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss and the squared error per image."""
-        error = self.squared_error(x, target)
-        return {"loss": self.loss(x, target).item(), "squared_error": error}
+        return {"loss": self.loss(x, target).item(), "squared_error": self.squared_error(x, target)}
 
 
 class DenseAutoencoder(_PlainAutoencoder):
@@ -55,15 +53,15 @@ class DenseAutoencoder(_PlainAutoencoder):
     ):
         base.check_sizes(sizes)
         super().__init__(loss)
-        self.encoder = nn.Sequential(nn.Flatten(), *mlp(sizes, activation))
-        self.decoder = mlp(sizes[::-1], activation)
-        initialise(activation, self.encoder)
+        self.encoder = nn.Sequential(nn.Flatten(), *base.mlp(sizes, activation))
+        self.decoder = base.mlp(sizes[::-1], activation)
+        base.initialise(activation, self.encoder)
         if tied:
             linear = [layer for layer in self.encoder if isinstance(layer, nn.Linear)]
             back = [TiedLinear(layer) for layer in linear[::-1]]
             self.decoder = base.alternate(back, activation)
         else:
-            initialise(activation, self.decoder)
+            base.initialise(activation, self.decoder)
 
 
 class TiedLinear(nn.Module):
@@ -98,7 +96,7 @@ class ConvAutoencoder(_PlainAutoencoder):
         super().__init__(loss)
         stages = Stages(image_shape, channels, convs_per_stage)
         self.encoder, self.decoder = stages.encoder(latent), stages.decoder(latent)
-        initialise("relu", self.encoder, self.decoder)
+        base.initialise("relu", self.encoder, self.decoder)
 
 
 class DenoisingAutoencoder(_PlainAutoencoder):
@@ -121,4 +119,4 @@ class DenoisingAutoencoder(_PlainAutoencoder):
         stages = Stages(image_shape, channels, convs_per_stage)
         self.encoder = nn.Sequential(*stages.down(), nn.Flatten())
         self.decoder = nn.Sequential(nn.Unflatten(1, stages.shapes[-1]), *stages.up())
-        initialise("relu", self.encoder, self.decoder)
+        base.initialise("relu", self.encoder, self.decoder)

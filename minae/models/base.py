@@ -21,6 +21,10 @@ class Autoencoder(nn.Module):
 
     `config` holds the constructor's arguments, from which a checkpoint builds the model again. The
     constructors raise InputError if they cannot use an argument.
+
+    `loss` returns the objective, summed over an image, averaged over the batch; `metrics` the
+    figures to report for a batch, means per image, "loss" among them. Both take x (N, ...) and, in
+    the same shape, the target that is to be reconstructed: x itself if left out.
     """
 
     encoder: nn.Sequential
@@ -30,6 +34,8 @@ class Autoencoder(nn.Module):
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
+    loss: Callable[..., Tensor]
+    metrics: Callable[..., dict[str, float]]
 
     def __init_subclass__(cls) -> None:
         """Make the constructor record its arguments, defaults included, in `config`."""
@@ -41,9 +47,7 @@ class Autoencoder(nn.Module):
                 bound = inspect.signature(construct).bind(self, *args, **options)
                 bound.apply_defaults()
                 _, *given = bound.arguments.items()
-                self.config = {
-                    name: list(x) if isinstance(x, tuple | list) else x for name, x in given
-                }
+                self.config = {k: list(v) if isinstance(v, tuple | list) else v for k, v in given}
             construct(self, *args, **options)
 
         cls.__init__ = record_and_construct
@@ -60,17 +64,6 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
         """Return the reconstruction of x, in its shape."""
         return self.decode(self.codes(x, *labels), *labels).reshape(x.shape)
-
-    def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return the objective, summed over an image, averaged over the batch.
-
-        `target` is what to reconstruct, in the shape of x (N, ...); x itself if left out.
-        """
-        raise NotImplementedError
-
-    def metrics(self, x: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the figures to report for a batch, means per image; "loss" is among them."""
-        raise NotImplementedError
 
     def start_at_mean(self, images: np.ndarray) -> None:
         """Set the last bias so that training begins with the mean of images (N, ...) as output.

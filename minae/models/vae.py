@@ -13,15 +13,8 @@ import numpy as np
 from minae import nn, ops, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
-from minae.models.base import (
-    Autoencoder,
-    Shape,
-    Stages,
-    check_choice,
-    check_count,
-    check_sizes,
-    mlp,
-)
+from minae.models import base
+from minae.models.base import Autoencoder, Shape, Stages
 from minae.tensor import Tensor
 
 DRAWS_AT_ONCE = 50  # in log_likelihood: more take more memory and are no faster
@@ -35,8 +28,8 @@ class VariationalAutoencoder(Autoencoder):
     """
 
     def __init__(self, latent: int, likelihood: str, beta: float):
-        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        check_count("latent", latent)
+        base.check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        base.check_count("latent", latent)
         if not 0 <= beta < math.inf:
             raise InputError(f"beta weighs the KL term and is a number from 0, not {beta}")
         self.latent, self.likelihood, self.beta = latent, likelihood, beta
@@ -134,11 +127,11 @@ class VAE(VariationalAutoencoder):
         likelihood: str = "bernoulli",
         beta: float = 1.0,
     ):
-        check_sizes(sizes)
+        base.check_sizes(sizes)
         super().__init__(sizes[-1], likelihood, beta)
         outputs = [*sizes[:-1], 2 * self.latent]
-        self.encoder = nn.Sequential(nn.Flatten(), *mlp(outputs, activation))
-        self.decoder = mlp(sizes[::-1], activation)
+        self.encoder = nn.Sequential(nn.Flatten(), *base.mlp(outputs, activation))
+        self.decoder = base.mlp(sizes[::-1], activation)
         self._start_narrow()
 
 
@@ -182,7 +175,7 @@ class IWAE(VAE):
     def __init__(
         self, sizes: list[int], activation: str = "relu", likelihood: str = "bernoulli", k: int = 5
     ):
-        check_count("k, the number of draws,", k, 1, 10_000)
+        base.check_count("k, the number of draws,", k, 1, 10_000)
         super().__init__(sizes, activation, likelihood)
         self.k = k
 
@@ -213,13 +206,13 @@ class ConditionalVAE(VariationalAutoencoder):
         likelihood: str = "bernoulli",
         beta: float = 1.0,
     ):
-        check_sizes(sizes)
-        check_count("classes", classes)
+        base.check_sizes(sizes)
+        base.check_count("classes", classes)
         super().__init__(sizes[-1], likelihood, beta)
         self.classes = classes
         pixels, *hidden, latent = sizes
-        self.encoder = mlp([pixels + classes, *hidden, 2 * latent], activation)
-        self.decoder = mlp([latent + classes, *hidden[::-1], pixels], activation)
+        self.encoder = base.mlp([pixels + classes, *hidden, 2 * latent], activation)
+        self.decoder = base.mlp([latent + classes, *hidden[::-1], pixels], activation)
         self._start_narrow()
 
     def one_hot(self, labels: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from minae import nn, ops
+from minae.models import base
 from minae.models.autoencoders import LOSSES
-from minae.models.base import Autoencoder, Shape, Stages, check_choice, check_count, initialise
+from minae.models.base import Autoencoder, Shape, Stages
 from minae.tensor import Tensor
 
 
@@ -24,9 +25,9 @@ class VQVAE(Autoencoder):
         convs_per_stage: int = 1,
         loss: str = "bce",
     ):
-        check_choice("loss", loss, LOSSES)
-        check_count("codes", codes, 2)
-        check_count("latent", latent)
+        base.check_choice("loss", loss, LOSSES)
+        base.check_count("codes", codes, 2)
+        base.check_count("latent", latent)
         self.has_logits = loss == "bce"
         stages = Stages(image_shape, channels, convs_per_stage)
         c, h, w = stages.shapes[-1]
@@ -34,7 +35,7 @@ class VQVAE(Autoencoder):
         self.quantizer = nn.VectorQuantizer(codes, latent)
         start = nn.Unflatten(1, (latent, h, w)), nn.Conv2d(latent, c, 1), nn.ReLU()
         self.decoder = nn.Sequential(*start, *stages.up())
-        initialise("relu", self.encoder, self.decoder)
+        base.initialise("relu", self.encoder, self.decoder)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the codes (N, latent h w), their indices (N, h, w), and the codebook's loss."""

@@ -3,10 +3,9 @@
 from minae.nn import init, layers, stateless
 from minae.nn.layers import *  # noqa: F403
 from minae.nn.module import Buffer, Module, Parameter
-from minae.nn.quantise import VectorQuantizer
 from minae.nn.sequential import Sequential
 from minae.nn.stateless import *  # noqa: F403
 
-__all__ = ["Buffer", "Module", "Parameter", "Sequential", "VectorQuantizer", "init"]
+__all__ = ["Buffer", "Module", "Parameter", "Sequential", "init"]
 __all__ += layers.__all__
 __all__ += stateless.__all__

@@ -76,8 +76,7 @@ class Optimizer:
     def step(self, number: Array | None = None) -> None:
         """Update every parameter that has a gradient.
 
-        A captured step, which is the same each time, reads its `number`, one int32, from the GPU.
-        Otherwise the optimiser counts.
+        A captured step, always the same, reads its `number`, one int32, from the GPU; others count.
         """
         for flat in self._flats:
             flat.collect()
@@ -101,8 +100,7 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Take over what state_dict returned.
 
-        Raises ValueError if it is of another optimiser or other parameters, or has a rate or a
-        number of steps below 0.
+        Raises ValueError if it is not of such an optimiser, or its lr or steps are below 0.
         """
         own = self.state_dict()
         if state.keys() != own.keys():

@@ -1,12 +1,15 @@
 """Learning rates that change as training goes on. Formulas and defaults are PyTorch's."""
 
 import math
+from collections.abc import Callable
 
 from minae.optim.optimizers import Optimizer, check_at_least_0, is_number
 
 
 class Schedule:
     """Base: sets the optimiser's lr from the number of times that step() was called."""
+
+    lr_at: Callable[[int], float]  # the learning rate after so many steps
 
     def __init__(self, optimizer: Optimizer):
         self.optimizer, self.base_lr = optimizer, optimizer.lr
@@ -16,10 +19,6 @@ class Schedule:
         """Move on by one, an epoch or a batch, as the caller counts."""
         self.count += 1
         self.optimizer.lr = self.lr_at(self.count)
-
-    def lr_at(self, count: int) -> float:
-        """Return the learning rate after `count` steps."""
-        raise NotImplementedError
 
     def state_dict(self) -> dict[str, float]:
         """Return what the next step depends on, beside the constructor's arguments."""

@@ -4,8 +4,7 @@ Nothing here needs a display, touches pyplot, or changes the user's own matplotl
 image pixel is drawn as a whole number of figure pixels, so that it stays sharp.
 """
 
-from minae.plots.curves import bars, learning_curves, lines
-from minae.plots.gpu import requests, roofline
+from minae.plots.curves import bars, learning_curves, lines, requests, roofline
 from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions, strips
 from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, as_png, save
 

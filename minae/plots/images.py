@@ -87,9 +87,8 @@ def latent_grid(
 def latent_plane(codes: Any, labels: Any = None, title: str = "") -> Figure:
     """Scatter codes in the plane, both axes on one scale, and name each class at its median.
 
-    codes (N, 2), or (N, D) with D > 2: then drawn on their first two principal components. Of more
-    than 5,000 codes, 5,000 are drawn, always the same ones. labels (N,), integers or strings; None
-    draws all codes in one colour.
+    codes (N, 2), or (N, D) with D > 2: then on their first two principal components. Of more than
+    5,000, 5,000 are drawn, always the same ones. labels (N,), integers or strings, or all alike.
     """
     codes = np.asarray(codes)
     if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] < 2 or not np.isfinite(codes).all():
