@@ -46,7 +46,7 @@ from minae.kernels.cuda.ladders.convolution_tables import (
     forward_tables,
 )
 from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS
-from minae.kernels.cuda.launch.rung import IMAGES, MATRIX, THREADS, Rung, Step
+from minae.kernels.cuda.launch.rung import IMAGES, MATRIX, THREADS, Rung, Step, grid_of
 from minae.kernels.sizes import Geometry, Pair
 
 Empty = Callable[[tuple[int, ...]], Array]  # makes a float32 workspace
@@ -66,17 +66,11 @@ RUNGS = {
     "implicit_gemm_128x32": implicit_gemm(128, 32, 4, blocks=4),
     "implicit_gemm_64x32": implicit_gemm(64, 32, 4, blocks=8),
     "direct_dx": Rung(direct_dx, _DIRECT),
-    "direct_dweight": Rung(
-        direct_dweight, (IMAGES, IMAGES, IMAGES, *("int32",) * 7), grid=lambda entries: (entries,)
-    ),
+    "direct_dweight": Rung(direct_dweight, (IMAGES,) * 3 + ("int32",) * 7, grid=grid_of()),
     "dweight_128x64": weight_gradient(128, 64, 8, blocks=4),
     "dweight_64x64": weight_gradient(64, 64, 4, blocks=5),
     "dweight_32x32": weight_gradient(32, 32, 4, blocks=16),
-    "dbias": Rung(
-        bias_gradient,
-        ("float32*",) * 4 + ("int32",) * 5,
-        grid=lambda channels, splits: (channels, splits),
-    ),
+    "dbias": Rung(bias_gradient, ("float32*",) * 4 + ("int32",) * 5, grid=grid_of()),
     "add_splits": ADD_SPLITS,
 }
 

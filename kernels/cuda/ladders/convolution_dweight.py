@@ -16,7 +16,7 @@ from minae.kernels.cuda.ladders.convolution_gather import (
     word_of,
 )
 from minae.kernels.cuda.ladders.convolution_tables import DEPTH
-from minae.kernels.cuda.ladders.matmul import eight_rows, products
+from minae.kernels.cuda.ladders.matmul import products, unrolled
 from minae.kernels.cuda.launch.intrinsics import divide, load1, store1
 from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.cuda.reductions import THREADS, block_sum
@@ -35,7 +35,7 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
     LEFT_ROW, RIGHT_ROW = BM + 4, BN + 4  # longer than needed: threads write along columns
     LEFT_TILE, RIGHT_TILE = DEPTH * LEFT_ROW, DEPTH * RIGHT_ROW
     LEFT, RIGHT = 2 * LEFT_TILE, 2 * RIGHT_TILE
-    multiply_tiles = eight_rows(products(BM, BN, TN), LEFT_ROW, RIGHT_ROW)
+    multiply_tiles = unrolled(products(BM, BN, TN), DEPTH, LEFT_ROW, RIGHT_ROW)
     read, put_left = reader(LEFT_EACH, ROWS), putter(LEFT_EACH, ROWS)
     gather, put_right = gatherer(RIGHT_EACH, ROWS), putter(RIGHT_EACH, ROWS)
 

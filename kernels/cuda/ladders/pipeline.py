@@ -34,17 +34,12 @@ STAGES = 3  # tiles of each matrix
 
 
 class Tile:
-    """A tile of one operand in shared memory.
+    """A tile of one operand in shared memory, `size` numbers across k.
 
-    Args:
-        size: across k.
-        along_k: whether the rows of the matrix run along k.
-        turned: if they do, whether rows run across k in shared memory. Each number is then copied
-            on its own.
-        threads: that copy the tile.
-        at_once: numbers copied at once, unless `turned`.
-        pad: by how much rows across k are longer than needed. Rows along k are 4 longer. Otherwise
-            the numbers that a warp reads or writes at once would be in few banks.
+    With `along_k`, the rows of the matrix run along k; if also `turned`, they run across k in
+    shared memory. Each number is then copied on its own, otherwise `at_once`, by all threads. Rows
+    across k are `pad` longer than needed, rows along k by 4. Otherwise the numbers that a warp
+    reads or writes at once would be in few banks.
     """
 
     def __init__(
@@ -52,11 +47,9 @@ class Tile:
     ):
         self.along_k = along_k
         rows, columns = (size, BK) if along_k else (BK, size)  # in the matrix
-        if along_k and not turned:
-            self.row, self.numbers = BK + 4, size * (BK + 4)  # distance between rows
-        else:
-            self.row, self.numbers = size + pad, BK * (size + pad)
         turned = turned and along_k
+        self.row = BK + 4 if along_k and not turned else size + pad  # distance between rows
+        self.numbers = self.row * (BK if turned else rows)
         steps = (1, self.row) if turned else (self.row, 1)
         self.fetch = _fetch(rows, columns, threads, 1 if turned else at_once, *steps)
 
@@ -112,7 +105,8 @@ def pipeline(A: Tile, B: Tile, multiply: Callable) -> Callable:
             wait_copies1()
             cuda.syncthreads()  # all copies have arrived, and the oldest tiles are read
             fetch(shared, filling, a, b, M, N, K, top, start, int32(k + 2 * BK), last)
-            multiply(shared, int32(reading + ai), int32(reading + A_NUMBERS + bi), total)
+            i, j = int32(reading + ai), int32(reading + A_NUMBERS + bi)
+            multiply(shared, shared, i, j, total)
             reading = int32(0 if reading + STAGE == END else reading + STAGE)
             filling = int32(0 if filling + STAGE == END else filling + STAGE)
             k = int32(k + BK)
