@@ -1,14 +1,14 @@
 """Machine instructions that Python has no word for: what each means, and how it is compiled.
 
-Called in the simulator, an intrinsic does what its Python code says. When a kernel is compiled,
-`build` replaces it by what a lowering emits, the newest that the GPU has the instructions for.
-Lowerings are called only then, so this file can be read and simulated without a CUDA compiler.
+Called in the simulator, an intrinsic does what its Python code says, without a CUDA compiler. When
+a kernel is compiled, `build` replaces it by what its lowering emits.
 
 Arrays are flat, and indices count numbers (of 4 bytes each), not bytes.
 """
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from importlib import import_module
 from inspect import Parameter, Signature, signature
 from typing import Any
 
@@ -21,39 +21,34 @@ from minae.kernels.simulator.moments import running
 FLOAT, INT, LONG, VOID = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
 
 
+@dataclass(eq=False)
 class Intrinsic:
-    """An instruction: `meaning` runs in the simulator, a lowering emits it for a GPU."""
+    """An instruction: `meaning` runs in the simulator, `emit` compiles it for a GPU.
 
-    def __init__(self, meaning: Callable):
-        self.meaning = meaning
-        self.lowerings: dict[Capability, tuple[str, Callable]] = {}  # by the first GPUs they fit
-        self.__doc__, self.__name__ = meaning.__doc__, meaning.__name__
+    types: such as "float32 x 4(array, int64)", which returns a tuple; an array's type is any. emit
+    is called with Numba's context, builder, types and values of the arguments, and returns a value,
+    a list for a tuple, or None. `older` does so for GPUs before sm_80.
+    """
+
+    meaning: Callable
+    types: str
+    emit: Callable
+    older: Callable
+
+    def __post_init__(self):
+        self.__doc__, self.__name__ = self.meaning.__doc__, self.meaning.__name__
 
     def __call__(self, *arguments: Any) -> Any:
         """Do what it means, for the simulated thread whose turn it is."""
         return self.meaning(*arguments)
 
-    def lowered(self, types: str, since: Capability = (7, 5)) -> Callable[[Callable], Callable]:
-        """Compile it with the decorated function for GPUs from `since` on.
-
-        types: as in "float32 x 4(array, int64)", which returns a tuple; an array's type is any. The
-        function is called as emit(context, builder, types, values) with Numba's objects, and
-        returns a value, a list for a tuple, or None.
-        """
-
-        def decorate(emit: Callable) -> Callable:
-            self.lowerings[since] = types, emit
-            return emit
-
-        return decorate
-
     def compiled(self, capability: Capability) -> Any:
         """Return what Numba calls in its place."""
-        from numba.cuda import types
         from numba.cuda.extending import intrinsic
 
-        names, emit = self.lowerings[max(since for since in self.lowerings if since <= capability)]
-        result, kinds = names[:-1].split("(")
+        types: Any = import_module("numba.cuda.types")  # whose names are not known before it runs
+        emit = self.older if capability < (8, 0) else self.emit
+        result, kinds = self.types[:-1].split("(")
         kind, _, count = result.partition(" x ")
         result = types.UniTuple(getattr(types, kind), int(count)) if count else getattr(types, kind)
 
@@ -73,106 +68,125 @@ class Intrinsic:
         return intrinsic(typed)
 
 
-def address(context: Any, builder: Any, kind: Any, array: Any, i: Any) -> Any:
+def instruction(types: str, emit: Callable, older: Callable | None = None) -> Callable:
+    """Decorate the meaning of an intrinsic."""
+    return lambda meaning: Intrinsic(meaning, types, emit, older or emit)
+
+
+def _address(context, builder, kind, array, i):
     """Return the address of array[i], where the array may also be a pointer."""
     if hasattr(kind, "ndim"):
         array = context.make_array(kind)(context, builder, array).data
     return builder.gep(array, [i])
 
 
-def assembly(builder: Any, text: str, constraints="", result=VOID, arguments=(), effects=True):
-    """Emit PTX. Without `effects`, the compiler may move it or leave it out."""
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+def _assembly(text: str, constraints="", result: Any = VOID, effects=True) -> Callable:
+    """Return what emits PTX. Without `effects`, the compiler may move it or leave it out."""
     if effects:
         constraints += ",~{memory}" if constraints else "~{memory}"
-    code = ir.InlineAsm(kind, text, constraints, side_effect=effects)
-    value = builder.call(code, list(arguments))
-    return None if result is VOID else value
+
+    def emit(context, builder, types, values):
+        kind = ir.FunctionType(result, [value.type for value in values])
+        code = ir.InlineAsm(kind, text, constraints, side_effect=effects)
+        value = builder.call(code, list(values))
+        return None if result is VOID else value
+
+    return emit
 
 
-@Intrinsic
-def load1(array, i):
-    """Return array[i]. For a pointer, a plain [i] would check the sign of i."""
-    return array.load(i, 1)[0]
+def _load(context, builder, types, values):
+    return builder.load(_address(context, builder, types[0], *values))
 
 
-@load1.lowered("float32(array, int64)")
-def _(context, builder, types, values):
-    return builder.load(address(context, builder, types[0], *values))
-
-
-@Intrinsic
-def load4(array, i):
-    """Return four neighbours, 16 bytes at once (LDG.128, LDS.128). i is a multiple of 4."""
-    return array.load(i, 4)
-
-
-@load4.lowered("float32 x 4(array, int64)")
-def _(context, builder, types, values):
-    place = address(context, builder, types[0], *values)
+def _load4(context, builder, types, values):
+    place = _address(context, builder, types[0], *values)
     vector = builder.load(builder.bitcast(place, ir.VectorType(FLOAT, 4).as_pointer()))
     vector.align = 16
     return [builder.extract_element(vector, ir.Constant(INT, n)) for n in range(4)]
 
 
-@Intrinsic
+def _store(context, builder, types, values):
+    array, i, *numbers = values
+    place = _address(context, builder, types[0], array, i)
+    if len(numbers) == 1:
+        builder.store(*numbers, place)
+        return
+    vector = ir.Constant(ir.VectorType(FLOAT, len(numbers)), ir.Undefined)
+    for n, number in enumerate(numbers):
+        vector = builder.insert_element(vector, number, ir.Constant(INT, n))
+    place = builder.bitcast(place, vector.type.as_pointer())
+    builder.store(vector, place).align = 4 * len(numbers)
+
+
+@instruction("float32(array, int64)", _load)
+def load1(array, i):
+    """Return array[i]. For a pointer, a plain [i] would check the sign of i."""
+    return array.load(i, 1)[0]
+
+
+@instruction("float32 x 4(array, int64)", _load4)
+def load4(array, i):
+    """Return four neighbours, 16 bytes at once (LDG.128, LDS.128). i is a multiple of 4."""
+    return array.load(i, 4)
+
+
+@instruction("void(array, int64, float32)", _store)
 def store1(array, i, x):
     """array[i] = x."""
     array.store(i, (x,))
 
 
-@Intrinsic
+@instruction("void(array, int64, float32, float32)", _store)
 def store2(array, i, x0, x1):
     """array[i : i + 2] = x0, x1, 8 bytes at once. i is a multiple of 2."""
     array.store(i, (x0, x1))
 
 
-@Intrinsic
+@instruction("void(array, int64, float32, float32, float32, float32)", _store)
 def store4(array, i, x0, x1, x2, x3):
     """array[i : i + 4] = x0, x1, x2, x3, 16 bytes at once. i is a multiple of 4."""
     array.store(i, (x0, x1, x2, x3))
 
 
-@store1.lowered("void(array, int64, float32)")
-def _(context, builder, types, values):
-    builder.store(values[2], address(context, builder, types[0], *values[:2]))
-
-
-@store2.lowered("void(array, int64, float32, float32)")
-@store4.lowered("void(array, int64, float32, float32, float32, float32)")
-def _(context, builder, types, values):
-    array, i, *numbers = values
-    vector = ir.Constant(ir.VectorType(FLOAT, len(numbers)), ir.Undefined)
-    for n, number in enumerate(numbers):
-        vector = builder.insert_element(vector, number, ir.Constant(INT, n))
-    place = address(context, builder, types[0], array, i)
-    place = builder.bitcast(place, vector.type.as_pointer())
-    builder.store(vector, place).align = 4 * len(numbers)
-
-
-@Intrinsic
+@instruction("int32()", _assembly("mov.u32 $0, %tid.x;", "=r", INT))
 def thread_again():
     """Return cuda.threadIdx.x, read anew, so that what follows from it needs no registers."""
     return running().position.x
 
 
-@thread_again.lowered("int32()")
-def _(context, builder, types, values):
-    return assembly(builder, "mov.u32 $0, %tid.x;", "=r", INT)
-
-
-@Intrinsic
+@instruction("int32(int32, int32)", lambda context, builder, types, values: builder.udiv(*values))
 def divide(i, j):
     """Return i // j of numbers that are not negative. A plain // has 64 bits and minds signs."""
     return int(i) // int(j)
 
 
-@divide.lowered("int32(int32, int32)")
-def _(context, builder, types, values):
-    return builder.udiv(*values)
+def _copy(count: int, text: str) -> Callable:
+    """Return what emits a copy from address s to e in shared memory, of $3 bytes: 0 if invalid."""
+    copy = _assembly(  # an address in shared memory has 32 bits
+        "{ .reg .u64 d, s; .reg .u32 e; cvta.to.shared.u64 d, $0; cvt.u32.u64 e, d;"
+        f" mad.lo.u32 e, $1, 4, e; cvta.to.global.u64 s, $2; {text} }}",
+        "l,r,l,r",
+    )
+
+    def emit(context, builder, types, values):
+        shared, i, array, j, valid = values
+        target = _address(context, builder, types[0], shared, ir.Constant(LONG, 0))
+        source = _address(context, builder, types[2], array, j)
+        sizes = ir.Constant(INT, 4 * count), ir.Constant(INT, 0)
+        size = builder.select(builder.trunc(valid, ir.IntType(1)), *sizes)
+        target, source = (builder.ptrtoint(pointer, LONG) for pointer in (target, source))
+        return copy(context, builder, types, [target, i, source, size])
+
+    return emit
 
 
-@Intrinsic
+_COPY = "void(array, int32, array, int64, boolean)"
+_ZERO = ".reg .pred p; setp.ne.u32 p, $3, 0; .reg .b64 x, y; mov.b64 x, 0; mov.b64 y, 0;"
+_MOVE4 = f"{_ZERO} @p ld.global.v2.b64 {{x, y}}, [s]; st.shared.v2.b64 [e], {{x, y}};"
+_MOVE1 = f"{_ZERO} @p ld.global.b32 x, [s]; st.shared.b32 [e], x;"
+
+
+@instruction(_COPY, _copy(4, "cp.async.cg.shared.global [e], [s], 16, $3;"), _copy(4, _MOVE4))
 def copy4(shared, i, array, j, valid):
     """Start copying array[j : j + 4], or zeros if not valid, to shared[i : i + 4].
 
@@ -184,50 +198,13 @@ def copy4(shared, i, array, j, valid):
     running().copies[-1].append(shared.order(i, array, j, 4, valid))
 
 
-@Intrinsic
+@instruction(_COPY, _copy(1, "cp.async.ca.shared.global [e], [s], 4, $3;"), _copy(1, _MOVE1))
 def copy1(shared, i, array, j, valid):
     """Start copying array[j], or zero if not valid, to shared[i]; see copy4."""
     running().copies[-1].append(shared.order(i, array, j, 1, valid))
 
 
-def _copy(count: int, instructions: str) -> Callable:
-    """Emit a copy from address s to e in shared memory, of $3 bytes, which is 0 if not valid."""
-
-    def emit(context, builder, types, values):
-        shared, i, array, j, valid = values
-        target = address(context, builder, types[0], shared, ir.Constant(LONG, 0))
-        source = address(context, builder, types[2], array, j)
-        sizes = ir.Constant(INT, 4 * count), ir.Constant(INT, 0)
-        size = builder.select(builder.trunc(valid, ir.IntType(1)), *sizes)
-        text = (  # an address in shared memory has 32 bits
-            "{ .reg .u64 d, s; .reg .u32 e; cvta.to.shared.u64 d, $0; cvt.u32.u64 e, d;"
-            f" mad.lo.u32 e, $1, 4, e; cvta.to.global.u64 s, $2; {instructions} }}"
-        )
-        target, source = (builder.ptrtoint(pointer, LONG) for pointer in (target, source))
-        return assembly(builder, text, "l,r,l,r", arguments=[target, i, source, size])
-
-    return emit
-
-
-_COPY = "void(array, int32, array, int64, boolean)"
-_ZERO = ".reg .pred p; setp.ne.u32 p, $3, 0; .reg .b64 x, y; mov.b64 x, 0; mov.b64 y, 0;"
-_MOVE4 = "@p ld.global.v2.b64 {x, y}, [s]; st.shared.v2.b64 [e], {x, y};"
-_MOVE1 = "@p ld.global.b32 x, [s]; st.shared.b32 [e], x;"
-copy4.lowered(_COPY, (8, 0))(_copy(4, "cp.async.cg.shared.global [e], [s], 16, $3;"))
-copy1.lowered(_COPY, (8, 0))(_copy(1, "cp.async.ca.shared.global [e], [s], 4, $3;"))
-copy4.lowered(_COPY)(_copy(4, f"{_ZERO} {_MOVE4}"))
-copy1.lowered(_COPY)(_copy(1, f"{_ZERO} {_MOVE1}"))
-
-
-def _group(text: str, meaning: Callable) -> Intrinsic:
-    """Return an intrinsic that is one instruction without operands, and nothing before sm_80."""
-    intrinsic = Intrinsic(meaning)
-    intrinsic.lowered("void()", (8, 0))(lambda context, builder, *_: assembly(builder, text))
-    intrinsic.lowered("void()")(lambda context, builder, *_: assembly(builder, ""))
-    return intrinsic
-
-
-@partial(_group, "cp.async.commit_group;")
+@instruction("void()", _assembly("cp.async.commit_group;"), _assembly(""))
 def close_copies():
     """Close a group: the copies started since the last group was closed."""
     running().copies.append([])
@@ -242,7 +219,7 @@ def _wait(n: int) -> Intrinsic:
 
     wait.__name__ = f"wait_copies{n}"
     wait.__doc__ = f"Wait until at most {n} groups of this thread's copies have not arrived."
-    return _group(f"cp.async.wait_group {n};", wait)
+    return instruction("void()", _assembly(f"cp.async.wait_group {n};"), _assembly(""))(wait)
 
 
 wait_copies0, wait_copies1, wait_copies2 = map(_wait, range(3))
@@ -252,7 +229,12 @@ wait_copies0, wait_copies1, wait_copies2 = map(_wait, range(3))
 TF32_SCALE = np.float32(1 + 2**-10 / 3)
 
 
-@Intrinsic
+def _scaled(context, builder, types, values):
+    scaled = builder.fmul(values[0], ir.Constant(FLOAT, float(TF32_SCALE)))
+    return builder.bitcast(scaled, INT)
+
+
+@instruction("uint32(float32)", _scaled)
 def to_tf32(x):
     """Return the bits of x for tensor cores, which use its first 10 bits after the point.
 
@@ -267,13 +249,17 @@ def to_tf32(x):
     return int(bits) & 0xFFFFE000
 
 
-@to_tf32.lowered("uint32(float32)")
-def _(context, builder, types, values):
-    scaled = builder.fmul(values[0], ir.Constant(FLOAT, float(TF32_SCALE)))
-    return builder.bitcast(scaled, INT)
+def _mma(context, builder, types, values):
+    text = (
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32"
+        " {$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
+    )
+    four, constraints = ir.LiteralStructType([FLOAT] * 4), "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
+    result = _assembly(text, constraints, four, effects=False)(context, builder, types, values)
+    return [builder.extract_value(result, n) for n in range(4)]
 
 
-@Intrinsic
+@instruction(f"float32 x 4({', '.join(['uint32'] * 6 + ['float32'] * 4)})", _mma)
 def mma_tf32(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
     """D = A (16, 8) B (8, 8) + C, computed by a whole warp, whose lanes share the matrices.
 
@@ -290,14 +276,3 @@ def mma_tf32(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
     g, t = divmod(thread.lane, 4)
     top, bottom = a[g] @ b[:, 2 * t : 2 * t + 2], a[g + 8] @ b[:, 2 * t : 2 * t + 2]
     return c0 + top[0], c1 + top[1], c2 + bottom[0], c3 + bottom[1]
-
-
-@mma_tf32.lowered(f"float32 x 4({', '.join(['uint32'] * 6 + ['float32'] * 4)})")
-def _(context, builder, types, values):
-    text = (
-        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32"
-        " {$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
-    )
-    four, constraints = ir.LiteralStructType([FLOAT] * 4), "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"
-    result = assembly(builder, text, constraints, four, values, effects=False)
-    return [builder.extract_value(result, n) for n in range(4)]
