@@ -1,11 +1,11 @@
 """The gradients of a convolution's weight and bias: sums over all pixels of all images.
 
 dweight is a matrix product, too: dy, with a row for each output channel, times the gathered matrix
-of `convolution_gather`, with a row for each pixel. The result is small and the sum long, unlike in
-the forward pass: with one block per tile of the result, most of the GPU would be idle. So the sum
-is split: every split has its own blocks, which write to their own part of a workspace, and
-`pipeline.add_splits` adds the parts, always in the same order. Atomic additions would need no
-workspace, but come in any order, so that no two runs would give the same bits.
+of `convolution_gather`, with a row for each pixel. The result is small and the sum long: with one
+block per tile of the result, most of the GPU would be idle. So every split of the sum has its own
+blocks, which write to their own part of a workspace, and `pipeline.add_splits` adds the parts,
+always in the same order. Atomic additions need no workspace, but come in any order, so that no two
+runs would give the same bits.
 """
 
 from minae.kernels.cuda.ladders.convolution_gather import (
@@ -96,13 +96,11 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
                 if m < O and t < T:
                     store1(parts, int32((split * O + m) * T + t), total[d, e])
 
-    return Rung(
-        kernel,
-        ("float32*",) * 3 + ("int64*",) * 2 + ("int32",) * 6,
-        (BLOCK,),
-        lambda channels, taps, splits: (-(-taps // BN), -(-channels // BM), splits),
-        blocks=blocks,
-    )
+    def grid(channels, taps, splits):
+        return -(-taps // BN), -(-channels // BM), splits
+
+    parameters = ("float32*",) * 3 + ("int64*",) * 2 + ("int32",) * 6
+    return Rung(kernel, parameters, (BLOCK,), grid, blocks=blocks)
 
 
 def bias_gradient(dy, y, dz, parts, N, O, P, length, relu):  # noqa: E741

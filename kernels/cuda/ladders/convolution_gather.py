@@ -3,9 +3,7 @@
 A block computes a tile of BM pixels x BN channels. Eight taps at a time, each thread gathers the
 numbers of its pixel and writes them to shared memory, beside the weights. There are two pairs of
 such tiles: while one is multiplied, the numbers of the next are read into registers. No index is
-divided, except once for each pixel. Arrays are flat.
-
-`convolution_dweight` uses the same parts.
+divided, except once for each pixel. Arrays are flat. `convolution_dweight` uses the same parts.
 """
 
 from collections.abc import Callable

@@ -7,8 +7,7 @@ bits of their operands and add in float32.
 A kernel is made for a tile of c (BM, BN), for the layout of a and b, and for the numbers copied at
 once: 4 if all rows begin at multiples of 16 bytes, else 1. Beyond the edges, zeros are copied and
 nothing is written. A long k is cut into splits along the grid's y, each of which writes its own
-part of a workspace. `pipeline.add_splits` adds them up in a fixed order, so that every run gives
-the same bits. `product` makes these choices.
+part of a workspace, for `pipeline.add_splits`. `product` makes these choices.
 
     c (M, N) = a b + bias (N,), a (M, K) or (K, M) if transposed, b (K, N) or (N, K): all flat.
 """

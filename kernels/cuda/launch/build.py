@@ -42,10 +42,9 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
     bounds = rung.parameters, rung.threads, rung.blocks
     key = _identity(rung.kernel), *bounds, capability, _versions()
     path = cache_folder() / files.name_for(key)
-    try:
+    content = None
+    with suppress(OSError):
         content = files.read(path)
-    except OSError:
-        content = None
     if content is not None:
         header, _, code = content.partition(b"\n")
         return Compiled(code, **json.loads(header))
