@@ -13,7 +13,8 @@ from minae.kernels.cuda.layout import contiguous
 def conv2d(x, weight, bias=None, activation=None, **geometry):
     output_size = shapes.check_conv2d(x, weight, bias, **geometry)
     y = empty((len(x), len(weight), *output_size), x)
-    operands = contiguous(x), contiguous(weight), _optional(bias), y
+    bias = None if bias is None else contiguous(bias)
+    operands = contiguous(x), contiguous(weight), bias, y
     launch(convolution.conv2d(*operands, activation, **geometry))
     return y
 
@@ -22,7 +23,8 @@ def conv2d(x, weight, bias=None, activation=None, **geometry):
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
     shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     dx = empty((len(dy), weight.shape[1] * geometry["groups"], *input_size), dy)
-    operands = contiguous(dy), contiguous(weight), _optional(bias), dx
+    bias = None if bias is None else contiguous(bias)
+    operands = contiguous(dy), contiguous(weight), bias, dx
     launch(convolution.conv2d_dx(*operands, activation, **geometry))
     return dx
 
@@ -62,7 +64,3 @@ def _dweight(x, dz, weight, out, geometry):
     arrays = contiguous(x), contiguous(dz), out
     launch(convolution.conv2d_dweight(*arrays, partial(empty, like=out), **geometry))
     return out
-
-
-def _optional(bias):
-    return None if bias is None else contiguous(bias)

@@ -7,8 +7,7 @@ def contiguous(x):
     return x if x.flags.c_contiguous else x.copy()
 
 
-def channels_last(x):
-    return contiguous(x)
+channels_last = contiguous
 
 
 def flat(x: Array) -> Array:

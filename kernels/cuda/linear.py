@@ -44,18 +44,14 @@ def matmul(a, b):
         return np.matmul(a, b)  # batches are left to the array library
     rows = a[None, :] if a.ndim == 1 else a  # (M, K)
     columns = b[:, None] if b.ndim == 1 else b  # (K, N)
-    y = empty((len(rows), columns.shape[1]), a)
-    _multiply(rows, columns, y)
-    return y.reshape(a.shape[:-1] + b.shape[1:])
+    return _multiply(rows, columns).reshape(a.shape[:-1] + b.shape[1:])
 
 
 @covered(operands=3)
 def linear(x, weight, bias=None, activation=None):
     shapes.check_linear(x, weight, bias)
-    y = empty((*x.shape[:-1], len(weight)), x)
-    relu = shapes.check_activation(activation)
-    _multiply(rows_of(x), weight.T, rows_of(y), None if bias is None else contiguous(bias), relu)
-    return y
+    ends = None if bias is None else contiguous(bias), shapes.check_activation(activation)
+    return _multiply(rows_of(x), weight.T, None, *ends).reshape(*x.shape[:-1], len(weight))
 
 
 @covered(operands=4)
@@ -64,15 +60,8 @@ def linear_backward(
 ):
     shapes.check_linear_backward(dy, x, weight, y)
     dz, dbias = _activation_backward(rows_of(dy), y, activation, dbias)
-    dx = None
-    if needs[0]:
-        dx = empty(x.shape, x)
-        _multiply(dz, weight, rows_of(dx))
-    if not needs[1]:
-        return dx, None, dbias
-    dweight = empty(weight.shape, weight) if dweight is None else dweight
-    _multiply(dz.T, rows_of(x), dweight)
-    return dx, dweight, dbias
+    dx = _multiply(dz, weight).reshape(x.shape) if needs[0] else None
+    return dx, _multiply(dz.T, rows_of(x), dweight) if needs[1] else None, dbias
 
 
 def linear_stack(x, weights, biases, activations):
@@ -84,12 +73,14 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
     return layer_by_layer_backward(linear_backward, dy, x, needs, *layers)
 
 
-def _multiply(a, b, out, bias=None, relu=False):
-    """out (M, N) = a (M, K) b (K, N) + bias (N,), with a ReLU at the end if `relu`."""
+def _multiply(a, b, out=None, bias=None, relu=False):
+    """Return out (M, N) = a (M, K) b (K, N) + bias (N,), with a ReLU at the end if `relu`."""
+    out = empty((len(a), b.shape[1]), a) if out is None else out
     (a, transposed_a), (b, transposed_b) = _as_stored(a), _as_stored(b)
     how = {"transposed_a": transposed_a, "transposed_b": transposed_b, "tf32": _tf32.get()}
     workspace = partial(empty, like=out)
     launch(product(a, b, out, workspace, bias, relu, **how, processors=processors(out)))
+    return out
 
 
 def _as_stored(a):

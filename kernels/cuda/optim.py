@@ -59,13 +59,11 @@ def count_up_kernel(step):
     step[0] += 1
 
 
+COUNTED = (VECTOR,) * 4 + ("float32",) * 5 + ("int32[:]",) + ("float32",) * 5
 RUNGS = {
     "sgd": Rung(sgd_kernel, (VECTOR,) * 3 + ("float32",) * 3 + ("int32",)),
     "adam": Rung(adam_kernel, (VECTOR,) * 4 + ("float32",) * 9),
-    "adam_counted": Rung(
-        adam_counted_kernel,
-        (VECTOR,) * 4 + ("float32",) * 5 + ("int32[:]",) + ("float32",) * 5,
-    ),
+    "adam_counted": Rung(adam_counted_kernel, COUNTED),
     "count_up": Rung(count_up_kernel, ("int32[:]",), (1,), lambda: (1,)),
 }
 

@@ -16,7 +16,6 @@ from minae.kernels.simulator import cuda, float32, int64
 WORD = 0xFFFFFFFF
 FACTORS = 0xD2511F53, 0xCD9E8D57  # from the paper, as are the steps of the key
 KEY_STEPS = 0x9E3779B9, 0xBB67AE85
-TURN = 2 * math.pi
 
 
 def philox(index, seed):
@@ -26,12 +25,8 @@ def philox(index, seed):
     for _ in range(10):
         # A product of two words overflows a signed 64-bit number, but keeps its bits.
         first, second = FACTORS[0] * a, FACTORS[1] * c
-        a, b, c, d = (
-            (second >> 32 & WORD) ^ b ^ k,
-            second & WORD,
-            (first >> 32 & WORD) ^ d ^ l,
-            first & WORD,
-        )
+        a, b = (second >> 32 & WORD) ^ b ^ k, second & WORD
+        c, d = (first >> 32 & WORD) ^ d ^ l, first & WORD
         k, l = k + KEY_STEPS[0] & WORD, l + KEY_STEPS[1] & WORD  # noqa: E741
     return a, b, c, d
 
@@ -60,7 +55,7 @@ def uniform(out, state):
 def store_pair(out, i, one, other):
     """Store two draws from the normal distribution, made of two words (Box & Muller 1958)."""
     radius = float32(math.sqrt(float32(-2) * float32(math.log(float32(1) - fraction(one)))))
-    angle = float32(TURN) * fraction(other)
+    angle = float32(2 * math.pi) * fraction(other)
     store(out, i, radius * float32(math.cos(angle)))
     store(out, i + 1, radius * float32(math.sin(angle)))
 

@@ -15,11 +15,9 @@
                     blocks, and add_splits adds the parts in a fixed order
     dbias           one block per channel and part of the pixels, then add_splits; also computes dz
 
-The kernels are in `convolution_direct`, `convolution_gather` and `convolution_dweight`, the tables
-in `convolution_tables`. The functions in this file return what is to be launched for given arrays,
-NumPy's or CuPy's, of which they use only the shapes. Tables are NumPy arrays, and the same objects
-for the same shapes, so that each moves to the GPU only once. If there are no images, the grid has
-no blocks, and must not be launched.
+The functions return what is to be launched for given arrays, NumPy's or CuPy's, of which they use
+only the shapes. Tables are NumPy arrays, and the same objects for the same shapes, so that each
+moves to the GPU only once. If there are no images, the grid has no blocks; see `device.launch`.
 
 All arrays are contiguous and float32. x (N, C, H, W), weight (O, C / groups, KH, KW), y (N, O, HO,
 WO), bias (O,), and gradients of the same shapes. The direct rungs run if groups is not 1, if a
@@ -46,7 +44,7 @@ from minae.kernels.cuda.ladders.convolution_tables import (
     forward_tables,
 )
 from minae.kernels.cuda.ladders.pipeline import ADD_SPLITS
-from minae.kernels.cuda.launch.rung import IMAGES, MATRIX, THREADS, Rung, Step
+from minae.kernels.cuda.launch.rung import IMAGES, MATRIX, THREADS, Rung, Step, grid_of
 from minae.kernels.sizes import Geometry, Pair
 
 Empty = Callable[[tuple[int, ...]], Array]  # makes a float32 workspace
@@ -66,17 +64,11 @@ RUNGS = {
     "implicit_gemm_128x32": implicit_gemm(128, 32, 4, blocks=4),
     "implicit_gemm_64x32": implicit_gemm(64, 32, 4, blocks=8),
     "direct_dx": Rung(direct_dx, _DIRECT),
-    "direct_dweight": Rung(
-        direct_dweight, (IMAGES, IMAGES, IMAGES, *("int32",) * 7), grid=lambda entries: (entries,)
-    ),
+    "direct_dweight": Rung(direct_dweight, (IMAGES,) * 3 + ("int32",) * 7, grid=grid_of()),
     "dweight_128x64": weight_gradient(128, 64, 8, blocks=4),
     "dweight_64x64": weight_gradient(64, 64, 4, blocks=5),
     "dweight_32x32": weight_gradient(32, 32, 4, blocks=16),
-    "dbias": Rung(
-        bias_gradient,
-        ("float32*",) * 4 + ("int32",) * 5,
-        grid=lambda channels, splits: (channels, splits),
-    ),
+    "dbias": Rung(bias_gradient, ("float32*",) * 4 + ("int32",) * 5, grid=grid_of()),
     "add_splits": ADD_SPLITS,
 }
 
@@ -135,7 +127,7 @@ def conv2d_dweight(
     splits, length = _split(N * P, columns * rows * RUNGS[rung].threads)
     parts = dweight if splits == 1 else empty((splits, O, T))
     arguments = x, dy, parts, tables.pixels, tables.taps, N, O, P, C * H * W, T, length
-    return [Step(RUNGS[rung], (O, T, splits), arguments), *_additions(parts, dweight, splits)]
+    return _added_up(Step(RUNGS[rung], (O, T, splits), arguments), parts, dweight)
 
 
 def conv2d_dbias(
@@ -150,7 +142,7 @@ def conv2d_dbias(
     parts = dbias if splits == 1 else empty((splits, O))
     arrays = (dy, dy, dy) if y is None else (dy, y, dz)
     arguments = *arrays, parts, N, O, P, length, int(y is not None)
-    return [Step(RUNGS["dbias"], (O, splits), arguments), *_additions(parts, dbias, splits)]
+    return _added_up(Step(RUNGS["dbias"], (O, splits), arguments), parts, dbias)
 
 
 def patches(
@@ -199,8 +191,10 @@ def _split(pixels: int, threads: int) -> tuple[int, int]:
     return max(1, -(-pixels // length)), length
 
 
-def _additions(parts: Array, total: Array, splits: int) -> list[Step]:
-    """Return the step that adds up the parts, if there are several."""
+def _added_up(step: Step, parts: Array, total: Array) -> list[Step]:
+    """Return the step, and if it computes several parts, the one that adds them up."""
+    if parts is total:
+        return [step]
     size = prod(total.shape)
-    nothing_else = total, size, size, splits, 0, 0, 0  # no bias, no ReLU, nothing to add to
-    return [Step(ADD_SPLITS, (size,), (parts, total, *nothing_else))] if splits > 1 else []
+    nothing_else = total, size, size, len(parts), 0, 0, 0  # no bias, no ReLU, nothing to add to
+    return [step, Step(ADD_SPLITS, (size,), (parts, total, *nothing_else))]

@@ -1,7 +1,6 @@
 """Convolution by definition, one thread per entry. Any stride, padding, dilation and groups.
 
-x (N, C, H, W), weight (O, C / groups, KH, KW), y and dy (N, O, HO, WO), bias (O,), or (C,) for dx.
-bias is not read unless has_bias.
+Shapes are as in `convolution`; the bias for dx is (C,). bias is not read unless has_bias.
 """
 
 from minae.kernels.cuda.launch.intrinsics import divide, load1

@@ -1,11 +1,11 @@
 """The gradients of a convolution's weight and bias: sums over all pixels of all images.
 
 dweight is a matrix product, too: dy, with a row for each output channel, times the gathered matrix
-of `convolution_gather`, with a row for each pixel. The result is small and the sum long, unlike in
-the forward pass: with one block per tile of the result, most of the GPU would be idle. So the sum
-is split: every split has its own blocks, which write to their own part of a workspace, and
-`pipeline.add_splits` adds the parts, always in the same order. Atomic additions would need no
-workspace, but come in any order, so that no two runs would give the same bits.
+of `convolution_gather`, with a row for each pixel. The result is small and the sum long: with one
+block per tile of the result, most of the GPU would be idle. So every split of the sum has its own
+blocks, which write to their own part of a workspace, and `pipeline.add_splits` adds the parts,
+always in the same order. Atomic additions need no workspace, but come in any order, so that no two
+runs would give the same bits.
 """
 
 from minae.kernels.cuda.ladders.convolution_gather import (
@@ -16,7 +16,7 @@ from minae.kernels.cuda.ladders.convolution_gather import (
     word_of,
 )
 from minae.kernels.cuda.ladders.convolution_tables import DEPTH
-from minae.kernels.cuda.ladders.matmul import eight_rows, products
+from minae.kernels.cuda.ladders.matmul import products, unrolled
 from minae.kernels.cuda.launch.intrinsics import divide, load1, store1
 from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.cuda.reductions import THREADS, block_sum
@@ -35,7 +35,7 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
     LEFT_ROW, RIGHT_ROW = BM + 4, BN + 4  # longer than needed: threads write along columns
     LEFT_TILE, RIGHT_TILE = DEPTH * LEFT_ROW, DEPTH * RIGHT_ROW
     LEFT, RIGHT = 2 * LEFT_TILE, 2 * RIGHT_TILE
-    multiply_tiles = eight_rows(products(BM, BN, TN), LEFT_ROW, RIGHT_ROW)
+    multiply_tiles = unrolled(products(BM, BN, TN), DEPTH, LEFT_ROW, RIGHT_ROW)
     read, put_left = reader(LEFT_EACH, ROWS), putter(LEFT_EACH, ROWS)
     gather, put_right = gatherer(RIGHT_EACH, ROWS), putter(RIGHT_EACH, ROWS)
 
@@ -96,13 +96,11 @@ def weight_gradient(BM: int, BN: int, TN: int, blocks: int) -> Rung:
                 if m < O and t < T:
                     store1(parts, int32((split * O + m) * T + t), total[d, e])
 
-    return Rung(
-        kernel,
-        ("float32*",) * 3 + ("int64*",) * 2 + ("int32",) * 6,
-        (BLOCK,),
-        lambda channels, taps, splits: (-(-taps // BN), -(-channels // BM), splits),
-        blocks=blocks,
-    )
+    def grid(channels, taps, splits):
+        return -(-taps // BN), -(-channels // BM), splits
+
+    parameters = ("float32*",) * 3 + ("int64*",) * 2 + ("int32",) * 6
+    return Rung(kernel, parameters, (BLOCK,), grid, blocks=blocks)
 
 
 def bias_gradient(dy, y, dz, parts, N, O, P, length, relu):  # noqa: E741

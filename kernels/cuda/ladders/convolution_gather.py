@@ -3,9 +3,7 @@
 A block computes a tile of BM pixels x BN channels. Eight taps at a time, each thread gathers the
 numbers of its pixel and writes them to shared memory, beside the weights. There are two pairs of
 such tiles: while one is multiplied, the numbers of the next are read into registers. No index is
-divided, except once for each pixel. Arrays are flat.
-
-`convolution_dweight` uses the same parts.
+divided, except once for each pixel. Arrays are flat. `convolution_dweight` uses the same parts.
 """
 
 from collections.abc import Callable
@@ -13,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from minae.kernels.cuda.ladders.convolution_tables import DEPTH
-from minae.kernels.cuda.ladders.matmul import eight_rows, products
+from minae.kernels.cuda.ladders.matmul import products, unrolled
 from minae.kernels.cuda.launch.intrinsics import divide, load1, store1
-from minae.kernels.cuda.launch.rung import Rung
+from minae.kernels.cuda.launch.rung import Rung, grid_of
 from minae.kernels.simulator import cuda, float32, int32
 
 
@@ -81,7 +79,7 @@ def implicit_gemm(BM: int, BN: int, TN: int, blocks: int) -> Rung:
     ROW = BN + 4  # longer than needed: threads write along columns, and 8 would share a bank
     LEFT_TILE, RIGHT_TILE = DEPTH * BM, DEPTH * ROW
     LEFT, RIGHT = 2 * LEFT_TILE, 2 * RIGHT_TILE
-    multiply_tiles = eight_rows(products(BM, BN, TN), BM, ROW)
+    multiply_tiles = unrolled(products(BM, BN, TN), DEPTH, BM, ROW)
     gather, put_left = gatherer(TAPS, 1), putter(TAPS, BM)
     read, put_right = reader(EACH, COLUMNS), putter(EACH, COLUMNS)
 
@@ -168,10 +166,5 @@ def implicit_gemm(BM: int, BN: int, TN: int, blocks: int) -> Rung:
                     store1(y, int32(place + n * y_plane), value)
 
     tables = ("int64*", "int32*", "int64*", "int32*", "int32*")
-    return Rung(
-        kernel,
-        ("float32*",) * 4 + tables + ("int32",) * 8,
-        (THREADS,),
-        lambda pixels, channels, classes: (-(-pixels // BM), -(-channels // BN), classes),
-        blocks=blocks,
-    )
+    parameters = ("float32*",) * 4 + tables + ("int32",) * 8
+    return Rung(kernel, parameters, (THREADS,), grid_of(BM, BN), blocks=blocks)

@@ -146,15 +146,12 @@ def _class_tables(
     taps = _pack(1 << r | 1 << q + MOST_TAPS, shifts + c * rows.size * columns.size)
     weights = c * channel_step + rows.taps[:, None] * kernel_width + columns.taps
 
-    count = -(-max(taps.size, 1) // multiple) * multiple + DEPTH
-    padded = _pad(taps, count, NOWHERE << 32), _pad(weights, count, -1)
-    return pixels.ravel(), places.ravel(), *padded
+    padding = 0, -(-max(taps.size, 1) // multiple) * multiple + DEPTH - taps.size
+    taps = np.pad(taps.ravel(), padding, constant_values=NOWHERE << 32)
+    weights = np.pad(weights.ravel(), padding, constant_values=-1)
+    return pixels.ravel(), places.ravel(), taps, weights
 
 
 def _pack(word: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Return entries of 64 bits: the word in the upper half, the place, with sign, in the lower."""
     return word << 32 | place & 0xFFFFFFFF
-
-
-def _pad(table: np.ndarray, count: int, value: int) -> np.ndarray:
-    return np.append(table, np.full(count - table.size, value, table.dtype))

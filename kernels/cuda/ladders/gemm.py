@@ -7,15 +7,15 @@ bits of their operands and add in float32.
 A kernel is made for a tile of c (BM, BN), for the layout of a and b, and for the numbers copied at
 once: 4 if all rows begin at multiples of 16 bytes, else 1. Beyond the edges, zeros are copied and
 nothing is written. A long k is cut into splits along the grid's y, each of which writes its own
-part of a workspace. `pipeline.add_splits` adds them up in a fixed order, so that every run gives
-the same bits. `product` makes these choices.
+part of a workspace, for `pipeline.add_splits`. `product` makes these choices.
 
     c (M, N) = a b + bias (N,), a (M, K) or (K, M) if transposed, b (K, N) or (N, K): all flat.
 """
 
 from collections.abc import Callable
 
-from minae.kernels.cuda.ladders.pipeline import Tile, finisher, gemm_rung
+from minae.kernels.cuda.ladders.matmul import unrolled
+from minae.kernels.cuda.ladders.pipeline import BK, Tile, finisher, gemm_rung
 from minae.kernels.cuda.launch.intrinsics import load1, load4, mma_tf32, to_tf32
 from minae.kernels.cuda.launch.rung import Rung
 from minae.kernels.simulator import cuda, float32, int32, uint32
@@ -32,32 +32,26 @@ def _products(A_ROW: int, B_ROW: int, a_along_k: bool) -> Callable:
         numbers[0], numbers[1], numbers[2], numbers[3] = load4(shared, place)
         numbers[4], numbers[5], numbers[6], numbers[7] = load4(shared, place + GROUP)
 
-    def across(shared, ai, bi, total):
+    def across(a, b, ai, bi, total):
         left, right = cuda.local.array(8, float32), cuda.local.array(8, float32)
-        read_across(shared, bi, 32, right)
-        read_across(shared, ai, 16, left)
+        read_across(b, bi, 32, right)
+        read_across(a, ai, 16, left)
         for i in range(8):
             for j in range(8):
                 total[i, j] += left[i] * right[j]
 
-    def four_across(shared, ai, bi, total):
-        across(shared, ai, bi, total)
-        across(shared, ai + A_ROW, bi + B_ROW, total)
-        across(shared, ai + 2 * A_ROW, bi + 2 * B_ROW, total)
-        across(shared, ai + 3 * A_ROW, bi + 3 * B_ROW, total)
-
-    def four_mixed(shared, ai, bi, total):
+    def four_mixed(a, b, ai, bi, total):
         """If a runs along k: 4 numbers of each of its rows, and 4 rows of b one by one."""
         left, right = cuda.local.array((8, 4), float32), cuda.local.array(8, float32)
         for i in range(8):
-            left[i, 0], left[i, 1], left[i, 2], left[i, 3] = load4(shared, ai + 4 * i * A_ROW)
+            left[i, 0], left[i, 1], left[i, 2], left[i, 3] = load4(a, ai + 4 * i * A_ROW)
         for k in range(4):
-            read_across(shared, bi + k * B_ROW, 32, right)
+            read_across(b, bi + k * B_ROW, 32, right)
             for i in range(8):
                 for j in range(8):
                     total[i, j] += left[i, k] * right[j]
 
-    return four_mixed if a_along_k else four_across
+    return four_mixed if a_along_k else unrolled(across, 4, A_ROW, B_ROW)
 
 
 def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> Rung:
@@ -70,15 +64,9 @@ def simple(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
     A = Tile(BM, a_along_k, False, THREADS, at_once, 4)
     B = Tile(BN, b_along_k, True, THREADS, at_once, 4 if b_along_k else 0)
     WARPS = BN // 64  # side by side
-    AI, A_FOUR, B_FOUR = (A.row, 4, 4 * B.row) if a_along_k else (1, 4 * A.row, 4 * B.row)
+    AI, A_FOUR, B_FOUR = *((A.row, 4) if a_along_k else (1, 4 * A.row)), 4 * B.row
     ROW = 1 if a_along_k else 4  # from one lane's first row to the next's
-    four = _products(A.row, B.row, a_along_k)
-
-    def multiply(shared, ai, bi, total):
-        four(shared, ai, bi, total)
-        four(shared, ai + A_FOUR, bi + B_FOUR, total)
-        four(shared, ai + 2 * A_FOUR, bi + 2 * B_FOUR, total)
-        four(shared, ai + 3 * A_FOUR, bi + 3 * B_FOUR, total)
+    multiply = unrolled(_products(A.row, B.row, a_along_k), BK // 4, A_FOUR, B_FOUR)
 
     def first_entry(thread):
         lane, warp = int32(thread % 32), int32(thread // 32)
@@ -115,27 +103,23 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
             total[top, x], total[top, y], total[bottom, x], total[bottom, y],
         )  # fmt: skip
 
-    def eight(shared, ai, bi, total):
+    def eight(a, b, ai, bi, total):
         """Add the products of 8 numbers along k."""
         left = cuda.local.array((4, 4), uint32)
         right = cuda.local.array((4, 2), uint32)
         for i in range(4):
             place = ai + 16 * i * AI
-            left[i, 0] = to_tf32(load1(shared, place))
-            left[i, 1] = to_tf32(load1(shared, place + 8 * AI))
-            left[i, 2] = to_tf32(load1(shared, place + 4 * AK))
-            left[i, 3] = to_tf32(load1(shared, place + 8 * AI + 4 * AK))
+            left[i, 0] = to_tf32(load1(a, place))
+            left[i, 1] = to_tf32(load1(a, place + 8 * AI))
+            left[i, 2] = to_tf32(load1(a, place + 4 * AK))
+            left[i, 3] = to_tf32(load1(a, place + 8 * AI + 4 * AK))
         for j in range(4):
             place = bi + 8 * j * BJ
-            right[j, 0] = to_tf32(load1(shared, place))
-            right[j, 1] = to_tf32(load1(shared, place + 4 * BK_STEP))
+            right[j, 0] = to_tf32(load1(b, place))
+            right[j, 1] = to_tf32(load1(b, place + 4 * BK_STEP))
         for i in range(4):
             for j in range(4):
                 piece(left, right, i, j, total)
-
-    def multiply(shared, ai, bi, total):
-        eight(shared, ai, bi, total)
-        eight(shared, ai + 8 * AK, bi + 8 * BK_STEP, total)
 
     def first_entry(thread):
         lane, warp = int32(thread % 32), int32(thread // 32)
@@ -147,5 +131,6 @@ def tensor(BM: int, BN: int, a_along_k: bool, b_along_k: bool, at_once: int) -> 
         row, column = warp // WARPS * 64 + lane // 4, warp % WARPS * 32 + lane // 4
         return int32(row * AI + lane % 4 * AK), int32(column * BJ + lane % 4 * BK_STEP)
 
+    multiply = unrolled(eight, BK // 8, 8 * AK, 8 * BK_STEP)
     parts = A, B, multiply, first_numbers, first_entry, finisher(1, 8, 2, 8, at_once)
     return gemm_rung(BM, BN, THREADS, (8, 0), *parts)

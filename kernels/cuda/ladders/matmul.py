@@ -138,28 +138,22 @@ def products(BM: int, BN: int, TN: int) -> Callable:
     return multiply
 
 
-def eight_rows(multiply: Callable, LEFT: int, RIGHT: int) -> Callable:
-    """Return what multiplies two tiles of 8 rows, which have LEFT and RIGHT numbers.
+def unrolled(multiply: Callable, times: int, LEFT: int, RIGHT: int) -> Callable:
+    """Return what multiplies `times` (2, 4 or 8), each time LEFT and RIGHT further on in two tiles.
 
-    Numba does not unroll loops, so they are written out: now every address is a constant away from
-    i or j, and 87 of 100 instructions multiply rather than 79.
+    Numba does not unroll loops, so the calls are doubled instead: now every address is a constant
+    away from i or j, and 87 of 100 instructions multiply rather than 79.
     """
 
-    def multiply_tiles(left, right, i, j, total):
+    def twice(left, right, i, j, total):
         multiply(left, right, i, j, total)
         multiply(left, right, i + LEFT, j + RIGHT, total)
-        multiply(left, right, i + 2 * LEFT, j + 2 * RIGHT, total)
-        multiply(left, right, i + 3 * LEFT, j + 3 * RIGHT, total)
-        multiply(left, right, i + 4 * LEFT, j + 4 * RIGHT, total)
-        multiply(left, right, i + 5 * LEFT, j + 5 * RIGHT, total)
-        multiply(left, right, i + 6 * LEFT, j + 6 * RIGHT, total)
-        multiply(left, right, i + 7 * LEFT, j + 7 * RIGHT, total)
 
-    return multiply_tiles
+    return twice if times == 2 else unrolled(twice, times // 2, 2 * LEFT, 2 * RIGHT)
 
 
 multiply = products(BLOCK, BLOCK, 8)
-multiply_step = eight_rows(multiply, ROW, BLOCK)
+multiply_step = unrolled(multiply, STEP, ROW, BLOCK)
 
 
 def write(c, N, row, column, total):
@@ -178,11 +172,9 @@ def vectors(a, b, c, K, N):
     thread = cuda.threadIdx.x
     x, y = thread % 16 * 4, thread // 16 * 4
     top, start = cuda.blockIdx.y * BLOCK, cuda.blockIdx.x * BLOCK
-    ai, ak = (
-        thread // 2,
-        thread % 2 * 4,
-    )  # the first of 4 numbers along k that this thread copies of a
-    bk, bj = thread // 32, thread % 32 * 4  # and of 4 along j of b
+    # the first of 4 numbers along k that this thread copies of a, and of 4 along j of b
+    ai, ak = thread // 2, thread % 2 * 4
+    bk, bj = thread // 32, thread % 32 * 4
     for i in range(8):
         for j in range(8):
             total[i, j] = float32(0)

@@ -4,12 +4,11 @@ Three tiles of each matrix are in shared memory: one is multiplied, two are bein
 that bypass the registers (cp.async), for which a thread waits only when it needs them. So memory
 has the time of two tiles' products to answer.
 
-GPUs before sm_80 have no such copies. There, a copy is a load and a store that are done when the
-call returns, and waiting does nothing. This only costs time, if no other block computes meanwhile.
-The pipeline remains correct, since a copy may arrive at any moment between its start and the wait:
-when it starts, all threads have read the tile it overwrites, as a barrier lies between; and before
-its own tile is read, there are two more barriers, after which all threads see what was stored. In
-the simulator all copies are asynchronous, which is stricter.
+On GPUs before sm_80, a copy is done when the call returns; see `copy4`. This only costs time, if no
+other block computes meanwhile. The pipeline remains correct, since a copy may arrive at any moment
+between its start and the wait: when it starts, all threads have read the tile it overwrites, as a
+barrier lies between; and two more barriers come before its own tile is read. In the simulator all
+copies are asynchronous, which is stricter.
 """
 
 from collections.abc import Callable
@@ -34,57 +33,41 @@ STAGES = 3  # tiles of each matrix
 
 
 class Tile:
-    """A tile of one operand in shared memory.
+    """A tile of one operand in shared memory, `size` numbers across k.
 
-    Args:
-        size: across k.
-        along_k: whether the rows of the matrix run along k.
-        turned: if they do, whether rows run across k in shared memory. Each number is then copied
-            on its own.
-        threads: that copy the tile.
-        at_once: numbers copied at once, unless `turned`.
-        pad: by how much rows across k are longer than needed. Rows along k are 4 longer. Otherwise
-            the numbers that a warp reads or writes at once would be in few banks.
+    With `along_k`, the rows of the matrix run along k; if also `turned`, they run across k in
+    shared memory. Each number is then copied on its own, otherwise `at_once`, by all threads. Rows
+    across k are `pad` longer than needed, rows along k by 4. Otherwise the numbers that a warp
+    reads or writes at once would be in few banks.
     """
 
     def __init__(
         self, size: int, along_k: bool, turned: bool, threads: int, at_once: int, pad: int
     ):
-        self.along_k = along_k
-        rows, columns = (size, BK) if along_k else (BK, size)  # in the matrix
-        if along_k and not turned:
-            self.row, self.numbers = BK + 4, size * (BK + 4)  # distance between rows
-        else:
-            self.row, self.numbers = size + pad, BK * (size + pad)
-        turned = turned and along_k
-        steps = (1, self.row) if turned else (self.row, 1)
-        self.fetch = _fetch(rows, columns, threads, 1 if turned else at_once, *steps)
+        self.along_k, turned = along_k, turned and along_k
+        ROWS, COLUMNS = (size, BK) if along_k else (BK, size)  # in the matrix
+        self.row = BK + 4 if along_k and not turned else size + pad  # from one row to the next
+        self.numbers = self.row * (BK if turned else ROWS)
+        # how far apart rows and columns of the matrix are in shared memory
+        ROW_STEP, COLUMN_STEP = (1, self.row) if turned else (self.row, 1)
+        AT_ONCE = 1 if turned else at_once
+        copy = copy4 if AT_ONCE == 4 else copy1
+        PER_ROW = COLUMNS // AT_ONCE
+        STEP = threads // PER_ROW  # rows copied at once
 
+        def fetch(shared, place, matrix, width, first_row, first_column, last_row, last_column):
+            """Copy the tile at (first_row, first_column), with zeros from the last ones on."""
+            thread = thread_again()  # recomputing this and what follows saves registers
+            row, column = int32(thread // PER_ROW), int32(thread % PER_ROW * AT_ONCE)
+            i, j = int32(first_row + row), int32(first_column + column)
+            to = int32(place + row * ROW_STEP + column * COLUMN_STEP)
+            here, more = int32(i * width + j), int32(STEP * width)
+            rows = int32(last_row - i if j < last_column else 0)  # from i on, that are inside
+            for start in range(0, ROWS, STEP):
+                copy(shared, int32(to + start * ROW_STEP), matrix, here, start < rows)
+                here = int32(here + more)
 
-def _fetch(
-    ROWS: int, COLUMNS: int, THREADS: int, AT_ONCE: int, ROW_STEP: int, COLUMN_STEP: int
-) -> Callable:
-    """Return the function by which a block's threads start copying a tile.
-
-    ROW_STEP, COLUMN_STEP: how far apart rows and columns of the matrix are in shared memory.
-    """
-    copy = copy4 if AT_ONCE == 4 else copy1
-    PER_ROW = COLUMNS // AT_ONCE
-    STEP = THREADS // PER_ROW  # rows copied at once
-
-    def fetch(shared, place, matrix, width, first_row, first_column, last_row, last_column):
-        """Copy the tile at (first_row, first_column); zeros from last_row and last_column on."""
-        thread = thread_again()  # recomputing this and what follows saves registers
-        row, column = int32(thread // PER_ROW), int32(thread % PER_ROW * AT_ONCE)
-        i, j = int32(first_row + row), int32(first_column + column)
-        to = int32(place + row * ROW_STEP + column * COLUMN_STEP)
-        here, more = int32(i * width + j), int32(STEP * width)
-        rows = int32(last_row - i if j < last_column else 0)  # from i on, that are inside
-        for start in range(0, ROWS, STEP):
-            copy(shared, int32(to + start * ROW_STEP), matrix, here, start < rows)
-            here = int32(here + more)
-
-    return fetch
+        self.fetch = fetch
 
 
 def pipeline(A: Tile, B: Tile, multiply: Callable) -> Callable:
@@ -112,7 +95,8 @@ def pipeline(A: Tile, B: Tile, multiply: Callable) -> Callable:
             wait_copies1()
             cuda.syncthreads()  # all copies have arrived, and the oldest tiles are read
             fetch(shared, filling, a, b, M, N, K, top, start, int32(k + 2 * BK), last)
-            multiply(shared, int32(reading + ai), int32(reading + A_NUMBERS + bi), total)
+            i, j = int32(reading + ai), int32(reading + A_NUMBERS + bi)
+            multiply(shared, shared, i, j, total)
             reading = int32(0 if reading + STAGE == END else reading + STAGE)
             filling = int32(0 if filling + STAGE == END else filling + STAGE)
             k = int32(k + BK)

@@ -1,17 +1,15 @@
 """Which kernel multiplies two given matrices on a GPU, and in how many parts.
 
-A GPU has many multiprocessors (an H100 has 132), and a product is cut into *tiles* of c, each of
-which a block of threads computes on one multiprocessor. A large tile reads less: 128 x 128 entries
-need 256 numbers for each k, one for 64 products; 64 x 64 entries need 128, one for 32. But a
-product of few large tiles leaves most multiprocessors idle, and the products of an autoencoder are
-small.
+A product is cut into *tiles* of c, each of which a block of threads computes on one of the GPU's
+multiprocessors (an H100 has 132). A large tile reads less: 128 x 128 entries need 256 numbers for
+each k, one for 64 products; 64 x 64 entries need 128, one for 32. But the products of an
+autoencoder are small, and few large tiles leave most multiprocessors idle. Besides, blocks come in
+*waves*: on 132 multiprocessors, 133 blocks take twice as long as 132, since one of them gets two.
+Where there are few waves, small tiles make these steps finer.
 
-Blocks come in *waves*: on 132 multiprocessors, 133 blocks take twice as long as 132, since one of
-them gets two. Where there are few waves, small tiles make these steps finer.
-
-If there are too few tiles of any size, k is cut, too (*split-K*): a tile's sums are computed in
-parts, each by its own block. A second kernel adds the parts in a fixed order, so that every run
-gives the same bits. That costs a launch, and writing and reading the parts.
+If there are too few tiles of any size, k is cut, too (*split-K*): each block computes a part of a
+tile's sums, and a second kernel adds the parts in a fixed order, so that every run gives the same
+bits. That costs a launch, and writing and reading the parts.
 
 An example: a layer of 784 -> 512 and a batch of 128, so M = 128, N = 512 and K = 784, which is 49
 steps of 16. `clocks` estimates, in clocks of an H100:
@@ -31,9 +29,9 @@ parts are 13 x 128 x 512 numbers, written and read at 16 bytes per clock and mul
 clocks. A launch takes 3000. `plan` tries everything: 13 splits of 4 steps (the last has 1) of
 128 x 64 are the fastest.
 
-The estimate is crude, and its constants are assumptions. It only has to tell apart choices that
-differ much. It depends on the sizes and the number of multiprocessors, never on the values or the
-time, so a product has the same bits in every run.
+The estimate is crude, and its constants are assumptions: it only has to tell apart choices that
+differ much. It depends on the sizes and the number of multiprocessors alone, so a product has the
+same bits in every run.
 """
 
 from collections.abc import Callable
@@ -74,19 +72,10 @@ def product(
 ) -> list[Step]:  # fmt: skip
     """Return the launches that compute c = relu(a b + bias), or c = relu(a b + bias + c) if `add`.
 
-    Arrays are contiguous and float32; only their shapes and addresses matter here.
-
-    Args:
-        a: (M, K), or (K, M) if transposed_a.
-        b: (K, N), or (N, K) if transposed_b.
-        c: (M, N), written to.
-        empty: makes a float32 workspace of a given shape.
-        bias: (N,), or None.
-        relu: whether to apply a ReLU.
-        add: whether to add to the content of c.
-        transposed_a, transposed_b: whether a and b are stored as their transposes.
-        tf32: multiply on tensor cores, which keep 10 bits after the point (from sm_80 on).
-        processors: the number of multiprocessors.
+    a is (M, K), or (K, M) if transposed_a, b (K, N), or (N, K) if transposed_b, c (M, N), bias
+    (N,): contiguous and float32. Only their shapes and addresses matter here. `empty` makes a
+    float32 workspace of a given shape. With tf32, tensor cores multiply, which keep 10 bits after
+    the point (from sm_80 on). processors: the number of multiprocessors.
 
     Raises ValueError if shapes do not fit, or if an array has 2^31 numbers or more.
     """
@@ -152,14 +141,12 @@ def _tiles(tile: tuple[int, int], M: int, N: int) -> int:
 def _sizes(a, b, c, bias, transposed_a: bool, transposed_b: bool) -> tuple[int, int, int]:
     """Return M, N, K. Raises ValueError if they do not fit, or for an array that is too large."""
     (M, K), N = a.shape[:: -1 if transposed_a else 1], b.shape[0 if transposed_b else 1]
-    shapes = {"b": (N, K) if transposed_b else (K, N), "c": (M, N), "bias": (N,)}
-    for name, array in {"a": a, "b": b, "c": c, "bias": bias}.items():
-        if array is None or name not in shapes:
-            continue
-        if array.shape != shapes[name]:
+    shape_of_b = (N, K) if transposed_b else (K, N)
+    for name, array, shape in ("b", b, shape_of_b), ("c", c, (M, N)), ("bias", bias, (N,)):
+        if array is not None and array.shape != shape:
             raise ValueError(
-                f"{name} has shape {array.shape}, and a {a.shape} asks for {shapes[name]}: give"
-                " matrices that can be multiplied, or say which is stored as its transpose"
+                f"{name} has shape {array.shape}, and a {a.shape} asks for {shape}: give matrices"
+                " that can be multiplied, or say which is stored as its transpose"
             )
     for name, array in {"a": a, "b": b, "c": c}.items():
         if prod(array.shape) >= 2**31:

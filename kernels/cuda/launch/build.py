@@ -19,7 +19,7 @@ from types import CellType, FunctionType, SimpleNamespace
 from typing import Any
 
 from minae.kernels import files, simulator
-from minae.kernels.cuda.launch.intrinsic import Intrinsic
+from minae.kernels.cuda.launch.intrinsics import Intrinsic
 from minae.kernels.cuda.launch.rung import Capability, Rung
 
 
@@ -42,10 +42,9 @@ def compiled(rung: Rung, capability: Capability) -> Compiled:
     bounds = rung.parameters, rung.threads, rung.blocks
     key = _identity(rung.kernel), *bounds, capability, _versions()
     path = cache_folder() / files.name_for(key)
-    try:
+    content = None
+    with suppress(OSError):
         content = files.read(path)
-    except OSError:
-        content = None
     if content is not None:
         header, _, code = content.partition(b"\n")
         return Compiled(code, **json.loads(header))
@@ -82,28 +81,22 @@ class _Binding:
     def __init__(self, capability: Capability):
         cuda, types = map(_numba, ("", ".types"))
         self.jit, self.capability = cuda.jit, capability
-        self.done: dict[Any, Any] = {}
-        self.replacements = {
-            id(simulator.cuda): cuda,
-            id(simulator.float32): types.float32,
-            id(simulator.int32): types.int32,
-            id(simulator.int64): types.int64,
-            id(simulator.uint32): types.uint32,
-        }
+        self.replacements = {id(simulator.cuda): cuda}
+        for name in ("float32", "int32", "int64", "uint32"):
+            self.replacements[id(getattr(simulator, name))] = getattr(types, name)
 
     def value(self, value: Any) -> Any:
         """Return what replaces a global or closed-over value."""
         if id(value) in self.replacements:
             return self.replacements[id(value)]
         if isinstance(value, Intrinsic):
-            if value not in self.done:
-                self.done[value] = value.compiled(self.capability)
-            return self.done[value]
-        if isinstance(value, FunctionType) and value.__module__.startswith("minae.kernels.cuda"):
-            if value not in self.done:
-                self.done[value] = self.jit(device=True, forceinline=True)(self.function(value))
-            return self.done[value]
-        return value
+            made = value.compiled(self.capability)
+        elif isinstance(value, FunctionType) and value.__module__.startswith("minae.kernels.cuda"):
+            made = self.jit(device=True, forceinline=True)(self.function(value))
+        else:
+            return value
+        self.replacements[id(value)] = made
+        return made
 
     def function(self, function: FunctionType) -> FunctionType:
         """Return a copy of the function whose names are bound to the compiler's objects."""

@@ -44,7 +44,7 @@ def on_the_cpu(name: str) -> Callable:
         results = function(*_copied(args, originals), **options)
         if results is None:  # an optimiser, which has written to its arguments
             for copy, original in originals.values():
-                original[...] = _like(copy, original)
+                original[...] = np.asarray(copy, like=original)
         return _back(results, originals)
 
     return compute
@@ -69,10 +69,6 @@ def _back(results: Any, originals: dict[int, tuple]) -> Any:
         return results
     _, original = originals.get(id(results), (None, None))
     if original is None:
-        return _like(results, next(iter(originals.values()))[1])
-    original[...] = _like(results, original)
+        return np.asarray(results, like=next(iter(originals.values()))[1])
+    original[...] = np.asarray(results, like=original)
     return original
-
-
-def _like(array, other):
-    return np.asarray(array, like=other)

@@ -35,9 +35,10 @@ def problem() -> str | None:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
+        name = re.findall(r"^\w*", str(error))[0] or type(error).__name__  # CUDA's own, if it says
         return (
-            f"no NVIDIA driver that fits CuPy {cupy.__version__} ({_name_of(error)}): install a"
-            f" newer driver, or {INSTALL}"
+            f"no NVIDIA driver that fits CuPy {cupy.__version__} ({name}): install a newer driver,"
+            f" or {INSTALL}"
         )
     if not count:
         return "there is no NVIDIA GPU: compute on device cpu"
@@ -47,11 +48,6 @@ def problem() -> str | None:
             f" kernels need {'.'.join(map(str, OLDEST))} or later: compute on device cpu"
         )
     return None
-
-
-def _name_of(error: Exception) -> str:
-    """Return CUDA's own name of an error, such as cudaErrorInsufficientDriver."""
-    return re.findall(r"^\w*", str(error))[0] or type(error).__name__
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,9 +17,15 @@ THREADS = 256  # of a block, unless a kernel asks for another number
 VECTOR, MATRIX, IMAGES = "float32[:]", "float32[:, :]", "float32[:, :, :, :]"
 
 
-def per_item(count: int) -> tuple[int]:
-    """Return the grid that has one thread for each of `count` items, in blocks of THREADS."""
-    return (-(-count // THREADS),)
+def grid_of(*block: int) -> Callable[..., tuple[int, ...]]:
+    """Return what gives the grid for counts of items, of which `block` says how many a block takes.
+
+    Where it says nothing more, a block takes one.
+    """
+    return lambda *counts: tuple(-(-n // b) for n, b in zip_longest(counts, block, fillvalue=1))
+
+
+per_item = grid_of(THREADS)  # one thread for each item
 
 
 @dataclass(frozen=True)
