@@ -112,12 +112,13 @@ def _first_gradient(tensor: Tensor, gradient):
     if not tensor.requires_grad:
         raise RuntimeError("backward() needs a tensor that requires gradients; this one does not")
     if gradient is None:
-        if tensor.numel() != 1:
+        data = tensor.data
+        if data.size != 1:
             raise RuntimeError(
                 f"backward() of a tensor of shape {tensor.shape} needs the gradient argument;"
                 " without it the tensor must have a single entry, such as a loss"
             )
-        return np.array(1, tensor.dtype, ndmin=tensor.ndim, like=tensor.data)
+        return np.array(1, data.dtype, ndmin=data.ndim, like=data)
     gradient = arrays.beside(as_array(gradient), tensor.data)
     if gradient.shape != tensor.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the tensor {tensor.shape}")

@@ -128,11 +128,10 @@ class Tensor(Methods):
 
     def accumulate_grad(self, dx) -> None:
         """Add an array to `.grad`, as backward() does for every leaf."""
-        place = self.grad_place
         if self.grad is not None:
             self.grad.data += dx
             self.grad.written()
-        elif place is not None:
+        elif (place := self.grad_place) is not None:
             self.grad = place.tensor if dx is place.array else place.take(dx)
         else:
             self.grad = Tensor(dx.copy())  # dx may be another tensor's gradient too, or a view

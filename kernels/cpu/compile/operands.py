@@ -26,8 +26,8 @@ def suits(arrays: Sequence[Array | None]) -> bool:
     dtype = arrays[0].dtype  # pyright: ignore[reportOptionalMemberAccess] - others may be None
     if dtype not in FLOATS:
         return False
-    for a in arrays:  # noqa: SIM110 - a generator takes longer
-        if a is not None and (a.dtype != dtype or not a.size):
+    for a in arrays:
+        if a is not None and ((a.dtype is not dtype and a.dtype != dtype) or not a.size):
             return False
     return True
 
