@@ -8,8 +8,11 @@ VENV ?= .venv
 EXTRAS ?= dev
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-# what changes most often, without what trains, downloads or starts processes
-FAST = tests/test_autograd.py tests/test_tensor.py tests/test_layers.py tests/nn tests/optim
+# engine, operations, layers, models, and what notices that something is missing; not what compiles
+# for GPUs, installs, trains or starts processes
+FAST = $(filter-out tests/test_gpu.py tests/test_package.py,$(wildcard tests/test_*.py)) \
+	tests/nn tests/optim tests/models tests/train/test_settings.py \
+	tests/ops/test_registry.py tests/ops/test_methods.py tests/kernels/test_contract.py
 
 .PHONY: tour check test style format bench
 

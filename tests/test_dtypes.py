@@ -82,7 +82,9 @@ def test_what_computes_in_floats_takes_integers_as_float32(name, dtype):
     function, x = IN_FLOATS[name], (np.arange(24) * 7 % 4 + 1).astype(dtype)
     y, expected = function(Tensor(x)), function(Tensor(x.astype(F32)))
     assert y.dtype == F32
-    np.testing.assert_array_equal(y.data, expected.data)
+    # not bit for bit: compiled loops take a way of their own where two arrays lie within 256 bytes
+    # of each other, as such short ones may, and then add up in another order
+    np.testing.assert_allclose(y.data, expected.data, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=str)

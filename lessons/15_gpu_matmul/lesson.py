@@ -169,7 +169,7 @@ print("naive computes a @ b")
 
 # %%
 MATMUL = ladder("matmul")
-TRAFFIC = {name: run() for name, run in MATMUL.launches.items()}
+TRAFFIC = {name: MATMUL.launch(name) for name in MATMUL.rungs}
 
 
 def moved(name):
