@@ -109,7 +109,7 @@ def _walk(roots, keep: Callable[[Tensor, Any], None], retain_graph: bool) -> Non
 
 
 def _first_gradient(tensor: Tensor, gradient):
-    if not tensor.requires_grad:
+    if not tensor._requires_grad:
         raise RuntimeError("backward() needs a tensor that requires gradients; this one does not")
     if gradient is None:
         data = tensor.data

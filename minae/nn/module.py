@@ -40,6 +40,7 @@ class Module:
     training = True  # dropout and batch_norm act differently in training
     #: computes the output; call the module itself, not this
     forward: Callable[..., Any] = _no_forward
+    loss: Callable[..., Tensor]  # of models that `minae.train` trains: the scalar to minimise
 
     def __call__(self, *inputs: Any) -> Tensor:
         """Return forward(*inputs)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -90,8 +91,11 @@ class LinearStack(Op):
     def forward(self, x, *parameters, activations):
         layers = len(activations)
         weights, biases = parameters[:layers], parameters[layers:]
-        *hidden, y = self.kernels.linear_stack(x, weights, biases, activations)
-        self.save(x, weights, [*hidden, y if activations[-1] else None], activations)
+        outputs: list[Any] = self.kernels.linear_stack(x, weights, biases, activations)
+        y = outputs[-1]
+        if activations[-1] is None:  # backward does without y, which may then be written into
+            outputs[-1] = None
+        self.save(x, weights, outputs, activations)
         return y
 
     def backward(self, dy):

@@ -13,7 +13,8 @@ from typing import Any
 from minae.errors import InputError
 from minae.nn import Module
 from minae.optim import Optimizer
-from minae.train.step import finite, loss_of, train_step
+from minae.tensor import Tensor
+from minae.train.step import finite, train_step
 
 
 class CapturedStep:
@@ -84,7 +85,7 @@ class CapturedStep:
             self.stream.begin_capture(runtime.streamCaptureModeRelaxed)  # the pool may grow
             try:
                 count_up(self.number)
-                self.loss = loss_of(self.model, batch)
+                self.loss = self.model.loss(*map(Tensor, batch))
                 self.loss.backward()
                 self.optimizer.step(self.number)
             except (runtime.CUDARuntimeError, NotImplementedError) as error:

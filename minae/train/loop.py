@@ -28,7 +28,7 @@ from minae.train.capture import CapturedStep
 from minae.train.reporter import Reporter, reporter
 from minae.train.settings import Fitting
 from minae.train.state import Arrays, Batches, State, hash_of, score
-from minae.train.step import loss_of, train_step
+from minae.train.step import train_step
 
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
 Step = Callable[[list], float]
@@ -178,7 +178,7 @@ def evaluate(
         if metrics := getattr(model, "metrics", None):
             figures = metrics(*map(Tensor, batch))
         else:
-            figures = {"loss": loss_of(model, batch).item()}
+            figures = {"loss": model.loss(*map(Tensor, batch)).item()}
         for name, value in figures.items():
             totals[name] = totals.get(name, 0.0) + value * len(batch[0])
     random.set_state(state)

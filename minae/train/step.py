@@ -17,18 +17,13 @@ def train_step(
     Raises FloatingPointError, and changes nothing, if that is nan or infinite.
     """
     optimizer.zero_grad()
-    loss = loss_of(model, batch)
+    loss = model.loss(*map(Tensor, batch))
     value = finite(loss)
     loss.backward()
     if max_grad_norm:
         clip_grad_norm_(optimizer.parameters, max_grad_norm)
     optimizer.step()
     return value
-
-
-def loss_of(model: Module, batch: Sequence[Any]) -> Tensor:
-    """Return the loss of a batch of arrays, as a scalar."""
-    return model.loss(*map(Tensor, batch))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def finite(loss: Tensor) -> float:
