@@ -11,7 +11,8 @@ class Loader:
     """Iterates over arrays in batches of rows.
 
     All arrays share their first axis, of size `num_rows`; row i of one belongs to row i of the
-    others. A batch is a tuple of `batch_size` rows of each array, copied; the last may be smaller.
+    others. A batch is a tuple of `batch_size` rows of each array, copied; the last may be smaller,
+    or is left out with `drop_last`.
 
     `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
     stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.
@@ -20,7 +21,14 @@ class Loader:
     Raises ValueError if there are no arrays, if their first axes differ, or if `batch_size` < 1.
     """
 
-    def __init__(self, *arrays: Array, batch_size: int = 128, shuffle: bool = True, seed: int = 0):
+    def __init__(
+        self,
+        *arrays: Array,
+        batch_size: int = 128,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ):
         if not arrays:
             raise ValueError("a Loader needs at least one array")
         if others := [a.shape for a in arrays if len(a) != len(arrays[0])]:
@@ -29,21 +37,22 @@ class Loader:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.arrays, self.batch_size = arrays, batch_size
-        self.shuffle, self.seed = shuffle, seed
+        self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
         self.num_rows = len(arrays[0])
         self._next_epoch = 0
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return -(-self.num_rows // self.batch_size)  # rounded up
+        full, rest = divmod(self.num_rows, self.batch_size)
+        return full if self.drop_last or rest == 0 else full + 1
 
     def epoch(self, n: int) -> Iterator[tuple[Array, ...]]:
         """Yield the batches of epoch `n`, counted from 0."""
         order = np.arange(self.num_rows)
         if self.shuffle:
             np.random.default_rng([self.seed, n]).shuffle(order)
-        for start in range(0, self.num_rows, self.batch_size):
-            rows = order[start : start + self.batch_size]
+        for i in range(len(self)):
+            rows = order[i * self.batch_size : (i + 1) * self.batch_size]
             yield tuple(np.take(a, beside(rows, a), axis=0) for a in self.arrays)
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:

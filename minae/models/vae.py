@@ -84,6 +84,14 @@ class VariationalAutoencoder(Autoencoder):
         nll, kl = (term.item() for term in self._terms(x, target))
         return {"loss": nll + self.beta * kl, "elbo": -nll - kl, "kl": kl}
 
+    def elbo(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return a one-draw estimate of the bound for each image, in nats: (N,)."""
+        target, labels = self._given(x, target)
+        mean, log_var = self.encode(x, *labels)
+        z = ops.reparameterise(mean, log_var)
+        nll = self.negative_log_likelihood(z, target, "none", *labels).flatten(1).sum(1)
+        return -nll - ops.gaussian_kl(mean, log_var)
+
     def log_weights(self, x: Tensor, k: int, target: Tensor | None = None) -> Tensor:
         """Return log p(target, zᵢ) / q(zᵢ|x) for k draws zᵢ from q(z|x) for each image: (k, N)."""
         target, labels = self._given(x, target)

@@ -14,12 +14,22 @@ def rows_of(epoch):
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "batch_size", "sizes"),
-    [(10, 4, [4, 4, 2]), (10, 5, [5, 5]), (3, 4, [3]), (0, 4, [])],
+    ("num_rows", "batch_size", "drop_last", "sizes"),
+    [
+        (10, 4, False, [4, 4, 2]),
+        (10, 4, True, [4, 4]),
+        (10, 5, False, [5, 5]),
+        (10, 5, True, [5, 5]),
+        (3, 4, False, [3]),
+        (3, 4, True, []),
+        (0, 4, False, []),
+    ],
 )
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_batch_sizes(num_rows, batch_size, sizes, shuffle):
-    loader = Loader(np.zeros((num_rows, 2)), batch_size=batch_size, shuffle=shuffle)
+def test_batch_sizes(num_rows, batch_size, drop_last, sizes, shuffle):
+    loader = Loader(
+        np.zeros((num_rows, 2)), batch_size=batch_size, drop_last=drop_last, shuffle=shuffle
+    )
     assert [len(batch) for (batch,) in loader.epoch(0)] == sizes
     assert len(loader) == len(sizes)
     assert loader.num_rows == num_rows
