@@ -18,7 +18,7 @@ from minae.tensor import Tensor, as_array
 __all__ = ["Op", "backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "unbroadcast"]
 
 
-def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
+def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -> None:
     """Add to `.grad` of every leaf the gradient of `tensor` with respect to that leaf.
 
     Args:
@@ -38,7 +38,7 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
-    grad_outputs=None,
+    grad_outputs: Any = None,
     *,
     retain_graph: bool = False,
     allow_unused: bool = False,

@@ -17,7 +17,7 @@ _NAMES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
 DTYPES = frozenset(map(np.dtype, _NAMES))
 
 
-def to_array(data):
+def to_array(data: Any) -> Any:
     """Return `data` as an array of a dtype that minae computes in; see Tensor for errors."""
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise ValueError("a tensor has no masked entries: fill them first, with array.filled(...)")

@@ -5,7 +5,7 @@ gradients with respect to its inputs (`dx`). Applying ops to tensors leaves a gr
 output pointing at the op that made it and each op at its inputs; `minae.autograd` walks it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -119,11 +119,11 @@ class Op:
         """
         self.saved = values
 
-    def forward(self, *arrays, **options):
+    def forward(self, *arrays: Any, **options: Any) -> Any:
         """Return the output array."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def backward(self, dy):
+    def backward(self, dy: Any) -> Any:
         """Return the gradients of the inputs, given that of the output."""
         raise NotImplementedError(f"{type(self).__name__} has no gradient rule: write its backward")
 
@@ -131,7 +131,7 @@ class Op:
         """Yield inputs on which the gradient is checked."""
         raise NotImplementedError("an operation without examples is an operation without a check")
 
-    def gradients(self, dy) -> list[tuple[Tensor, Any]]:
+    def gradients(self, dy: Any) -> list[tuple[Tensor, Any]]:
         """Run backward, and return each input that needs a gradient with it, checked.
 
         Raises RuntimeError if what was saved has been written into since forward, or if backward
@@ -158,7 +158,7 @@ class Op:
                 pairs.append((x, dx))
         return pairs
 
-    def corrected(self, dx, x: Tensor):
+    def corrected(self, dx: Any, x: Tensor) -> Any:
         """Return a gradient in its input's dtype; RuntimeError if it is missing or misshapen."""
         name, i = type(self).__name__, [y is x for y in self.inputs].index(True)
         if dx is None:
@@ -179,7 +179,7 @@ def _check_places(op: type[Op], inputs: list) -> None:
         raise ValueError(f"{op.__name__}: inputs are on cpu and on cuda: move them with .to()")
 
 
-def broadcast_error(name: str, arrays) -> ValueError:
+def broadcast_error(name: str, arrays: Iterable[Any]) -> ValueError:
     """Return the error that says which shapes do not go together."""
     shapes = " and ".join(str(x.shape) for x in arrays if x is not None)
     return ValueError(f"{name}: the shapes {shapes} do not broadcast")
@@ -189,7 +189,7 @@ def _as_tensor(x) -> Tensor | None:
     return x if x is None or isinstance(x, Tensor) else Tensor(x)
 
 
-def unbroadcast(dx, shape: tuple[int, ...]):
+def unbroadcast(dx: Any, shape: tuple[int, ...]) -> Any:
     """Sum `dx` over the dimensions along which an input of `shape` was broadcast.
 
     Using one value in many places adds up the gradients of all those places.

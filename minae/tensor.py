@@ -88,7 +88,7 @@ class Tensor(Methods):
         """True if no recorded operation made this tensor: `.grad` of such tensors is filled."""
         return self.grad_fn is None
 
-    def size(self, dim: int | None = None):
+    def size(self, dim: int | None = None) -> Any:
         """Return the shape, or its length along `dim`."""
         return self.shape if dim is None else self.shape[dim]
 
@@ -126,7 +126,7 @@ class Tensor(Methods):
         if self.grad_fn is not None:
             self.grad_fn.retained = weakref.ref(self)
 
-    def accumulate_grad(self, dx) -> None:
+    def accumulate_grad(self, dx: Any) -> None:
         """Add an array to `.grad`, as backward() does for every leaf."""
         if self.grad is not None:
             self.grad.data += dx
@@ -196,6 +196,6 @@ class Tensor(Methods):
         return format(self.item(), spec) if self.ndim == 0 or spec else repr(self)
 
 
-def as_array(data):
+def as_array(data: Any) -> Any:
     """Return what a tensor of `data` would hold; see Tensor."""
     return data.data if isinstance(data, Tensor) else to_array(data)

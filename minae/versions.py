@@ -5,6 +5,7 @@ operation saved is intact if it was last written into before the operation was r
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -26,18 +27,18 @@ class Version:
     time = 0
     memory: np.ndarray | None = None  # the array that owns the memory, once it was written into
 
-    def written(self, array) -> None:
+    def written(self, array: Any) -> None:
         """Note a write into `array`."""
         self.time = clock.last_write = clock.tick()
         self.memory = memory_of(array)
 
 
-def memory_of(array):
+def memory_of(array: Any) -> Any:
     """Return the array that a view is of, or the array itself."""
     return array if array.base is None else array.base
 
 
-def share_version(output, inputs) -> None:
+def share_version(output: Any, inputs: tuple) -> None:
     """If the output tensor is a view of an input, count the writes into both together."""
     memory = memory_of(output.data)
     for x in inputs:
@@ -46,7 +47,7 @@ def share_version(output, inputs) -> None:
             return
 
 
-def check_saved(op) -> None:
+def check_saved(op: Any) -> None:
     """Raise RuntimeError if an array that the op saved for backward has been written into since."""
     seen = [("an input", x.version, x.data) for x in op.inputs if x is not None]
     output = op.output_version

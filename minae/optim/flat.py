@@ -31,7 +31,7 @@ class GradientPlace:
         references = getrefcount(self.tensor) + getrefcount(self.array)
         return self.array if references == _UNHELD else None
 
-    def take(self, dx) -> Tensor:
+    def take(self, dx: Any) -> Tensor:
         """Return a gradient that is elsewhere as a tensor: moved here, unless the place is lent."""
         array = self.lend()
         if array is None:
