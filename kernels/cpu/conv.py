@@ -14,6 +14,7 @@ from minae.kernels.cpu.compile.compiled import compiled_if
 from minae.kernels.cpu.compile.operands import covered, pixels, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.conv_loops import patches, winograd
+from minae.kernels.cpu.products.multiply import product_for
 
 
 @covered(operands=3)
@@ -61,7 +62,7 @@ def _by_patches(loop, source, weight, bias, y, relu, geometry):
         of_source, of_y = (outputs, inputs) if transposed else (inputs, outputs)
         part, target = _channels(source, of_source), _channels(y, of_y)
         matrix = _weight_matrix(weight[outputs], transposed)
-        loop(T, part, matrix, bias[of_y], target, relu, window)
+        loop(T, product_for(y.itemsize, T), part, matrix, bias[of_y], target, relu, window)
         if target is not y:
             y[..., of_y] = target
 
@@ -115,7 +116,19 @@ def _unfolded_gradients(
         matrix = _weight_matrix(weight[outputs], not transposed)
         dw = np.empty((T if need_dweight else 0, C * KH * KW, O // groups), source.dtype)
         db = np.empty((T, dpart.shape[2] * dpart.shape[3]))  # float64: there are many pixels
-        kernel(T, dpart, ypart, relu, part, matrix, target, dw, db, window)
+        kernel(
+            T,
+            product_for(source.itemsize, T),
+            dpart,
+            ypart,
+            relu,
+            part,
+            matrix,
+            target,
+            dw,
+            db,
+            window,
+        )
         if target is not dx:
             dx[..., of_x] = target
         taps = dw.reshape(len(dw), KH * KW, C, O // groups)

@@ -13,51 +13,33 @@ from functools import cache
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.blas import tiled
 from minae.kernels.cpu.compile.compiled import compiled, compiled_if
 from minae.kernels.cpu.compile.operands import FLOATS, covered, plain, plain_matrix, plain_rows
 from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.products.multiply import affine, cut, multiply, product_for
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 
-@compiled
-def _part(t, T, rows, columns, depth):
-    """Return share t of a matrix as (row, end, column, end).
-
-    Wide matrices are cut by columns, so that a thread reads only its part of the second factor, the
-    weight, which is the larger one. If the result is larger than the weight, it is cut by rows:
-    those that a thread has written stay in its cache for what comes next.
-    """
-    if columns > 2 * rows and depth >= rows:
-        return 0, rows, t * columns // T, (t + 1) * columns // T
-    return t * rows // T, (t + 1) * rows // T, 0, columns
-
-
 @parallel
-def _matmul(t, T, a, transpose_a, b, transpose_b, y):
+def _matmul(t, T, product, a, transpose_a, b, transpose_b, y):
     """y = op(a) op(b)."""
-    i, k, j, l = _part(t, T, *y.shape, a.size // len(y))  # noqa: E741
+    i, k, j, l = cut(t, T, *y.shape, y.itemsize)  # noqa: E741
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
-    tiled(aa, transpose_a, bb, transpose_b, y[i:k, j:l])
+    multiply(product, t, aa, transpose_a, bb, transpose_b, y[i:k, j:l], False)
 
 
 @parallel
-def _linear(t, T, x, weight, transposed, bias, y, relu):
+def _linear(t, T, product, x, weight, transposed, bias, y, relu):
     """y = x weightᵀ + bias, or max(that, 0); if `transposed`, weight is (I, O)."""
-    i, k, j, l = _part(t, T, *y.shape, x.shape[1])  # noqa: E741
+    i, k, j, l = cut(t, T, *y.shape, y.itemsize)  # noqa: E741
     columns = weight[:, j:l] if transposed else weight[j:l]
-    tiled(x[i:k], False, columns, not transposed, y[i:k, j:l])
-    zero, bias = y.dtype.type(0), bias[j:l]
-    for n in range(i, k):
-        row = y[n, j:l]
-        for o in range(l - j):
-            value = row[o] + bias[o]
-            row[o] = zero if relu and value <= zero else value
+    part = y[i:k, j:l]
+    affine(product, t, x[i:k], False, columns, not transposed, part, bias[j:l], relu)
 
 
 @parallel
-def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbias, dx):
+def _linear_backward(t, T, product, x, weight, transposed, dy, y, relu, dz, dweight, dbias, dx):
     """dz = dy where y > 0 or without ReLU, else 0; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
 
     A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
@@ -80,9 +62,9 @@ def _linear_backward(t, T, x, weight, transposed, dy, y, relu, dz, dweight, dbia
     for o in range(high - low):
         dbias[low + o] = totals[o]
     if dweight.size:
-        tiled(dz[:, low:high], True, x, False, dweight[low:high])
+        multiply(product, t, dz[:, low:high], True, x, False, dweight[low:high], False)
     if dx.size:
-        tiled(dz, False, weight, transposed, dx)
+        multiply(product, t, dz, False, weight, transposed, dx, False)
 
 
 @covered(operands=2)
@@ -94,7 +76,7 @@ def matmul(a, b):
         left, transpose_a = plain_matrix(a if a.ndim == 2 else plain_rows(a))
         right, transpose_b = plain_matrix(b)
         T = threads_for(y.size * len(b))
-        _matmul(T, left, transpose_a, right, transpose_b, y)
+        _matmul(T, product_for(y.itemsize, T), left, transpose_a, right, transpose_b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
     return np.asarray(a @ b)
 
@@ -107,7 +89,8 @@ def linear(x, weight, bias=None, activation=None):
     outputs = len(weight)
     y = np.empty((len(rows), outputs), x.dtype)
     bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
-    _linear(threads_for(x.size * outputs), rows, *matrix, bias, y, relu)
+    T = threads_for(x.size * outputs)
+    _linear(T, product_for(y.itemsize, T), rows, *matrix, bias, y, relu)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
@@ -126,9 +109,10 @@ def linear_backward(
     dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
     T = threads_for(dy.size * x.shape[-1])
     now = dx if T == 1 else dx[:0]
-    _linear_backward(T, x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, now)
+    product = product_for(dy.itemsize, T)
+    _linear_backward(T, product, x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, now)
     if T > 1 and need_dx:
-        _matmul(T, dz, False, *matrix, dx)
+        _matmul(T, product, dz, False, *matrix, dx)
     if need_dx and x.ndim != 2:
         dx = dx.reshape(x.shape)
     return dx if need_dx else None, dweight if need_dweight else None, dbias
@@ -162,23 +146,23 @@ def _fits(x, weights, vectors):
     return N * features > 0
 
 
-@compiled_if(lambda x, weights, biases, outputs, _: _plain((x, *weights, *outputs), biases))
-def _stack(x, weights, biases, outputs, relus):
+@compiled_if(lambda _, x, weights, biases, outputs, relus: _plain((x, *weights, *outputs), biases))
+def _stack(product, x, weights, biases, outputs, relus):
     """Apply the layers one after another. Return False if the shapes do not fit."""
     if not _fits(x, weights, biases):
         return False
     for i in range(len(weights)):
-        _share(0, 1, x, weights[i], False, biases[i], outputs[i], relus[i])
+        _share(0, 1, product, x, weights[i], False, biases[i], outputs[i], relus[i])
         x = outputs[i]
     return True
 
 
 @compiled_if(
-    lambda dy, x, weights, outputs, _, dweights, dbiases, dx: _plain(
+    lambda _, dy, x, weights, outputs, relus, dweights, dbiases, dx: _plain(
         (dy, x, *weights, *outputs, *dweights, dx), dbiases
     )
 )
-def _stack_backward(dy, x, weights, outputs, relus, dweights, dbiases, dx):
+def _stack_backward(product, dy, x, weights, outputs, relus, dweights, dbiases, dx):
     """Gradients of _stack, from the last layer to the first; dweights and dx may be empty."""
     if not _fits(x, weights, dbiases) or dy.shape != outputs[-1].shape:
         return False
@@ -189,7 +173,9 @@ def _stack_backward(dy, x, weights, outputs, relus, dweights, dbiases, dx):
         y, weight, dweight, dbias = outputs[i], weights[i], dweights[i], dbiases[i]
         dz = np.empty_like(dy) if relus[i] else dy
         inputs, dinputs = (outputs[i - 1], np.empty_like(outputs[i - 1])) if i else (x, dx)
-        _share_backward(0, 1, inputs, weight, False, dy, y, relus[i], dz, dweight, dbias, dinputs)
+        _share_backward(
+            0, 1, product, inputs, weight, False, dy, y, relus[i], dz, dweight, dbias, dinputs
+        )
         dy = dinputs
     return True
 
@@ -206,7 +192,9 @@ def _one_thread(x, weights):
 def linear_stack(x, weights, biases, activations):
     if _one_thread(x, weights):
         outputs = [np.empty((len(x), len(weight)), x.dtype) for weight in weights]
-        if _stack(x, weights, biases, tuple(outputs), _relus(activations)):
+        if _stack(
+            product_for(x.itemsize, 1), x, weights, biases, tuple(outputs), _relus(activations)
+        ):
             return outputs
     return layer_by_layer(linear, x, weights, biases, activations)
 
@@ -223,7 +211,9 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
         sums = [np.empty(len(a), x.dtype) if place is None else place for a, place in places]
         ys = outputs if activations[-1] else [*outputs[:-1], dy]
         gradients = tuple(into), tuple(sums), dx
-        if _stack_backward(dy, x, weights, tuple(ys), _relus(activations), *gradients):
+        if _stack_backward(
+            product_for(x.itemsize, 1), dy, x, weights, tuple(ys), _relus(activations), *gradients
+        ):
             if False in need_dweights:
                 into = [da if need else None for da, need in zip(into, need_dweights, strict=True)]
             return dx if need_dx else None, into, sums

@@ -23,9 +23,9 @@ kernel, stride, padding and dilation.
 
 import numpy as np
 
-from minae.kernels.cpu.compile.blas import gemm
 from minae.kernels.cpu.compile.compiled import compiled
 from minae.kernels.cpu.compile.threads import parallel
+from minae.kernels.cpu.products.multiply import affine, multiply
 from minae.kernels.cpu.conv_loops.unfolding import (
     fold,
     padded_image,
@@ -96,26 +96,25 @@ def let_pass(dy, y, relu, dz, dbias):
 
 
 @parallel
-def unfold_dot(t, T, x, w, bias, y, relu, window):
+def unfold_dot(t, T, product, x, w, bias, y, relu, window):
     """y = patches(x) w + bias, or max(that, 0)."""
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
     block = _rows_at_once(y, w)
     padded = padded_image(x, window)
     patches = room_for_patches(x, block * WO, len(w))
     runs = runs_of(patches, C, window)
-    bias = repeat(bias, block * WO)
     for n in range(t * N // T, (t + 1) * N // T):
         pad(x[n], padded, window[4], window[5])
         for first in range(0, HO, block):
             count = min(block, HO - first)
             unfold(padded, first, count, WO, window, runs)
             out = y[n, first : first + count].reshape(count * WO, O)
-            gemm(patches[: count * WO], False, w, False, out, False)
-            finish(out.reshape(count * WO * O), bias, relu)
+            part = patches[: count * WO]
+            affine(product, t, part, False, w, False, out, bias, relu)
 
 
 @parallel
-def dot_fold(t, T, y, wt, bias, x, relu, window):
+def dot_fold(t, T, product, y, wt, bias, x, relu, window):
     """x = patchesᵀ(y wt) + bias, or max(that, 0): the transpose of unfold_dot.
 
     wt (O, KH * KW * C) is wᵀ, since BLAS is faster on small matrices if none is transposed.
@@ -132,7 +131,7 @@ def dot_fold(t, T, y, wt, bias, x, relu, window):
         for first in range(0, HO, block):
             count = min(block, HO - first)
             rows = y[n, first : first + count].reshape(count * WO, O)
-            gemm(rows, False, wt, False, patches[: count * WO], False)
+            multiply(product, t, rows, False, wt, False, patches[: count * WO], False)
             fold(runs, first, count, WO, window, padded)
         for i in range(H):
             source, target = sources[PH + i, PW * C : (PW + W) * C], targets[n, i]
@@ -142,7 +141,7 @@ def dot_fold(t, T, y, wt, bias, x, relu, window):
 
 
 @parallel
-def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
+def gradients(t, T, product, dy, y, relu, x, wt, dx, dw, dbias, window):
     """Both gradients of a convolution: dx = patchesᵀ(dz wt), dw[t] = patches(x)ᵀ dz.
 
     dz is dy passed back through the activation, computed where it is used; dw (T, KH * KW * C, O).
@@ -170,16 +169,16 @@ def gradients(t, T, dy, y, relu, x, wt, dx, dw, dbias, window):
             part, dpart = patches[: count * WO], dz[: count * WO]
             if dw.size:
                 unfold(padded, first, count, WO, window, runs)
-                gemm(part, True, dpart, False, dw[t], True)
+                multiply(product, t, part, True, dpart, False, dw[t], True)
             if dx.size:
-                gemm(dpart, False, wt, False, part, False)
+                multiply(product, t, dpart, False, wt, False, part, False)
                 fold(runs, first, count, WO, window, padded_dx)
         if dx.size:
             unpad(padded_dx, PH, PW, dx[n])
 
 
 @parallel
-def transposed_gradients(t, T, dy, y, relu, x, w, dx, dw, dbias, window):
+def transposed_gradients(t, T, product, dy, y, relu, x, w, dx, dw, dbias, window):
     """Both gradients of a transposed convolution: dx = patches(dz) w, dw[t] = patches(dz)ᵀ x.
 
     Here x, dx (N, HO, WO, O) are the small images and dy, y (N, H, W, C) the large ones;
@@ -206,7 +205,7 @@ def transposed_gradients(t, T, dy, y, relu, x, w, dx, dw, dbias, window):
             part = patches[: count * WO]
             if dw.size:
                 rows = x[n, first : first + count].reshape(count * WO, O)
-                gemm(part, True, rows, False, dw[t], True)
+                multiply(product, t, part, True, rows, False, dw[t], True)
             if dx.size:
                 out = dx[n, first : first + count].reshape(count * WO, O)
-                gemm(part, False, w, False, out, False)
+                multiply(product, t, part, False, w, False, out, False)

@@ -17,7 +17,7 @@ from typing import Unpack
 import numpy as np
 
 from minae.kernels.arrays import Array
-from minae.kernels.cpu.compile.blas import gemm
+from minae.kernels.cpu.products.multiply import multiply, product_for
 from minae.kernels.cpu.compile.compiled import compiled
 from minae.kernels.cpu.compile.operands import plain
 from minae.kernels.cpu.compile.threads import parallel, threads_for
@@ -54,7 +54,7 @@ def _sizes(HO, WO, C, O):  # noqa: E741
 
 
 @parallel
-def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
+def _convolve(t, T, product, x, kernels, bias, y, relu, PH, PW):
     """y = x convolved + bias, or max(that, 0); kernels (6, 6, C, O), transformed."""
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
     down, across, batch, S = _sizes(HO, WO, C, O)
@@ -74,7 +74,7 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
             tiles.to_v(padded[top : top + 6], rows, across, v, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
-                gemm(v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], False)
+                multiply(product, t, v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], False)
         tiles.columns_of_m(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
         for r in range(0, R, across):
             i, top = n + r // (down * across), 4 * (r // across % down)
@@ -88,7 +88,7 @@ def _convolve(t, T, x, kernels, bias, y, relu, PH, PW):
 
 
 @parallel
-def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
+def _gradients(t, T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
     """The gradients dx and dkernels[t], of the transformed kernels, over the images of share t.
 
     This is the transpose of _convolve: m comes from dy, passed back through the activation. Each of
@@ -119,9 +119,11 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
             tiles.to_m(dz[top : top + 4], dz_rows, across, m, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
-                gemm(v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], True)
+                multiply(product, t, v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], True)
                 if dx.size:
-                    gemm(m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], False)
+                    multiply(
+                        product, t, m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], False
+                    )
         if dx.size:
             tiles.columns_of_v(v.reshape(6, 6 * S * C))
             for r in range(0, R, across):
@@ -136,7 +138,7 @@ def _gradients(t, T, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, PW):
 
 
 @parallel
-def _transform_kernels(t, T, weight, turned, matrix, kernels):
+def _transform_kernels(t, T, product, weight, turned, matrix, kernels):
     """kernels[:, c] = matrix weight[:, c]ᵀ: G g Gᵀ of every kernel, weight (O, C, 9).
 
     `turned` exchanges inputs and outputs, as dx does. BLAS reads the columns in place, so no weight
@@ -145,16 +147,18 @@ def _transform_kernels(t, T, weight, turned, matrix, kernels):
     C = kernels.shape[1]
     for c in range(t * C // T, (t + 1) * C // T):
         taps = weight[c] if turned else weight[:, c]
-        gemm(matrix, False, taps, True, kernels[:, c], False)
+        multiply(product, t, matrix, False, taps, True, kernels[:, c], False)
 
 
 @parallel
-def _transform_kernels_back(t, T, dkernels, matrix, dweight):
+def _transform_kernels_back(t, T, product, dkernels, matrix, dweight):
     """dweight[:, c] = Σ dkernels[:, :, c]ᵀ matrix over the shares; dkernels (shares, 36, C, O)."""
     C = dkernels.shape[2]
     for c in range(t * C // T, (t + 1) * C // T):
         for share in range(len(dkernels)):
-            gemm(dkernels[share, :, c], True, matrix, False, dweight[:, c], share > 0)
+            multiply(
+                product, t, dkernels[share, :, c], True, matrix, False, dweight[:, c], share > 0
+            )
 
 
 def convolve(
@@ -167,7 +171,8 @@ def convolve(
     """
     T = threads_for(y.size * x.shape[3] * 9 // 4)
     kernels = _transformed(T, weight, turned, GG[:, ::-1] if turned else GG)
-    _convolve(T, x, kernels, bias, y, relu, *padding)
+    product = product_for(x.itemsize, T)
+    _convolve(T, product, x, kernels, bias, y, relu, *padding)
 
 
 def gradients(
@@ -189,9 +194,12 @@ def gradients(
     kernels = _transformed(T, weight, True, GG)  # (6, 6, O, C)
     dkernels = np.empty((T, 6, 6, C, O), x.dtype)
     dbias = np.empty((T, dy.shape[2] * O))  # float64: there are many pixels
-    _gradients(T, dy, y, relu, x, kernels, dx, dkernels, dbias, *padding)
+    product = product_for(x.itemsize, T)
+    _gradients(T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, *padding)
     matrix = GG.astype(x.dtype)
-    _transform_kernels_back(T, dkernels.reshape(T, 36, C, O), matrix, dweight.reshape(O, C, 9))
+    _transform_kernels_back(
+        T, product, dkernels.reshape(T, 36, C, O), matrix, dweight.reshape(O, C, 9)
+    )
     return dbias.reshape(-1, O).sum(axis=0).astype(x.dtype)
 
 
@@ -200,5 +208,6 @@ def _transformed(T, weight, turned, matrix):
     O, C = weight.shape[:2]  # noqa: E741
     kernels = np.empty((36, O, C) if turned else (36, C, O), weight.dtype)
     matrix = matrix.astype(weight.dtype, order="C")
-    _transform_kernels(T, plain(weight.reshape(O, C, 9)), turned, matrix, kernels)
+    product = product_for(weight.itemsize, T)
+    _transform_kernels(T, product, plain(weight.reshape(O, C, 9)), turned, matrix, kernels)
     return kernels.reshape(6, 6, *kernels.shape[1:])

@@ -1,0 +1,111 @@
+"""What compiled kernels call: products of parts of arrays, and their cut among threads."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.ccallback import CFunc
+from numba.extending import intrinsic
+
+from minae.kernels.cpu.compile.compiled import OPTIONS, DiskCache, compiled
+from minae.kernels.cpu.products.product import LINE, make_product, room_bytes
+from minae.kernels.cpu.products.tile import Shape
+from minae.kernels.cpu.products.vectors import vector_bytes
+
+REGISTER = vector_bytes()
+ROWS = Shape(REGISTER, 4).rows
+ARGUMENTS = 17
+
+
+@cache
+def product_for(itemsize: int, T: int, register: int = REGISTER) -> tuple[int, int, int]:
+    """Return what compiled code needs to multiply: (address of the product, of its room, step).
+
+    Each thread has a room of its own, `step` bytes after the one before.
+    """
+    shape = Shape(register, itemsize)
+    function = CFunc(make_product(shape), ((types.int64,) * ARGUMENTS, types.void), {}, OPTIONS)
+    function._cache = DiskCache(f"{__name__}.product of {shape}")
+    function.compile()
+    step = -(-room_bytes(shape) // LINE) * LINE
+    memory = np.empty(T * step + LINE, np.uint8)
+    _kept.append((function, memory))
+    return function.address, -(-memory.ctypes.data // LINE) * LINE, step
+
+
+_kept: list = []  # what the addresses point to
+
+
+@compiled
+def cut(t, T, M, N, itemsize):
+    """Return share t of an (M, N) result as (row, end, column, end); some shares may be empty.
+
+    T is split into two factors, for rows and for columns, such that the largest share has the least
+    work. Shares begin where tiles do. Packing a column of b takes as long as 8 rows of the product.
+    """
+    width, best, least = REGISTER // itemsize, 1, -1
+    for across in range(1, T + 1):
+        if T % across == 0:
+            high, wide = _even(M, T // across, ROWS), _even(N, across, width)
+            work = (high + 8) * wide
+            if least < 0 or work < least:
+                best, least = across, work
+    high, wide = _even(M, T // best, ROWS), _even(N, best, width)
+    i, j = t // best * high, t % best * wide
+    return min(i, M), min(i + high, M), min(j, N), min(j + wide, N)
+
+
+@compiled
+def _even(size, parts, unit):
+    """Return the size of an even part, in whole units."""
+    return (size + parts * unit - 1) // (parts * unit) * unit
+
+
+@intrinsic
+def _call(typing, address, arguments):
+    """Call the function at an address, which takes 64-bit integers and returns nothing."""
+
+    def generate(context, builder, signature, values):
+        address, arguments = values[0], cgutils.unpack_tuple(builder, values[1])
+        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+        builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
+        return context.get_dummy_value()
+
+    return types.none(address, arguments), generate
+
+
+@compiled
+def _row(a):
+    """Return the bytes from row to row; NumPy leaves that of a single row undefined."""
+    return a.strides[0] if a.shape[0] > 1 else a.shape[1] * a.itemsize
+
+
+@compiled
+def multiply(product, t, a, transpose_a, b, transpose_b, c, add):
+    """c = op(a) op(b), or c += that if `add`, in thread t; op transposes if its flag is set.
+
+    Rows must be contiguous but may be any distance apart, so a, b and c may be parts of larger
+    matrices.
+    """
+    _multiply(product, t, a, transpose_a, b, transpose_b, c, (np.int64(add), 0, 0, 0, 0))
+
+
+@compiled
+def affine(product, t, a, transpose_a, b, transpose_b, c, bias, relu):
+    """c = op(a) op(b) + bias, or max(that, 0) if `relu`."""
+    finish = 0, bias.ctypes.data, np.int64(relu), 0, 0
+    _multiply(product, t, a, transpose_a, b, transpose_b, c, finish)
+
+
+@compiled
+def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
+    address, room, step = product
+    M, N = c.shape
+    K = a.shape[0] if transpose_a else a.shape[1]
+    a_row, a_k = (a.itemsize, _row(a)) if transpose_a else (_row(a), a.itemsize)
+    of_a, of_b = (a.ctypes.data, a_row, a_k), (b.ctypes.data, _row(b), np.int64(transpose_b))
+    of_c = c.ctypes.data, _row(c), M, N, K
+    _call(address, (*of_a, *of_b, *of_c, *finish, room + t * step))

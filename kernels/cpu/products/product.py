@@ -1,0 +1,157 @@
+"""c = op(a) op(b) for matrices of any size: tiles in registers, of panels in the cache.
+
+The loops are Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication", 2008),
+for matrices as training has them: b, mostly a weight, is the large one, and a has few rows. So b
+is packed, one panel at a time, and a is read where it lies unless that is slow.
+
+1. The sum over K is cut into parts of up to DEPTH terms, so that a panel stays in the second-level
+   cache.
+2. If a is packed, its rows are cut into blocks that stay there as well.
+3. Each panel of b, as wide as a tile, is packed: turned if its rows lie across, else the first tile
+   writes the panel while it reads b in place. The next panel is fetched from memory meanwhile.
+4. Each tile of the panel's columns is summed up, finished and written.
+
+The terms of each sum are added in the same order whatever the number of rows, columns and threads:
+a row of c has the same bits in a batch of one and of a thousand.
+"""
+
+from collections.abc import Callable
+
+from numba import njit
+
+from minae.kernels.cpu.compile.compiled import OPTIONS
+from minae.kernels.cpu.products.panels import make_copy, make_turn, prefetch
+from minae.kernels.cpu.products.tile import Shape, make_tile
+
+DEPTH = 200  # terms of a part of the sum
+BLOCK = 256  # rows of a that are packed together
+REUSES = 4  # panels of b that a packed block must be used for
+LINE = 64  # bytes in a cache line
+PAGE = 4096  # bytes; rows at such distances share the few places of one cache set
+
+
+def room_bytes(shape: Shape) -> int:
+    """Return the memory that a product needs for its panels."""
+    panel, block = DEPTH * shape.columns * shape.itemsize, DEPTH * BLOCK * shape.itemsize
+    return panel + block + 2 * LINE  # behind their ends, panels may write a vector
+
+
+def make_product(shape: Shape) -> Callable:
+    """Return product(...), to be compiled: c = a b, for one kind of vectors and numbers.
+
+    All arguments are 64-bit integers: addresses, distances in bytes, sizes and flags. The rows of
+    b, c and `where`, and either the rows or the columns of a, are contiguous. With `turned`, b is
+    (N, K), else (K, N). What happens to c is described by `tile.Finish`. `room` is the address of
+    room_bytes(shape) bytes, on a cache line.
+    """
+    rows, columns, size = shape.rows, shape.columns, shape.itemsize
+    half, quarter = rows // 2, rows // 4
+    keep = make_tile(shape, rows, keep=True)
+    tall, low, flat = (make_tile(shape, height) for height in (rows, half, quarter))
+    turn, copy = make_turn(shape, columns), make_copy(shape, columns)
+    turn_strip, copy_strip = make_turn(shape, rows), make_copy(shape, rows)
+    panel_row, strip_row = columns * size, rows * size
+
+    @njit(**OPTIONS)
+    def fetch(b, b_row, height, width, part, parts):
+        """Have one of so many parts of a matrix brought into the cache."""
+        for i in range(height * part // parts, height * (part + 1) // parts):
+            for j in range(LINE - 1, width * size + LINE - 1, LINE):
+                prefetch(b + i * b_row + j)
+
+    @njit(**OPTIONS)
+    def pack(a, a_row, a_k, strips, height, depth):
+        """Pack rows of a into strips, each as high as a tile."""
+        for i in range(0, height, rows):
+            strip, count = strips + i * depth * size, min(rows, height - i)
+            if a_k == size:
+                turn_strip(a + i * a_row, a_row, strip, count, depth)
+            else:
+                copy_strip(a + i * a_row, a_k, strip, count, depth)
+
+    @njit(**OPTIONS)
+    def columns_of_tiles(a, a_row, a_strip, a_k, b, b_row, turned, panel, ahead, c, sizes, finish):
+        """Compute the columns of c that one panel of b gives."""
+        height, width, depth = sizes
+        c, c_row = c
+        if turned:
+            turn(b, b_row, panel, width, depth)
+            from_b, b_k = panel, panel_row
+        elif width < columns:
+            copy(b, b_row, panel, width, depth)
+            from_b, b_k = panel, panel_row
+        else:
+            from_b, b_k = b, b_row
+        add, bias, relu, where, where_row = finish
+        for i in range(0, height, rows):
+            if turned:
+                fetch(b + columns * b_row, b_row, ahead, depth, i, height)
+            else:
+                fetch(b + panel_row, b_row, depth, ahead, i, height)
+            left = height - i
+            to, sign = c + i * c_row, where + i * where_row if where else 0
+            operands = (
+                a + i * a_strip,
+                a_row,
+                a_k,
+                from_b,
+                b_k,
+                panel,
+                to,
+                c_row,
+                depth,
+                left,
+                width,
+            )
+            then = add, bias, relu, sign, where_row
+            if left <= quarter:
+                flat(operands, then)
+            elif left <= half:
+                low(operands, then)
+            elif from_b == b and height > rows:
+                keep(operands, then)
+                from_b, b_k = panel, panel_row
+            else:
+                tall(operands, then)
+
+    def product(
+        a, a_row, a_k, b, b_row, turned, c, c_row, M, N, K, add, bias, relu, where, where_row, room
+    ):
+        parts = max(1, (K + DEPTH - 1) // DEPTH)
+        most = max(1, (K + parts - 1) // parts)
+        strips = room + DEPTH * panel_row + LINE
+        packs = N >= REUSES * columns and M > rows and max(a_row, a_k) % PAGE == 0
+        block = BLOCK if packs else max(M, 1)
+        for p in range(0, max(K, 1), most):
+            depth, last = min(most, K - p), p + most >= K
+            for m in range(0, M, block):
+                height = min(block, M - m)
+                from_a, row, strip, step = a + m * a_row + p * a_k, a_row, a_row, a_k
+                if packs:
+                    pack(from_a, a_row, a_k, strips, height, depth)
+                    from_a, row, strip, step = strips, size, depth * size, strip_row
+                for n in range(0, N, columns):
+                    width = min(columns, N - n)
+                    finish = (
+                        add or p > 0,
+                        bias + n * size if last and bias else 0,
+                        relu and last,
+                        where + m * where_row + n * size if last and where else 0,
+                        where_row,
+                    )
+                    columns_of_tiles(
+                        from_a,
+                        row,
+                        strip,
+                        step,
+                        b + n * b_row + p * size if turned else b + p * b_row + n * size,
+                        b_row,
+                        turned,
+                        room,
+                        min(columns, N - n - width),
+                        (c + m * c_row + n * size, c_row),
+                        (height, width, depth),
+                        finish,
+                    )
+
+    return product
