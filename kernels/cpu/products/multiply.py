@@ -21,7 +21,7 @@ ARGUMENTS = 17
 
 
 @cache
-def product_for(itemsize: int, T: int, register: int = REGISTER) -> tuple[int, int, int]:
+def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
     """Return what compiled code needs to multiply: (address of the product, of its room, step).
 
     Each thread has a room of its own, `step` bytes after the one before.
@@ -33,7 +33,7 @@ def product_for(itemsize: int, T: int, register: int = REGISTER) -> tuple[int, i
     step = -(-room_bytes(shape) // LINE) * LINE
     memory = np.empty(T * step + LINE, np.uint8)
     _kept.append((function, memory))
-    return function.address, -(-memory.ctypes.data // LINE) * LINE, step
+    return np.array([function.address, -(-memory.ctypes.data // LINE) * LINE, step])
 
 
 _kept: list = []  # what the addresses point to
@@ -102,7 +102,7 @@ def affine(product, t, a, transpose_a, b, transpose_b, c, bias, relu):
 
 @compiled
 def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
-    address, room, step = product
+    address, room, step = product[0], product[1], product[2]
     M, N = c.shape
     K = a.shape[0] if transpose_a else a.shape[1]
     a_row, a_k = (a.itemsize, _row(a)) if transpose_a else (_row(a), a.itemsize)

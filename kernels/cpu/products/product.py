@@ -26,6 +26,7 @@ from minae.kernels.cpu.products.tile import Shape, make_tile
 DEPTH = 200  # terms of a part of the sum
 BLOCK = 256  # rows of a that are packed together
 REUSES = 4  # panels of b that a packed block must be used for
+NEAR = 256 * 1024  # bytes; a smaller b is in the cache already, and needs not be fetched
 LINE = 64  # bytes in a cache line
 PAGE = 4096  # bytes; rows at such distances share the few places of one cache set
 
@@ -45,6 +46,7 @@ def make_product(shape: Shape) -> Callable:
     room_bytes(shape) bytes, on a cache line.
     """
     rows, columns, size = shape.rows, shape.columns, shape.itemsize
+    shape_width = shape.width
     half, quarter = rows // 2, rows // 4
     keep = make_tile(shape, rows, keep=True)
     tall, low, flat = (make_tile(shape, height) for height in (rows, half, quarter))
@@ -58,6 +60,11 @@ def make_product(shape: Shape) -> Callable:
         for i in range(height * part // parts, height * (part + 1) // parts):
             for j in range(LINE - 1, width * size + LINE - 1, LINE):
                 prefetch(b + i * b_row + j)
+
+    @njit(**OPTIONS)
+    def panel_width(left):
+        """Return the width of the next panel. A last one of a single vector would be slow."""
+        return columns - shape_width if columns < left <= columns + shape_width else min(columns, left)
 
     @njit(**OPTIONS)
     def pack(a, a_row, a_k, strips, height, depth):
@@ -74,20 +81,22 @@ def make_product(shape: Shape) -> Callable:
         """Compute the columns of c that one panel of b gives."""
         height, width, depth = sizes
         c, c_row = c
+        near = b_row <= 2 * panel_row  # its rows are near each other: in place, b is as good
+        keeps = not turned and width == columns and height > rows and not near
         if turned:
             turn(b, b_row, panel, width, depth)
             from_b, b_k = panel, panel_row
-        elif width < columns:
+        elif keeps or width % shape_width == 0 and (near or height <= rows):
+            from_b, b_k = b, b_row
+        else:
             copy(b, b_row, panel, width, depth)
             from_b, b_k = panel, panel_row
-        else:
-            from_b, b_k = b, b_row
         add, bias, relu, where, where_row = finish
         for i in range(0, height, rows):
-            if turned:
-                fetch(b + columns * b_row, b_row, ahead, depth, i, height)
-            else:
-                fetch(b + panel_row, b_row, depth, ahead, i, height)
+            if turned and ahead:
+                fetch(b + width * b_row, b_row, ahead, depth, i, height)
+            elif ahead:
+                fetch(b + width * size, b_row, depth, ahead, i, height)
             left = height - i
             to, sign = c + i * c_row, where + i * where_row if where else 0
             operands = (
@@ -108,7 +117,7 @@ def make_product(shape: Shape) -> Callable:
                 flat(operands, then)
             elif left <= half:
                 low(operands, then)
-            elif from_b == b and height > rows:
+            elif keeps and i == 0:
                 keep(operands, then)
                 from_b, b_k = panel, panel_row
             else:
@@ -121,6 +130,7 @@ def make_product(shape: Shape) -> Callable:
         most = max(1, (K + parts - 1) // parts)
         strips = room + DEPTH * panel_row + LINE
         packs = N >= REUSES * columns and M > rows and max(a_row, a_k) % PAGE == 0
+        far = K * N * size > NEAR
         block = BLOCK if packs else max(M, 1)
         for p in range(0, max(K, 1), most):
             depth, last = min(most, K - p), p + most >= K
@@ -130,8 +140,11 @@ def make_product(shape: Shape) -> Callable:
                 if packs:
                     pack(from_a, a_row, a_k, strips, height, depth)
                     from_a, row, strip, step = strips, size, depth * size, strip_row
-                for n in range(0, N, columns):
-                    width = min(columns, N - n)
+                n, width, ahead = 0, 0, panel_width(N)
+                for _ in range((N + columns - 1) // columns):
+                    n += width
+                    width = ahead
+                    ahead = panel_width(N - n - width)
                     finish = (
                         add or p > 0,
                         bias + n * size if last and bias else 0,
@@ -148,7 +161,7 @@ def make_product(shape: Shape) -> Callable:
                         b_row,
                         turned,
                         room,
-                        min(columns, N - n - width),
+                        ahead if far else 0,
                         (c + m * c_row + n * size, c_row),
                         (height, width, depth),
                         finish,
