@@ -14,9 +14,9 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.compile.blas import tiled
-from minae.kernels.cpu.compile.compiled import compiled, compiled_if
+from minae.kernels.cpu.compile.compiled import compiled, compiled_if, parallel
 from minae.kernels.cpu.compile.operands import FLOATS, covered, plain, plain_matrix, plain_rows
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 

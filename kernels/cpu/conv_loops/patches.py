@@ -24,8 +24,7 @@ kernel, stride, padding and dilation.
 import numpy as np
 
 from minae.kernels.cpu.compile.blas import gemm
-from minae.kernels.cpu.compile.compiled import compiled
-from minae.kernels.cpu.compile.threads import parallel
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.conv_loops.unfolding import (
     fold,
     padded_image,

@@ -1,0 +1,142 @@
+"""Functions compiled to machine code by Numba once, and then kept on the disk.
+
+The folder is named after the text of all kernels, so any change in them compiles everything again.
+A file that is damaged, or that cannot be read or written, only costs the time to compile.
+"""
+
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import njit
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from minae.kernels import files
+from minae.kernels.cpu.compile import symbols
+from minae.kernels.cpu.compile.plain import OPTIONS
+
+JIT = OPTIONS | {"no_cfunc_wrapper": True}
+
+
+def compiled(function: Callable) -> Any:
+    """Compile a function that compiled code calls, for all types of arguments it is called with."""
+    return _compiled(function, no_cpython_wrapper=True)
+
+
+def compiled_apart(function: Callable) -> Any:
+    """Compile a large function apart from its compiled callers. It must return nothing."""
+    return symbols.callable_by_symbol(compiled(function))
+
+
+def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
+    """Compile a function for Python to call, on one thread, if accepts(*arguments).
+
+    Otherwise the function returns False. Numba finds compiled code by the types of the arguments,
+    faster than Python could inspect them, so `accepts` is called for new types only. It may depend
+    only on what Numba calls a type: of an array, the dtype, dimensions and memory layout.
+    """
+
+    def decorate(function: Callable) -> Any:
+        dispatcher = _compiled(function)
+        compile_for = dispatcher._compile_for_args
+
+        def refuse_or_compile(*args):
+            return compile_for(*args) if accepts(*args) else lambda *args: False
+
+        dispatcher._compile_for_args = refuse_or_compile
+        return dispatcher
+
+    return decorate
+
+
+def _compiled(function, **options: Any):
+    dispatcher: Any = njit(**JIT, **options)(function)
+    dispatcher._cache = DiskCache(f"{function.__module__}.{function.__qualname__}")
+    return dispatcher
+
+
+def cache_folder() -> Path:
+    """Return the folder for the compiled form of the kernels, as their source now is."""
+    return files.folder_for(Path(__file__).parents[1])
+
+
+def where_kept() -> str:
+    """Say where compiled code is kept."""
+    return f"compiled code is kept in {cache_folder()}"
+
+
+class DiskCache(NullCache):
+    """Where Numba looks for compiled code before it compiles: a file with a checksum per signature.
+
+    Numba's own cache misses changes in a function that the cached one calls, and trusts any file.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def _path(self, signature, context) -> Path:
+        machine = context.codegen().magic_tuple()
+        key = (self.name, str(signature), machine, numba.__version__, sys.version_info[:3])
+        return cache_folder() / files.name_for(key)
+
+    def load_overload(self, sig, target_context) -> Any:
+        """Return the function compiled for this signature, or None."""
+        target_context.refresh()
+        try:
+            payload = files.read(self._path(sig, target_context))
+            if payload is not None:
+                called, compiled = pickle.loads(payload)
+                for name, kinds in called:
+                    symbols.link(name, kinds)
+                return CompileResult._rebuild(target_context, *compiled)
+        except OSError as error:
+            _note.unusable(error)
+        _note.begin()
+        return None
+
+    def save_overload(self, sig, cres):
+        """Keep the function that was just compiled for this signature."""
+        payload = dumps((symbols.called_from(cres.library), cres._reduce()))
+        try:
+            files.write(self._path(sig, cres.target_context), payload)
+        except OSError as error:
+            _note.unusable(error)
+        _note.end(self.name.rpartition(".")[2])
+
+
+class _Note:
+    """Says on stderr what is being compiled, so that users know what they are waiting for."""
+
+    def __init__(self):
+        self.started: list[float] = []  # nested: compiling a function compiles those that it calls
+        self.seconds = 0.0
+        self.complained = False
+
+    def begin(self) -> None:
+        if not self.started and not self.seconds:
+            self.say(f"compiling kernels for this machine, once; kept in {cache_folder()}")
+        self.started.append(time.perf_counter())
+
+    def end(self, name: str) -> None:
+        seconds = time.perf_counter() - self.started.pop()
+        if not self.started:
+            self.seconds += seconds
+            self.say(f"compiled {name} ({seconds:.1f} s, {self.seconds:.1f} s in all)")
+
+    def unusable(self, error: OSError) -> None:
+        if not self.complained:
+            self.complained = True
+            self.say(f"compiled kernels cannot be kept, so every start compiles anew: {error}")
+
+    @staticmethod
+    def say(text: str) -> None:
+        print(f"minae: {text}", file=sys.stderr)
+
+
+_note = _Note()
