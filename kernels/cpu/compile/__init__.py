@@ -3,7 +3,6 @@
 - `compiled`: the decorators that turn Python functions into machine code, in one of two ways:
   `cached` and `launch`, which keep it on the disk and start threads themselves, or `plain`
 - `threads`: the pool of threads
-- `symbols`: compiled functions call each other without being copied into each other
 - `blas`, `vector_math`: matrix products, exp and log1p inside compiled code
 - `operands`: which arrays go to compiled code, in which memory layout, and which to the reference
 """

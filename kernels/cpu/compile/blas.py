@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 from numba.extending import get_cython_function_address
 
-from minae.kernels.cpu.compile.compiled import compiled, compiled_apart
+from minae.kernels.cpu.compile.compiled import compiled
 
 
 def _blas(name: str) -> Any:
@@ -59,7 +59,7 @@ def _gemm(itemsize, flags, sizes, rows, A, B, C):
     numbers[0] = 0  # keeps it alive: Numba frees an array after the last use that it sees
 
 
-@compiled_apart
+@compiled
 def tiled(a, transpose_a, b, transpose_b, c):
     """c = op(a) op(b), in tiles so small that BLAS multiplies them in place.
 

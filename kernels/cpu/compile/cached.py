@@ -18,20 +18,23 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minae.kernels import files
-from minae.kernels.cpu.compile import symbols
+from minae.kernels.cpu.compile import threads
 from minae.kernels.cpu.compile.plain import OPTIONS
 
-JIT = OPTIONS | {"no_cfunc_wrapper": True}
+FOR_PYTHON: Any = OPTIONS | {"no_cfunc_wrapper": True}
+FOR_COMPILED_CODE: Any = FOR_PYTHON | {"no_cpython_wrapper": True}
 
 
 def compiled(function: Callable) -> Any:
-    """Compile a function that compiled code calls, for all types of arguments it is called with."""
-    return _compiled(function, no_cpython_wrapper=True)
+    """Compile a function that compiled code calls, and becomes a part of."""
+    return njit(**FOR_COMPILED_CODE)(function)
 
 
-def compiled_apart(function: Callable) -> Any:
-    """Compile a large function apart from its compiled callers. It must return nothing."""
-    return symbols.callable_by_symbol(compiled(function))
+def kept(function: Callable) -> Any:
+    """Compile a function for Python to call, and keep its machine code on the disk."""
+    dispatcher: Any = njit(**FOR_PYTHON)(function)
+    dispatcher._cache = DiskCache(f"{function.__module__}.{function.__qualname__}")
+    return dispatcher
 
 
 def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
@@ -43,7 +46,7 @@ def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
     """
 
     def decorate(function: Callable) -> Any:
-        dispatcher = _compiled(function)
+        dispatcher = kept(function)
         compile_for = dispatcher._compile_for_args
 
         def refuse_or_compile(*args):
@@ -53,12 +56,6 @@ def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
         return dispatcher
 
     return decorate
-
-
-def _compiled(function, **options: Any):
-    dispatcher: Any = njit(**JIT, **options)(function)
-    dispatcher._cache = DiskCache(f"{function.__module__}.{function.__qualname__}")
-    return dispatcher
 
 
 def cache_folder() -> Path:
@@ -87,14 +84,12 @@ class DiskCache(NullCache):
 
     def load_overload(self, sig, target_context) -> Any:
         """Return the function compiled for this signature, or None."""
+        threads.layer()  # the code calls the pool's functions
         target_context.refresh()
         try:
             payload = files.read(self._path(sig, target_context))
             if payload is not None:
-                called, compiled = pickle.loads(payload)
-                for name, kinds in called:
-                    symbols.link(name, kinds)
-                return CompileResult._rebuild(target_context, *compiled)
+                return CompileResult._rebuild(target_context, *pickle.loads(payload))
         except OSError as error:
             _note.unusable(error)
         _note.begin()
@@ -102,9 +97,8 @@ class DiskCache(NullCache):
 
     def save_overload(self, sig, cres):
         """Keep the function that was just compiled for this signature."""
-        payload = dumps((symbols.called_from(cres.library), cres._reduce()))
         try:
-            files.write(self._path(sig, cres.target_context), payload)
+            files.write(self._path(sig, cres.target_context), dumps(cres._reduce()))
         except OSError as error:
             _note.unusable(error)
         _note.end(self.name.rpartition(".")[2])
@@ -114,20 +108,18 @@ class _Note:
     """Says on stderr what is being compiled, so that users know what they are waiting for."""
 
     def __init__(self):
-        self.started: list[float] = []  # nested: compiling a function compiles those that it calls
-        self.seconds = 0.0
+        self.started = self.seconds = 0.0
         self.complained = False
 
     def begin(self) -> None:
-        if not self.started and not self.seconds:
+        if not self.seconds:
             self.say(f"compiling kernels for this machine, once; kept in {cache_folder()}")
-        self.started.append(time.perf_counter())
+        self.started = time.perf_counter()
 
     def end(self, name: str) -> None:
-        seconds = time.perf_counter() - self.started.pop()
-        if not self.started:
-            self.seconds += seconds
-            self.say(f"compiled {name} ({seconds:.1f} s, {self.seconds:.1f} s in all)")
+        seconds = time.perf_counter() - self.started
+        self.seconds += seconds
+        self.say(f"compiled {name} ({seconds:.1f} s, {self.seconds:.1f} s in all)")
 
     def unusable(self, error: OSError) -> None:
         if not self.complained:

@@ -14,10 +14,8 @@ from minae.kernels.cpu.compile.plain import OPTIONS
 
 if compiles_plainly():
     from minae.kernels.cpu.compile.plain import compiled, compiled_if, parallel, where_kept
-
-    compiled_apart = compiled
 else:
-    from minae.kernels.cpu.compile.cached import compiled, compiled_apart, compiled_if, where_kept
+    from minae.kernels.cpu.compile.cached import compiled, compiled_if, where_kept
     from minae.kernels.cpu.compile.launch import parallel
 
-__all__ = ["OPTIONS", "compiled", "compiled_apart", "compiled_if", "parallel", "where_kept"]
+__all__ = ["OPTIONS", "compiled", "compiled_if", "parallel", "where_kept"]

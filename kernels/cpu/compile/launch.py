@@ -1,7 +1,7 @@
 """Work cut into shares, which one short function hands to Numba's pool of threads.
 
 Between a loop and its body, Numba's prange puts four modules that take longer to compile than most
-bodies.
+bodies: all kernels of `minae bench` together take almost three times as long.
 """
 
 import functools
@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
+from numba.core.compiler import compile_internal
+from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from minae.kernels.cpu.compile import symbols, threads
-from minae.kernels.cpu.compile.cached import JIT, DiskCache, compiled
+from minae.kernels.cpu.compile.cached import compiled, kept
 
 INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
 # void task(char **bases, size_t *sizes, size_t *steps, void *data): what the pool calls
@@ -28,29 +29,17 @@ def parallel(function: Callable) -> Any:
     """Make `function(t, T, *args)`, share t of T, a function of (T, *args) that runs all shares.
 
     With T = 1 the share runs on the calling thread, since waking another takes longer than small
-    work does. A share returns nothing. Its arrays must be contiguous, so that it is compiled for
-    one layout only. The GIL is held throughout: Python threads that compute take turns.
+    work does. A share returns nothing. It takes arrays and numbers, but no tuples, which prange
+    cannot pass on in `plain`. The arrays must be contiguous, so that a share is compiled for one
+    layout only. The GIL is held throughout: Python threads that compute take turns.
     """
-    share = compiled(function)
-    name = share._cache.name
 
     @intrinsic
     def launch(typing, T, args):
         def generate(context, builder, signature, values):
             T, args = values
-            kinds = types.int64, types.int64, *signature.args[1]  # of t, T and the others
-
-            def call(builder, t, T, args):
-                values = zip(signature.args[1], cgutils.unpack_tuple(builder, args), strict=True)
-                values = [_without_owner(context, builder, *value) for value in values]
-                symbols.call_by_symbol(context, builder, name, kinds, [t, T, *values])
-
-            with builder.if_else(builder.icmp_signed("==", T, WORD(1))) as (one, several):
-                with one:
-                    call(builder, WORD(0), T, args)
-                with several:
-                    task = _task(builder.module, call, args.type)
-                    _run_in_pool(builder, task, T, args)
+            task = _task(context, builder.module, function, signature.args[1], args.type)
+            _run(builder, task, T, args)
             return context.get_dummy_value()
 
         return types.none(types.int64, args), generate
@@ -58,10 +47,47 @@ def parallel(function: Callable) -> Any:
     def run(T, *args):
         launch(T, args)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
 
-    dispatcher: Any = njit(**JIT)(run)
-    dispatcher._cache = _LaunchCache(name)
-    dispatcher.share = symbols.callable_by_symbol(share)  # for compiled code
+    run.__module__, run.__qualname__ = function.__module__, function.__qualname__
+    dispatcher = kept(run)
+    dispatcher.share = compiled(function)  # for compiled code
     return dispatcher
+
+
+def _task(context, module, function, kinds, args_type) -> ir.Function:
+    """Generate the function that the pool calls for one or more consecutive shares.
+
+    sizes[0] is their number and sizes[1] is T. The pool advances bases[0] by one byte per share, so
+    the first share is bases[0] - data.
+    """
+    share = _compiled_here(context, function, (types.int64, types.int64, *kinds))
+    task = ir.Function(module, TASK, "task")
+    task.linkage = "internal"
+    bases, sizes, _, data = task.args
+    builder = ir.IRBuilder(task.append_basic_block())
+    base, start = (builder.ptrtoint(pointer, WORD) for pointer in (builder.load(bases), data))
+    first = builder.sub(base, start)
+    T = builder.load(builder.gep(sizes, [WORD(1)]))
+    args = cgutils.unpack_tuple(
+        builder, builder.load(builder.bitcast(data, args_type.as_pointer()))
+    )
+    args = [_without_owner(context, builder, *arg) for arg in zip(kinds, args, strict=True)]
+    with cgutils.for_range(builder, builder.load(sizes)) as loop:
+        values = [builder.add(first, loop.index), T, *args]
+        context.call_internal_no_propagate(builder, share.fndesc, share.signature, values)
+    builder.ret_void()
+    return task
+
+
+def _compiled_here(context, function, kinds) -> Any:
+    """Compile a function as a part of what is being compiled now, and with the same options.
+
+    As a compiled function of its own, it would be optimised and translated twice: a second time as
+    the copy that its caller gets.
+    """
+    flags = ConfigStack().top().copy()
+    flags.no_compile = flags.no_cpython_wrapper = True
+    here = context.typing_context, context, context.active_code_library
+    return compile_internal(*here, function, kinds, types.none, flags, {})
 
 
 def _without_owner(context, builder, kind, value):
@@ -77,50 +103,19 @@ def _without_owner(context, builder, kind, value):
     return array._getvalue()
 
 
-def _task(module, call, args_type) -> ir.Function:
-    """Generate the function that the pool calls for one or more consecutive shares.
-
-    sizes[0] is their number and sizes[1] is T. The pool advances bases[0] by one byte per share, so
-    the first share is bases[0] - data.
-    """
-    task = ir.Function(module, TASK, "task")
-    task.linkage = "internal"
-    bases, sizes, _, data = task.args
-    builder = ir.IRBuilder(task.append_basic_block())
-    base, start = (builder.ptrtoint(pointer, WORD) for pointer in (builder.load(bases), data))
-    first = builder.sub(base, start)
-    T = builder.load(builder.gep(sizes, [WORD(1)]))
-    args = builder.load(builder.bitcast(data, args_type.as_pointer()))
-    with cgutils.for_range(builder, builder.load(sizes)) as loop:
-        call(builder, builder.add(first, loop.index), T, args)
-    builder.ret_void()
-    return task
-
-
-def _run_in_pool(builder, task, T, args) -> None:
-    """Generate the call that has Numba's pool run the task for shares 0 to T - 1."""
+def _run(builder, task, T, args) -> None:
+    """Generate the call of the task for shares 0 to T - 1: by Numba's pool, unless T is 1."""
     function = functools.partial(cgutils.get_or_insert_function, builder.module)
-    num_threads = function(ir.FunctionType(INT, []), "get_num_threads")
-    parallel_for = function(PARALLEL_FOR, "numba_parallel_for")
     data = builder.bitcast(cgutils.alloca_once_value(builder, args), POINTER)
     bases = cgutils.alloca_once_value(builder, data)
-    sizes = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, [T, T]))
+    pair = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, [T, T]))
+    sizes = builder.bitcast(pair, WORD.as_pointer())
     steps = cgutils.alloca_once_value(builder, WORD(1))
-    pointers = [builder.bitcast(pointer, POINTER) for pointer in (task, bases, sizes, steps)]
-    numbers = [WORD(1), WORD(1), builder.call(num_threads, [])]
-    builder.call(parallel_for, [*pointers, data, *numbers])
-
-
-class _LaunchCache(DiskCache):
-    """Starts the pool and compiles the share before what calls them: nested, it takes longer."""
-
-    def __init__(self, share: str):
-        super().__init__(f"{share} on threads")
-        self.share = share
-
-    def load_overload(self, sig, target_context):
-        """Return the function compiled for this signature (T, (args)), or None."""
-        threads.layer()
-        T, args = sig
-        symbols.link(self.share, (T, T, *args))
-        return super().load_overload(sig, target_context)
+    with builder.if_else(builder.icmp_signed("==", T, WORD(1))) as (one, several):
+        with one:
+            builder.call(task, [bases, sizes, steps, data])
+        with several:
+            num_threads = builder.call(function(ir.FunctionType(INT, []), "get_num_threads"), [])
+            pointers = [builder.bitcast(a, POINTER) for a in (task, bases, sizes, steps, data)]
+            numbers = [WORD(1), WORD(1), num_threads]
+            builder.call(function(PARALLEL_FOR, "numba_parallel_for"), [*pointers, *numbers])
