@@ -72,6 +72,15 @@ def wanted_threads() -> int | None:
 
 
 @cache
+def compiles_plainly() -> bool:
+    """Return whether MINAE_COMPILE is "plain". Raises ValueError if it is anything else."""
+    given = os.environ.get("MINAE_COMPILE", "")
+    if given not in ("", "plain"):
+        raise ValueError(f"MINAE_COMPILE is {given!r}, but must be 'plain' or not set")
+    return given == "plain"
+
+
+@cache
 def _load(name: str) -> Backend:
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}; there are: {', '.join(sorted(BACKENDS))}")

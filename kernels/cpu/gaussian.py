@@ -7,8 +7,9 @@ once. On 128 codes of 20 numbers that gains little: a factor of 1.0 for samples,
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.cpu.compile.compiled import parallel
 from minae.kernels.cpu.compile.operands import covered, plain_rows
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, exp_excess
 
 

@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.compiled import compiled, compiled_if
+from minae.kernels.cpu.compile.compiled import compiled, compiled_if, parallel
 from minae.kernels.cpu.compile.operands import FLOATS, covered, plain, plain_matrix, plain_rows
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.products.multiply import affine, cut, multiply, product_for
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 

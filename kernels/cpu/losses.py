@@ -9,8 +9,9 @@ float64. Gained: a factor of about 30.
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.cpu.compile.compiled import parallel
 from minae.kernels.cpu.compile.operands import covered, plain
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, log1p01
 
 RUN = 8192

@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import covered, plain
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 
 # A running mean below the smallest normal float32 becomes 0: once a gradient has vanished, its mean
 # would decay through the denormal numbers, which are up to a hundred times slower.

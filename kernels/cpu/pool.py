@@ -8,9 +8,9 @@ position, and 14 for the mean.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import covered, pixels
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 
 
 @compiled

@@ -5,7 +5,8 @@ from timeit import repeat
 
 import numpy as np
 
-from minae.kernels.cpu.compile.threads import num_threads, parallel
+from minae.kernels.cpu.compile.compiled import parallel
+from minae.kernels.cpu.compile.threads import num_threads
 
 SIDE = 2048  # of the matrices; large enough for BLAS's best
 TRIAD = 20_000_000  # numbers in each of three arrays; too many for any cache

@@ -121,11 +121,12 @@ def main() -> None:
 
 
 def _check(arguments: list[str]) -> None:
-    """Refuse a bad MINAE_NUM_THREADS, and empty arguments: mostly variables that are not set."""
-    from minae.kernels import wanted_threads
+    """Refuse bad environment variables, and empty arguments: mostly variables that are not set."""
+    from minae.kernels import compiles_plainly, wanted_threads
 
     try:
         wanted_threads()
+        compiles_plainly()
     except ValueError as error:
         raise InputError(str(error)) from error
     for argument in arguments:

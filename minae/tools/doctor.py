@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import minae
-from minae.kernels.cpu.compile.compiled import cache_folder
+from minae.kernels.cpu.compile.compiled import where_kept
 from minae.kernels.cpu.compile.threads import layer, num_threads
 from minae.kernels.cuda.launch import build, device
 from minae.report import print_rows
@@ -25,10 +25,7 @@ def print_findings() -> None:
         ("machine", f"{platform.platform()}, {os.cpu_count()} processors"),
         *((name, importlib.metadata.version(name)) for name in packages),
         ("BLAS", _blas()),
-        (
-            "kernels",
-            f"{num_threads()} threads of {layer()}; compiled code is kept in {cache_folder()}",
-        ),
+        ("kernels", f"{num_threads()} threads of {layer()}; {where_kept()}"),
         ("GPU", _gpu()),
         ("MINAE_DATA", os.environ.get("MINAE_DATA", "not set: data is downloaded when needed")),
     ]

@@ -1,74 +1,12 @@
-"""One pool of threads, and compiled code kept on the disk, each in a process of its own."""
+"""One pool of threads, in processes of their own."""
 
 import os
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
-COMPUTE = """
-import numpy as np
-from minae.kernels import cpu
-x = np.random.default_rng(0).normal(size=(300, 200)).astype(np.float32)
-expected = np.maximum(x @ x.T, 0)
-def check():
-    np.testing.assert_allclose(cpu.linear(x, x, None, "relu"), expected, rtol=1e-3, atol=1e-3)
-"""
-
-
-def run(code, cache, **environment):
-    """Run the code after COMPUTE in a new process, and return what it said on stderr."""
-    environment = os.environ | {"MINAE_CACHE": str(cache)} | environment
-    command = [sys.executable, "-c", COMPUTE + code]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stderr
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """A folder in which the kernel of `check` is kept."""
-    folder = tmp_path_factory.mktemp("kernels")
-    assert "compiled _linear on threads" in run("check()", folder)
-    return folder
-
-
-def files(cache) -> list[Path]:
-    return [path for path in Path(cache).rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_compiled_code_is_kept(cache, threads):
-    before = files(cache)
-    assert run("check()", cache, MINAE_NUM_THREADS=threads) == ""
-    assert files(cache) == before
-
-
-@pytest.mark.parametrize("damage", ["cut short", "changed", "emptied"])
-def test_damaged_files_are_compiled_anew(cache, damage):
-    for path in files(cache):
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes({"cut short": content[:-9], "changed": content, "emptied": b""}[damage])
-    assert "compiled _linear" in run("check()", cache, MINAE_NUM_THREADS="2")
-    run("check()", cache, MINAE_NUM_THREADS="1")
-    assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
-
-
-@pytest.mark.parametrize("missing", range(3), ids=["share", "product in it", "launcher"])
-def test_a_missing_file_is_compiled_anew(cache, missing):
-    """Files whose code calls each other are read one after another; any may be gone."""
-    code = f"""
-from minae.kernels import files
-numbers, read = iter(range(99)), files.read
-files.read = lambda path: None if next(numbers) == {missing} else read(path)
-check()
-assert next(numbers) >= 3
-"""
-    assert "compiled" in run(code, cache, MINAE_NUM_THREADS="2")
-    assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
+from .processes import COMPUTE, run
 
 
 @pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
@@ -78,40 +16,21 @@ def test_every_share_runs_once(layer, tmp_path):
         pytest.importorskip(f"numba.np.ufunc.{layer}pool", exc_type=ImportError)
     code = f"""
 from minae.kernels.cpu.compile import threads
-from minae.kernels.cpu.compile.threads import parallel
+from minae.kernels.cpu.compile.compiled import parallel
 
 @parallel
-def record(t, T, runs, numbers, factor, pair):
+def record(t, T, runs, numbers, factor, low, high):
     runs[t] += 1
-    numbers[t] = T * factor + pair[0] * pair[1]
+    numbers[t] = T * factor + low * high
 
-for T in 1, 2, 3, 4, 9:
+for T in range(1, 10):
     runs, numbers = np.zeros(T, np.int32), np.zeros(T)
-    record(T, runs, numbers, 0.5, (3, 4))
+    record(T, runs, numbers, 0.5, 3, 4)
     assert runs.tolist() == [1] * T
     assert numbers.tolist() == [T / 2 + 12] * T
 assert threads.layer() == "{layer}"
 """
     run(code, tmp_path, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="3")
-
-
-def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
-    (tmp_path / "file").write_text("no folder can be made in here")
-    said = run("check(); check()", tmp_path / "file", MINAE_NUM_THREADS="2")
-    assert said.count("cannot be kept, so every start compiles anew") == 1
-
-
-def test_folders_of_old_versions_are_removed(tmp_path):
-    old, recent, foreign = "0123456789abcdef", "fedcba9876543210", "photos"
-    for name, days in {old: 31, recent: 29, foreign: 99}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "kernel.bin").touch()
-        then = time.time() - days * 86_400
-        os.utime(tmp_path / name, (then, then))
-    run("check()", tmp_path, MINAE_NUM_THREADS="1")
-    assert not (tmp_path / old).exists()
-    assert (tmp_path / recent / "kernel.bin").exists()
-    assert (tmp_path / foreign / "kernel.bin").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp is Linux's")

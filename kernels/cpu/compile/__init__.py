@@ -1,8 +1,8 @@
 """What the families share: compiling, threads, BLAS, and the arrays that compiled code takes.
 
-- `compiled`: Python functions become machine code, which is kept on the disk
-- `threads`: the pool of threads, and compiled functions that run on several of them
-- `symbols`: compiled functions call each other without being copied into each other
+- `compiled`: the decorators that turn Python functions into machine code, in one of two ways:
+  `cached` and `launch`, which keep it on the disk and start threads themselves, or `plain`
+- `threads`: the pool of threads
 - `blas`, `vector_math`: matrix products, exp and log1p inside compiled code
 - `operands`: which arrays go to compiled code, in which memory layout, and which to the reference
 """

@@ -1,140 +1,28 @@
-"""Functions compiled to machine code by Numba once, and then kept on the disk.
+"""How kernels are compiled: by Numba, in one of two ways, between which this module chooses.
 
-The folder is named after the text of all kernels, so any change in them compiles everything again.
-A file that is damaged, or that cannot be read or written, only costs the time to compile.
+- `cached` keeps machine code on the disk, and `launch` hands shares to Numba's threads directly.
+  Both rest on parts of Numba that are private and may change.
+- `plain` uses only what Numba documents. It compiles anew in every process. The environment
+  variable MINAE_COMPILE=plain chooses it.
+
+`compiled` is for functions that compiled code calls, `compiled_if` for those that Python calls, and
+`parallel` for those that run on several threads, and `at_address` for one that is handed to others
+as a number: they are compiled without it.
 """
 
-import pickle
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from minae.kernels import compiles_plainly
+from minae.kernels.cpu.compile.plain import OPTIONS
 
-import numba
-from numba import njit
-from numba.core.caching import NullCache
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
+if compiles_plainly():
+    from minae.kernels.cpu.compile.plain import (
+        at_address,
+        compiled,
+        compiled_if,
+        parallel,
+        where_kept,
+    )
+else:
+    from minae.kernels.cpu.compile.cached import at_address, compiled, compiled_if, where_kept
+    from minae.kernels.cpu.compile.launch import parallel
 
-from minae.kernels import files
-from minae.kernels.cpu.compile import symbols
-
-# Like fastmath=True, this lets sums be reordered into vectors, but it leaves nan and inf what they
-# are: when a training diverges, it must show.
-FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-OPTIONS: Any = {"fastmath": FASTMATH, "error_model": "numpy"}  # x / 0 is inf, without a branch
-JIT = OPTIONS | {"no_cfunc_wrapper": True}
-
-
-def compiled(function: Callable) -> Any:
-    """Compile a function that compiled code calls, for all types of arguments it is called with."""
-    return _compiled(function, no_cpython_wrapper=True)
-
-
-def compiled_apart(function: Callable) -> Any:
-    """Compile a large function apart from its compiled callers. It must return nothing."""
-    return symbols.callable_by_symbol(compiled(function))
-
-
-def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
-    """Compile a function for Python to call, on one thread, if accepts(*arguments).
-
-    Otherwise the function returns False. Numba finds compiled code by the types of the arguments,
-    faster than Python could inspect them, so `accepts` is called for new types only. It may depend
-    only on what Numba calls a type: of an array, the dtype, dimensions and memory layout.
-    """
-
-    def decorate(function: Callable) -> Any:
-        dispatcher = _compiled(function)
-        compile_for = dispatcher._compile_for_args
-
-        def refuse_or_compile(*args):
-            return compile_for(*args) if accepts(*args) else lambda *args: False
-
-        dispatcher._compile_for_args = refuse_or_compile
-        return dispatcher
-
-    return decorate
-
-
-def _compiled(function, **options: Any):
-    dispatcher: Any = njit(**JIT, **options)(function)
-    dispatcher._cache = DiskCache(f"{function.__module__}.{function.__qualname__}")
-    return dispatcher
-
-
-def cache_folder() -> Path:
-    """Return the folder for the compiled form of the kernels, as their source now is."""
-    return files.folder_for(Path(__file__).parents[1])
-
-
-class DiskCache(NullCache):
-    """Where Numba looks for compiled code before it compiles: a file with a checksum per signature.
-
-    Numba's own cache misses changes in a function that the cached one calls, and trusts any file.
-    """
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def _path(self, signature, context) -> Path:
-        machine = context.codegen().magic_tuple()
-        key = (self.name, str(signature), machine, numba.__version__, sys.version_info[:3])
-        return cache_folder() / files.name_for(key)
-
-    def load_overload(self, sig, target_context) -> Any:
-        """Return the function compiled for this signature, or None."""
-        target_context.refresh()
-        try:
-            payload = files.read(self._path(sig, target_context))
-            if payload is not None:
-                called, compiled = pickle.loads(payload)
-                for name, kinds in called:
-                    symbols.link(name, kinds)
-                return CompileResult._rebuild(target_context, *compiled)
-        except OSError as error:
-            _note.unusable(error)
-        _note.begin()
-        return None
-
-    def save_overload(self, sig, cres):
-        """Keep the function that was just compiled for this signature."""
-        payload = dumps((symbols.called_from(cres.library), cres._reduce()))
-        try:
-            files.write(self._path(sig, cres.target_context), payload)
-        except OSError as error:
-            _note.unusable(error)
-        _note.end(self.name.rpartition(".")[2])
-
-
-class _Note:
-    """Says on stderr what is being compiled, so that users know what they are waiting for."""
-
-    def __init__(self):
-        self.started: list[float] = []  # nested: compiling a function compiles those that it calls
-        self.seconds = 0.0
-        self.complained = False
-
-    def begin(self) -> None:
-        if not self.started and not self.seconds:
-            self.say(f"compiling kernels for this machine, once; kept in {cache_folder()}")
-        self.started.append(time.perf_counter())
-
-    def end(self, name: str) -> None:
-        seconds = time.perf_counter() - self.started.pop()
-        if not self.started:
-            self.seconds += seconds
-            self.say(f"compiled {name} ({seconds:.1f} s, {self.seconds:.1f} s in all)")
-
-    def unusable(self, error: OSError) -> None:
-        if not self.complained:
-            self.complained = True
-            self.say(f"compiled kernels cannot be kept, so every start compiles anew: {error}")
-
-    @staticmethod
-    def say(text: str) -> None:
-        print(f"minae: {text}", file=sys.stderr)
-
-
-_note = _Note()
+__all__ = ["OPTIONS", "at_address", "compiled", "compiled_if", "parallel", "where_kept"]

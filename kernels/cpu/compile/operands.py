@@ -16,7 +16,8 @@ import numpy as np
 
 from minae.kernels import reference
 from minae.kernels.arrays import Array
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.compiled import parallel
+from minae.kernels.cpu.compile.threads import threads_for
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 

@@ -23,9 +23,7 @@ kernel, stride, padding and dilation.
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled
-from minae.kernels.cpu.compile.threads import parallel
-from minae.kernels.cpu.products.multiply import affine, multiply
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.conv_loops.unfolding import (
     fold,
     padded_image,
@@ -34,6 +32,7 @@ from minae.kernels.cpu.conv_loops.unfolding import (
     runs_of,
     unfold,
 )
+from minae.kernels.cpu.products.multiply import affine, multiply
 
 
 @compiled

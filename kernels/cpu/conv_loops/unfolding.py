@@ -10,7 +10,7 @@ vector instead of in a loop.
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled, compiled_apart
+from minae.kernels.cpu.compile.compiled import compiled
 
 SURPLUS = 3  # numbers that _unfold_four may read after an image and write after its patches
 
@@ -46,7 +46,7 @@ def runs_of(patches, C, window):
     return patches.reshape(len(patches), KH, 1 if DW == 1 else KW, KW * C if DW == 1 else C)
 
 
-@compiled_apart
+@compiled
 def unfold(padded, first, count, WO, window, runs):
     """patches[(y, x), (kh, kw, c)] = padded[y SH + kh DH, x SW + kw DW, c] for some rows y."""
     SH, SW, DH, DW = window[2], window[3], window[6], window[7]
@@ -67,7 +67,7 @@ def unfold(padded, first, count, WO, window, runs):
                     p += np.uint64(KH * pieces * length)
 
 
-@compiled_apart
+@compiled
 def fold(runs, first, count, WO, window, padded):
     """The transpose of unfold: add every entry back to where it came from.
 

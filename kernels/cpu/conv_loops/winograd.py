@@ -17,13 +17,13 @@ from typing import Unpack
 import numpy as np
 
 from minae.kernels.arrays import Array
-from minae.kernels.cpu.products.multiply import multiply, product_for
-from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import plain
-from minae.kernels.cpu.compile.threads import parallel, threads_for
+from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.conv_loops import winograd_tiles as tiles
 from minae.kernels.cpu.conv_loops.patches import finish, let_pass, pad, repeat, unpad
 from minae.kernels.cpu.conv_loops.unfolding import padded_rows
+from minae.kernels.cpu.products.multiply import multiply, product_for
 from minae.kernels.sizes import Geometry, Pair
 
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24

@@ -1,23 +1,21 @@
 """What compiled kernels call: products of parts of arrays, and their cut among threads."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.compile.compiled import OPTIONS, DiskCache, compiled
+from minae.kernels.cpu.compile.compiled import at_address, compiled
 from minae.kernels.cpu.products.product import LINE, make_product, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 from minae.kernels.cpu.products.vectors import vector_bytes
 
 REGISTER = vector_bytes()
 ROWS = Shape(REGISTER, 4).rows
-ARGUMENTS = 17
+SIGNATURE = types.void(*[types.int64] * 17)
 
 
 @cache
@@ -27,9 +25,8 @@ def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
     Each thread has a room of its own, `step` bytes after the one before.
     """
     shape = Shape(register, itemsize)
-    function = CFunc(make_product(shape), ((types.int64,) * ARGUMENTS, types.void), {}, OPTIONS)
-    function._cache = DiskCache(f"{__name__}.product of {shape}")
-    function.compile()
+    name = f"{__name__}.product of {shape}"
+    function = at_address(name, SIGNATURE, make_product(shape))
     step = -(-room_bytes(shape) // LINE) * LINE
     memory = np.empty(T * step + LINE, np.uint8)
     _kept.append((function, memory))

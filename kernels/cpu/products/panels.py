@@ -18,7 +18,7 @@ def make_turn(shape: Shape, columns: int) -> Callable:
     """Return turn(source, step, panel, count, depth) for compiled code: panel[k, o] = source[o, k].
 
     Rows of the source are `step` bytes apart; up to `columns` of them are wanted. Whole vectors are
-    written, so what the panel holds beyond `count` is of no use, and some of it lies behind its end.
+    written, so what a panel holds beyond `count` is of no use, and some of it lies behind its end.
     """
 
     @intrinsic

@@ -17,9 +17,7 @@ a row of c has the same bits in a batch of one and of a thousand.
 
 from collections.abc import Callable
 
-from numba import njit
-
-from minae.kernels.cpu.compile.compiled import OPTIONS
+from minae.kernels.cpu.compile.compiled import compiled
 from minae.kernels.cpu.products.panels import make_copy, make_turn, prefetch
 from minae.kernels.cpu.products.tile import Shape, make_tile
 
@@ -54,19 +52,21 @@ def make_product(shape: Shape) -> Callable:
     turn_strip, copy_strip = make_turn(shape, rows), make_copy(shape, rows)
     panel_row, strip_row = columns * size, rows * size
 
-    @njit(**OPTIONS)
+    @compiled
     def fetch(b, b_row, height, width, part, parts):
         """Have one of so many parts of a matrix brought into the cache."""
         for i in range(height * part // parts, height * (part + 1) // parts):
             for j in range(LINE - 1, width * size + LINE - 1, LINE):
                 prefetch(b + i * b_row + j)
 
-    @njit(**OPTIONS)
+    @compiled
     def panel_width(left):
         """Return the width of the next panel. A last one of a single vector would be slow."""
-        return columns - shape_width if columns < left <= columns + shape_width else min(columns, left)
+        return (
+            columns - shape_width if columns < left <= columns + shape_width else min(columns, left)
+        )
 
-    @njit(**OPTIONS)
+    @compiled
     def pack(a, a_row, a_k, strips, height, depth):
         """Pack rows of a into strips, each as high as a tile."""
         for i in range(0, height, rows):
@@ -76,7 +76,7 @@ def make_product(shape: Shape) -> Callable:
             else:
                 copy_strip(a + i * a_row, a_k, strip, count, depth)
 
-    @njit(**OPTIONS)
+    @compiled
     def columns_of_tiles(a, a_row, a_strip, a_k, b, b_row, turned, panel, ahead, c, sizes, finish):
         """Compute the columns of c that one panel of b gives."""
         height, width, depth = sizes
@@ -86,7 +86,7 @@ def make_product(shape: Shape) -> Callable:
         if turned:
             turn(b, b_row, panel, width, depth)
             from_b, b_k = panel, panel_row
-        elif keeps or width % shape_width == 0 and (near or height <= rows):
+        elif keeps or (width % shape_width == 0 and (near or height <= rows)):
             from_b, b_k = b, b_row
         else:
             copy(b, b_row, panel, width, depth)
@@ -129,7 +129,7 @@ def make_product(shape: Shape) -> Callable:
         parts = max(1, (K + DEPTH - 1) // DEPTH)
         most = max(1, (K + parts - 1) // parts)
         strips = room + DEPTH * panel_row + LINE
-        packs = N >= REUSES * columns and M > rows and max(a_row, a_k) % PAGE == 0
+        packs = REUSES * columns <= N and rows < M and max(a_row, a_k) % PAGE == 0
         far = K * N * size > NEAR
         block = BLOCK if packs else max(M, 1)
         for p in range(0, max(K, 1), most):

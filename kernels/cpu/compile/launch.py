@@ -1,0 +1,121 @@
+"""Work cut into shares, which one short function hands to Numba's pool of threads.
+
+Between a loop and its body, Numba's prange puts four modules that take longer to compile than most
+bodies: all kernels of `minae bench` together take almost three times as long.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.compiler import compile_internal
+from numba.core.targetconfig import ConfigStack
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from minae.kernels.cpu.compile.cached import compiled, kept
+
+INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
+# void task(char **bases, size_t *sizes, size_t *steps, void *data): what the pool calls
+TASK = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), *[WORD.as_pointer()] * 2, POINTER])
+# void numba_parallel_for(task, bases, sizes, steps, data, inner_ndim, array_count, num_threads)
+PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [WORD, WORD, INT])
+
+
+def parallel(function: Callable) -> Any:
+    """Make `function(t, T, *args)`, share t of T, a function of (T, *args) that runs all shares.
+
+    With T = 1 the share runs on the calling thread, since waking another takes longer than small
+    work does. A share returns nothing. It takes arrays and numbers, but no tuples, which prange
+    cannot pass on in `plain`. The arrays must be contiguous, so that a share is compiled for one
+    layout only. The GIL is held throughout: Python threads that compute take turns.
+    """
+
+    @intrinsic
+    def launch(typing, T, args):
+        def generate(context, builder, signature, values):
+            T, args = values
+            task = _task(context, builder.module, function, signature.args[1], args.type)
+            _run(builder, task, T, args)
+            return context.get_dummy_value()
+
+        return types.none(types.int64, args), generate
+
+    def run(T, *args):
+        launch(T, args)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
+
+    run.__module__, run.__qualname__ = function.__module__, function.__qualname__
+    dispatcher = kept(run)
+    dispatcher.share = compiled(function)  # for compiled code
+    return dispatcher
+
+
+def _task(context, module, function, kinds, args_type) -> ir.Function:
+    """Generate the function that the pool calls for one or more consecutive shares.
+
+    sizes[0] is their number and sizes[1] is T. The pool advances bases[0] by one byte per share, so
+    the first share is bases[0] - data.
+    """
+    share = _compiled_here(context, function, (types.int64, types.int64, *kinds))
+    task = ir.Function(module, TASK, "task")
+    task.linkage = "internal"
+    bases, sizes, _, data = task.args
+    builder = ir.IRBuilder(task.append_basic_block())
+    base, start = (builder.ptrtoint(pointer, WORD) for pointer in (builder.load(bases), data))
+    first = builder.sub(base, start)
+    T = builder.load(builder.gep(sizes, [WORD(1)]))
+    args = cgutils.unpack_tuple(
+        builder, builder.load(builder.bitcast(data, args_type.as_pointer()))
+    )
+    args = [_without_owner(context, builder, *arg) for arg in zip(kinds, args, strict=True)]
+    with cgutils.for_range(builder, builder.load(sizes)) as loop:
+        values = [builder.add(first, loop.index), T, *args]
+        context.call_internal_no_propagate(builder, share.fndesc, share.signature, values)
+    builder.ret_void()
+    return task
+
+
+def _compiled_here(context, function, kinds) -> Any:
+    """Compile a function as a part of what is being compiled now, and with the same options.
+
+    As a compiled function of its own, it would be optimised and translated twice: a second time as
+    the copy that its caller gets.
+    """
+    flags = ConfigStack().top().copy()
+    flags.no_compile = flags.no_cpython_wrapper = True
+    here = context.typing_context, context, context.active_code_library
+    return compile_internal(*here, function, kinds, types.none, flags, {})
+
+
+def _without_owner(context, builder, kind, value):
+    """Return an array without its owner, which outlives the call; other values are unchanged.
+
+    Otherwise threads that count references to the same array would wait for each other.
+    """
+    if not isinstance(kind, types.Array):
+        return value
+    array = make_array(kind)(context, builder, value)
+    for owner in "meminfo", "parent":
+        setattr(array, owner, cgutils.get_null_value(getattr(array, owner).type))
+    return array._getvalue()
+
+
+def _run(builder, task, T, args) -> None:
+    """Generate the call of the task for shares 0 to T - 1: by Numba's pool, unless T is 1."""
+    function = functools.partial(cgutils.get_or_insert_function, builder.module)
+    data = builder.bitcast(cgutils.alloca_once_value(builder, args), POINTER)
+    bases = cgutils.alloca_once_value(builder, data)
+    pair = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, [T, T]))
+    sizes = builder.bitcast(pair, WORD.as_pointer())
+    steps = cgutils.alloca_once_value(builder, WORD(1))
+    with builder.if_else(builder.icmp_signed("==", T, WORD(1))) as (one, several):
+        with one:
+            builder.call(task, [bases, sizes, steps, data])
+        with several:
+            num_threads = builder.call(function(ir.FunctionType(INT, []), "get_num_threads"), [])
+            pointers = [builder.bitcast(a, POINTER) for a in (task, bases, sizes, steps, data)]
+            numbers = [WORD(1), WORD(1), num_threads]
+            builder.call(function(PARALLEL_FOR, "numba_parallel_for"), [*pointers, *numbers])

@@ -1,0 +1,63 @@
+"""Functions compiled by `numba.njit` alone, in every process anew: the path for any Numba."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import cfunc, njit, prange
+
+# Like fastmath=True, this lets sums be reordered into vectors, but it leaves nan and inf what they
+# are: when a training diverges, it must show.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+OPTIONS: Any = {"fastmath": FASTMATH, "error_model": "numpy"}  # x / 0 is inf, without a branch
+
+
+def compiled(function: Callable) -> Any:
+    """Compile a function for all types of arguments it is called with."""
+    return njit(**OPTIONS)(function)
+
+
+def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
+    """Compile a function for Python to call; it returns False unless accepts(*arguments)."""
+
+    def decorate(function: Callable) -> Any:
+        dispatcher = compiled(function)
+
+        @functools.wraps(function)
+        def call(*args):
+            return dispatcher(*args) if accepts(*args) else False
+
+        return call
+
+    return decorate
+
+
+def at_address(name: str, signature: Any, function: Callable) -> Any:
+    """Compile a function with a C signature; the result's `address` is that of its machine code."""
+    return cfunc(signature, **OPTIONS)(function)
+
+
+def where_kept() -> str:
+    """Say where compiled code is kept."""
+    return "compiled anew in every process, since MINAE_COMPILE is plain"
+
+
+def parallel(function: Callable) -> Any:
+    """Make `function(t, T, *args)`, share t of T, a function of (T, *args) that runs all shares."""
+    share = compiled(function)
+
+    @njit(parallel=True, **OPTIONS)
+    def on_threads(T, *args):
+        for t in prange(T):
+            share(np.int64(t), T, *args)  # not uint64, which would be compiled for as well
+
+    @functools.wraps(function)
+    def run(T, *args):
+        if T == 1:
+            share(0, 1, *args)
+        else:
+            on_threads(T, *args)
+
+    run.share = share  # pyright: ignore[reportAttributeAccessIssue]
+    return run
