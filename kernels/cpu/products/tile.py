@@ -84,8 +84,8 @@ def make_tile(shape: Shape, rows: int, keep: bool = False) -> Callable:
     """Return tile(operands, finish) for compiled code: c = a b, of up to `rows` rows.
 
     Only `height` rows and `columns` columns are written, but whole vectors of b are read. With
-    `keep`, all columns must be wanted, and the rows of b go into the panel as they are read: writing
-    is free there, and the next tiles find b in the cache.
+    `keep`, all columns must be wanted, and the rows of b go into the panel as they are read: writes
+    are free there, and the next tiles find b in the cache.
     """
 
     @intrinsic

@@ -84,7 +84,7 @@ class Vectors:
         return self.builder.select(below, self.zero(), value)
 
     def first(self, count):
-        """A mask that is true in the first `count` places, a 64-bit integer that may exceed them."""
+        """A mask that is true in the first `count` places; there may be fewer, or count below 0."""
         places = ir.Constant(ir.VectorType(INDEX, self.width), list(range(self.width)))
         count = self._everywhere(self.builder.trunc(count, INDEX))
         return self.builder.icmp_signed("<", places, count)
