@@ -10,7 +10,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def _find(folder: Path, lesson: Lesson, only: bool) -> tuple[bytes | Verdict, st
     if folder.is_symlink():
         path = os.path.realpath(folder)
         return failed(f"the folder is a link to {path}: no link out is followed"), ""
-    places = [f"{lesson.name}/exercises.py", *(["exercises.py"] if only else [])]
+    places = [*(f"{name}/exercises.py" for name in lesson.names), *["exercises.py"] * only]
     placed = next((_file(folder, p) for p in places if os.path.lexists(folder / p)), None)
     if placed is not None and not _is_untouched(placed, lesson):
         return placed, ""
@@ -141,8 +141,8 @@ def _is_untouched(text: bytes | Verdict, lesson: Lesson) -> bool:
 
 def _is_for(lesson: Lesson, name: str, only: bool) -> bool:
     """Return whether a file seems to be meant for this lesson."""
-    lessons = {part.lower() for part in _parts(name)[:-1]} & _lesson_names()
-    return _is_meant(name) and (lessons == {lesson.name.lower()} or (only and not lessons))
+    found, own = {part.lower() for part in _parts(name)[:-1]} & _lesson_names(), _names([lesson])
+    return _is_meant(name) and (found <= own if found else only)
 
 
 def _is_meant(name: str) -> bool:
@@ -154,7 +154,11 @@ def _parts(name: str) -> list[str]:
 
 
 def _lesson_names() -> set[str]:
-    return {lesson.name.lower() for lesson in all_lessons()}
+    return _names(all_lessons())
+
+
+def _names(lessons: Iterable[Lesson]) -> set[str]:
+    return {name.lower() for lesson in lessons for name in lesson.names}
 
 
 def _contents(folder: Path) -> Iterator[tuple[str, Callable[[], bytes | Verdict]]]:

@@ -35,12 +35,18 @@ class Lesson:
     folder: Path
     title: str
     minutes: int
+    formerly: str = ""  # its folder's name in earlier versions, if it had another
     exercises: tuple[Exercise, ...] = ()
 
     @property
     def name(self) -> str:
         """The folder's name, such as "04_dense_autoencoder"."""
         return self.folder.name
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which students may have the lesson, its present one first."""
+        return [self.name, *filter(None, [self.formerly])]
 
     @property
     def number(self) -> int:
@@ -62,7 +68,8 @@ def all_lessons() -> tuple[Lesson, ...]:
 def read(folder: Path) -> Lesson:
     """Return the lesson in a folder."""
     described = tomllib.loads((folder / "exercises.toml").read_text(encoding="utf-8"))
-    lesson, exercises = Lesson(folder, described["title"], described["minutes"]), []
+    named = {key: described[key] for key in ("title", "minutes", "formerly") if key in described}
+    lesson, exercises = Lesson(folder, **named), []
     for entry in described["exercise"]:
         terms = Terms(**entry.pop("terms", {}))
         exercises.append(Exercise(lesson, terms=terms, **entry))
@@ -78,7 +85,7 @@ def all_exercises() -> list[Exercise]:
 def find_lesson(wanted: str) -> Lesson:
     """Return the lesson called "4", "04" or "04_dense_autoencoder". Raises InputError."""
     for lesson in all_lessons():
-        if wanted == lesson.name or (wanted.isdecimal() and int(wanted) == lesson.number):
+        if wanted in lesson.names or (wanted.isdecimal() and int(wanted) == lesson.number):
             return lesson
     numbers = ", ".join(str(lesson.number) for lesson in all_lessons())
     raise InputError(f"there is no lesson {wanted!r}; there are {numbers}: see `minae lessons`")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from minae.course import notebooks as books
 from minae.course import runner, source
-from minae.course.lessons import Exercise, all_exercises, all_lessons
+from minae.course.lessons import Exercise, Lesson, all_exercises, all_lessons
 from minae.errors import InputError, complain
 from minae.files import write_whole
 
@@ -46,12 +46,34 @@ class Workspace:
         """Return the workspace that a folder is in. Raises InputError if it is in none."""
         for place in (folder, *folder.parents):
             if (place / ".minae").is_dir():
-                return cls(place)
+                workspace = cls(place)
+                workspace._follow()
+                return workspace
         raise InputError(f"{folder} is in no workspace: make one with `minae start`, and go there")
 
     def file(self, exercise: Exercise) -> Path:
         """Return the student's file with this exercise."""
         return self.folder / exercise.lesson.name / "exercises.py"
+
+    def _follow(self) -> None:
+        """Rename what belongs to lessons that have another number since this folder was made."""
+        for lesson in reversed(all_lessons()):  # 16 to 17 before 15 to 16
+            before, now = self.folder / lesson.formerly, self.folder / lesson.name
+            if lesson.formerly and before.is_dir() and not now.exists():
+                with self._locked():
+                    self._renumber(lesson, int(lesson.formerly.partition("_")[0]))
+                    before.rename(now)
+
+    def _renumber(self, lesson: Lesson, number: int) -> None:
+        """Change a lesson's number in the diary, and in what stands in place of answers."""
+        progress, mine = self.progress(), self.folder / lesson.formerly / "exercises.py"
+        for entries in vars(progress).values():
+            for id_ in [id_ for id_ in entries if id_.startswith(f"{number}.")]:
+                entries[f"{lesson.number}.{id_.partition('.')[2]}"] = entries.pop(id_)
+        self._write(progress)
+        if mine.is_file():
+            before, now = (f'Error("exercise {n}.'.encode() for n in (number, lesson.number))
+            write_whole(mine, mine.read_bytes().replace(before, now))
 
     def progress(self) -> Progress:
         """Return what the diary says; if it is damaged, what can still be read.
@@ -178,7 +200,9 @@ def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path]
 
     Raises InputError if the folder is a file, or notebooks need a package that is not installed.
     """
-    files = {folder / "README.md": README}
+    workspace, files = Workspace(folder), {folder / "README.md": README}
+    if workspace.diary.parent.is_dir():
+        workspace._follow()
     for lesson in all_lessons():
         here = folder / lesson.name
         files[here / "lesson.py"] = lesson.text("lesson.py")
@@ -186,7 +210,6 @@ def create(folder: Path, notebooks: bool = False) -> tuple[Workspace, list[Path]
         if notebooks:
             files[here / "lesson.ipynb"] = books.lesson_notebook(lesson)
     left = [path for path in files if path.exists()]
-    workspace = Workspace(folder)
     files[workspace.diary] = json.dumps(vars(Progress()))
     written = [path for path in files if not path.exists()]
     for path in written:

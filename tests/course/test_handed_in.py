@@ -1,5 +1,6 @@
 """Work that is there is found and named, and nothing that lies there can stop the others."""
 
+import dataclasses
 import json
 import os
 import zipfile
@@ -115,6 +116,15 @@ REFUSED = {
     "link_to_a_device": ({PLACE: Path("/dev/zero")}, "a link to /dev/zero"),
     "zip_linked": ({"hw.zip": Path("../bob/hw.zip")}, r"but hw.zip \(a link\)"),
 }
+
+
+@pytest.mark.parametrize("name", ["00_old/exercises.py", "work/00_old/my exercises.py"])
+def test_work_under_a_lesson_s_former_name_is_found(course, tmp_path, monkeypatch, name):
+    written(tmp_path / "class" / "ada", {name: RIGHT})
+    lessons = [dataclasses.replace(course[0], formerly="00_old"), course[1]]
+    monkeypatch.setattr(handed_in, "all_lessons", lambda: lessons)
+    (one,), _ = handed_in.read_submissions(tmp_path / "class", lessons)
+    assert one.files[NAME] == RIGHT.encode()
 
 
 def test_work_beside_what_was_handed_out_is_found(course, tmp_path):

@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import threading
 
 import pytest
 
-from minae.course import show, source, workspace
+from minae.course import lessons, show, source, workspace
 from minae.course.workspace import Progress, Workspace
 from minae.errors import InputError
 from minae.files import write_whole
+
+from .conftest import DESCRIPTION, write_lesson
 
 
 @pytest.fixture
@@ -38,6 +41,27 @@ def test_create_never_overwrites(made, course):
     assert mine in left
     assert mine.read_text() == "mine"
     assert "1.1" in again.progress().passed
+
+
+@pytest.mark.parametrize("again", [workspace.create, lambda folder: [Workspace.around(folder)]])
+def test_a_lesson_with_a_new_number_keeps_answers_and_progress(made, tmp_path, again):
+    mine = made.folder / "02_again" / "exercises.py"
+    mine.write_text(mine.read_text() + "MINE = 1\n")
+    (made.folder / "01_numbers" / "exercises.py").write_text("ONE = 1\n")
+    made.diary.write_text('{"passed": {"1.1": "today", "2.2": "later"}, "hints": {"2.1": 3}}')
+    for now, before in ((2, "01_numbers"), (3, "02_again")):
+        shutil.rmtree(tmp_path / "lessons" / before)
+        toml = f'formerly = "{before}"\n' + DESCRIPTION.replace('"1.', f'"{now}.')
+        write_lesson(tmp_path / "lessons" / f"0{now}_{before[3:]}", toml=toml)
+    write_lesson(tmp_path / "lessons" / "01_new")
+    lessons.all_lessons.cache_clear()
+    moved = again(made.folder)[0]
+    assert moved.progress() == Progress({"2.1": "today", "3.2": "later"}, {"3.1": 3})
+    assert (made.folder / "02_numbers" / "exercises.py").read_text() == "ONE = 1\n"
+    text = (made.folder / "03_again" / "exercises.py").read_text()
+    assert text == source.stubs(lessons.find_lesson("3")) + "MINE = 1\n"
+    assert not (made.folder / "01_numbers").exists()
+    assert Workspace.around(made.folder).progress() == moved.progress()
 
 
 def test_the_readme_names_commands_that_there_are(made, minae):

@@ -57,8 +57,8 @@ def test_from_end_to_end(machine, small, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("lesson", "printed"),
     [
-        ("15_gpu_matmul", ["matmul, measured on a simulator", "cublas_tf32", "tiled", "100%"]),
-        ("16_gpu_convolution", ["convolutions, measured on a simulator", "conv2d_dx", "kernel 3"]),
+        ("16_gpu_matmul", ["matmul, measured on a simulator", "cublas_tf32", "tiled", "100%"]),
+        ("17_gpu_convolution", ["convolutions, measured on a simulator", "conv2d_dx", "kernel 3"]),
     ],
 )
 def test_lessons_show_what_is_written(machine, small, tmp_path, capsys, lesson, printed):

@@ -1,4 +1,4 @@
-"""Exercises of lesson 15: the matrix products of a linear layer, on a GPU.
+"""Exercises of lesson 16: the matrix products of a linear layer, on a GPU.
 
 Write for the simulator, which also runs your kernels when they are checked:
 

@@ -1,4 +1,4 @@
-"""Exercises of lesson 16: a convolution as a matrix product, and its gradients.
+"""Exercises of lesson 17: a convolution as a matrix product, and its gradients.
 
 The kernels here run in the simulator, which stops at a race or an access out of bounds.
 """
@@ -82,7 +82,7 @@ def implicit_gemm(
     along the taps in steps of TILE, with two tiles in shared memory, one gathered, one of the
     weight. N P, O and T need not be multiples of TILE.
 
-    Why: this is minae's kernel, without what made products fast in lesson 15. About 25 lines, 40
+    Why: this is minae's kernel, without what made products fast in lesson 16. About 25 lines, 40
     minutes.
     """
     ### BEGIN SOLUTION

@@ -1,4 +1,4 @@
-"""The checks of lesson 16. `student` is the module with your answers."""
+"""The checks of lesson 17. `student` is the module with your answers."""
 
 from itertools import product
 from types import SimpleNamespace
@@ -100,7 +100,7 @@ def patches_by_definition(x, kernel, output, stride, padding):
     return np.array(rows)
 
 
-# 16.1
+# 17.1
 
 
 def check_patches(student, window, **how):
@@ -140,7 +140,7 @@ def test_im2col__neighbours_write_neighbours(student):
         )
 
 
-# 16.2
+# 17.2
 
 
 def check_words(student, size, kernel, stride, padding):
@@ -194,7 +194,7 @@ def test_inside_words__fit_the_largest_kernel(student):
     check_words(student, (20, 17), (1, 15), 1, 7)
 
 
-# 16.3
+# 17.3
 
 
 GEMMS = (  # as WINDOWS
@@ -275,7 +275,7 @@ def test_implicit_gemm__keeps_nan(student):
     check_gemm(student, WINDOWS[1], relu=1, x=x)
 
 
-# 16.4
+# 17.4
 
 
 def test_parity_taps__of_every_class(student):
@@ -300,7 +300,7 @@ def test_parity_taps__of_every_class(student):
             assert pairs == expected, f"{call} is {pairs}, expected {expected}"
 
 
-# 16.5
+# 17.5
 
 SPLITS = (  # window, and the number of splits
     (WINDOWS[0], 1),  # 4 pixels

@@ -1,5 +1,5 @@
 # %% [markdown]
-"""# 15. Matrix products on a GPU
+"""# 16. Matrix products on a GPU
 
 A linear layer is a matrix product, and its backward pass is two more. On a GPU, a product written
 straight from the formula wastes most of the machine: it moves 17 bytes for each multiplication,
@@ -27,7 +27,7 @@ from minae.kernels.simulator import SimulationError, cuda, float32, int32, launc
 from minae.report import print_table
 from minae.tools.ladders import ladder, lines
 
-OUT = Path("runs") / "15_gpu_matmul"
+OUT = Path("runs") / "16_gpu_matmul"
 
 
 def keep(figure, name):
@@ -334,7 +334,7 @@ assert said == "nothing is wrong"
 #
 # `registers` has R = 4, `vectors` R = 8. `registers` takes more answers than that suggests: its
 # lanes are 4 columns apart in b's tile, so two of them share a bank, and each load of b takes 2
-# answers. (Exercise 15.4 assigns the columns better.)
+# answers. (Exercise 16.4 assigns the columns better.)
 
 # %%
 numbers = {
@@ -618,7 +618,7 @@ else:
 # %% [markdown]
 # ## Exercises
 #
-# They are in `exercises.py`. 15.1 and 15.2 are products of a linear layer: its weight's gradient aᵀ
-# b, and its forward pass a bᵀ, where b is stored transposed. In 15.3 you find two races, 15.4 is
-# the heart of `registers`, and 15.5 transposes a tile without bank conflicts. Lesson 16 does the
+# They are in `exercises.py`. 16.1 and 16.2 are products of a linear layer: its weight's gradient aᵀ
+# b, and its forward pass a bᵀ, where b is stored transposed. In 16.3 you find two races, 16.4 is
+# the heart of `registers`, and 16.5 transposes a tile without bank conflicts. Lesson 17 does the
 # same climb for convolutions.

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of lesson 16, each of which the checks reject.
+"""Wrong answers to the exercises of lesson 17, each of which the checks reject.
 
 Each is the answer with one mistake: text that stands once in it, and what stands there instead.
 """

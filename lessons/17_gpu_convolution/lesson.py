@@ -1,9 +1,9 @@
-"""Lesson 16: convolution on a GPU, from one thread per entry to a matrix that is never stored."""
+"""Lesson 17: convolution on a GPU, from one thread per entry to a matrix that is never stored."""
 
 # %% [markdown]
-# # Lesson 16: convolution on a GPU
+# # Lesson 17: convolution on a GPU
 #
-# A convolution is a matrix product in disguise. In lesson 15 you climbed from one thread per entry
+# A convolution is a matrix product in disguise. In lesson 16 you climbed from one thread per entry
 # to a fast product; here you see what it takes to run a convolution, and both of its gradients, on
 # the same machinery. You will see
 #
@@ -42,7 +42,7 @@ from minae.kernels.simulator import SimulationError, cuda, float32, launch
 from minae.report import print_table
 from minae.tools.ladders import lines
 
-PICTURES = Path("runs/16_gpu_convolution")
+PICTURES = Path("runs/17_gpu_convolution")
 
 
 def save(figure: Figure, name: str) -> None:
@@ -148,7 +148,7 @@ save(plots.requests(panels, "direct: what the lanes of a warp want at once"), "d
 
 # %% [markdown]
 # Each number of x is asked for by up to K K O threads, each number of the weight by the threads of
-# all P pixels. A fast kernel reads a number once and uses it often. Lesson 15 has such a kernel for
+# all P pixels. A fast kernel reads a number once and uses it often. Lesson 16 has such a kernel for
 # matrices:
 #
 # ## Rung 2, im2col: write the patches out

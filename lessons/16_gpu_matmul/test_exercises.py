@@ -1,4 +1,4 @@
-"""The checks of lesson 15. Each launches the student's kernel in the simulator.
+"""The checks of lesson 16. Each launches the student's kernel in the simulator.
 
 A SimulationError, a race for instance, is a failed check too: it names the line and the threads.
 """
