@@ -4,12 +4,12 @@ import ctypes
 
 import numpy as np
 
-from minae.kernels.cpu.products.multiply import ARGUMENTS, product_for
+from minae.kernels.cpu.products.multiply import SIGNATURE, product_for
 from minae.kernels.cpu.products.product import LINE, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 
 SHAPES = [Shape(register, itemsize) for register in (64, 32, 16) for itemsize in (4, 8)]
-FUNCTION = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * ARGUMENTS)
+FUNCTION = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(SIGNATURE.args))
 FILL = 255  # in every byte around a matrix: numbers of such bytes are nan
 MARGIN = 4 * LINE  # more than a tile reads or writes at once
 
@@ -21,7 +21,7 @@ def dtype_of(shape):
 def call(shape, a, b, c, turned=False, add=False, bias=None, relu=False, where=None):
     """c = a b, or a bᵀ if `turned`; a may be the transpose of a matrix with contiguous rows."""
     room = filled(room_bytes(shape) + MARGIN)
-    address = product_for(shape.itemsize, 1, shape.register)[0]
+    address = int(product_for(shape.itemsize, 1, shape.register)[0])
     FUNCTION(address)(
         *(a.ctypes.data, *a.strides),
         *(b.ctypes.data, b.strides[0], turned),
