@@ -64,10 +64,15 @@ def sgd(x, dx, velocity, *, lr, momentum, weight_decay, nesterov):
 
 @covered(operands=4)
 def adam(x, dx, exp_avg, exp_avg_sq, *, step, lr, betas, eps, weight_decay, decoupled):
+    numbers = adam_numbers(step, lr, betas, eps, weight_decay, decoupled)
+    _adam(threads_for(10 * x.size), x, plain(dx), exp_avg, exp_avg_sq, *numbers)
+
+
+def adam_numbers(step, lr, betas, eps, weight_decay, decoupled):
+    """Return what `_adam` computes with in this step, from beta1 to shrink."""
     beta1, beta2 = betas
     # 1 - β in float32 would be off by 5e-5 for β = 0.999
-    rates = (beta1, beta2, 1 - beta1, 1 - beta2)
+    rates = beta1, beta2, 1 - beta1, 1 - beta2
     size, root = lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
     decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
-    T = threads_for(10 * x.size)
-    _adam(T, x, plain(dx), exp_avg, exp_avg_sq, *rates, eps, size, root, decay, shrink)
+    return *rates, eps, size, root, decay, shrink

@@ -9,7 +9,7 @@ from minae.tensor import Tensor
 LOSSES = ("bce", "mse")
 
 
-class _PlainAutoencoder(Autoencoder):
+class PlainAutoencoder(Autoencoder):
     """Encoder to a code, decoder back, and a loss on the decoder's output.
 
     With loss "bce" the output is logits, to which `decode` applies the sigmoid; with "mse", pixels.
@@ -39,7 +39,7 @@ class _PlainAutoencoder(Autoencoder):
         return {"loss": self.loss(x, target).item(), "squared_error": self.squared_error(x, target)}
 
 
-class DenseAutoencoder(_PlainAutoencoder):
+class DenseAutoencoder(PlainAutoencoder):
     """Fully connected layers down to the code, and the same sizes up again.
 
     The sizes run from the number of pixels to the length of the code, such as [784, 512, 256, 32].
@@ -77,7 +77,7 @@ class TiedLinear(nn.Module):
         return ops.linear(x, self.mirrored.weight.T, self.bias)
 
 
-class ConvAutoencoder(_PlainAutoencoder):
+class ConvAutoencoder(PlainAutoencoder):
     """Convolutions with stride 2 down to the code, transposed convolutions up again.
 
     The inputs are (C, H, W); `channels` are those of the stages, each of which halves height and
@@ -99,7 +99,7 @@ class ConvAutoencoder(_PlainAutoencoder):
         base.initialise("relu", self.encoder, self.decoder)
 
 
-class DenoisingAutoencoder(_PlainAutoencoder):
+class DenoisingAutoencoder(PlainAutoencoder):
     """As ConvAutoencoder, but its code is the last stage's feature map, larger than the image.
 
     Nothing keeps it from learning just to copy, so it is trained on corrupted images, with the

@@ -13,7 +13,7 @@ from typing import Any
 from minae import ops
 from minae.nn.layers import Conv2d, ConvTranspose2d, Linear
 from minae.nn.module import Module
-from minae.nn.stateless import ReLU
+from minae.nn.stateless import Flatten, ReLU
 from minae.tensor import Tensor
 
 # Layers whose kernels can apply these activations in their last pass over the output. Subclasses
@@ -37,6 +37,14 @@ def steps(sequential: Module) -> list[Callable[[Tensor], Tensor]]:
         planned = [_step(group) for group in _groups(sequential)]
         vars(sequential)["_planned"] = _version, planned
     return planned
+
+
+def linear_stack(planned: list) -> tuple[tuple, tuple] | None:
+    """Return the layers and activations of steps that are one stack of rows, else None."""
+    *before, last = planned
+    if not isinstance(last, partial) or last.func is not _stack:
+        return None
+    return last.args if all(type(step) is Flatten for step in before) else None
 
 
 def in_a_row(owner: Module, *parts: Module) -> Module:

@@ -73,6 +73,20 @@ class Flat:
         """Return parameter i's part of a vector, in its shape."""
         return vector[self.ends[i] : self.ends[i + 1]].reshape(self.parameters[i].shape)
 
+    def awaits(self) -> bool:
+        """Return whether all parameters lie here and learn, and all gradients may be written."""
+        rows = zip(self.parameters, self.places, self.views, strict=True)
+        waiting = [
+            p.data is view and p._requires_grad and p.grad is None and place.lend() is not None
+            for p, place, view in rows
+        ]
+        return False not in waiting
+
+    def show(self) -> None:
+        """Show the gradients that were written here as the parameters'."""
+        for p, place in zip(self.parameters, self.places, strict=True):
+            p.grad = place.tensor
+
     def collect(self) -> None:
         """Take in the arrays that were put in place of parameters', and check their gradients.
 

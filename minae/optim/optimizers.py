@@ -58,13 +58,13 @@ class Optimizer:
         check_at_least_0(lr=lr)
         self.lr = lr
         self.steps = [0] * len(self.parameters)  # one may get gradients later
-        self._flats, self.state = [], {}
+        self.flats, self.state = [], {}
         if len({p.device for p in self.parameters}) > 1:
             raise ValueError("parameters are on cpu and on cuda: move the model to one of them")
         for dtype in dict.fromkeys(p.dtype for p in self.parameters):
             numbers = [i for i, p in enumerate(self.parameters) if p.dtype == dtype]
             flat = Flat([self.parameters[i] for i in numbers], numbers, self.state_names)
-            self._flats.append(flat)
+            self.flats.append(flat)
             for name, array in flat.state.items():
                 self.state |= {f"{i}.{name}": flat.part(array, n) for n, i in enumerate(numbers)}
 
@@ -78,10 +78,10 @@ class Optimizer:
 
         A captured step, always the same, reads its `number`, one int32, from the GPU; others count.
         """
-        for flat in self._flats:
+        for flat in self.flats:
             flat.collect()
         self.count_step()
-        for flat in self._flats:
+        for flat in self.flats:
             for step, x, dx, *states in flat.updates(self.steps):
                 self.update(x, dx, step if number is None else number, *states)
 
@@ -179,18 +179,17 @@ class Adam(Optimizer):
 
     def update(self, x: Array, dx: Array, step: Any, exp_avg: Array, exp_avg_sq: Array) -> None:
         """Take one step."""
-        kernels.backend_of(x).adam(
-            x,
-            dx,
-            exp_avg,
-            exp_avg_sq,
-            step=step,
-            lr=self.lr,
-            betas=self.betas,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            decoupled=self.decoupled,
-        )
+        kernels.backend_of(x).adam(x, dx, exp_avg, exp_avg_sq, step=step, **self.numbers())
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what a step depends on beside the gradients and the state."""
+        return {
+            "lr": self.lr,
+            "betas": self.betas,
+            "eps": self.eps,
+            "weight_decay": self.weight_decay,
+            "decoupled": self.decoupled,
+        }
 
 
 class AdamW(Adam):

@@ -7,6 +7,7 @@ from typing import Any
 from minae.nn import Module
 from minae.optim import Optimizer, clip_grad_norm_
 from minae.tensor import Tensor
+from minae.train.dense_step import dense_step
 
 
 def train_step(
@@ -17,6 +18,8 @@ def train_step(
     Raises FloatingPointError, and changes nothing, if that is nan or infinite.
     """
     optimizer.zero_grad()
+    if max_grad_norm is None and (value := dense_step(model, optimizer, batch)) is not None:
+        return checked(value)
     loss = model.loss(*map(Tensor, batch))
     value = finite(loss)
     loss.backward()
@@ -28,7 +31,11 @@ def train_step(
 
 def finite(loss: Tensor) -> float:
     """Return a loss as a number. Raises FloatingPointError if it is nan or infinite."""
-    value = loss.item()
+    return checked(loss.item())
+
+
+def checked(value: float) -> float:
+    """Return a loss. Raises FloatingPointError if it is nan or infinite."""
     if not math.isfinite(value):
         raise FloatingPointError(f"the loss became {value}: lower the learning rate")
     return value

@@ -105,4 +105,5 @@ def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
     a_row, a_k = (a.itemsize, _row(a)) if transpose_a else (_row(a), a.itemsize)
     of_a, of_b = (a.ctypes.data, a_row, a_k), (b.ctypes.data, _row(b), np.int64(transpose_b))
     of_c = c.ctypes.data, _row(c), M, N, K
-    _call(address, (*of_a, *of_b, *of_c, *finish, room + t * step))
+    arguments = (*of_a, *of_b, *of_c, *finish, room + t * step)
+    _call(address, arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`

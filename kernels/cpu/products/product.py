@@ -61,7 +61,7 @@ def make_product(shape: Shape) -> Callable:
         """Have one of so many parts of a matrix brought into the cache."""
         for i in range(height * part // parts, height * (part + 1) // parts):
             for j in range(LINE - 1, width * size + LINE - 1, LINE):
-                prefetch(b + i * b_row + j)
+                prefetch(b + i * b_row + j)  # pyright: ignore[reportCallIssue] - as in launch
 
     @compiled
     def panel_width(left):
