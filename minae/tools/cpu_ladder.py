@@ -51,10 +51,8 @@ def print_ladder(size: str) -> None:
 
 
 def _sizes(text: str) -> list[int]:
-    words = text.split(",")
-    if len(words) != 3 or not all(re.fullmatch("[0-9]{1,5}", word) for word in words):
-        words = ["0"]
-    sizes = [int(word) for word in words]
+    found = re.fullmatch("([0-9]{1,5}),([0-9]{1,5}),([0-9]{1,5})", text)
+    sizes = [int(number) for number in found.groups()] if found else [0]
     if not all(1 <= size <= MOST for size in sizes):
         raise InputError(
             f"--size {text!r} must be three whole numbers from 1 to {MOST:,}, as in 128,784,512"
