@@ -1,4 +1,6 @@
-"""What commands print: tables on the terminal."""
+"""What commands print: tables on the terminal, and which processor figures are of."""
+
+import platform
 
 UNITS = {
     "loss": "the objective, mean per image",
@@ -39,3 +41,12 @@ def print_figures(metrics: dict) -> None:
         for name in names
     ]
     print_table(("", *parts, "unit"), rows)
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()

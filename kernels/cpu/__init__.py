@@ -1,4 +1,4 @@
-"""The backend that runs on a CPU: loops compiled by Numba around BLAS, in one pool of threads.
+"""The backend that runs on a CPU: loops compiled by Numba, in one pool of threads.
 
 Compiled code takes float32 and float64. Whatever else comes (integers, half precision, arrays of
 two dtypes, empty ones) goes to the reference; `compile/operands.py` decides.
@@ -6,7 +6,8 @@ two dtypes, empty ones) goes to the reference; `compile/operands.py` decides.
 Each family's file says which loop it replaces, why its own is laid out as it is, and what that
 gained over the reference, as measured by `minae bench --kernels` on two cores
 (`results/kernels.json`). The loops of `conv` are in `conv_loops/`, what all families need to be
-compiled and run on threads is in `compile/`. Read `linear` first, then `conv_loops/patches.py`.
+compiled and run on threads is in `compile/`, the matrix product in `products/`. Read
+`ladders/matmul.py` first, which builds up to it, then `linear` and `conv_loops/patches.py`.
 """
 
 from minae.kernels.cpu.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward

@@ -11,6 +11,7 @@ import numpy as np
 
 from minae.bench.contenders import TUNED
 from minae.bench.workloads import workload
+from minae.report import processor
 from minae.workers import Worker as Process
 
 LOSS_STEPS = 50
@@ -45,17 +46,9 @@ def installed(names: Iterable[str]) -> list[str]:
 
 def ceilings() -> dict[str, Any]:
     """Return the machine's sgemm and bandwidth ceilings, measured in a process of their own."""
-    names = {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+    names = {"platform": platform.platform(), "processor": processor(), "cores": os.cpu_count()}
     with Process("minae.bench.ceilings", options=QUIET) as worker:
         return names | worker.receive()
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":")[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 @contextmanager

@@ -1,17 +1,20 @@
 """Prints the comparisons as tables, and writes them as files and a picture."""
 
+import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from minae.bench import compare, kernels
+from minae.bench import compare, kernels, products
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import WORKLOADS
 from minae.errors import InputError
 from minae.files import write_json
+from minae.report import processor
 
 
 def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:
@@ -80,7 +83,7 @@ def measure_scaling(rounds: int, seconds: float, out: Path | None) -> None:
 
     print("Dense autoencoder 784-WIDTH-WIDTH/2-32: samples per second")
     print(f"{'width':>8}{'batch':>8}{'minae':>12}{'torch':>12}{'ratio':>8}")
-    _print_lines("scaling", compare.scaling(rounds, seconds), line, out)
+    _write(out, "scaling", _print_lines(compare.scaling(rounds, seconds), line))
 
 
 def measure_kernels(rounds: int, seconds: float, out: Path | None) -> None:
@@ -92,16 +95,53 @@ def measure_kernels(rounds: int, seconds: float, out: Path | None) -> None:
 
     print("Each kernel against the reference, its specification in plain NumPy")
     print(f"{'':26}{'ms':>9}{'reference over it':>20}{'unfolded over it':>19}")
-    _print_lines("kernels", kernels.gains(rounds, seconds), line, out)
+    _write(out, "kernels", _print_lines(kernels.gains(rounds, seconds), line))
 
 
-def _print_lines(
-    key: str, rows: Iterator[dict], line: Callable[[dict], str], out: Path | None
-) -> None:
-    """Print rows as they come, and write them at the end."""
+def measure_products(rounds: int, seconds: float, out: Path | None) -> None:
+    """Print each product's speed as it is measured, and write all of them.
+
+    `out` keeps the record of every processor that it was written on. Raises InputError if it is
+    another file.
+    """
+    records = _records(out)
+    ways, name = compare.installed(products.WAYS), processor()
+
+    def line(row: dict) -> str:
+        speeds = "".join(f"{row['gflops'][way]:>9.1f}" for way in ways)
+        ratios = "".join(f"{row['ratios'][way]:>12.2f}" for way in ways[1:])
+        return f"{row['product']:18}{speeds}{ratios}"
+
+    print(f"{name}: GFLOP/s in one thread, {products.ROWS} rows")
+    over = "".join(f"{f'over {way}':>12}" for way in ways[1:])
+    print(f"{'':18}" + "".join(f"{way:>9}" for way in ways) + over)
+    rows = _print_lines(products.speeds(rounds, seconds), line)
+    if out is not None:
+        write_json(out, records | {name: {"products": rows}})
+
+
+def _records(out: Path | None) -> dict:
+    """Return what `out` holds by processor, or nothing if it is not there."""
+    if out is None or not out.exists():
+        return {}
+    with suppress(ValueError):
+        records = json.loads(out.read_text(encoding="utf-8"))
+        if isinstance(records, dict) and all(
+            isinstance(record, dict) and "products" in record for record in records.values()
+        ):
+            return records
+    raise InputError(f"{out} holds other things than products: name another file")
+
+
+def _print_lines(rows: Iterator[dict], line: Callable[[dict], str]) -> list[dict]:
+    """Print rows as they come, and return all of them."""
     measured = []
     for row in rows:
         measured.append(row)
         print(line(row), flush=True)
+    return measured
+
+
+def _write(out: Path | None, key: str, rows: list[dict]) -> None:
     if out is not None:
-        write_json(out, {key: measured})
+        write_json(out, {key: rows})

@@ -1,6 +1,7 @@
 """One contender in a process of its own: `python -m minae.bench.worker CONTENDER WORKLOAD`.
 
-A contender may also be one of `kernels.WAYS`; the workload is then a kernel.
+The workload may also be a kernel of `kernels.CASES`, or a product of `products.CASES`; the
+contender is then one of WAYS there.
 
 It answers these requests:
 
@@ -11,9 +12,11 @@ It answers these requests:
 
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from minae import random
-from minae.bench import kernels
+from minae.bench import kernels, products
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import workload
 from minae.workers import requests
@@ -23,8 +26,7 @@ def main() -> None:
     """Answer requests until there are no more."""
     asked, answer = requests()
     contender, name = sys.argv[1:]
-    is_kernel = contender in kernels.WAYS
-    step = kernels.call(contender, name) if is_kernel else CONTENDERS[contender](workload(name))
+    step = _step(contender, name)
     done = 0
 
     def losses(n: int) -> list[float]:
@@ -51,6 +53,13 @@ def main() -> None:
             answer(losses(int(number)))
         else:
             answer(milliseconds(float(number)) if kind == "time" else _peak_megabytes())
+
+
+def _step(contender: str, name: str) -> Callable[..., Any]:
+    for benchmark in (kernels, products):
+        if name in benchmark.CASES:
+            return benchmark.call(contender, name)
+    return CONTENDERS[contender](workload(name))
 
 
 def _peak_megabytes() -> float:

@@ -52,6 +52,9 @@ def bench(
     kernels: Annotated[
         bool, typer.Option("--kernels", help="Each kernel against plain NumPy instead.")
     ] = False,
+    products: Annotated[
+        bool, typer.Option("--products", help="Matrix products in one thread instead.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
     ] = "cpu",
@@ -67,9 +70,10 @@ def bench(
     from minae.bench import show
     from minae.kernels.arrays import device_problem
 
-    if scaling + kernels + bool(workloads) + (device != "cpu") > 1:
+    if scaling + kernels + products + bool(workloads) + (device != "cpu") > 1:
         raise InputError(
-            "--scaling, --kernels, --device cuda and workloads are four benchmarks: choose one"
+            "--scaling, --kernels, --products, --device cuda and workloads are five benchmarks:"
+            " choose one"
         )
     if problem := device_problem(device):
         raise InputError(problem)
@@ -82,6 +86,8 @@ def bench(
             show.measure_scaling(rounds, seconds, out)
         elif kernels:
             show.measure_kernels(rounds, seconds, out)
+        elif products:
+            show.measure_products(rounds, seconds, out)
         else:
             show.measure_workloads(workloads or [], rounds, seconds, out)
     except RuntimeError as error:

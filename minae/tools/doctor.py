@@ -13,7 +13,7 @@ import minae
 from minae.kernels.cpu.compile.compiled import where_kept
 from minae.kernels.cpu.compile.threads import layer, num_threads
 from minae.kernels.cuda.launch import build, device
-from minae.report import print_rows
+from minae.report import print_rows, processor
 
 
 def print_findings() -> None:
@@ -22,6 +22,7 @@ def print_findings() -> None:
     rows = [
         ("minae", f"{minae.__version__}, in {os.path.dirname(minae.__file__)}"),
         ("python", f"{platform.python_version()}, {sys.executable}"),
+        ("processor", processor()),
         ("machine", f"{platform.platform()}, {os.cpu_count()} processors"),
         *((name, importlib.metadata.version(name)) for name in packages),
         ("BLAS", _blas()),

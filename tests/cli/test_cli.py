@@ -217,6 +217,7 @@ def _nan(path):
         (("train", "dense", "--kernels", "vendor"), "--kernels vendor is for a GPU"),
         (("train", "dense", "--kernels", "mine"), "kernels 'mine' is unknown"),
         (("gradcheck", "--device", "tpu"), "device 'tpu' is unknown"),
+        (("bench", "W1", "--products"), "are five benchmarks: choose one"),
         (("eval", "nothing"), "nothing holds no trained model"),
         (("data", "fetch", "mnist6k"), "mnist6k"),
     ],

@@ -148,6 +148,9 @@ CALLS = {
     "grade @": {"file.txt": "is a file", "empty": "holds no folder", "fifo": "", "": "is empty"},
     "data fetch @": {"x": "no dataset is called 'x'", ESCAPE: r"\x1b[31m", "": "is empty"},
     "kernels show @": {"x": "there is no ladder 'x'", "": "is empty"},
+    "kernels show matmul --device @": DEVICE,
+    "kernels show matmul --device cpu --size @": {"": "is empty"}
+    | dict.fromkeys(("0,1,1", "1,2", "x", "1,2,-3", "1, 2, 3", HUGE), "three whole numbers"),
     "kernels show matmul --rung @": {"x": "matmul has no rung 'x'", "": "is empty"},
     "doctor @, progress @, data @, watch @": {"x": "x", "": "is empty"},
 }
