@@ -48,6 +48,7 @@ if __name__ == "__main__":
             (1, 1, 1),
             (rows // 2, columns, width),
             (rows + 1, columns + 1, width + 1),
+            (rows, columns + width, DEPTH),
             (2 * rows, 2 * columns, DEPTH),
             (2 * rows + 1, REUSES * columns + 1, DEPTH + 1),
         ]

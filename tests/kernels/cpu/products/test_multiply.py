@@ -12,6 +12,7 @@ from minae.kernels.cpu.products.product import LINE, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 
 from ...cases import cut_into, normal
+from .calls import FILL, filled
 
 
 @njit
@@ -48,26 +49,23 @@ def test_shares_are_everything_once_and_none_is_too_large(itemsize):
                 assert most <= best_of_whole_tiles(T, M, N, width), (T, M, N)
 
 
-@pytest.mark.parametrize("activation", [None, "relu"])
-def test_the_same_bits_with_any_number_of_threads(activation):
-    sizes = (37, 450), (150, 450), (150,)
-    x, weight, bias = (normal(seed, *s, dtype=np.float32) for seed, s in enumerate(sizes))
-    with cut_into(1):
-        y, z = cpu.linear(x, weight, bias, activation), cpu.matmul(x, weight.T)
-    for T in range(2, 6):
+def test_the_same_bits_with_any_number_of_threads():
+    sizes = (37, 450), (150, 450), (150,), (37, 150)
+    x, weight, bias, dy = (normal(seed, *s, dtype=np.float32) for seed, s in enumerate(sizes))
+
+    def compute(T):
         with cut_into(T):
-            np.testing.assert_array_equal(cpu.linear(x, weight, bias, activation), y)
-            np.testing.assert_array_equal(cpu.matmul(x, weight.T), z)
+            y = cpu.linear(x, weight, bias, "relu")
+            return y, cpu.matmul(x, weight.T), *cpu.linear_backward(dy, x, weight, y, "relu")
 
-
-def test_each_thread_has_a_room_of_its_own():
-    _, room, step = product_for(4, 5)
-    assert room % LINE == step % LINE == 0
-    assert step >= room_bytes(Shape(REGISTER, 4))
+    once = compute(1)
+    for T in range(2, 6):
+        for result, expected in zip(compute(T), once, strict=True):
+            np.testing.assert_array_equal(result, expected)
 
 
 @njit
-def add_parts(product, a, transpose_a, b, transpose_b, c):
+def add_parts(product, t, a, transpose_a, b, transpose_b, c):
     """c = op(a) op(b), half of the terms at a time, and half of the columns."""
     half, middle = (len(a) if transpose_a else a.shape[1]) // 2, c.shape[1] // 2
     for add in range(2):
@@ -75,7 +73,7 @@ def add_parts(product, a, transpose_a, b, transpose_b, c):
         left = a[low:high] if transpose_a else a[:, low:high]
         for j, l in (0, middle), (middle, c.shape[1]):  # noqa: E741
             right = b[j:l, low:high] if transpose_b else b[low:high, j:l]
-            multiply(product, 0, left, transpose_a, right, transpose_b, c[:, j:l], add == 1)
+            multiply(product, t, left, transpose_a, right, transpose_b, c[:, j:l], add == 1)
 
 
 @njit
@@ -94,7 +92,7 @@ def test_products_of_parts(transpose_a, transpose_b):
                 b.T.copy() if transpose_b else b.copy(),
             )
             c = np.full((M, N), np.nan, np.float32)
-            add_parts(product_for(4, 1), left, transpose_a, right, transpose_b, c)
+            add_parts(product_for(4, 1), 0, left, transpose_a, right, transpose_b, c)
             np.testing.assert_allclose(c, a @ b, rtol=1e-4, atol=1e-4)
 
 
@@ -106,3 +104,17 @@ def test_bias_and_relu_of_parts(relu):
     expected = np.maximum(a @ b + bias, 0) if relu else a @ b + bias
     assert np.isnan(c[:, 0]).all()
     np.testing.assert_allclose(c[:, 1:], expected[:, 1:], rtol=1e-12, atol=1e-12)
+
+
+def test_each_thread_has_a_room_of_its_own():
+    T, size = 3, room_bytes(Shape(REGISTER, 4))
+    address, room, step = product_for(4, T)
+    assert room % LINE == step % LINE == 0
+    assert step >= size
+
+    memory = filled(T * step).reshape(T, step)
+    a, b, c = (np.ones((60, 60), np.float32) for _ in range(3))
+    add_parts(np.array([address, memory.ctypes.data, step]), 1, a, False, b, True, c)
+    assert (c == 60).all()
+    assert (memory[1] != FILL).any()
+    assert (memory[[0, 2]] == FILL).all()

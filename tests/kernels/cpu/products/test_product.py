@@ -27,9 +27,9 @@ def sizes(shape, packs):
     rows, columns, width = shape.rows, shape.columns, shape.width
     depths = near(0, 2, width, DEPTH, 2 * DEPTH)
     if packs:
-        wide = near(REUSES * columns, (REUSES + 1) * columns)
+        wide = near(REUSES * columns, REUSES * columns + width, (REUSES + 1) * columns)
         return near(rows, 2 * rows, BLOCK, BLOCK + rows), wide, depths
-    narrow = near(0, 2, width, columns - width, columns, 2 * columns)
+    narrow = near(0, 2, width, columns, columns + width, 2 * columns)
     return near(0, 2, rows // 2, rows, 3 * rows), narrow, depths
 
 
