@@ -34,11 +34,14 @@ from minae.kernels.cpu.conv_loops.unfolding import (
 )
 from minae.kernels.cpu.products.multiply import affine, multiply
 
+PATCHES = 256 * 1024  # bytes of patches at a time, so that they stay in the second-level cache
+
 
 @compiled
 def _rows_at_once(y, w):
+    """Return how many rows of an image are unfolded at once: their patches stay in the cache."""
     HO, WO = y.shape[1:3]
-    return max(1, min(HO, 1_000_000 // (WO * w.size)))
+    return max(1, min(HO, PATCHES // (WO * max(w.shape) * y.itemsize)))
 
 
 @compiled

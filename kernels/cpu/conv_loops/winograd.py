@@ -75,7 +75,7 @@ def _convolve(t, T, product, x, kernels, bias, y, relu, PH, PW):
         for k in range(6):
             for l in range(6):  # noqa: E741
                 multiply(product, t, v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], False)
-        tiles.columns_of_m(m.reshape(6, 6 * S * O), half.reshape(4, 6 * S * O))
+        tiles.columns_of_m(m, half)
         for r in range(0, R, across):
             i, top = n + r // (down * across), 4 * (r // across % down)
             for k in range(min(4, HO - top)):
@@ -125,7 +125,7 @@ def _gradients(t, T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, 
                         product, t, m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], False
                     )
         if dx.size:
-            tiles.columns_of_v(v.reshape(6, 6 * S * C))
+            tiles.columns_of_v(v)
             for r in range(0, R, across):
                 i, top = n + r // (down * across), 4 * (r // across % down)
                 if top == 0:
