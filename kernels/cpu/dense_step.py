@@ -52,12 +52,15 @@ def dense_step(
         weight = values[w : w + I * O].reshape(O, I)
         dweight = gradients[w : w + I * O].reshape(O, I)
         at -= N * O
-        y, relu = outputs[at : at + N * O].reshape(N, O), layers[i, 4] != 0
+        y = outputs[at : at + N * O].reshape(N, O)
+        # but for the last layer, dy has passed the ReLU when it was written
+        relu = layers[i, 4] != 0 and i == len(layers) - 1
+        masks = i > 0 and layers[i - 1, 4] != 0
         inputs = outputs[at - N * I : at].reshape(N, I) if i else x
         dz = np.empty_like(dy) if relu else dy
         dx = np.empty_like(inputs) if i else np.empty((0, 0), x.dtype)
         of_dweight = product, inputs, weight, False, dy, y, relu, dz, dweight
-        backward(0, 1, *of_dweight, gradients[b : b + O], dx)
+        backward(0, 1, *of_dweight, gradients[b : b + O], masks, dx)
         dy = dx
     adam(0, 1, values, gradients, exp_avg, exp_avg_sq, *numbers)
     return loss

@@ -14,9 +14,16 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.compile.compiled import compiled, compiled_if, parallel
-from minae.kernels.cpu.compile.operands import FLOATS, covered, plain, plain_matrix, plain_rows
+from minae.kernels.cpu.compile.operands import (
+    FLOATS,
+    covered,
+    plain,
+    plain_matrix,
+    plain_rows,
+    suits,
+)
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.products.multiply import affine, cut, multiply, product_for
+from minae.kernels.cpu.products.multiply import affine, cut, masked, multiply, product_for
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 
@@ -39,11 +46,27 @@ def _linear(t, T, product, x, weight, transposed, bias, y, relu):
 
 
 @parallel
-def _linear_backward(t, T, product, x, weight, transposed, dy, y, relu, dz, dweight, dbias, dx):
+def _input_gradient(t, T, product, dz, weight, transposed, x, masks, dx):
+    """dx = dz weight; if x is a ReLU's output and it `masks`, already passed back through that."""
+    i, k, j, l = cut(t, T, *dx.shape, dx.itemsize)  # noqa: E741
+    columns = weight[j:l] if transposed else weight[:, j:l]
+    if masks:
+        masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], x[i:k, j:l])
+    else:
+        multiply(product, t, dz[i:k], False, columns, transposed, dx[i:k, j:l], False)
+
+
+_input_gradient_share = _input_gradient.share
+
+
+@parallel
+def _linear_backward(
+    t, T, product, x, weight, transposed, dy, y, relu, dz, dweight, dbias, masks, dx
+):
     """dz = dy where y > 0 or without ReLU, else 0; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
 
     A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
-    several shares, dx is empty here and left to _matmul.
+    several shares, dx is empty here and left to _input_gradient, which explains `masks`.
     """
     N, O = dy.shape  # noqa: E741
     low, high = t * O // T, (t + 1) * O // T
@@ -64,7 +87,7 @@ def _linear_backward(t, T, product, x, weight, transposed, dy, y, relu, dz, dwei
     if dweight.size:
         multiply(product, t, dz[:, low:high], True, x, False, dweight[low:high], False)
     if dx.size:
-        multiply(product, t, dz, False, weight, transposed, dx, False)
+        _input_gradient_share(0, 1, product, dz, weight, transposed, x, masks, dx)
 
 
 @covered(operands=2)
@@ -100,6 +123,10 @@ def linear_backward(
 ):
     shapes.check_linear_backward(dy, x, weight, y)
     relu = shapes.check_activation(activation)
+    return _layer_backward(dy, x, weight, y, relu, needs, dweight, dbias, False)
+
+
+def _layer_backward(dy, x, weight, y, relu, needs, dweight, dbias, masks):
     need_dx, need_dweight = needs
     x_rows, dy_rows, matrix = plain_rows(x), plain_rows(dy), plain_matrix(weight)
     y_rows, dz = (plain_rows(y), np.empty(dy_rows.shape, dy.dtype)) if relu else (dy_rows, dy_rows)
@@ -108,11 +135,11 @@ def linear_backward(
     dbias = np.empty(len(weight), dy.dtype) if dbias is None else dbias
     dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
     T = threads_for(dy.size * x.shape[-1])
-    now = dx if T == 1 else dx[:0]
-    product = product_for(dy.itemsize, T)
-    _linear_backward(T, product, x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, now)
+    product, now = product_for(dy.itemsize, T), dx if T == 1 else dx[:0]
+    arrays = x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, masks, now
+    _linear_backward(T, product, *arrays)
     if T > 1 and need_dx:
-        _matmul(T, product, dz, False, *matrix, dx)
+        _input_gradient(T, product, dz, *matrix, x_rows, masks, dx)
     if need_dx and x.ndim != 2:
         dx = dx.reshape(x.shape)
     return dx if need_dx else None, dweight if need_dweight else None, dbias
@@ -171,11 +198,12 @@ def _stack_backward(product, dy, x, weights, outputs, relus, dweights, dbiases, 
             return False
     for i in range(len(weights) - 1, -1, -1):
         y, weight, dweight, dbias = outputs[i], weights[i], dweights[i], dbiases[i]
-        dz = np.empty_like(dy) if relus[i] else dy
+        # but for the last layer, dy has passed the ReLU when it was written
+        relu, masks = relus[i] and i == len(weights) - 1, relus[i - 1] and i > 0
+        dz = np.empty_like(dy) if relu else dy
         inputs, dinputs = (outputs[i - 1], np.empty_like(outputs[i - 1])) if i else (x, dx)
-        _share_backward(
-            0, 1, product, inputs, weight, False, dy, y, relus[i], dz, dweight, dbias, dinputs
-        )
+        arrays = inputs, weight, False, dy, y, relu, dz, dweight, dbias, masks, dinputs
+        _share_backward(0, 1, product, *arrays)
         dy = dinputs
     return True
 
@@ -217,5 +245,25 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
             if False in need_dweights:
                 into = [da if need else None for da, need in zip(into, need_dweights, strict=True)]
             return dx if need_dx else None, into, sums
-    layers = weights, outputs, activations, dweights, dbiases
-    return layer_by_layer_backward(linear_backward, dy, x, needs, *layers)
+    if not suits((dy, x, *weights)):
+        layers = weights, outputs, activations, dweights, dbiases
+        return layer_by_layer_backward(linear_backward, dy, x, needs, *layers)
+    return _stack_backward_on_threads(
+        dy, x, weights, outputs, _relus(activations), needs, dweights, dbiases
+    )
+
+
+def _stack_backward_on_threads(dy, x, weights, outputs, relus, needs, dweights, dbiases):
+    """Gradients of _stack, layer by layer; dy passes a ReLU as it is written, but for the last."""
+    products, sums, last = [], [], len(weights) - 1
+    for i in range(last, -1, -1):
+        weight, inputs, relu = weights[i], outputs[i - 1] if i else x, relus[i] and i == last
+        shapes.check_linear_backward(dy, inputs, weight, outputs[i])
+        wanted, masks = (i > 0 or needs[0], needs[1 + i]), i > 0 and relus[i - 1]
+        places = dweights[i], dbiases[i]
+        dy, dweight, dbias = _layer_backward(
+            dy, inputs, weight, outputs[i], relu, wanted, *places, masks
+        )
+        products.insert(0, dweight)
+        sums.insert(0, dbias)
+    return dy, products, sums

@@ -98,6 +98,13 @@ def affine(product, t, a, transpose_a, b, transpose_b, c, bias, relu):
 
 
 @compiled
+def masked(product, t, a, b, transpose_b, c, where):
+    """c = a op(b) where `where`, a matrix like c, is above 0, else 0."""
+    finish = 0, 0, 0, where.ctypes.data, _row(where)
+    _multiply(product, t, a, False, b, transpose_b, c, finish)
+
+
+@compiled
 def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
     address, room, step = product[0], product[1], product[2]
     M, N = c.shape

@@ -66,8 +66,8 @@ class Vectors:
         self.builder.store(value, self._pointer(address, self.number), align=self.itemsize)
 
     def fma(self, a, b, c):
-        """a b + c, rounded once."""
-        return self._call("fma", self._kind, self.vector, [a, b, c])
+        """a b + c: one instruction, rounded once, on every processor that has it."""
+        return self._call("fmuladd", self._kind, self.vector, [a, b, c])
 
     def add(self, a, b):
         """a + b."""
