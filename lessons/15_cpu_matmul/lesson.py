@@ -9,14 +9,14 @@ trains with, rung by rung, each of which changes one idea.
 The ladder is `kernels/cpu/ladders/matmul.py`; keep it open beside this lesson, and see
 `minae kernels show matmul --device cpu`. Speeds are measured here, on your machine, and differ from
 others'. What explains them is counted, in a small model of a core and its cache, and is the same
-everywhere. Close other programs, or the numbers say more about those.
+everywhere. Close other programs, or you measure those.
 """
 
 # %%
 from itertools import permutations, product
 from pathlib import Path
 from time import perf_counter
-from timeit import repeat
+from timeit import timeit
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -58,7 +58,10 @@ def seconds(run, tries=7):
     start = perf_counter()
     run()
     number = 1 + int(0.02 / (perf_counter() - start))
-    return min(repeat(run, number=number, repeat=tries)) / number
+    found, end = [], perf_counter() + 0.5
+    while len(found) < tries and (not found or perf_counter() < end):
+        found.append(timeit(run, number=number) / number)
+    return min(found)
 
 
 # %% [markdown]
@@ -84,8 +87,8 @@ PEAKS = [multiply_adds()]
 print(f"a vector has {W} numbers; one core does at most {PEAKS[0] / 1e9:.0f} GFLOP/s")
 
 # %% [markdown]
-# Clocks change with heat, load and neighbours, some within a second. So this is measured again
-# beside each rung, and the best counts.
+# A core's clock changes with heat and load, on shared machines from second to second. So this is
+# measured again beside each rung, and the best counts.
 #
 # ## The second limit: memory
 #
@@ -192,6 +195,8 @@ panel.set(
     title=f"Roofline of one core, with a weight of {SIDE} x {SIDE}",
     ylim=(0.01 * max(PEAKS) / 1e9, 2 * max(PEAKS) / 1e9),
 )
+for axis in (panel.xaxis, panel.yaxis):
+    axis.set_major_formatter("{x:g}")
 panel.legend(loc="lower right", frameon=False)
 panel.grid(alpha=0.3)
 figure.tight_layout()
@@ -202,8 +207,8 @@ print(f"memory's roof bends at {bend:.3g} FLOP per byte")
 # %% [markdown]
 # Points may lie above memory's roof where part of the weight stays in a cache. With a batch of 128
 # or so, as in training, memory is not what limits a product: its speed is a matter of how it is
-# written. The ladder's example is the first layer of the README's autoencoder, a batch of 128
-# images, 784 pixels, 512 outputs.
+# written. The example from here on is the first layer of an autoencoder: a batch of 128 images, 784
+# pixels, 512 outputs.
 
 # %%
 M, K, N = 128, 784, 512
@@ -272,8 +277,8 @@ assert LINES["i j k"] > 10 * LINES["i k j"]
 
 # %% [markdown]
 # A column has one number in each line. If it has more lines than the cache, each line is gone
-# before its next number is wanted. Along a row, a line serves 16 times in a row, and the processor,
-# which sees that lines come in order, fetches the next ones in advance. (Exercise 15.1: aᵀ b, where
+# before its next number is wanted. Along a row, each line serves 16 times, and the processor, which
+# sees that lines are wanted in order, fetches the next ones in advance. (Exercise 15.1: aᵀ b, where
 # another order is best.)
 #
 # The second reason is vectors. In `i_k_j`, neighbouring products write neighbouring sums, so the
@@ -320,9 +325,9 @@ for R, V in ((1, 1), (2, 2), (4, 2), (4, 3), (8, 3), (12, 2)):
 print_table(("rows x vectors", "loads per multiply-add", "sums", "registers"), rows, "tiles")
 
 # %% [markdown]
-# Less is always better, and registers are what ends it: AVX2 and SSE have 16, AVX-512 and NEON 32.
-# By this order of instructions, 4 x 3 would need 19. Exercise 15.2 does it with 16. And there must
-# be enough sums: with fewer than about eight, each multiply-add waits for the one before.
+# Fewer loads are always better, and registers set the end: AVX2 and SSE have 16, AVX-512 and NEON
+# 32. By this order of instructions, 4 x 3 would need 19. Exercise 15.2 does it with 16. And there
+# must be enough sums: with fewer than about eight, each multiply-add waits for the one before.
 
 # %%
 R, V = SHAPE.rows, SHAPE.vectors
@@ -413,12 +418,12 @@ for columns in (500, 2048):
 # ## Edges
 #
 # With AVX-512, 784 columns are 16 tiles of 48 and a rest of 16. A batch may be one image. A tile at
-# the edge has fewer vectors, its last vector fewer numbers, and it may have fewer rows. What must
-# not happen is to read or write behind the end of a matrix: with luck nothing is there, or another
+# the edge has fewer vectors, its last vector fewer numbers, and it may have fewer rows. It must not
+# read or write behind the end of a matrix: with luck that crashes, and otherwise it changes another
 # array.
 #
-# - Columns: a panel is filled up with zeros, so a tile can read whole vectors. It writes the last
-#   one with a **mask**, which says which numbers are meant.
+# - Columns: a panel is filled up to whole vectors, so a tile can read these. It writes the last one
+#   with a **mask**, which says which numbers are meant.
 # - Rows: a tile of 8 rows for one row computes seven for nothing. minae has tiles of 8, 4 and 2
 #   rows, or of 4, 2 and 1 where there are 16 registers.
 
@@ -439,17 +444,17 @@ print_table(
 assert rows[0][1:] == ("12%", "50%")
 
 # %% [markdown]
-# Exercise 15.4 writes tiles that compute nothing for nothing, on a core that refuses to look
-# outside of a matrix.
+# In exercise 15.4 you write tiles that do no needless work, on a core that refuses to look outside
+# a matrix.
 #
 # ## Rung 6, turned: when b lies across
 #
 # A linear layer stores its weight as (outputs, inputs) and multiplies by its transpose: b[k, j] is
 # weight[j, k]. To fill a row of the panel from that, one would have to read down a column. Instead,
 # read a square of W x W numbers along its rows, W vectors, transpose it within registers, and write
-# it along the panel's rows. A **shuffle** makes a vector of any numbers of two others. First swap
-# single numbers across the diagonal of each 2 x 2 block, then 2 x 2 blocks in each 4 x 4 block, and
-# so on:
+# it along the panel's rows. A **shuffle** is an instruction that makes a vector of any numbers of
+# two others. First swap single numbers across the diagonal of each 2 x 2 block, then 2 x 2 blocks
+# in each 4 x 4 block, and so on:
 
 
 # %%
@@ -518,8 +523,8 @@ assert useful == sorted(useful)
 
 # %% [markdown]
 # By this count, cutting columns alone would be best. But a share consists of whole tiles: 512
-# columns are 32 vectors of 16, and 12 threads cannot have equal parts of 32. Whoever has most keeps
-# all others waiting. Exercise 15.5 finds the best grid.
+# columns are 32 vectors of 16, and 12 threads cannot have equal parts of 32. All wait for the one
+# with the most. Exercise 15.5 finds the best grid.
 
 # %%
 climb("threads")
@@ -548,8 +553,10 @@ panel = figure.subplots()
 values = [speed / 1e9 for speed in MEASURED.values()]
 panel.barh(list(MEASURED), values, color=plots.BLUE)
 for place, value in enumerate(values):
-    panel.text(value, place, f" {value:.3g}", va="center", fontsize=8)
-panel.axvline(PEAK / 1e9, color=plots.RED, linewidth=1)
+    offset = {"xytext": (4, 0), "textcoords": "offset points"}
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    panel.annotate(f"{value:.3g}", (value, place), **offset, va="center", fontsize=8, bbox=white)
+panel.axvline(PEAK / 1e9, color=plots.RED, linewidth=1, zorder=0)
 panel.text(PEAK / 1e9, -0.75, " limit of one core", color=plots.RED, fontsize=8)
 panel.set(xlabel="GFLOP/s", xlim=(0, 1.15 * max(*values, PEAK / 1e9)), ylim=(7.5, -1.1))
 panel.spines[["top", "right"]].set_visible(False)
@@ -603,24 +610,25 @@ PARTS = {
     "Adam": adam,
     "all else": max(0.0, step - least - adam),
 }
-figure = Figure(figsize=(7.5, 2.1))
+figure = Figure(figsize=(7.5, 1.7))
 panel, left = figure.subplots(), 0.0
 for (name, part), colour in zip(PARTS.items(), (plots.BLUE, plots.RED, "#b9ac70"), strict=True):
     label = f"{name}: {part * 1e3:.2g} ms, {part / step:.0%}"
     print(label)
     panel.barh([0], [part * 1e3], left=[left], color=colour, label=label)
     left += part * 1e3
-panel.set(xlabel="ms", yticks=[], title=f"A training step, {T} thread{'s' * (T > 1)}")
-panel.legend(ncols=3, fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.75))
+panel.set(xlabel="ms", yticks=[])
+panel.set_title(f"A training step, {T} thread{'s' * (T > 1)}", pad=26)
+panel.legend(ncols=3, fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1))
 panel.spines[["top", "right", "left"]].set_visible(False)
 figure.tight_layout()
 keep(figure, "step.png")
 
 # %% [markdown]
 # Adam does about 12 operations for each weight and moves 28 bytes: it reads weight, gradient and
-# two means, and writes all but the gradient. That is far down the roofline's slope, so it takes a
-# larger share of the time than of the arithmetic. The products themselves read each weight twice
-# and write its gradient; a panel is made anew each time. And between the products are activations,
+# two means, and writes all but the gradient. That is far down the roofline's slope, so its share of
+# the time is larger than that of the arithmetic. The products themselves read each weight twice and
+# write its gradient; a panel is made anew each time. And between the products are activations,
 # losses, and the Python that calls it all.
 
 # %%

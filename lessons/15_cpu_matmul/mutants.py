@@ -170,6 +170,18 @@ def tile__sums_in_memory(core, a, b, c):
                 core.store(core.fma(x, ys[v], total), c, i, v * core.width)
 
 
+def tile__stores_after_each_k(core, a, b, c):
+    """Keeps the sums, but writes them to c every time."""
+    sums = [[core.zero() for _ in range(3)] for _ in range(4)]
+    for k in range(a.shape[1]):
+        ys = [core.load(b, k, v * core.width) for v in range(3)]
+        for i in range(4):
+            x = core.broadcast(a, i, k)
+            for v in range(3):
+                sums[i][v] = core.fma(x, ys[v], sums[i][v])
+        stored(core, sums, c)
+
+
 def tile__row_by_row(core, a, b, c):
     """Goes through all k for one row after the other."""
     for i in range(4):

@@ -113,8 +113,8 @@ def counted(call, core, sizes, vectors=3):
         at_most(core.counts[kind], limit, f"times core.{kind}", call, why)
     most, line = core.registers()
     assert most <= REGISTERS, (
-        f"{call}: {most} registers are taken up at once, in {line}, and there are {REGISTERS}:"
-        " which vectors are made before they are needed?"
+        f"{call}: {line} needs {most} registers at once, and there are {REGISTERS}: which vectors"
+        " are made before they are needed?"
     )
 
 
