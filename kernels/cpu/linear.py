@@ -9,6 +9,7 @@ product alone, 15 for a layer with its ReLU, 8 for its gradients.
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,13 @@ def _matmul(t, T, product, a, transpose_a, b, transpose_b, y):
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
     multiply(product, t, aa, transpose_a, bb, transpose_b, y[i:k, j:l], False)
+
+
+@parallel
+def _each(t, T, product, a, transpose_a, b, transpose_b, y):
+    """y[i] = op(a[i]) op(b[i]) for matrices a, b, y (B, rows, columns)."""
+    for i in range(t * len(y) // T, (t + 1) * len(y) // T):
+        multiply(product, t, a[i], transpose_a, b[i], transpose_b, y[i], False)
 
 
 @parallel
@@ -101,7 +109,37 @@ def matmul(a, b):
         T = threads_for(y.size * len(b))
         _matmul(T, product_for(y.itemsize, T), left, transpose_a, right, transpose_b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
-    return np.asarray(a @ b)
+    if a.ndim == 1 or b.ndim == 1:
+        return np.asarray(a @ b)  # every number is needed once: memory is the limit, not the sums
+    return _batched(a, b)
+
+
+def _batched(a, b):
+    """Return the products of pairs of matrices, (..., M, K) (..., K, N) -> (..., M, N)."""
+    (M, K), N = a.shape[-2:], b.shape[-1]
+    batch, other = a.shape[:-2], b.shape[:-2]
+    if batch != other:
+        batch = np.broadcast_shapes(batch, other)
+    y = np.empty((*batch, M, N), a.dtype)
+    left, transpose_a = _matrices(a, batch)
+    right, transpose_b = _matrices(b, batch)
+    T = threads_for(y.size * K)
+    product, results = product_for(y.itemsize, T), y.reshape(-1, M, N)
+    if len(results) >= T:
+        _each(T, product, left, transpose_a, right, transpose_b, results)
+    else:
+        for pair in zip(left, right, results, strict=True):
+            _matmul(T, product, pair[0], transpose_a, pair[1], transpose_b, pair[2])
+    return y
+
+
+def _matrices(x, batch):
+    """Return x, or its transposes, as plain (B, rows, columns), and whether they are transposes."""
+    transposes = not x.flags.carray and x.swapaxes(-1, -2).flags.carray
+    x = x.swapaxes(-1, -2) if transposes else x
+    if x.shape[:-2] != batch:
+        x = np.broadcast_to(x, (*batch, *x.shape[-2:]))
+    return plain(x).reshape(-1, *x.shape[-2:]), transposes
 
 
 @covered(operands=3)
@@ -253,7 +291,7 @@ def linear_stack_backward(dy, x, weights, outputs, activations, needs, dweights,
     )
 
 
-def _stack_backward_on_threads(dy, x, weights, outputs, relus, needs, dweights, dbiases):
+def _stack_backward_on_threads(dy: Any, x, weights, outputs, relus, needs, dweights, dbiases):
     """Gradients of _stack, layer by layer; dy passes a ReLU as it is written, but for the last."""
     products, sums, last = [], [], len(weights) - 1
     for i in range(last, -1, -1):
