@@ -1,10 +1,11 @@
-"""Matrix products and linear layers: BLAS in tiles, with part of the result for each thread.
+"""Matrix products and linear layers, with part of the result for each thread.
 
 As plain loops a linear layer is three deep (row, output, input), one multiplication at a time; the
-reference leaves them to einsum. BLAS keeps parts of all three matrices in registers and caches.
-What surrounds the product (bias, activation, the activation's mask in backward) is done on the part
-that a thread has just computed, while it is in that core's cache. Gained: a factor of 11 for the
-product alone, 15 for a layer with its ReLU, 8 for its gradients.
+reference leaves them to einsum. The product of `products` keeps parts of all three matrices in
+registers and caches. What surrounds it (bias, activation, and in backward the activation of the
+layer before) is done to its sums before they are written; what must be done to dy, on the part that
+a thread is about to multiply. Gained: a factor of 11 for the product alone, 15 for a layer with its
+ReLU, 8 for its gradients.
 """
 
 import math

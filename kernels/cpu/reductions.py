@@ -1,4 +1,4 @@
-"""Sums over axes, in blocks of rows that BLAS adds up.
+"""Sums over axes, in blocks of rows that a matrix product adds up.
 
 NumPy adds neighbours in memory pairwise, so that rounding errors hardly grow. But down columns it
 adds row after row, and such a sum of ones stops growing at 2²⁴. Here 32 rows at a time are

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from minae.kernels import cpu
+
 from .cases import (
     assert_close,
     contiguous,
+    cut_into,
     every_second,
     examples,
     normal,
@@ -38,6 +41,17 @@ def test_matmul_is_numpys(kernels, dtype, batches, rows, inner, columns, layouts
     a = read_only(layouts[0](normal(seed, *a_shape, dtype=dtype)))
     b = read_only(layouts[1](normal(seed + 1, *b_shape, dtype=dtype)))
     assert_close(kernels.matmul(a, b), np.asarray(np.matmul(a, b)), dtype)
+
+
+@pytest.mark.parametrize("shares", [1, 2, 5])
+@pytest.mark.parametrize("a_shape", [(3, 4, 20), (2, 3, 4, 20), (1, 4, 20), (4, 20)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_batches_are_shared_by_threads(dtype, shares, a_shape, turned):
+    a, b = normal(0, *a_shape, dtype=dtype), normal(1, 3, 20, 7, dtype=dtype)
+    if turned:  # transposes of plain matrices, as in attention
+        a, b = (np.array(x.swapaxes(-1, -2)).swapaxes(-1, -2) for x in (a, b))
+    with cut_into(shares):
+        assert_close(cpu.matmul(a, b), np.matmul(a, b), dtype)
 
 
 def test_matmul_of_transposed_batches(kernels, dtype):

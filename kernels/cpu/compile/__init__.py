@@ -1,8 +1,8 @@
-"""What the families share: compiling, threads, BLAS, and the arrays that compiled code takes.
+"""What the families share: compiling, threads, and the arrays that compiled code takes.
 
 - `compiled`: the decorators that turn Python functions into machine code, in one of two ways:
   `cached` and `launch`, which keep it on the disk and start threads themselves, or `plain`
 - `threads`: the pool of threads
-- `blas`, `vector_math`: matrix products, exp and log1p inside compiled code
+- `vector_math`: exp and log1p inside compiled code
 - `operands`: which arrays go to compiled code, in which memory layout, and which to the reference
 """

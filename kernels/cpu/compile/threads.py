@@ -1,8 +1,8 @@
 """One pool of threads, Numba's, on which shares of the work run.
 
-BLAS is called on these threads and must not start its own: two pools that spin while they wait for
-each other make a step several times slower. Between kernels, one small product by NumPy's BLAS on
-threads of its own can cost milliseconds.
+NumPy's and SciPy's BLAS must not start threads of its own beside them: two pools that spin while
+they wait for each other make a step several times slower, and between kernels one small product can
+cost milliseconds.
 """
 
 import functools
@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import numba
-import scipy.linalg.cython_blas  # noqa: F401 - loads the BLAS that is to be limited
+import scipy.linalg.cython_blas  # noqa: F401 - loads SciPy's BLAS, so that it is limited
 from numba.core import config
 from threadpoolctl import threadpool_limits
 

@@ -11,10 +11,9 @@ patches (im2col):
 patches are copied out of an image and added back is in `unfolding`.
 
 As plain loops, forward is seven deep (image, two of output, channel out, channel in, two of kernel)
-and multiplies one number at a time. The matrix turns that into BLAS, but has KH * KW times the size
-of the input. So a thread unfolds some rows of one image at a time: few enough for the patches to
-stay in its cache, and for the product to stay below the size up to which BLAS works on matrices in
-place. Gained: a factor of about 24 forward and 120 backward over the reference, which loops over
+and multiplies one number at a time. The matrix turns that into a product, but has KH * KW times the
+size of the input. So a thread unfolds some rows of one image at a time, few enough for the patches
+to stay in its cache. Gained: a factor of about 24 forward and 120 backward over the reference, which loops over
 positions in Python.
 
 x (N, H, W, C), y (N, HO, WO, O), w (KH * KW * C, O); window holds KH, KW, SH, SW, PH, PW, DH, DW:
@@ -119,7 +118,7 @@ def unfold_dot(t, T, product, x, w, bias, y, relu, window):
 def dot_fold(t, T, product, y, wt, bias, x, relu, window):
     """x = patchesᵀ(y wt) + bias, or max(that, 0): the transpose of unfold_dot.
 
-    wt (O, KH * KW * C) is wᵀ, since BLAS is faster on small matrices if none is transposed.
+    wt (O, KH * KW * C) is wᵀ: a product reads a small matrix in place if it is not transposed.
     """
     (N, HO, WO, O), (H, W, C) = y.shape, x.shape[1:]  # noqa: E741
     PH, PW = window[4], window[5]

@@ -141,8 +141,8 @@ def _gradients(t, T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, 
 def _transform_kernels(t, T, product, weight, turned, matrix, kernels):
     """kernels[:, c] = matrix weight[:, c]ᵀ: G g Gᵀ of every kernel, weight (O, C, 9).
 
-    `turned` exchanges inputs and outputs, as dx does. BLAS reads the columns in place, so no weight
-    is copied into another order.
+    `turned` exchanges inputs and outputs, as dx does. The product takes rows at any distance, so no
+    weight is copied into another order.
     """
     C = kernels.shape[1]
     for c in range(t * C // T, (t + 1) * C // T):

@@ -24,16 +24,20 @@ def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
 
     Each thread has a room of its own, `step` bytes after the one before.
     """
+    step = -(-room_bytes(Shape(register, itemsize)) // LINE) * LINE
+    room = np.empty(T * step + LINE, np.uint8)
+    _rooms.append(room)
+    start = -(-room.ctypes.data // LINE) * LINE
+    return np.array([_product(itemsize, register).address, start, step])
+
+
+_rooms: list[np.ndarray] = []  # so that they are not freed
+
+
+@cache
+def _product(itemsize: int, register: int):
     shape = Shape(register, itemsize)
-    name = f"{__name__}.product of {shape}"
-    function = at_address(name, SIGNATURE, make_product(shape))
-    step = -(-room_bytes(shape) // LINE) * LINE
-    memory = np.empty(T * step + LINE, np.uint8)
-    _kept.append((function, memory))
-    return np.array([function.address, -(-memory.ctypes.data // LINE) * LINE, step])
-
-
-_kept: list = []  # what the addresses point to
+    return at_address(f"{__name__}.product of {shape}", SIGNATURE, make_product(shape))
 
 
 @compiled
