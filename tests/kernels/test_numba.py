@@ -81,6 +81,17 @@ def test_a_compiled_function_survives_a_file():
         assert [what for what, *_ in caches[1].asked] == ["load"]
 
 
+def test_a_function_with_an_address_asks_the_cache():
+    with assumed("a CFunc made of a function, (arguments, result), {} and options asks its _cache"):
+        from numba.core.ccallback import CFunc
+
+        function = CFunc(add, ((types.int64,), types.int64), {}, {"error_model": "numpy"})
+        function._cache = cache = Recorder()
+        function.compile()
+        assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(function.address)(1) == 2
+        assert [what for what, *_ in cache.asked] == ["load", "save"]
+
+
 def test_the_machine_has_a_name():
     with assumed("codegen().magic_tuple() names the kind of processor, the same every time"):
         from numba.core.registry import cpu_target
