@@ -50,3 +50,11 @@ def processor() -> str:
             return next(line.split(":")[1].strip() for line in file if "model name" in line)
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def machine() -> str:
+    """Return the name of this machine in records: its processor, and how many threads are used."""
+    from minae.kernels.cpu.compile.threads import num_threads  # takes time to load
+
+    threads = num_threads()
+    return f"{processor()}, {threads} thread{'s' * (threads > 1)}"

@@ -1,43 +1,43 @@
 """Prints the comparisons as tables, and writes them as files and a picture."""
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from minae.bench import compare, kernels, products
+from minae.bench import compare, kernels, products, record
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import WORKLOADS
 from minae.errors import InputError
 from minae.files import write_json
-from minae.report import processor
+from minae.report import machine
 
 
 def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path | None) -> None:
     """Time the workloads, print a table for each, and write `out` and a picture beside it.
 
-    Raises InputError for an unknown workload, RuntimeError if losses differ from PyTorch's.
+    `out` keeps the records of other machines; the picture shows each workload's worst. Raises
+    InputError for an unknown workload, or if `out` is another file, and RuntimeError if losses
+    differ from PyTorch's.
     """
     for name in names:
         if name not in WORKLOADS:
             raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
+    record.read(out, "workloads")  # refuses another file before anything is timed
     console = Console()
     contenders = compare.installed(CONTENDERS)
     if "torch" not in contenders:
         console.print("PyTorch is not installed, so there is nothing to compare with:")
         console.print("  pip install 'minae\\[bench]'")
-    machine = compare.ceilings()
+    ceilings = compare.ceilings()
     console.print(
-        f"{machine['processor']}, {machine['threads']} threads: at best"
-        f" {machine['sgemm_gflops']:.0f} GFLOP/s in sgemm, {machine['triad_gb_per_s']:.0f} GB/s"
-        " to memory"
+        f"{machine()}: at best {ceilings['sgemm_gflops']:.0f} GFLOP/s in sgemm,"
+        f" {ceilings['triad_gb_per_s']:.0f} GB/s to memory"
     )
-    results: dict[str, dict] = {"workloads": {}, "machine": machine}
-    how = rounds, seconds, machine["sgemm_gflops"]
+    results: dict[str, dict] = {"workloads": {}, "machine": ceilings}
+    how = rounds, seconds, ceilings["sgemm_gflops"]
     for name in names or WORKLOADS:
         with console.status(f"{name}: {WORKLOADS[name].title}"):
             figures, remarks = compare.measure(name, contenders, *how)
@@ -46,18 +46,18 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
         for remark in remarks:
             console.print(f"left out: {remark}", style="yellow", markup=False)
     if out is not None:
-        write_json(out, results)
+        record.write(out, "workloads", results)
         console.print(f"written: {out}")
         if "torch" in contenders:
-            _draw(results["workloads"], out.with_suffix(".png"))
+            _draw(record.worst(record.read(out, "workloads")), out.with_suffix(".png"))
             console.print(f"written: {out.with_suffix('.png')}")
 
 
-def _draw(workloads: dict, path: Path) -> None:
+def _draw(worst: dict[str, tuple[str, dict]], path: Path) -> None:
     from minae import plots
 
-    bars = product(workloads.items(), ("eager", "tuned"))
-    values = {f"{name}\n{way}": row[f"ratio_{way}"] for (name, row), way in bars}
+    bars = product(worst.items(), ("eager", "tuned"))
+    values = {f"{name}\n{way}": row[f"ratio_{way}"] for (name, (_, row)), way in bars}
     plots.save(plots.bars(values, "PyTorch's time over minae's", "Training steps"), path)
 
 
@@ -101,36 +101,22 @@ def measure_kernels(rounds: int, seconds: float, out: Path | None) -> None:
 def measure_products(rounds: int, seconds: float, out: Path | None) -> None:
     """Print each product's speed as it is measured, and write all of them.
 
-    `out` keeps the record of every processor that it was written on. Raises InputError if it is
-    another file.
+    `out` keeps the records of other machines. Raises InputError if it is another file.
     """
-    records = _records(out)
-    ways, name = compare.installed(products.WAYS), processor()
+    record.read(out, "products")  # refuses another file before anything is timed
+    ways = compare.installed(products.WAYS)
 
     def line(row: dict) -> str:
         speeds = "".join(f"{row['gflops'][way]:>9.1f}" for way in ways)
         ratios = "".join(f"{row['ratios'][way]:>12.2f}" for way in ways[1:])
         return f"{row['product']:18}{speeds}{ratios}"
 
-    print(f"{name}: GFLOP/s in one thread, {products.ROWS} rows")
+    print(f"{machine()}: GFLOP/s in one thread, {products.ROWS} rows")
     over = "".join(f"{f'over {way}':>12}" for way in ways[1:])
     print(f"{'':18}" + "".join(f"{way:>9}" for way in ways) + over)
     rows = _print_lines(products.speeds(rounds, seconds), line)
     if out is not None:
-        write_json(out, records | {name: {"products": rows}})
-
-
-def _records(out: Path | None) -> dict:
-    """Return what `out` holds by processor, or nothing if it is not there."""
-    if out is None or not out.exists():
-        return {}
-    with suppress(ValueError):
-        records = json.loads(out.read_text(encoding="utf-8"))
-        if isinstance(records, dict) and all(
-            isinstance(record, dict) and "products" in record for record in records.values()
-        ):
-            return records
-    raise InputError(f"{out} holds other things than products: name another file")
+        record.write(out, "products", {"products": rows})
 
 
 def _print_lines(rows: Iterator[dict], line: Callable[[dict], str]) -> list[dict]:

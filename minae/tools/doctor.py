@@ -1,10 +1,12 @@
 """What minae runs on: versions, BLAS, threads, GPU."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -13,7 +15,7 @@ import minae
 from minae.kernels.cpu.compile.compiled import where_kept
 from minae.kernels.cpu.compile.threads import layer, num_threads
 from minae.kernels.cuda.launch import build, device
-from minae.report import print_rows, processor
+from minae.report import machine, print_rows
 
 
 def print_findings() -> None:
@@ -22,7 +24,7 @@ def print_findings() -> None:
     rows = [
         ("minae", f"{minae.__version__}, in {os.path.dirname(minae.__file__)}"),
         ("python", f"{platform.python_version()}, {sys.executable}"),
-        ("processor", processor()),
+        ("processor", f"{machine()}; its speed is {_where_measured()}"),
         ("machine", f"{platform.platform()}, {os.cpu_count()} processors"),
         *((name, importlib.metadata.version(name)) for name in packages),
         ("BLAS", _blas()),
@@ -31,6 +33,14 @@ def print_findings() -> None:
         ("MINAE_DATA", os.environ.get("MINAE_DATA", "not set: data is downloaded when needed")),
     ]
     print_rows(rows)
+
+
+def _where_measured() -> str:
+    """Say whether the record of speed has this machine. Only a checkout has that file."""
+    path = Path(minae.__file__).parents[1] / "results" / "bench.json"
+    if path.exists() and machine() in json.loads(path.read_text(encoding="utf-8")):
+        return f"in {path}"
+    return "not measured yet: `minae bench` does it"
 
 
 def _blas() -> str:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minae.bench import compare, kernels, show
+from minae.bench import compare, kernels, record, show
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
@@ -65,15 +65,19 @@ def test_workloads_from_end_to_end(tmp_path, monkeypatch, capsys):
     """With minae alone, briefly: what is printed and written."""
     monkeypatch.setattr(compare, "installed", lambda names: ["minae"])
     monkeypatch.setattr(compare, "WARM_UP", 0.01)
-    machine = {"processor": "a", "threads": 1, "sgemm_gflops": 1.0, "triad_gb_per_s": 1.0}
-    monkeypatch.setattr(compare, "ceilings", lambda: machine)
+    monkeypatch.setattr(compare, "ceilings", lambda: {"sgemm_gflops": 1.0, "triad_gb_per_s": 1.0})
+    monkeypatch.setattr(record, "machine", lambda: "mine")
+    (tmp_path / "bench.json").write_text(
+        json.dumps({"other": {"workloads": {}}, "mine": {"workloads": {"W1": {}}}})
+    )
     show.measure_workloads(["W5-1"], rounds=2, seconds=0.01, out=tmp_path / "bench.json")
     printed = capsys.readouterr().out
     assert "PyTorch is not installed" in printed
     assert "W5-1" in printed
     written = json.loads((tmp_path / "bench.json").read_text())
-    assert set(written) == {"workloads", "machine"}
-    assert {"ms", "ceiling_share", "peak_mb"} <= written["workloads"]["W5-1"].keys()
+    assert written["other"] == {"workloads": {}}
+    assert set(written["mine"]) == {"workloads", "machine"}
+    assert {"ms", "ceiling_share", "peak_mb"} <= written["mine"]["workloads"]["W5-1"].keys()
 
 
 @pytest.mark.parametrize("title", kernels.CASES)

@@ -1,12 +1,11 @@
-"""`minae bench --products`: all libraries compute the same; records of other processors remain."""
+"""`minae bench --products`: all libraries compute the same; records of other machines remain."""
 
 import json
 
 import numpy as np
 import pytest
 
-from minae.bench import compare, products, show
-from minae.errors import InputError
+from minae.bench import products, record, show
 
 
 @pytest.mark.parametrize("title", products.CASES)
@@ -36,7 +35,8 @@ def briefly(monkeypatch):
     monkeypatch.setattr(products, "CASES", {"y 256-32": products.CASES["y 256-32"]})
     monkeypatch.setattr(products, "WARM_UP", 0.01)
     monkeypatch.setattr(products, "WAYS", ("minae", "scipy"))
-    monkeypatch.setattr(show, "processor", lambda: "mine")
+    for module in (show, record):
+        monkeypatch.setattr(module, "machine", lambda: "mine")
 
 
 def test_products_from_end_to_end(tmp_path, briefly, capsys):
@@ -60,13 +60,3 @@ def test_a_ratio_above_1_is_faster(briefly, monkeypatch):
     (row,) = products.speeds(3, 0.01)
     assert row["ratios"] == {"scipy": 2.0}
     assert row["gflops"]["minae"] == pytest.approx(2e-9 * 128 * 32 * 256 / 2e-3)
-
-
-@pytest.mark.parametrize("content", ["no json", "[]", '{"workloads": {}}', '{"a": 1}'])
-def test_another_file_is_not_overwritten(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(compare, "installed", None)  # nothing is begun
-    out = tmp_path / "bench.json"
-    out.write_text(content)
-    with pytest.raises(InputError, match="holds other things than products: name another file"):
-        show.measure_products(1, 0.01, out)
-    assert out.read_text() == content

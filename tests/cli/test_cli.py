@@ -303,6 +303,13 @@ def test_doctor(minae):
         assert word in out
 
 
+def test_doctor_says_whether_the_speed_here_is_on_record(minae, monkeypatch):
+    for machine, said in (("AMD EPYC, 2 threads", "bench.json"), ("other", "not measured yet")):
+        monkeypatch.setattr("minae.tools.doctor.machine", lambda machine=machine: machine)
+        _, out, _ = minae("doctor")
+        assert re.search(f"processor +{machine}; its speed is .*{said}", out)
+
+
 def test_data_list(minae):
     status, out, _ = minae("data", "list")
     assert status == 0
