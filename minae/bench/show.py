@@ -9,8 +9,7 @@ from rich.table import Table
 
 from minae.bench import compare, kernels, products, record
 from minae.bench.contenders import CONTENDERS
-from minae.bench.workloads import WORKLOADS
-from minae.errors import InputError
+from minae.bench.workloads import WORKLOADS, chosen
 from minae.files import write_json
 from minae.report import machine
 
@@ -22,9 +21,7 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
     InputError for an unknown workload, or if `out` is another file, and RuntimeError if losses
     differ from PyTorch's.
     """
-    for name in names:
-        if name not in WORKLOADS:
-            raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
+    names = chosen(names)
     record.read(out, "workloads")  # refuses another file before anything is timed
     console = Console()
     contenders = compare.installed(CONTENDERS)
@@ -38,7 +35,7 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
     )
     results: dict[str, dict] = {"workloads": {}, "machine": ceilings}
     how = rounds, seconds, ceilings["sgemm_gflops"]
-    for name in names or WORKLOADS:
+    for name in names:
         with console.status(f"{name}: {WORKLOADS[name].title}"):
             figures, remarks = compare.measure(name, contenders, *how)
         results["workloads"][name] = figures

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minae import nn, random
+from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
 from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
@@ -80,6 +81,14 @@ WORKLOADS = {
     "W5": Workload("dense 64-32-16, batch 16", _small, (64,), 16),
     "W5-1": Workload("dense 64-32-16, batch 1", _small, (64,), 1),
 }
+
+
+def chosen(names: list[str]) -> list[str]:
+    """Return the names, or all if there are none. Raises InputError for an unknown one."""
+    for name in names:
+        if name not in WORKLOADS:
+            raise InputError(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
+    return names or list(WORKLOADS)
 
 
 def workload(name: str) -> Workload:

@@ -55,6 +55,9 @@ def bench(
     products: Annotated[
         bool, typer.Option("--products", help="Matrix products in one thread instead.")
     ] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Where the time of minae's own steps goes instead.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="cpu; or cuda: kernels and steps on the GPU, against NVIDIA's.")
     ] = "cpu",
@@ -65,16 +68,20 @@ def bench(
     Every library computes the same losses in a process of its own, and they take turns. Close other
     programs first.
 
-    Examples: `minae bench W1 W3 --out bench.json`, `minae bench --device cuda --out gpu.json`
+    Examples: `minae bench W1 W3 --out bench.json`, `minae bench W1 --parts`,
+    `minae bench --device cuda --out gpu.json`
     """
     from minae.bench import show
     from minae.kernels.arrays import device_problem
 
-    if scaling + kernels + products + bool(workloads) + (device != "cpu") > 1:
+    on_gpu, of_workloads = device != "cpu", bool(workloads) or parts
+    if scaling + kernels + products + of_workloads + on_gpu > 1:
         raise InputError(
             "--scaling, --kernels, --products, --device cuda and workloads are five benchmarks:"
             " choose one"
         )
+    if parts and out:
+        raise InputError("--parts writes no file: leave out --out")
     if problem := device_problem(device):
         raise InputError(problem)
     try:
@@ -86,6 +93,10 @@ def bench(
             show.measure_scaling(rounds, seconds, out)
         elif kernels:
             show.measure_kernels(rounds, seconds, out)
+        elif parts:
+            from minae.bench.parts import print_parts
+
+            print_parts(workloads or [], rounds, seconds)
         elif products:
             show.measure_products(rounds, seconds, out)
         else:

@@ -29,10 +29,10 @@ def print_ladder(size: str) -> None:
     M, K, N = _sizes(size)
     normal = np.random.default_rng(0).standard_normal
     a, b = normal((M, K), np.float32), normal((K, N), np.float32)
-    limits, found = [_limit()], []
+    limits, found = [core_limit()], []
     for name, rung in RUNGS.items():
         found.append((name, *_speed(rung, a, b), _per_instruction(_machine_code(rung))))
-        limits.append(_limit())
+        limits.append(core_limit())
     best, T = max(limits), threads_for(M * K * N)
     rows = [
         (name, gflops, 100 * gflops / (best * (T if name == "threads" else 1)), adds or "-")
@@ -73,7 +73,7 @@ def _speed(rung: Rung, a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
     return 2e-9 * c.size * a.shape[1] / seconds, rows
 
 
-def _limit() -> float:
+def core_limit() -> float:
     """Return the GFLOP/s of one core that only multiplies and adds."""
     numbers, turns = np.zeros(limit.SIZE, np.float32), 10_000
     return 1e-9 * limit.FLOPS * turns / _best(lambda: limit.multiply_add(numbers, turns))

@@ -218,6 +218,8 @@ def _nan(path):
         (("train", "dense", "--kernels", "mine"), "kernels 'mine' is unknown"),
         (("gradcheck", "--device", "tpu"), "device 'tpu' is unknown"),
         (("bench", "W1", "--products"), "are five benchmarks: choose one"),
+        (("bench", "--parts", "--kernels"), "are five benchmarks: choose one"),
+        (("bench", "W1", "--parts", "--out", "a.json"), "--parts writes no file"),
         (("eval", "nothing"), "nothing holds no trained model"),
         (("data", "fetch", "mnist6k"), "mnist6k"),
     ],

@@ -142,7 +142,7 @@ CALLS = {
     "check --seconds @, lessons verify --seconds @": SECONDS,
     "grade class --seconds @, bench --seconds @": SECONDS,
     "bench --rounds @": {"0": "1", "-1": "1"} | WHOLE,
-    "bench @": {"W9": "there is no workload 'W9'", "": "is empty"},
+    "bench @, bench --parts @": {"W9": "there is no workload 'W9'", "": "is empty"},
     "run @, lessons verify @, grade class --lesson @": LESSON,
     "check @, hint @, solution @, reset @": EXERCISE,
     "grade @": {"file.txt": "is a file", "empty": "holds no folder", "fifo": "", "": "is empty"},
