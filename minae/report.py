@@ -1,6 +1,8 @@
 """What commands print: tables on the terminal, and which processor figures are of."""
 
 import platform
+import re
+from pathlib import Path
 
 UNITS = {
     "loss": "the objective, mean per image",
@@ -43,13 +45,23 @@ def print_figures(metrics: dict) -> None:
     print_table(("", *parts, "unit"), rows)
 
 
+CPUINFO = Path("/proc/cpuinfo")  # Linux's description of all processors, an empty line between
+
+
 def processor() -> str:
-    """Return the name of this machine's processor."""
+    """Return the name of this machine's processor.
+
+    Virtual machines may leave out its number ("AMD EPYC"); then its family and model follow.
+    """
     try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":")[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
+        first = CPUINFO.read_text().partition("\n\n")[0]
+    except OSError:
         return platform.processor()
+    fields = dict(re.findall(r"^(.*?)\s*:\s*(.*)$", first, re.MULTILINE))
+    name = fields.get("model name") or platform.processor()
+    if any(map(str.isdigit, name)) or "cpu family" not in fields:
+        return name
+    return f"{name} (family {fields['cpu family']}, model {fields.get('model')})"
 
 
 def machine() -> str:
