@@ -32,7 +32,7 @@ from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backwa
 @parallel
 def _matmul(t, T, product, a, transpose_a, b, transpose_b, y):
     """y = op(a) op(b)."""
-    i, k, j, l = cut(t, T, *y.shape, y.itemsize)  # noqa: E741
+    i, k, j, l = cut(t, T, *y.shape, a.size // len(y), y.itemsize)  # noqa: E741
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
     multiply(product, t, aa, transpose_a, bb, transpose_b, y[i:k, j:l], False)
@@ -48,7 +48,7 @@ def _each(t, T, product, a, transpose_a, b, transpose_b, y):
 @parallel
 def _linear(t, T, product, x, weight, transposed, bias, y, relu):
     """y = x weightᵀ + bias, or max(that, 0); if `transposed`, weight is (I, O)."""
-    i, k, j, l = cut(t, T, *y.shape, y.itemsize)  # noqa: E741
+    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
     columns = weight[:, j:l] if transposed else weight[j:l]
     part = y[i:k, j:l]
     affine(product, t, x[i:k], False, columns, not transposed, part, bias[j:l], relu)
@@ -57,7 +57,7 @@ def _linear(t, T, product, x, weight, transposed, bias, y, relu):
 @parallel
 def _input_gradient(t, T, product, dz, weight, transposed, x, masks, dx):
     """dx = dz weight; if x is a ReLU's output and it `masks`, already passed back through that."""
-    i, k, j, l = cut(t, T, *dx.shape, dx.itemsize)  # noqa: E741
+    i, k, j, l = cut(t, T, *dx.shape, dz.shape[1], dx.itemsize)  # noqa: E741
     columns = weight[j:l] if transposed else weight[:, j:l]
     if masks:
         masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], x[i:k, j:l])

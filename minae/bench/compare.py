@@ -45,7 +45,7 @@ def installed(names: Iterable[str]) -> list[str]:
 
 
 def ceilings() -> dict[str, Any]:
-    """Return the machine's sgemm and bandwidth ceilings, measured in a process of their own."""
+    """Return the GFLOP/s of the cores in use and the bandwidth, measured in a process of their own."""
     names = {"platform": platform.platform(), "processor": processor(), "cores": os.cpu_count()}
     with Process("minae.bench.ceilings", options=QUIET) as worker:
         return names | worker.receive()
@@ -84,7 +84,7 @@ def timed(
 
 
 def measure(
-    name: str, contenders: list[str], rounds: int, seconds: float, sgemm_gflops: float
+    name: str, contenders: list[str], rounds: int, seconds: float, limit_gflops: float
 ) -> tuple[dict, list[str]]:
     """Return the figures of one workload, and remarks on contenders that were left out.
 
@@ -96,7 +96,7 @@ def measure(
         workers, remarks = _agreeing(workers, name)
         times = timed(workers, rounds, seconds, WARM_UP)
         memory = {contender: worker.ask("memory 0") for contender, worker in workers.items()}
-    return _figures(times, memory, workload(name).flops(), sgemm_gflops), remarks
+    return _figures(times, memory, workload(name).flops(), limit_gflops), remarks
 
 
 def _agreeing(workers: dict[str, Worker], name: str) -> tuple[dict[str, Worker], list[str]]:
@@ -123,14 +123,14 @@ def _agreeing(workers: dict[str, Worker], name: str) -> tuple[dict[str, Worker],
     return agreeing, remarks
 
 
-def _figures(times: dict, memory: dict, flops: float, sgemm_gflops: float) -> dict:
+def _figures(times: dict, memory: dict, flops: float, limit_gflops: float) -> dict:
     ours, rows = np.array(times["minae"]), {}
     for contender, theirs in times.items():
         low, middle, high = np.quantile(np.array(theirs) / ours, [0.25, 0.5, 0.75]).tolist()
         ratios = {"ratio": middle, "quartiles": [low, high]}
         rows[contender] = {"ms": np.median(theirs).item(), **ratios, "peak_mb": memory[contender]}
     ms, peak = rows["minae"]["ms"], rows["minae"]["peak_mb"]
-    share = flops / (ms / 1e3) / (sgemm_gflops * 1e9)
+    share = flops / (ms / 1e3) / (limit_gflops * 1e9)
     figures = {"ms": ms, "ceiling_share": share, "peak_mb": peak, "contenders": rows}
     if "torch" in rows:
         figures["ratio_eager"] = rows["torch"]["ratio"]

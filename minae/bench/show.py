@@ -30,11 +30,11 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
         console.print("  pip install 'minae\\[bench]'")
     ceilings = compare.ceilings()
     console.print(
-        f"{machine()}: at best {ceilings['sgemm_gflops']:.0f} GFLOP/s in sgemm,"
+        f"{machine()}: at best {ceilings['limit_gflops']:.0f} GFLOP/s,"
         f" {ceilings['triad_gb_per_s']:.0f} GB/s to memory"
     )
     results: dict[str, dict] = {"workloads": {}, "machine": ceilings}
-    how = rounds, seconds, ceilings["sgemm_gflops"]
+    how = rounds, seconds, ceilings["limit_gflops"]
     for name in names:
         with console.status(f"{name}: {WORKLOADS[name].title}"):
             figures, remarks = compare.measure(name, contenders, *how)
@@ -59,7 +59,7 @@ def _draw(worst: dict[str, tuple[str, dict]], path: Path) -> None:
 
 
 def _table(name: str, figures: dict) -> Table:
-    share = f"{figures['ceiling_share']:.0%} of the sgemm ceiling"
+    share = f"{figures['ceiling_share']:.0%} of what the cores can do"
     table = Table(title=f"{name}  {WORKLOADS[name].title}: {share}", title_justify="left")
     for heading in ("", "ms a step", "time over minae's", "quartiles", "peak MB"):
         table.add_column(heading, justify="right" if heading else "left")

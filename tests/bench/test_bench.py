@@ -53,7 +53,7 @@ def test_flops_of_a_convolution():
 
 def test_figures(monkeypatch):
     times = {"minae": (1.0, 2.0, 1.0), "torch": (2.0, 4.0, 3.0), "torch fused": (1.5, 3.0, 1.5)}
-    figures = compare._figures(times, dict.fromkeys(times, 100.0), 2e6, sgemm_gflops=4.0)
+    figures = compare._figures(times, dict.fromkeys(times, 100.0), 2e6, limit_gflops=4.0)
     assert figures["ms"] == 1.0
     assert figures["ratio_eager"] == 2.0
     assert figures["ratio_tuned"] == 1.5
@@ -65,7 +65,7 @@ def test_workloads_from_end_to_end(tmp_path, monkeypatch, capsys):
     """With minae alone, briefly: what is printed and written."""
     monkeypatch.setattr(compare, "installed", lambda names: ["minae"])
     monkeypatch.setattr(compare, "WARM_UP", 0.01)
-    monkeypatch.setattr(compare, "ceilings", lambda: {"sgemm_gflops": 1.0, "triad_gb_per_s": 1.0})
+    monkeypatch.setattr(compare, "ceilings", lambda: {"limit_gflops": 1.0, "triad_gb_per_s": 1.0})
     monkeypatch.setattr(record, "machine", lambda: "mine")
     (tmp_path / "bench.json").write_text(
         json.dumps({"other": {"workloads": {}}, "mine": {"workloads": {"W1": {}}}})

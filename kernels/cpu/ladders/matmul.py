@@ -187,7 +187,7 @@ def shares(t, T, product, a, transpose_a, b, transpose_b, c):
     The product is `fetched` and `turned` in one, with shorter panels for large K, lower tiles for
     few rows, and rows of a packed as well where they would meet in one cache set.
     """
-    i, k, j, l = cut(t, T, *c.shape, c.itemsize)  # noqa: E741
+    i, k, j, l = cut(t, T, *c.shape, a.size // len(c), c.itemsize)  # noqa: E741
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
     multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], False)

@@ -41,17 +41,19 @@ def _product(itemsize: int, register: int):
 
 
 @compiled
-def cut(t, T, M, N, itemsize):
+def cut(t, T, M, N, K, itemsize):
     """Return share t of an (M, N) result as (row, end, column, end); some shares may be empty.
 
     T is split into two factors, for rows and for columns, such that the largest share has the least
-    work. Shares begin where tiles do. Packing a column of b takes as long as 8 rows of the product.
+    work. Shares begin where tiles do. Fetching and packing a column of b takes as long as 8 rows of
+    the product. If the result is larger than b, rows may have a tenth more work: what a thread has
+    written stays in its cache for what comes next, which works on the same rows.
     """
     width, best, least = REGISTER // itemsize, 1, -1
     for across in range(1, T + 1):
         if T % across == 0:
             high, wide = _even(M, T // across, ROWS), _even(N, across, width)
-            work = (high + 8) * wide
+            work = (high + 8) * wide * (11 if across > 1 and M > K else 10)
             if least < 0 or work < least:
                 best, least = across, work
     high, wide = _even(M, T // best, ROWS), _even(N, best, width)

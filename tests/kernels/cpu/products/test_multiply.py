@@ -16,8 +16,8 @@ from .calls import FILL, filled
 
 
 @njit
-def shares(T, M, N, itemsize):
-    return [cut(t, T, M, N, itemsize) for t in range(T)]
+def shares(T, M, N, K, itemsize):
+    return [cut(t, T, M, N, K, itemsize) for t in range(T)]
 
 
 def best_of_whole_tiles(T, M, N, width):
@@ -31,14 +31,15 @@ def best_of_whole_tiles(T, M, N, width):
 
 
 @pytest.mark.parametrize("itemsize", [4, 8])
-def test_shares_are_everything_once_and_none_is_too_large(itemsize):
+@pytest.mark.parametrize(("K", "more"), [(0, 1.1), (1000, 1)])  # with few terms, rows are preferred
+def test_shares_are_everything_once_and_none_is_too_large(itemsize, K, more):
     width = REGISTER // itemsize
     sizes = [0, 1, 7, 8, 9, 15, 16, 17, 40, 64, 100, 1000]
     for T in [1, 2, 3, 4, 5, 6, 7, 8, 12, 16]:
         for M in sizes:
             for N in sizes:
                 times, most = np.zeros((M, N), int), 0
-                for i, k, j, l in shares(T, M, N, itemsize):  # noqa: E741
+                for i, k, j, l in shares(T, M, N, K, itemsize):  # noqa: E741
                     assert 0 <= i <= k <= M
                     assert 0 <= j <= l <= N
                     assert i % ROWS == 0 or i == M
@@ -46,7 +47,12 @@ def test_shares_are_everything_once_and_none_is_too_large(itemsize):
                     times[i:k, j:l] += 1
                     most = max(most, (k - i + 8) * (l - j))
                 assert (times == 1).all(), (T, M, N)
-                assert most <= best_of_whole_tiles(T, M, N, width), (T, M, N)
+                assert most <= more * best_of_whole_tiles(T, M, N, width), (T, M, N)
+
+
+def test_a_result_larger_than_b_is_cut_by_rows():
+    assert shares(2, 128, 1568, 32, 4) == [(0, 64, 0, 1568), (64, 128, 0, 1568)]
+    assert shares(2, 128, 1568, 1000, 4) == [(0, 128, 0, 784), (0, 128, 784, 1568)]
 
 
 def test_the_same_bits_with_any_number_of_threads():
