@@ -76,12 +76,12 @@ def repeat(bias, times):
 
 
 @compiled
-def finish(row, bias, relu):
-    """Add the bias to the pixels of a row, then apply the ReLU if there is one."""
+def finish(row, bias, relu, y):
+    """y = row + bias, or max(that, 0), for the pixels of a row."""
     zero = row.dtype.type(0)
     for j in range(row.size):
         value = row[j] + bias[j]
-        row[j] = zero if relu and value <= zero else value
+        y[j] = zero if relu and value <= zero else value
 
 
 @compiled
@@ -135,10 +135,8 @@ def dot_fold(t, T, product, y, wt, bias, x, relu, window):
             multiply(product, t, rows, False, wt, False, patches[: count * WO], False)
             fold(runs, first, count, WO, window, padded)
         for i in range(H):
-            source, target = sources[PH + i, PW * C : (PW + W) * C], targets[n, i]
-            finish(source, bias, relu)
-            for j in range(W * C):
-                target[j] = source[j]
+            source = sources[PH + i, PW * C : (PW + W) * C]
+            finish(source, bias, relu, targets[n, i])
 
 
 @parallel

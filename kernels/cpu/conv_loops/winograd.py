@@ -80,10 +80,7 @@ def _convolve(t, T, product, x, kernels, bias, y, relu, PH, PW):
             i, top = n + r // (down * across), 4 * (r // across % down)
             for k in range(min(4, HO - top)):
                 tiles.from_m(half, r, across, k, out)
-                finish(out_row, bias, relu)
-                target = targets[i, top + k]
-                for j in range(WO * O):
-                    target[j] = out_row[j]
+                finish(out_row, bias, relu, targets[i, top + k])
         n += images
 
 
