@@ -3,7 +3,7 @@
 With array operations, a loss takes about eight passes over memory, each of which writes what the
 next reads. Here every entry is read once, and contributes to a sum and to one entry of the gradient
 while it is in a register. Up to RUN entries of a row are summed in their own dtype, these sums in
-float64. Gained: a factor of about 30.
+float64. Gained: a factor of about 45.
 """
 
 import numpy as np
