@@ -45,7 +45,7 @@ def installed(names: Iterable[str]) -> list[str]:
 
 
 def ceilings() -> dict[str, Any]:
-    """Return the GFLOP/s of the cores in use and the bandwidth, measured in a process of their own."""
+    """Return the GFLOP/s of the cores in use and the bandwidth, measured in another process."""
     names = {"platform": platform.platform(), "processor": processor(), "cores": os.cpu_count()}
     with Process("minae.bench.ceilings", options=QUIET) as worker:
         return names | worker.receive()
