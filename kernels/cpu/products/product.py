@@ -47,8 +47,7 @@ def make_product(shape: Shape) -> Callable:
     (N, K), else (K, N). What happens to c is described by `tile.Finish`. `room` is the address of
     room_bytes(shape) bytes, on a cache line.
     """
-    rows, columns, size = shape.rows, shape.columns, shape.itemsize
-    shape_width = shape.width
+    rows, columns, vector, size = shape.rows, shape.columns, shape.width, shape.itemsize
     half, quarter = rows // 2, rows // 4
     keep = make_tile(shape, rows, keep=True)
     tall, low, flat = (make_tile(shape, height) for height in (rows, half, quarter))
@@ -66,9 +65,8 @@ def make_product(shape: Shape) -> Callable:
     @compiled
     def panel_width(left):
         """Return the width of the next panel. A last one of a single vector would be slow."""
-        return (
-            columns - shape_width if columns < left <= columns + shape_width else min(columns, left)
-        )
+        one_remains = columns < left <= columns + vector
+        return columns - vector if one_remains else min(columns, left)
 
     @compiled
     def pack(a, a_row, a_k, strips, height, depth):
@@ -81,42 +79,31 @@ def make_product(shape: Shape) -> Callable:
                 copy_strip(a + i * a_row, a_k, strip, count, depth)
 
     @compiled
-    def columns_of_tiles(a, a_row, a_strip, a_k, b, b_row, turned, panel, ahead, c, sizes, finish):
-        """Compute the columns of c that one panel of b gives."""
+    def columns_of_tiles(of_a, of_b, of_c, sizes, finish):
+        """Compute the columns of c that one panel of b gives, tile after tile."""
+        a, a_row, a_strip, a_k = of_a  # a_strip: from one row of c to the next, in whole tiles
+        b, b_row, turned, panel, ahead = of_b  # ahead: columns of the next panel, to be fetched
+        c, c_row = of_c
         height, width, depth = sizes
-        c, c_row = c
+        add, bias, relu, where, where_row = finish
         near = b_row <= 2 * panel_row  # its rows are near each other: in place, b is as good
         keeps = not turned and width == columns and height > rows and not near
+        from_b, b_k = panel, panel_row
         if turned:
             turn(b, b_row, panel, width, depth)
-            from_b, b_k = panel, panel_row
-        elif keeps or (width % shape_width == 0 and (near or height <= rows)):
+        elif keeps or (width % vector == 0 and (near or height <= rows)):
             from_b, b_k = b, b_row
         else:
             copy(b, b_row, panel, width, depth)
-            from_b, b_k = panel, panel_row
-        add, bias, relu, where, where_row = finish
         for i in range(0, height, rows):
             if turned and ahead:
                 fetch(b + width * b_row, b_row, ahead, depth, i, height)
             elif ahead:
                 fetch(b + width * size, b_row, depth, ahead, i, height)
             left = height - i
-            to, sign = c + i * c_row, where + i * where_row if where else 0
-            operands = (
-                a + i * a_strip,
-                a_row,
-                a_k,
-                from_b,
-                b_k,
-                panel,
-                to,
-                c_row,
-                depth,
-                left,
-                width,
-            )
-            then = add, bias, relu, sign, where_row
+            factors = a + i * a_strip, a_row, a_k, from_b, b_k, panel
+            operands = (*factors, c + i * c_row, c_row, depth, left, width)
+            then = add, bias, relu, where + i * where_row if where else 0, where_row
             if left <= quarter:
                 flat(operands, then)
             elif left <= half:
@@ -134,41 +121,27 @@ def make_product(shape: Shape) -> Callable:
         most = max(1, (K + parts - 1) // parts)
         strips = room + DEPTH * panel_row + LINE
         packs = REUSES * columns <= N and rows < M and max(a_row, a_k) % PAGE == 0
-        far = K * N * size > NEAR
+        far = K * N * size > NEAR  # so the next panel has to be fetched
         block = BLOCK if packs else max(M, 1)
         for p in range(0, max(K, 1), most):
             depth, last = min(most, K - p), p + most >= K
             for m in range(0, M, block):
                 height = min(block, M - m)
-                from_a, row, strip, step = a + m * a_row + p * a_k, a_row, a_row, a_k
+                of_a = a + m * a_row + p * a_k, a_row, a_row, a_k
                 if packs:
-                    pack(from_a, a_row, a_k, strips, height, depth)
-                    from_a, row, strip, step = strips, size, depth * size, strip_row
+                    pack(of_a[0], a_row, a_k, strips, height, depth)
+                    of_a = strips, size, depth * size, strip_row
                 n, width, ahead = 0, 0, panel_width(N)
                 for _ in range((N + columns - 1) // columns):
                     n += width
                     width = ahead
                     ahead = panel_width(N - n - width)
-                    finish = (
-                        add or p > 0,
-                        bias + n * size if last and bias else 0,
-                        relu and last,
-                        where + m * where_row + n * size if last and where else 0,
-                        where_row,
-                    )
-                    columns_of_tiles(
-                        from_a,
-                        row,
-                        strip,
-                        step,
-                        b + n * b_row + p * size if turned else b + p * b_row + n * size,
-                        b_row,
-                        turned,
-                        room,
-                        ahead if far else 0,
-                        (c + m * c_row + n * size, c_row),
-                        (height, width, depth),
-                        finish,
-                    )
+                    from_b = b + n * b_row + p * size if turned else b + p * b_row + n * size
+                    of_b = from_b, b_row, turned, room, ahead if far else 0
+                    of_c = c + m * c_row + n * size, c_row
+                    column_bias = bias + n * size if last and bias else 0
+                    sign = where + m * where_row + n * size if last and where else 0
+                    finish = add or p > 0, column_bias, relu and last, sign, where_row
+                    columns_of_tiles(of_a, of_b, of_c, (height, width, depth), finish)
 
     return product
