@@ -25,17 +25,15 @@ from minae.kernels.cpu.compile.operands import (
     suits,
 )
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.products.multiply import affine, cut, masked, multiply, product_for
+from minae.kernels.cpu.products.multiply import (
+    affine,
+    cut,
+    masked,
+    multiply,
+    multiply_shares,
+    product_for,
+)
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
-
-
-@parallel
-def _matmul(t, T, product, a, transpose_a, b, transpose_b, y):
-    """y = op(a) op(b)."""
-    i, k, j, l = cut(t, T, *y.shape, a.size // len(y), y.itemsize)  # noqa: E741
-    aa = a[:, i:k] if transpose_a else a[i:k]
-    bb = b[j:l] if transpose_b else b[:, j:l]
-    multiply(product, t, aa, transpose_a, bb, transpose_b, y[i:k, j:l], False)
 
 
 @parallel
@@ -108,7 +106,7 @@ def matmul(a, b):
         left, transpose_a = plain_matrix(a if a.ndim == 2 else plain_rows(a))
         right, transpose_b = plain_matrix(b)
         T = threads_for(y.size * len(b))
-        _matmul(T, product_for(y.itemsize, T), left, transpose_a, right, transpose_b, y)
+        multiply_shares(T, product_for(y.itemsize, T), left, transpose_a, right, transpose_b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
     if a.ndim == 1 or b.ndim == 1:
         return np.asarray(a @ b)  # every number is needed once: memory is the limit, not the sums
@@ -130,7 +128,7 @@ def _batched(a, b):
         _each(T, product, left, transpose_a, right, transpose_b, results)
     else:
         for pair in zip(left, right, results, strict=True):
-            _matmul(T, product, pair[0], transpose_a, pair[1], transpose_b, pair[2])
+            multiply_shares(T, product, pair[0], transpose_a, pair[1], transpose_b, pair[2])
     return y
 
 

@@ -29,8 +29,8 @@ from minae.bench.workloads import WORKLOADS
 from minae.kernels import cpu
 from minae.kernels.cpu.compile.threads import num_threads
 from minae.kernels.cpu.ladders import limit
-from minae.kernels.cpu.ladders.matmul import RUNGS, SHAPE, aligned, shares
-from minae.kernels.cpu.products.multiply import product_for
+from minae.kernels.cpu.ladders.matmul import RUNGS, SHAPE, aligned
+from minae.kernels.cpu.products.multiply import multiply_shares, product_for
 from minae.kernels.cpu.products.vectors import WORD
 from minae.kernels.simulator.cache import LINE, Cache
 from minae.kernels.simulator.core import Core, Matrix
@@ -171,7 +171,7 @@ points, one = {}, product_for(4, 1)
 for M in (1, 4, 16, 64, 256):
     a, c = normal(M, SIDE), np.empty((M, SIDE), np.float32)
     PEAKS.append(multiply_adds())
-    time = seconds(lambda a=a, c=c: shares(1, one, a, False, weight, False, c), tries=3)
+    time = seconds(lambda a=a, c=c: multiply_shares(1, one, a, False, weight, False, c), tries=3)
     operations, moved = 2 * M * SIDE**2, 4 * (2 * M * SIDE + SIDE**2)
     points[M] = operations / moved, operations / time
     print(

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from minae.kernels.cpu.compile.compiled import OPTIONS, parallel
+from minae.kernels.cpu.compile.compiled import OPTIONS
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.products.multiply import cut, multiply, product_for
+from minae.kernels.cpu.products.multiply import multiply_shares, product_for
 from minae.kernels.cpu.products.panels import make_copy, make_turn, prefetch
 from minae.kernels.cpu.products.product import LINE, make_product
 from minae.kernels.cpu.products.tile import Shape, make_tile
@@ -180,23 +180,14 @@ def fetched(a, b, c, panel):
                 tile(operands(a, to, panel.strides[0], to, c, m, n, width), SUMS_ONLY)
 
 
-@parallel
-def shares(t, T, product, a, transpose_a, b, transpose_b, c):
-    """c = op(a) op(b); thread t of T computes some rows and columns of c.
-
-    The product is `fetched` and `turned` in one, with shorter panels for large K, lower tiles for
-    few rows, and rows of a packed as well where they would meet in one cache set.
-    """
-    i, k, j, l = cut(t, T, *c.shape, a.size // len(c), c.itemsize)  # noqa: E741
-    aa = a[:, i:k] if transpose_a else a[i:k]
-    bb = b[j:l] if transpose_b else b[:, j:l]
-    multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], False)
-
-
 def threads(a, b, c) -> None:
-    """As many shares as there are threads, or one if waking threads would take longer."""
+    """As many shares as there are threads, or one if waking threads would take longer.
+
+    The product of each is `fetched` and `turned` in one, with shorter panels for large K, lower
+    tiles for few rows, and rows of a packed as well where they would meet in one cache set.
+    """
     T = threads_for(a.size * b.shape[1])
-    shares(T, product_for(c.itemsize, T), a, False, b, False, c)
+    multiply_shares(T, product_for(c.itemsize, T), a, False, b, False, c)
 
 
 def aligned(rows: int, columns: int) -> np.ndarray:

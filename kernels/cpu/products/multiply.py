@@ -8,7 +8,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.compile.compiled import at_address, compiled
+from minae.kernels.cpu.compile.compiled import at_address, compiled, parallel
 from minae.kernels.cpu.products.product import LINE, make_product, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 from minae.kernels.cpu.products.vectors import vector_bytes
@@ -120,3 +120,12 @@ def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
     of_c = c.ctypes.data, _row(c), M, N, K
     arguments = (*of_a, *of_b, *of_c, *finish, room + t * step)
     _call(address, arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
+
+
+@parallel
+def multiply_shares(t, T, product, a, transpose_a, b, transpose_b, c):
+    """c = op(a) op(b); thread t of T computes some rows and columns of c."""
+    i, k, j, l = cut(t, T, *c.shape, a.size // len(c), c.itemsize)  # noqa: E741
+    aa = a[:, i:k] if transpose_a else a[i:k]
+    bb = b[j:l] if transpose_b else b[:, j:l]
+    multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], False)
