@@ -52,11 +52,10 @@ def _normal(seed: int, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _minae(a, transpose_a, b, transpose_b, c) -> Callable[[], Any]:
-    from minae.kernels.cpu.ladders.matmul import shares
-    from minae.kernels.cpu.products.multiply import product_for
+    from minae.kernels.cpu.products.multiply import multiply_shares, product_for
 
     product_here = product_for(c.itemsize, 1)
-    return partial(shares, 1, product_here, a, transpose_a, b, transpose_b, c)
+    return partial(multiply_shares, 1, product_here, a, transpose_a, b, transpose_b, c)
 
 
 def _scipy(a, transpose_a, b, transpose_b, c) -> Callable[[], Any]:
