@@ -9,6 +9,8 @@ UNITS = {
     "elbo": "evidence lower bound, nats per image",
     "kl": "from the prior to q(z|x), nats per image",
     "squared_error": "summed over pixels, mean per image",
+    "psnr": "of the restored pictures, dB, mean",
+    "psnr_corrupted": "before, dB, mean",
     "perplexity": "codes that would hold as much, used alike",
 }
 
@@ -36,7 +38,8 @@ def print_rows(rows: list[tuple[str, str]]) -> None:
 
 def print_figures(metrics: dict) -> None:
     """Print a run's train, validation and test figures, one row per name."""
-    parts = [p for p in ("train", "validation", "test") if f"{p}_loss" in metrics]
+    found = {key.partition("_")[0] for key in metrics}
+    parts = [part for part in ("train", "validation", "test") if part in found]
     names = [key.removeprefix("test_") for key in metrics if key.startswith("test_")]
     rows = [
         (name, *(f"{metrics[f'{part}_{name}']:.4f}" for part in parts), UNITS.get(name, ""))

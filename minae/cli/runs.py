@@ -29,6 +29,12 @@ def command_line() -> str:
     return shlex.join(["minae", *sys.argv[1:]])
 
 
+def _was_given(context: typer.Context, option: str) -> bool:
+    """Return whether an option's value is not its default."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
 class _ListOptions(TyperCommand):
     """Let --sizes and --channels take several numbers: `--sizes 784 400 20`."""
 
@@ -65,6 +71,7 @@ def tour(
 @options_from(Settings, ModelOptions)
 def train(
     *,
+    context: typer.Context,
     out: Annotated[Path | None, place(folder, "Folder of the run.", "runs/MODEL-DATA")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
@@ -79,7 +86,8 @@ def train(
 
     given = {each.name: options.pop(each.name) for each in fields(ModelOptions)}
     model_options = {name: value for name, value in given.items() if value is not None}
-    settings = Settings(**options, model_options=model_options)
+    chosen = {name: value for name, value in options.items() if _was_given(context, name)}
+    settings = Settings.of(**chosen, model_options=model_options)
     out = out or Path("runs") / f"{settings.model}-{Path(settings.data).stem}"
     try:
         run = runs.train_run(
@@ -102,7 +110,7 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
     from minae.train import runs
 
     found = runs.load_run(run)
-    report.print_figures(runs.final_figures(found, found.data(data)))
+    report.print_figures(runs.final_figures(found, data))
 
 
 @app.command()

@@ -78,9 +78,21 @@ def read_pictures(files: Iterable[Path], image_shape: tuple[int, int, int]) -> I
             yield Outcome(path, None, str(error))
 
 
-def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
+def read_picture(path: Path) -> np.ndarray:
+    """Read one picture as uint8 (C, H, W). Raises InputError, naming it, if that cannot be."""
+    with naming(path):
+        return _pixels(_open(path))
+
+
+def luminance(picture: np.ndarray) -> np.ndarray:
+    """Turn a picture (3, H, W), uint8, into grey (1, H, W), by ITU-R BT.601."""
     from PIL import Image
 
+    grey = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("L")
+    return np.asarray(grey)[None]
+
+
+def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
     channels, height, width = image_shape
     with naming(path):
         opened = _open(path)
@@ -96,8 +108,7 @@ def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
     if len(picture) > channels:
         if (picture != picture[0]).any():
             changes.append("colours become grey, as the model's images are")
-        grey = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("L")
-        picture = np.asarray(grey)[None]
+        picture = luminance(picture)
     remark = f"{path}: {' and '.join(changes)}" if changes else None
     return Outcome(path, np.broadcast_to(picture, image_shape), remark)
 

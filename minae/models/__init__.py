@@ -9,6 +9,7 @@ from minae.errors import InputError
 from minae.metadata import parse_all
 from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder, check_choice
+from minae.models.res_unet import ResUNet
 from minae.models.vae import IWAE, VAE, BetaVAE, ConditionalVAE, ConvVAE, VariationalAutoencoder
 from minae.models.vq_vae import VQVAE
 from minae.nn import init
@@ -23,12 +24,13 @@ MODELS: dict[str, type[Autoencoder]] = {
     "cvae": ConditionalVAE,
     "iwae": IWAE,
     "vq-vae": VQVAE,
+    "restore": ResUNet,
 }
 
 __all__ = [
     "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE", "ConvAutoencoder",
-    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "VariationalAutoencoder", "describe",
-    "load", "save",
+    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "ResUNet", "VariationalAutoencoder",
+    "describe", "load", "save",
 ]  # fmt: skip
 
 

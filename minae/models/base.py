@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Autoencoder(nn.Module):
     config: dict[str, Any]
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
+    training: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
+    any_size = False  # images may have any height and width
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
     loss: Callable[..., Tensor]

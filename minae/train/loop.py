@@ -18,6 +18,7 @@ import numpy as np
 from minae import random
 from minae.data.corruptions import Corruption
 from minae.data.loader import Loader
+from minae.data.patches import Patches
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels.arrays import to_device
@@ -36,7 +37,7 @@ Step = Callable[[list], float]
 
 def fit(
     model: Module,
-    train: Arrays,
+    train: Arrays | Patches,
     validation: Arrays | None = None,
     settings: Fitting | None = None,
     *,
@@ -55,7 +56,8 @@ def fit(
     Args:
         model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
             Batches are moved to its device.
-        train, validation: an array, or a tuple of arrays whose rows belong together.
+        train, validation: an array, or a tuple of arrays whose rows belong together. `train` can be
+            patches instead, which bring their own batches, seed and corruption.
         settings: epochs (in all, also when resuming), batch_size, clip (the largest joint norm of
             all gradients), patience, seed (of the batches' order and of all random numbers drawn in
             training), cuda_graph (see `minae.train.capture`).
@@ -77,11 +79,15 @@ def fit(
         options["clip"] = max_grad_norm
     settings = replace(settings or Fitting(), **options)
     seed, batch_size, device = settings.seed, settings.batch_size, model.device
-    train, data_hash = _tuple(train), None if out is None else hash_of(train, validation)
-    if corrupt is None:  # a corruption works on the CPU
-        train = _moved(train, device)
-        validation = None if validation is None else _moved(validation, device)
-    loader = Loader(*train, batch_size=batch_size, seed=seed)
+    rows = tuple(train.pictures) if isinstance(train, Patches) else _tuple(train)
+    data_hash = None if out is None else hash_of(rows, validation)
+    if corrupt is None and validation is not None:  # a corruption works on the CPU
+        validation = _moved(validation, device)
+    if isinstance(train, Patches):
+        loader = train
+    else:
+        rows = _moved(rows, device) if corrupt is None else rows
+        loader = Loader(*rows, batch_size=batch_size, seed=seed)
     optimizer = optimizer or Adam(model.parameters())
     step = _step(model, optimizer, settings)
     batches = Batches(seed, batch_size, loader.num_rows, data_hash)
@@ -150,7 +156,9 @@ def _moved(data: Arrays, device: str) -> tuple[np.ndarray, ...]:
     return tuple(to_device(array, device) for array in _tuple(data))
 
 
-def _batches(loader: Loader, epoch: int, corrupt: Corruption | None, device: str) -> Iterator[list]:
+def _batches(
+    loader: Loader | Patches, epoch: int, corrupt: Corruption | None, device: str
+) -> Iterator[list]:
     for arrays in loader.epoch(epoch):
         if corrupt is not None:
             first, *others = arrays

@@ -21,6 +21,7 @@ import numpy as np
 import minae
 from minae import checkpoint, files, models
 from minae.data import Corruption, Dataset, Split, load, parse_corruption
+from minae.data.patches import Patches, PictureSet, load_pictures
 from minae.errors import InputError
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
@@ -29,12 +30,14 @@ from minae.kernels.cuda.linear import tensor_cores
 from minae.models import MODELS, Autoencoder, ConditionalVAE
 from minae.random import manual_seed
 from minae.train.loop import evaluate, fit
+from minae.train.restoration import patch_size, patches_of, picture_figures
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
-from minae.train.state import BEST, LAST, METRICS, Training
+from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
+FROM_DATA = ("--image-shape", "--image-channels", "--classes")  # arguments, but not options
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
@@ -47,7 +50,7 @@ class Run:
     model: Autoencoder  # the best, on the CPU
     settings: Settings
     image_shape: tuple[int, int, int]
-    dataset: Dataset | None = None  # its own, once loaded
+    dataset: Dataset | PictureSet | None = None  # its own, once loaded
     metrics: dict[str, Any] = field(default_factory=dict)  # metrics.json, just after training
 
     @property
@@ -55,12 +58,42 @@ class Run:
         """What the model was trained to undo."""
         return None if self.settings.corrupt is None else parse_corruption(self.settings.corrupt)
 
+    @property
+    def restores(self) -> Corruption:
+        """What a model for pictures of any size undoes: it always has a corruption."""
+        assert self.corruption is not None
+        return self.corruption
+
+    def pictures(self, name_or_path: str | None = None) -> PictureSet:
+        """Return the run's own pictures, or others, all of which are its test part.
+
+        Raises InputError if the model takes pictures of one size only, or others of colour or grey.
+        """
+        if not self.model.any_size:
+            raise InputError(f"{self.folder}: its model takes images of one size")
+        own = name_or_path in (None, self.settings.data)
+        if own and isinstance(self.dataset, PictureSet):
+            return self.dataset
+        seed, validation = self.settings.seed, self.settings.validation
+        return load_pictures(
+            name_or_path or self.settings.data,
+            seed=seed,
+            validation=validation,
+            all_to_test=not own,
+            channels=self.image_shape[0],
+        )
+
     def data(self, name_or_path: str | None = None) -> Dataset:
         """Return the run's own dataset, or another one whose images the model takes.
 
         Raises InputError if the images have another shape than those that it was trained on.
         """
-        if name_or_path is None and self.dataset is not None:
+        if self.model.any_size:
+            raise InputError(
+                f"{self.folder} holds a model for pictures of any size, which only restores them:"
+                " use `minae enhance` or `minae eval`"
+            )
+        if name_or_path is None and isinstance(self.dataset, Dataset):
             return self.dataset
         seed, validation = self.settings.seed, self.settings.validation
         dataset = load(name_or_path or self.settings.data, seed=seed, validation=validation)
@@ -80,8 +113,13 @@ def load_run(folder: Path) -> Run:
     kinds = {"settings": Settings, "image_shape": tuple[int, int, int]}
     model, metadata = models.load(best, kinds)
     run = Run(folder, model, metadata["settings"], metadata["image_shape"])
-    shape, takes = run.image_shape, model.config.get("image_shape") or model.config["sizes"]
-    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
+    shape = run.image_shape
+    if model.any_size:
+        fits = shape[0] == model.config["image_channels"]
+    else:
+        takes = model.config.get("image_shape") or model.config["sizes"]
+        fits = takes[0] == math.prod(shape) or takes == [*shape]
+    if min(shape) < 1 or not fits:
         raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
     if model.conditional and run.settings.corrupt is not None:
         raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
@@ -112,14 +150,9 @@ def train_run(
     if resume and overwrite:
         raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
     _check_folder(out, settings, resume, overwrite)
-    dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
-    manual_seed(settings.seed)
-    model = build_model(settings.model, settings.model_options, dataset)
-    model.start_at_mean(dataset.train.images)
+    run, train, validation = _prepare(settings, out)
+    model, corrupt = run.model, None if run.model.any_size else run.corruption
     model.to(settings.device)
-    run = Run(out, model, settings, dataset.image_shape, dataset)
-    if run.corruption:  # a mask that does not fit is refused here, before anything is written
-        run.corruption(dataset.test.images[:1], np.random.default_rng(0))
     described = {**models.describe(model), "settings": asdict(settings)}
     versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
@@ -129,12 +162,12 @@ def train_run(
         with KERNELS[settings.kernels]():
             history = fit(
                 model,
-                inputs(model, dataset.train),
-                inputs(model, dataset.validation) if len(dataset.validation) else None,
+                train,
+                validation,
                 settings,
                 optimizer=optimizer,
                 schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
-                corrupt=run.corruption,
+                corrupt=corrupt,
                 out=out,
                 resume=resume,
                 metadata={**described, "image_shape": run.image_shape},
@@ -149,13 +182,34 @@ def train_run(
             **described,
             "seconds": sum(record["seconds"] for record in history),
             "epochs": len(history),
-            **final_figures(run, dataset),
+            **final_figures(run),
             "history": history,
             "versions": versions,
         }
         files.write_json(out / METRICS, run.metrics)
     model.to("cpu")
     return run
+
+
+def _prepare(settings: Settings, out: Path) -> tuple[Run, Arrays | Patches, Arrays | None]:
+    """Load the data and build the model; return the run, and what to train and validate on."""
+    data = {"seed": settings.seed, "validation": settings.validation}
+    manual_seed(settings.seed)
+    if MODELS[settings.model].any_size:
+        pictures = load_pictures(settings.data, **data)
+        channels = len(pictures.train[0])
+        model = make_model(settings.model, {"image_channels": channels, **settings.model_options})
+        size = patch_size(pictures.train)
+        run = Run(out, model, settings, (channels, size, size), pictures)
+        return run, *patches_of(pictures, run.restores, settings)
+    dataset = load(settings.data, **data)
+    model = build_model(settings.model, settings.model_options, dataset)
+    model.start_at_mean(dataset.train.images)
+    run = Run(out, model, settings, dataset.image_shape, dataset)
+    if run.corruption:  # a mask that does not fit is refused here, before anything is written
+        run.corruption(dataset.test.images[:1], np.random.default_rng(0))
+    held_out = inputs(model, dataset.validation) if len(dataset.validation) else None
+    return run, inputs(model, dataset.train), held_out
 
 
 def _check_settings(settings: Settings) -> None:
@@ -200,11 +254,6 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     """
     image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
     accepted = inspect.signature(cls).parameters
-    for option in options:
-        if option not in accepted:
-            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
-            theirs = ", ".join(f for f in flags[1:] if f not in ("--image-shape", "--classes"))
-            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
     pixels = math.prod(image_shape)
     if "sizes" in accepted:
         options = {"sizes": [pixels, *SIZES.get(name, SIZES["vae"])], **options}
@@ -222,7 +271,18 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
                 " give data with labels, or train a vae"
             )
         options = {"classes": int(labels.max()) + 1, **options}
-    return cls(**options)
+    return make_model(name, options)
+
+
+def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
+    """Make one of `models.MODELS`. Raises InputError if it has no such option."""
+    accepted = inspect.signature(MODELS[name]).parameters
+    for option in options:
+        if option not in accepted:
+            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
+            theirs = ", ".join(f for f in flags[1:] if f not in FROM_DATA)
+            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
+    return MODELS[name](**options)
 
 
 def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
@@ -240,18 +300,23 @@ def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     return split.images, split.labels
 
 
-def final_figures(run: Run, dataset: Dataset) -> dict[str, float]:
-    """Return the model's figures on each part of the data that has images, as `part_figure`.
+def final_figures(run: Run, data: str | None = None) -> dict[str, float]:
+    """Return the model's figures on each part of its own data, or of others, as `part_figure`.
 
     Raises FloatingPointError if one is nan or infinite.
     """
     model, corrupt = run.model, run.corruption
-    figures = {
-        f"{part}_{name}": value
-        for part in ("train", "validation", "test")
-        if len(split := getattr(dataset, part))
-        for name, value in evaluate(model, inputs(model, split), corrupt=corrupt).items()
-    }
+    figures = {}
+    parts = run.pictures(data) if model.any_size else run.data(data)
+    for part in ("train", "validation", "test"):
+        rows = getattr(parts, part)
+        if not len(rows) or (model.any_size and part == "train"):
+            continue
+        if model.any_size:
+            found = picture_figures(model, rows, run.restores)
+        else:
+            found = evaluate(model, inputs(model, rows), corrupt=corrupt)
+        figures |= {f"{part}_{name}": value for name, value in found.items()}
     for name, value in figures.items():
         if not math.isfinite(value):
             raise FloatingPointError(f"{name} is {value}: train again, with a lower learning rate")

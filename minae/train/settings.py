@@ -25,6 +25,9 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
 SCHEDULES: dict[str, Callable[[optim.Optimizer, int], optim.Schedule | None]] = {
     "constant": lambda optimizer, epochs: None,
     "cosine": optim.CosineAnnealingLR,
+    "warmup-cosine": lambda optimizer, epochs: optim.WarmupCosineLR(
+        optimizer, epochs, warmup=max(1, epochs // 20)
+    ),
     "step": lambda optimizer, epochs: optim.StepLR(optimizer, max(1, epochs // 3)),
 }
 
@@ -44,8 +47,10 @@ def option(
 class Fitting:
     """What `minae.train.fit` is told. Raises InputError for a value that is not allowed."""
 
-    epochs: int = option(10, "Passes over the training images.", low=1)
-    batch_size: int = option(128, "Images per step.", low=1)
+    epochs: int = option(
+        10, "Passes over the training images; restore: 1,024 patches each, and 60 of them.", low=1
+    )
+    batch_size: int = option(128, "Images per step; restore: 16.", low=1)
     clip: float | None = option(None, "Largest gradient norm.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
@@ -69,7 +74,7 @@ class Settings(Fitting):
 
     model: str = option(
         MISSING,
-        "dense, conv, denoising, vae, conv-vae, beta-vae, cvae, iwae or vq-vae.",
+        "dense, conv, denoising, restore, vae, conv-vae, beta-vae, cvae, iwae or vq-vae.",
         choices=MODELS,
     )
     data: str = option(
@@ -81,7 +86,9 @@ class Settings(Fitting):
     optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
     lr: float = option(1e-3, "Learning rate.", low=0.0)
     weight_decay: float = option(0.0, "Pull of the weights to 0.", low=0.0)
-    schedule: str = option("constant", "constant, cosine or step.", choices=SCHEDULES)
+    schedule: str = option(
+        "constant", "constant, cosine, warmup-cosine (restore) or step.", choices=SCHEDULES
+    )
     device: str = option("cpu", "cpu, or cuda for an NVIDIA GPU.", since=1)
     kernels: str = option(
         "own",
@@ -89,6 +96,12 @@ class Settings(Fitting):
         choices=("own", "tf32", "vendor"),
         since=1,
     )
+
+    @classmethod
+    def of(cls, model: str, **given: Any) -> "Settings":
+        """Return settings with the defaults that belong to the model for what is not given."""
+        check_choice("model", model, MODELS)
+        return cls(model, **MODELS[model].training | given)
 
 
 @dataclass(kw_only=True)
@@ -103,6 +116,7 @@ class ModelOptions:
     )
     latent: int | None = option(None, "Length of the code, or of a vector of vq-vae's codebook.")
     convs_per_stage: int | None = option(None, "1 or 2, of a convolutional model.")
+    blocks: int | None = option(None, "Residual blocks at each scale, down and up, restore.")
     activation: str | None = option(None, "relu, gelu, ..., of a dense model.")
     loss: str | None = option(None, "bce or mse, of models that are no VAE.")
     tied: bool | None = option(None, "Tie the decoder's weights, dense.")
