@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minae import random
-from minae.data.corruptions import Corruption
+from minae.data.corruptions import Corrupt
 from minae.data.loader import Loader
 from minae.errors import InputError
 from minae.grad_mode import no_grad
@@ -42,7 +42,7 @@ def fit(
     *,
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
-    corrupt: Corruption | None = None,
+    corrupt: Corrupt | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
@@ -150,7 +150,7 @@ def _moved(data: Arrays, device: str) -> tuple[np.ndarray, ...]:
     return tuple(to_device(array, device) for array in _tuple(data))
 
 
-def _batches(loader: Loader, epoch: int, corrupt: Corruption | None, device: str) -> Iterator[list]:
+def _batches(loader: Loader, epoch: int, corrupt: Corrupt | None, device: str) -> Iterator[list]:
     for arrays in loader.epoch(epoch):
         if corrupt is not None:
             first, *others = arrays
@@ -161,7 +161,7 @@ def _batches(loader: Loader, epoch: int, corrupt: Corruption | None, device: str
 @no_grad()
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def evaluate(
-    model: Module, data: Arrays, *, batch_size: int = 128, corrupt: Corruption | None = None
+    model: Module, data: Arrays, *, batch_size: int = 128, corrupt: Corrupt | None = None
 ) -> dict[str, float]:
     """Return the model's figures on an array or a tuple of arrays, as means per sample.
 
