@@ -15,6 +15,20 @@ def psnr(images: np.ndarray, clean: np.ndarray) -> float:
     return float(np.mean(-10 * np.log10(np.maximum(error, 1e-10))))
 
 
+def ssim(image: np.ndarray, clean: np.ndarray) -> float:
+    """Return the structural similarity of an image (C, H, W) in [0, 1], at most 1 (Wang 2004).
+
+    It is scikit-image's, the mean over channels and over windows of 7 x 7 pixels, or of what fits.
+    """
+    from skimage.metrics import structural_similarity
+
+    side = min(7, *clean.shape[1:])
+    window = side - 1 + side % 2  # odd
+    return float(
+        structural_similarity(image, clean, win_size=window, data_range=1.0, channel_axis=0)
+    )
+
+
 def pca_squared_error(train: np.ndarray, test: np.ndarray, components: int) -> float:
     """Return PCA's squared error per test image, fitted to the training images (N, ...)."""
     from sklearn.decomposition import PCA

@@ -380,11 +380,16 @@ def blurred(x, rng, noise=0.1):
     return GaussianNoise(noise)(Blur(2)(x, rng), rng)
 
 
+def soften(x):
+    """Return B(x): the blur in full precision, while Blur rounds to 255 steps as a file does."""
+    return ndimage.gaussian_filter(x, 2, axes=(2, 3))
+
+
 def deconvolved(steps, y):
     """Return images after this many steps of Richardson and Lucy, with the blur known."""
     x = np.full_like(y, 0.5)
     for _ in range(steps):
-        x = x * Blur(2)(y / (Blur(2)(x, None) + 1e-6), None)
+        x = x * soften(y / (soften(x) + 1e-6))
     return x
 
 

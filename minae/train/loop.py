@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minae import random
-from minae.data.corruptions import Corruption
+from minae.data.corruptions import Corrupt
 from minae.data.loader import Loader
 from minae.data.patches import Patches
 from minae.errors import InputError
@@ -43,7 +43,7 @@ def fit(
     *,
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
-    corrupt: Corruption | None = None,
+    corrupt: Corrupt | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
@@ -157,7 +157,7 @@ def _moved(data: Arrays, device: str) -> tuple[np.ndarray, ...]:
 
 
 def _batches(
-    loader: Loader | Patches, epoch: int, corrupt: Corruption | None, device: str
+    loader: Loader | Patches, epoch: int, corrupt: Corrupt | None, device: str
 ) -> Iterator[list]:
     for arrays in loader.epoch(epoch):
         if corrupt is not None:
@@ -169,7 +169,7 @@ def _batches(
 @no_grad()
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def evaluate(
-    model: Module, data: Arrays, *, batch_size: int = 128, corrupt: Corruption | None = None
+    model: Module, data: Arrays, *, batch_size: int = 128, corrupt: Corrupt | None = None
 ) -> dict[str, float]:
     """Return the model's figures on an array or a tuple of arrays, as means per sample.
 
