@@ -1,9 +1,9 @@
 """Optimisers, learning rate schedules and gradient clipping, with PyTorch's names."""
 
 from minae.optim.optimizers import SGD, Adam, AdamW, Optimizer, clip_grad_norm_
-from minae.optim.schedules import CosineAnnealingLR, Schedule, StepLR, WarmupCosineLR
+from minae.optim.schedules import CosineAnnealingLR, Schedule, StepLR
 
 __all__ = [
     "SGD", "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "Schedule", "StepLR",
-    "WarmupCosineLR", "clip_grad_norm_",
+    "clip_grad_norm_",
 ]  # fmt: skip

@@ -44,24 +44,6 @@ class CosineAnnealingLR(Schedule):
         return self.eta_min + (self.base_lr - self.eta_min) * share
 
 
-class WarmupCosineLR(CosineAnnealingLR):
-    """Up to the base rate in equal steps, so many as `warmup`; then down as CosineAnnealingLR.
-
-    PyTorch has it as LinearLR and CosineAnnealingLR in a row. Adam's first steps are all of the
-    size of the rate, in directions known from few batches: in a deep network, large ones do harm.
-    """
-
-    def __init__(self, optimizer: Optimizer, T_max: int, warmup: int, eta_min: float = 0.0):
-        super().__init__(optimizer, T_max, eta_min)
-        _check_steps(warmup=warmup)
-        self.warmup = warmup
-        optimizer.lr = self.lr_at(0)
-
-    def lr_at(self, count: int) -> float:
-        """Return the learning rate after `count` steps; eta_min from T_max on."""
-        return min(1.0, (count + 1) / (self.warmup + 1)) * super().lr_at(count)
-
-
 class StepLR(Schedule):
     """The rate times gamma after every step_size steps."""
 

@@ -41,11 +41,6 @@ from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
 FROM_DATA = ("--image-shape", "--image-channels", "--classes", "--binary")  # no options
-    "--image-shape",
-    "--image-channels",
-    "--classes",
-    "--binary",
-)  # arguments, but not options
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 

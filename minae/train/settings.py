@@ -27,9 +27,6 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
 SCHEDULES: dict[str, Callable[[optim.Optimizer, int], optim.Schedule | None]] = {
     "constant": lambda optimizer, epochs: None,
     "cosine": optim.CosineAnnealingLR,
-    "warmup-cosine": lambda optimizer, epochs: optim.WarmupCosineLR(
-        optimizer, epochs, warmup=max(1, epochs // 20)
-    ),
     "step": lambda optimizer, epochs: optim.StepLR(optimizer, max(1, epochs // 3)),
 }
 
@@ -53,7 +50,7 @@ class Fitting:
         10, "Passes over the training images; restore: 1,024 patches each, and 60 of them.", low=1
     )
     batch_size: int = option(128, "Images per step; restore: 16.", low=1)
-    clip: float | None = option(None, "Largest gradient norm.", low=0.0)
+    clip: float | None = option(None, "Largest gradient norm; restore: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
     )
@@ -100,9 +97,7 @@ class Settings(Fitting):
     optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
     lr: float = option(1e-3, "Learning rate.", low=0.0)
     weight_decay: float = option(0.0, "Pull of the weights to 0.", low=0.0)
-    schedule: str = option(
-        "constant", "constant, cosine, warmup-cosine (restore) or step.", choices=SCHEDULES
-    )
+    schedule: str = option("constant", "constant, cosine (restore) or step.", choices=SCHEDULES)
     device: str = option("cpu", "cpu, or cuda for an NVIDIA GPU.", since=1)
     kernels: str = option(
         "own",
