@@ -1,5 +1,7 @@
 """How good a reconstruction is, and the baselines that it is compared with."""
 
+import math
+
 import numpy as np
 
 
@@ -18,10 +20,13 @@ def psnr(images: np.ndarray, clean: np.ndarray) -> float:
 def ssim(image: np.ndarray, clean: np.ndarray) -> float:
     """Return the structural similarity of an image (C, H, W) in [0, 1], at most 1 (Wang 2004).
 
-    It is scikit-image's, the mean over channels and over windows of 7 x 7 pixels, or of what fits.
+    It is scikit-image's, the mean over channels and over windows of 7 x 7 pixels, or of what fits;
+    nan for less than 3 x 3.
     """
     from skimage.metrics import structural_similarity
 
+    if min(clean.shape[1:]) < 3:
+        return math.nan
     side = min(7, *clean.shape[1:])
     window = side - 1 + side % 2  # odd
     return float(

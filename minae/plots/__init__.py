@@ -5,11 +5,12 @@ image pixel is drawn as a whole number of figure pixels, so that it stays sharp.
 """
 
 from minae.plots.curves import bars, learning_curves, lines, requests, roofline
+from minae.plots.details import TILE, Detail, details
 from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions, strips
 from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, as_png, save
 
 __all__ = [
-    "BLUE", "COLOURS", "DPI", "INK", "MUTED", "RED", "as_png", "bars", "image_grid", "latent_grid",
-    "latent_plane", "learning_curves", "lines", "reconstructions", "requests", "roofline", "save",
-    "strips",
+    "BLUE", "COLOURS", "DPI", "INK", "MUTED", "RED", "TILE", "Detail", "as_png", "bars", "details",
+    "image_grid", "latent_grid", "latent_plane", "learning_curves", "lines", "reconstructions",
+    "requests", "roofline", "save", "strips",
 ]  # fmt: skip

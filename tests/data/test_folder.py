@@ -128,10 +128,17 @@ def test_damaged_picture(tmp_path, keep):
         read_images(tmp_path)
 
 
-@pytest.mark.parametrize(("dtype", "suffix"), [("u2", "png"), ("i4", "tif"), ("f4", "tif")])
-def test_pictures_with_more_than_8_bits(tmp_path, dtype, suffix):
+@pytest.mark.parametrize(
+    ("dtype", "suffix", "said"),
+    [
+        ("u2", "png", "more than 8 bits"),
+        ("i4", "tif", "values of neither 8 nor 16 bits"),
+        ("f4", "tif", "values of neither 8 nor 16 bits"),
+    ],
+)
+def test_pictures_with_more_than_8_bits(tmp_path, dtype, suffix, said):
     save_pictures(tmp_path, GREY[0].astype(dtype), suffix=suffix)
-    with pytest.raises(InputError, match=r"0\.\w+: has more than 8 bits a channel"):
+    with pytest.raises(InputError, match=rf"0\.\w+: has {said} a channel"):
         read_images(tmp_path)
 
 
