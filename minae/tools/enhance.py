@@ -65,15 +65,17 @@ def enhance(
                 complain(error)
                 continue
             done += 1
-            views = {"before": _floats(picture), "after": _floats(restored)}
+            title, views = path.name, {"before": _floats(picture), "after": _floats(restored)}
             if found is not None:
                 try:
                     views["original"] = _floats(read_original(path, found, picture))
-                    measured.append(measure(path, found[path.stem], *views.values()))
+                    figures = measure(path, found[path.stem], *views.values())
+                    title += f": {figures.psnr_before:.2f} dB, {figures.psnr_after:.2f} dB after"
+                    measured.append(figures)
                 except InputError as error:
                     complain(error)
             if len(details) < SHOWN:
-                details.append(_detail(path.name, views))
+                details.append(_detail(title, views))
             tell(number + 1)
     if not done:
         raise InputError(f"none of {len(given)} files can be used; give others, or correct these")
@@ -148,11 +150,12 @@ def _restore(run: Run, picture: Picture, strength: float, tell: Callable[[float]
     return replace(picture, pixels=pixels)
 
 
-def _detail(name: str, images: dict[str, np.ndarray]) -> plots.Detail:
+def _detail(title: str, images: dict[str, np.ndarray]) -> plots.Detail:
     """Choose the part of a picture that shows best what was done to it.
 
     `images` are (C, H, W), values in [0, 1], by what they are: before, after and perhaps original.
-    It is where much has changed and there is much to see: the mean change times the deviation.
+    It is where much has changed and there is much to see: the mean change, times the mean
+    difference to a smoothed picture.
     """
     from scipy.ndimage import uniform_filter
 
@@ -161,9 +164,8 @@ def _detail(name: str, images: dict[str, np.ndarray]) -> plots.Detail:
     H, W = grey.shape
     h, w = min(DETAIL, H), min(DETAIL, W)
     window: Any = h, w
-    means = [uniform_filter(values, window) for values in (change, grey, np.square(grey))]
-    deviation = np.sqrt(np.maximum(means[2] - np.square(means[1]), 0))
-    score = (means[0] + 1 / 255) * (deviation + 1 / 255)
+    fine = np.abs(grey - uniform_filter(grey, 5))
+    score = np.prod([uniform_filter(each, window) + 1 / 255 for each in (change, fine)], axis=0)
     inside = score[h // 2 : h // 2 + H - h + 1, w // 2 : w // 2 + W - w + 1]  # by the top left
     top, left = map(int, np.unravel_index(inside.argmax(), inside.shape))
     parts = {
@@ -171,7 +173,7 @@ def _detail(name: str, images: dict[str, np.ndarray]) -> plots.Detail:
         for words, image in images.items()
     }
     box = top / H, left / W, (top + h) / H, (left + w) / W
-    return plots.Detail(name, _reduced(after), box, parts)
+    return plots.Detail(title, _reduced(after), box, parts)
 
 
 def _floats(picture: Picture) -> np.ndarray:

@@ -99,6 +99,16 @@ def test_subfolders_are_classes(tmp_path):
     assert labels.tolist() == [0, 0, 0, 1]
 
 
+def test_pictures_are_upright(tmp_path):
+    """Camera and viewer agree: what is stored lying on its side is read as it is shown."""
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned clockwise
+    Image.fromarray(np.rot90(GREY[0])).save(tmp_path / "0.png", exif=turned)
+    assert_images(read_images(tmp_path)[0], GREY[:1, None])
+    (outcome,) = read_pictures([tmp_path / "0.png"], (1, 6, 7))
+    np.testing.assert_array_equal(outcome.image, GREY[:1])
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_folder_without_pictures(tmp_path, nested):
     if nested:  # two levels down is too deep
