@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from minae.errors import printable
 from minae.plots.style import DPI, RED, make_axes, styled
 
 TILE = 336  # sides of an image's place, in figure pixels
@@ -63,6 +64,7 @@ def _enlarged(image: np.ndarray) -> np.ndarray:
 
 def _shortened(text: str, room: int) -> str:
     """Return a text of `room` characters at most, with the middle left out if it is longer."""
+    text = printable(text)
     if len(text) <= room:
         return text
     half = (room - 1) // 2

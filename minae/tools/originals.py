@@ -10,7 +10,7 @@ import numpy as np
 from minae import metrics, report
 from minae.data.folder import SUFFIXES, list_files
 from minae.data.pictures import Picture, luminance, read_picture
-from minae.errors import InputError
+from minae.errors import InputError, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ def print_measured(table: "pd.DataFrame") -> None:
     """Print the figures of the first pictures, and the mean of all."""
     *rows, mean = table.drop(columns="original").itertuples(index=False, name=None)
     more = [(f"… {len(rows) - LISTED:,} more", *[""] * 4)] if len(rows) > LISTED else []
-    rows = [(Path(name).name, *figures) for name, *figures in rows[:LISTED]]
+    rows = [(printable(Path(name).name), *figures) for name, *figures in rows[:LISTED]]
     mean = (f"mean of {len(table) - 1:,}", *mean[1:])
     header = ("", "PSNR before", "after", "SSIM before", "after")
     report.print_table(header, [*rows, *more, mean])

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -273,6 +274,17 @@ def test_any_size(tmp_path, capsys):
         with Image.open(tmp_path / "out" / f"{name}.png") as picture:
             made = np.asarray(picture, float)
         np.testing.assert_allclose(made, np.minimum(given + 25.5, 255), atol=0.5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text")
+def test_a_name_that_is_not_text(minae, run, tmp_path):
+    name, clean = os.fsdecode(b"a\xff\n\x1b[31m$b_.png"), tmp_path / "clean"
+    save(tmp_path / "photos", NOISY, [name])
+    save(clean, DIGITS, [name])
+    status, out, err = minae("enhance", "run", "photos", "--originals", "clean", "--out", "out")
+    assert (status, err, "\x1b" in out) == (0, "", False)
+    assert_enhanced(run, tmp_path / "photos" / name, tmp_path / "out" / name)
+    assert len(pd.read_csv(tmp_path / "out" / "quality.csv")) == 2
 
 
 def test_strength(minae, run, tmp_path):
