@@ -1,6 +1,7 @@
 """How good a reconstruction is, and the baselines that it is compared with."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +30,9 @@ def ssim(image: np.ndarray, clean: np.ndarray) -> float:
         return math.nan
     side = min(7, *clean.shape[1:])
     window = side - 1 + side % 2  # odd
-    return float(
-        structural_similarity(image, clean, win_size=window, data_range=1.0, channel_axis=0)
-    )
+    how = {"win_size": window, "data_range": 1.0, "channel_axis": 0}
+    value: Any = structural_similarity(image, clean, **how)
+    return float(value)
 
 
 def pca_squared_error(train: np.ndarray, test: np.ndarray, components: int) -> float:
