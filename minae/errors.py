@@ -12,6 +12,9 @@ class InputError(ValueError):
 
 def complain(sentence: object) -> None:
     """Print one line on stderr."""
-    # file names may contain line breaks, and characters that a terminal takes as commands
-    characters = (c if c.isprintable() else ascii(c)[1:-1] for c in str(sentence))
-    print(f"minae: {''.join(characters)}", file=sys.stderr)
+    print(f"minae: {printable(str(sentence))}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes for what a file's name may hold: line breaks, commands, bytes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

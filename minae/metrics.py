@@ -1,5 +1,8 @@
 """How good a reconstruction is, and the baselines that it is compared with."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 
@@ -18,15 +21,18 @@ def psnr(images: np.ndarray, clean: np.ndarray) -> float:
 def ssim(image: np.ndarray, clean: np.ndarray) -> float:
     """Return the structural similarity of an image (C, H, W) in [0, 1], at most 1 (Wang 2004).
 
-    It is scikit-image's, the mean over channels and over windows of 7 x 7 pixels, or of what fits.
+    It is scikit-image's, the mean over channels and over windows of 7 x 7 pixels, or of what fits;
+    nan for less than 3 x 3.
     """
     from skimage.metrics import structural_similarity
 
+    if min(clean.shape[1:]) < 3:
+        return math.nan
     side = min(7, *clean.shape[1:])
     window = side - 1 + side % 2  # odd
-    return float(
-        structural_similarity(image, clean, win_size=window, data_range=1.0, channel_axis=0)
-    )
+    how = {"win_size": window, "data_range": 1.0, "channel_axis": 0}
+    value: Any = structural_similarity(image, clean, **how)
+    return float(value)
 
 
 def pca_squared_error(train: np.ndarray, test: np.ndarray, components: int) -> float:

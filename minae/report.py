@@ -2,6 +2,9 @@
 
 import platform
 import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 UNITS = {
@@ -54,6 +57,20 @@ def print_figures(metrics: dict, row: str = "image") -> None:
         for name in names
     ]
     print_table(("", *parts, "unit"), rows)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[float], None]]:
+    """Draw a bar on a terminal, gone at the end; yield the function that is told how much is done.
+
+    Elsewhere nothing is drawn. What is printed meanwhile appears above the bar.
+    """
+    from rich.progress import Progress
+
+    ours = sys.stderr.isatty()  # else it is on its way to a file
+    with Progress(transient=True, disable=not sys.stdout.isatty(), redirect_stderr=ours) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux's description of all processors, an empty line between

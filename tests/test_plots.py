@@ -15,6 +15,7 @@ from minae.plots.style import stacked
 rng = np.random.default_rng(0)
 GREY = rng.random((7, 1, 28, 28), dtype=np.float32)
 COLOUR = rng.random((7, 3, 8, 10))
+LARGE, SMALL = (rng.integers(0, 256, (h, 40, 3), dtype=np.uint8) for h in (336, 7))
 CODES = rng.normal(size=(300, 5)) * [9, 3, 1, 1, 1]
 DIGITS = np.arange(300) % 10
 HISTORY = [
@@ -34,6 +35,12 @@ FIGURES = {
     "one pair": lambda: plots.reconstructions(GREY[:1], GREY[:1], title=TITLE),
     "seven pairs, three rows": lambda: plots.reconstructions(COLOUR, COLOUR, COLOUR),
     "named rows": lambda: plots.strips({"a": GREY, "a longer name": GREY}, TITLE),
+    "details": lambda: plots.details(
+        [
+            plots.Detail(title, LARGE, (0.1, 0.2, 0.3, 0.4), {"before": SMALL, "after": SMALL})
+            for title in (TITLE, "a$b$_" + 9 * TITLE)
+        ]
+    ),
     "one image": lambda: plots.image_grid(GREY[:1], TITLE),
     "seven images": lambda: plots.image_grid(COLOUR, "Samples"),
     "large images": lambda: plots.image_grid(np.ones((2, 1, 300, 200)) * np.linspace(0, 1, 200)),

@@ -162,24 +162,34 @@ def sample(
 def enhance(
     run: RunFolder,
     images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE", help="Pictures of the model's size, or folders of them."),
+        list[Path], typer.Argument(metavar="PICTURE", help="Pictures, or folders of them.")
     ],
+    strength: Annotated[
+        float, typer.Option(help="How much of the change is made: 0.5 is half of it.")
+    ] = 1,
+    originals: Annotated[
+        Path | None,
+        typer.Option(help="Folder of clean pictures of the same names, to measure against."),
+    ] = None,
     out: Annotated[Path | None, place(folder, "Folder to write to.", "RUN/enhanced")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what was written before.")
     ] = False,
 ) -> None:
-    """Clean pictures with a model that was trained with --corrupt. Yours are left as they are.
+    """Clean or sharpen pictures with a model that was trained to. Yours are left as they are.
 
-    Each result is a PNG of the same name; comparison.png shows the first ten, before and after.
+    A model trained by `minae train restore` takes pictures of any size, the others those of their
+    size. Each result is a PNG of the same name, with the colours, transparency, bits, EXIF data and
+    colour profile of the picture, and upright (colours of 16 bits: a TIFF). comparison.png shows
+    details of the first six; with --originals, quality.csv has PSNR and SSIM, before and after.
     The exit status is 1 if some files could not be used.
-    Example: `minae enhance runs/dense-mnist5k scans/ page.png`
+    Example: `minae enhance runs/restore-photos scans/ page.png --strength 0.8`
     """
     from minae.tools.enhance import enhance
     from minae.tools.images import open_run
 
-    if not enhance(open_run(run), images, out or run / "enhanced", overwrite):
+    found = open_run(run)
+    if not enhance(found, images, out or run / "enhanced", overwrite, strength, originals):
         raise typer.Exit(1)
 
 

@@ -1,19 +1,17 @@
 """Read pictures with Pillow: a folder of equal ones to train on, or any files for a model."""
 
-import math
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from minae.data.memory import check_room, naming
+from minae.data.pictures import Picture, luminance, read_picture
 from minae.errors import InputError
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-_GREY_MODES = ("1", "L", "LA")  # Pillow's names: black and white, grey, grey with transparency
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
 def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -21,8 +19,8 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     Returns uint8 images (N, C, H, W), ordered by path, and labels: None if the pictures are in the
     folder itself, else (N,) int64, which number the subfolders in alphabetical order. C is 1 if
-    all pictures are grey, else 3. Transparency is dropped; of an animation the first frame is read.
-    Hidden files and files of other kinds are skipped.
+    all pictures are grey, else 3. Each is upright, as its EXIF data say. Transparency is dropped;
+    of an animation the first frame is read. Hidden files and files of other kinds are skipped.
 
     Raises InputError if there are no pictures, if they differ in size, if one cannot be read or
     has more than 8 bits per channel, or if they are both in the folder and in subfolders.
@@ -32,7 +30,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if not paths and not classes:
         raise InputError(
             f"{folder}: there are no images in this folder or directly in its subfolders; "
-            f"put some there ({', '.join(suffix[1:] for suffix in _SUFFIXES)})"
+            f"put some there ({', '.join(suffix[1:] for suffix in SUFFIXES)})"
         )
     if paths and classes:
         raise InputError(
@@ -84,39 +82,32 @@ def read_pictures(files: Iterable[Path], image_shape: tuple[int, int, int]) -> I
             yield Outcome(path, None, str(error))
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """Read one picture as uint8 (C, H, W). Raises InputError, naming it, if that cannot be."""
-    with naming(path):
-        return _pixels(_open(path))
-
-
-def luminance(picture: np.ndarray) -> np.ndarray:
-    """Turn a picture (3, H, W), uint8, into grey (1, H, W), by ITU-R BT.601."""
-    from PIL import Image
-
-    grey = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("L")
-    return np.asarray(grey)[None]
+def read_8_bits(path: Path) -> Picture:
+    """Read a picture of 8 bits a channel. Raises InputError, naming it, if that cannot be."""
+    picture = read_picture(path)
+    if picture.top > 255:
+        raise InputError(f"{path}: has more than 8 bits a channel; save it with 8 bits")
+    return picture
 
 
 def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
     channels, height, width = image_shape
-    with naming(path):
-        opened = _open(path)
-    picture = _pixels(opened)
-    if picture.shape[1:] != (height, width):
+    picture = read_8_bits(path)
+    pixels = picture.pixels
+    if pixels.shape[1:] != (height, width):
         raise InputError(
-            f"{path} is {_size(picture)} pixels, but the model takes {width}x{height}; "
+            f"{path} is {picture.size} pixels, but the model takes {width}x{height}; "
             "scale or crop it to that size"
         )
     changes = []
-    if np.asarray(opened.convert("RGBA"))[..., 3].min() < 255:
+    if picture.alpha is not None and picture.alpha.min() < 255:
         changes.append("transparency is dropped (if that shows, save it on a background)")
-    if len(picture) > channels:
-        if (picture != picture[0]).any():
+    if len(pixels) > channels:
+        if (pixels != pixels[0]).any():
             changes.append("colours become grey, as the model's images are")
-        picture = luminance(picture)
+        pixels = luminance(pixels)
     remark = f"{path}: {' and '.join(changes)}" if changes else None
-    return Outcome(path, np.broadcast_to(picture, image_shape), remark)
+    return Outcome(path, np.broadcast_to(pixels, image_shape), remark)
 
 
 def _children(path: Path) -> list[Path]:
@@ -127,81 +118,25 @@ def _children(path: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return [p for p in _children(folder) if p.suffix.lower() in _SUFFIXES and p.is_file()]
+    return [p for p in _children(folder) if p.suffix.lower() in SUFFIXES and p.is_file()]
 
 
 def _read_all(paths: list[Path]) -> np.ndarray:
     """Read pictures of one size into uint8 (N, C, H, W)."""
     pictures = []
     for path in paths:
-        with naming(path):
-            picture = _pixels(_open(path))
-        pictures.append(picture)
-        if picture.shape[1:] != pictures[0].shape[1:]:
+        pictures.append(read_8_bits(path))
+        first, last = pictures[0], pictures[-1]
+        if last.size != first.size:
             raise InputError(
-                f"{path} is {_size(picture)} pixels but {paths[0]} is {_size(pictures[0])}; "
+                f"{path} is {last.size} pixels but {paths[0]} is {first.size}; "
                 "make all images one size"
             )
         if len(pictures) == 1:
             with naming(path.parent):
-                check_room(len(paths) * picture.size, 1)
-    channels = max(len(picture) for picture in pictures)
+                check_room(len(paths) * first.pixels.size, 1)
+    pixels = [picture.pixels for picture in pictures]
+    channels = max(map(len, pixels))
     with naming(paths[0].parent):
         # grey pictures among coloured ones get three equal channels
-        return np.stack([np.broadcast_to(p, (channels, *p.shape[1:])) for p in pictures])
-
-
-def _size(picture: np.ndarray) -> str:
-    _, height, width = picture.shape
-    return f"{width}x{height}"
-
-
-def check_regular(path: Path) -> None:
-    """Raise InputError for a pipe or a device: reading it may never end."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError("is a pipe or a device; copy what it gives into a file first")
-
-
-def _open(path: Path) -> Any:
-    """Read a picture of up to 8 bits per channel as Pillow's Image."""
-    from PIL import Image, UnidentifiedImageError
-
-    if os.path.isdir(path):
-        raise InputError(
-            "is a folder that is empty or lies too deep; "
-            "give a folder with images in it or directly in its subfolders"
-        )
-    if not os.path.exists(path):
-        raise InputError("there is no such file; check the path")
-    check_regular(path)
-    try:
-        large = Image.DecompressionBombWarning  # which check_room knows better
-        with warnings.catch_warnings(action="ignore", category=large), Image.open(path) as image:
-            check_room(math.prod(image.size) * len(image.getbands()), 1)
-            sixteen_bits = ";16" in str(image.tile)
-            image.load()
-    except (InputError, MemoryError):
-        raise
-    except Image.DecompressionBombError as error:
-        raise InputError("has too many pixels to be read; give smaller images") from error
-    except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
-        why = f"{type(error).__name__}: {error}"
-        if isinstance(error, UnidentifiedImageError):
-            why = "of no known kind, or damaged at its start"
-        if not os.path.getsize(path):
-            why = "it is empty"
-        what = f"cannot be read as an image ({why})"
-        raise InputError(f"{what}; remove it or save it again") from error
-    # Pillow would clip grey to 8 bits, and cut off the rest of colours
-    if sixteen_bits or image.mode.startswith(("I", "F")):
-        raise InputError("has more than 8 bits a channel; save it with 8 bits")
-    return image
-
-
-def _pixels(image: Any) -> np.ndarray:
-    """Return a picture as uint8 (1, H, W) if it is grey, else (3, H, W)."""
-    if image.mode in _GREY_MODES:
-        return np.asarray(image.convert("L"))[None]
-    if image.mode == "P":  # Pillow warns if a palette with transparency goes straight to RGB
-        image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+        return np.stack([np.broadcast_to(p, (channels, *p.shape[1:])) for p in pixels])

@@ -9,8 +9,9 @@ import numpy as np
 
 from minae.data.corruptions import Corruption
 from minae.data.dataset import load
-from minae.data.folder import list_files, luminance, read_picture
+from minae.data.folder import list_files, read_8_bits
 from minae.data.memory import check_room, naming
+from minae.data.pictures import luminance
 from minae.errors import InputError, complain
 
 Pictures = list[np.ndarray]  # each uint8 (C, H, W); all have the same C
@@ -77,7 +78,7 @@ def _read(folder: Path) -> Pictures:
     pictures, size = [], 0
     for file in list_files([folder]):
         try:
-            picture = read_picture(file)
+            picture = read_8_bits(file).pixels
         except InputError as error:
             complain(str(error))
             continue

@@ -15,8 +15,9 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as formats
 
-from minae.data.folder import check_regular, read_folder
+from minae.data.folder import read_folder
 from minae.data.memory import check_room, naming
+from minae.data.pictures import check_regular
 from minae.errors import InputError
 
 _HEADERS = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}

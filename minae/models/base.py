@@ -35,6 +35,7 @@ class Autoencoder(nn.Module):
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     training: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
     any_size = False  # images may have any height and width
+    reach: int  # of such a model: how many pixels away an input can change an output
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
     loss: Callable[..., Tensor]

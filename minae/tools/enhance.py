@@ -1,49 +1,209 @@
 """`minae enhance`: a trained model's version of each picture, in a file of its own."""
 
 import shlex
-from io import BytesIO
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from minae import plots
+from minae import plots, report
 from minae.data.folder import list_files
+from minae.data.pictures import Picture, encode, read_picture
 from minae.errors import InputError, complain
-from minae.files import write_together
-from minae.tools.images import BATCH, as_batch, check_out, read_usable, reconstruct
+from minae.files import write_whole
+from minae.tools.images import check_out, reconstruct
+from minae.tools.originals import as_table, find_originals, measure, print_measured, read_original
+from minae.tools.tiles import apply_in_tiles
 from minae.train.runs import Run
 
-COMPARISON, SHOWN = "comparison.png", 10
+COMPARISON, QUALITY = "comparison.png", "quality.csv"
+SHOWN = 6  # pictures in the comparison
+DETAIL = 48  # the sides of a detail in it, in pixels
 
 
-def enhance(run: Run, images: list[Path], out: Path, overwrite: bool) -> bool:
+def enhance(
+    run: Run,
+    images: list[Path],
+    out: Path,
+    overwrite: bool = False,
+    strength: float = 1,
+    originals: Path | None = None,
+) -> bool:
     """Write what the model makes of each picture to `out`, and a comparison; print a summary.
 
-    The model needs images alone; `images` are pictures and folders of them. All files are written
-    or, if one cannot be, none. Returns whether all pictures could be used. Raises InputError if
-    none can, `out` holds one of them, or a file exists already and `overwrite` is not set, and
-    FloatingPointError if the model makes nan or infinite numbers of them.
+    `images` are pictures and folders of them, which are read, restored and written one by one.
+    `strength` times the change that the model makes is made to them: 0 leaves a picture as it is.
+    `originals` is a folder of clean pictures of the same names and sizes, to measure against.
+
+    Returns whether every file could be used; those that could not are named. Raises InputError if
+    none can, `out` holds one of them, or a result is there and `overwrite` is not set; OSError if
+    one cannot be written; FloatingPointError if the model makes nan or infinite numbers.
     """
+    if not 0 <= strength <= 10:
+        raise InputError(f"--strength is a number from 0 to 10, not {strength}")
     given = list_files(images)
-    check_out(out, given)
-    pictures = read_usable(given, run.image_shape)
-    files = [out / name for name in _names([path for path, _ in pictures])]
-    comparison = out / COMPARISON
-    there = [file for file in [*files, comparison] if file.exists()]
-    if there and not overwrite:
+    found = find_originals(originals, given) if originals else None
+    check_out(out, [*given, *(found or {}).values()])
+    if not overwrite:
+        kinds = [f"{path.stem}{suffix}" for path in given for suffix in (".png", ".tif")]
+        _check_new([out / name for name in (COMPARISON, *[QUALITY] * bool(originals), *kinds)])
+    taken, done, measured, details = {Path(COMPARISON).stem}, 0, [], []
+    with report.progress("enhancing", len(given)) as tell:
+        for number, path in enumerate(given):
+            try:
+                picture = _read(run, path)
+                restored = _restore(run, picture, strength, lambda part, n=number: tell(n + part))
+                suffix, content = encode(restored)
+                file = out / _name(path, suffix, taken)
+                if not overwrite:
+                    _check_new([file])
+                write_whole(file, content)
+            except InputError as error:
+                complain(error)
+                continue
+            done += 1
+            title, views = path.name, {"before": _floats(picture), "after": _floats(restored)}
+            if found is not None:
+                try:
+                    views["original"] = _floats(read_original(path, found, picture))
+                    figures = measure(path, found[path.stem], *views.values())
+                    title += f": {figures.psnr_before:.2f} dB, {figures.psnr_after:.2f} dB after"
+                    measured.append(figures)
+                except InputError as error:
+                    complain(error)
+            if len(details) < SHOWN:
+                details.append(_detail(title, views))
+            tell(number + 1)
+    if not done:
+        raise InputError(f"none of {len(given)} files can be used; give others, or correct these")
+    _write_comparison(out / COMPARISON, details)
+    wrote = [f"{out}: {done:,} pictures", out / COMPARISON]
+    if measured:
+        table = as_table(measured)
+        write_whole(out / QUALITY, table.to_csv(index=False, float_format="%.4f").encode())
+        print_measured(table)
+        wrote.append(out / QUALITY)
+    _say_what_for(run)
+    print(f"{done:,} of {len(given):,} files done")
+    print("wrote", *wrote, sep="\n  ")
+    return done == len(given) and (found is None or len(measured) == done)
+
+
+def _check_new(files: list[Path]) -> None:
+    """Raise InputError if one of the files exists."""
+    for file in files:
+        if file.exists():
+            raise InputError(
+                f"{file} is there already: add --overwrite, or name another folder with --out"
+            )
+
+
+def _name(path: Path, suffix: str, taken: set[str]) -> str:
+    """Return a result's name, with a number where that is taken, which is printed.
+
+    `taken` are names without suffix; the new one is added.
+    """
+    name, number = path.stem, 1
+    while name.casefold() in taken:  # to some file systems, A.png is a.png
+        number += 1
+        name = f"{path.stem}-{number}"
+    if number > 1:
+        complain(f"{path} becomes {name}{suffix}, as {path.stem}{suffix} is taken")
+    taken.add(name.casefold())
+    return name + suffix
+
+
+def _read(run: Run, path: Path) -> Picture:
+    """Read a picture that the model can take, and say what of its file is not in it."""
+    picture = read_picture(path)
+    _, height, width = run.image_shape
+    if not run.model.any_size and picture.pixels.shape[1:] != (height, width):
         raise InputError(
-            f"{there[0]} is there already: add --overwrite, or name another folder with --out"
+            f"{path} is {picture.size} pixels, but the model takes {width}x{height}; scale or crop "
+            "it to that size, or train a model for pictures of any size: minae train restore"
         )
-    contents = {}
-    for start in range(0, len(files), BATCH):
-        rows = slice(start, start + BATCH)
-        before = as_batch(image for _, image in pictures[rows])
-        after = reconstruct(run.model, before)
-        if start == 0:
-            shown = {"before": before[:SHOWN], "after": after[:SHOWN]}
-            contents[comparison] = plots.as_png(plots.strips(shown))
-        contents |= zip(files[rows], map(_png, after), strict=True)
-    write_together(contents)
+    for remark in picture.remarks:
+        complain(f"{path}: {remark}")
+    return picture
+
+
+def _restore(run: Run, picture: Picture, strength: float, tell: Callable[[float], None]) -> Picture:
+    """Return what the model makes of a picture; all but its pixels stays as it is.
+
+    A model of grey images restores each channel of a coloured picture. One of colours is given
+    three equal channels for a grey picture, and the mean of those that it returns is the result.
+    """
+    image, channels = _floats(picture), run.image_shape[0]
+    batch = image[None]  # (1, C, H, W)
+    if len(image) != channels:
+        batch = np.repeat(image[:, None], channels, axis=1)  # (3, 1, H, W) or (1, 3, H, W)
+    if run.model.any_size:
+        made = apply_in_tiles(run.model, batch, tell)
+    else:
+        made = reconstruct(run.model, batch)
+    made = made[0] if len(image) == channels else made.mean(axis=1)  # (C, H, W)
+    made = image + np.float32(strength) * (made - image)
+    pixels = np.rint(np.clip(made, 0, 1) * picture.top).astype(picture.pixels.dtype)
+    return replace(picture, pixels=pixels)
+
+
+def _detail(title: str, images: dict[str, np.ndarray]) -> plots.Detail:
+    """Choose the part of a picture that shows best what was done to it.
+
+    `images` are (C, H, W), values in [0, 1], by what they are: before, after and perhaps original.
+    It is where much has changed and there is much to see: the mean change, times the mean
+    difference to a smoothed picture.
+    """
+    from scipy.ndimage import uniform_filter
+
+    after, before = images["after"], images["before"]
+    change, grey = np.abs(after - before).mean(axis=0), after.mean(axis=0)  # (H, W)
+    H, W = grey.shape
+    h, w = min(DETAIL, H), min(DETAIL, W)
+    window: Any = h, w
+    fine = np.abs(grey - uniform_filter(grey, 5))
+    score = np.prod([uniform_filter(each, window) + 1 / 255 for each in (change, fine)], axis=0)
+    inside = score[h // 2 : h // 2 + H - h + 1, w // 2 : w // 2 + W - w + 1]  # by the top left
+    top, left = map(int, np.unravel_index(inside.argmax(), inside.shape))
+    parts = {
+        words: _as_bytes(image[:, top : top + h, left : left + w])
+        for words, image in images.items()
+    }
+    box = top / H, left / W, (top + h) / H, (left + w) / W
+    return plots.Detail(title, _reduced(after), box, parts)
+
+
+def _floats(picture: Picture) -> np.ndarray:
+    """Return a picture's pixels as float32 (C, H, W) in [0, 1]."""
+    return np.divide(picture.pixels, picture.top, dtype=np.float32)
+
+
+def _reduced(image: np.ndarray) -> np.ndarray:
+    """Return an image (C, H, W) as bytes (h, w, 3), reduced to what the comparison has room for."""
+    from PIL import Image
+
+    small = Image.fromarray(_as_bytes(image))
+    small.thumbnail((plots.TILE, plots.TILE), Image.Resampling.LANCZOS)
+    return np.asarray(small)
+
+
+def _as_bytes(image: np.ndarray) -> np.ndarray:
+    """Return an image (C, H, W), values in [0, 1], as uint8 (H, W, 3)."""
+    _, H, W = image.shape
+    pixels = np.rint(image * 255).astype(np.uint8).transpose(1, 2, 0)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (H, W, 3)))
+
+
+def _write_comparison(path: Path, details: list[plots.Detail]) -> None:
+    with warnings.catch_warnings(action="ignore"):  # a name may have characters without a glyph
+        write_whole(path, plots.as_png(plots.details(details)))
+
+
+def _say_what_for(run: Run) -> None:
+    """Print what the model was trained to undo."""
     settings = run.settings
     if settings.corrupt:
         print(f"{run.folder} was trained to undo {settings.corrupt}")
@@ -53,31 +213,3 @@ def enhance(run: Run, images: list[Path], out: Path, overwrite: bool) -> bool:
             f"that cleans: minae train {settings.model} --data {shlex.quote(settings.data)} "
             "--corrupt noise:0.3"
         )
-    print(f"{len(pictures):,} of {len(given):,} files done")
-    print("wrote", f"{out}: {len(pictures):,} pictures", comparison, sep="\n  ")
-    return len(pictures) == len(given)
-
-
-def _names(paths: list[Path]) -> list[str]:
-    """Name a PNG after each picture, with a number where that name is taken, which is printed."""
-    taken, names = {COMPARISON}, []
-    for path in paths:
-        name, number = f"{path.stem}.png", 1
-        while name.casefold() in taken:  # to some file systems, A.png is a.png
-            number += 1
-            name = f"{path.stem}-{number}.png"
-        if number > 1:
-            complain(f"{path} becomes {name}, as {path.stem}.png is taken")
-        taken.add(name.casefold())
-        names.append(name)
-    return names
-
-
-def _png(image: np.ndarray) -> bytes:
-    """Return an image (C, H, W), values in [0, 1], as a PNG file of 8 bits."""
-    from PIL import Image
-
-    pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    pixels = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    Image.fromarray(pixels).save(content := BytesIO(), format="PNG")
-    return content.getvalue()

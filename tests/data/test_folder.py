@@ -99,6 +99,16 @@ def test_subfolders_are_classes(tmp_path):
     assert labels.tolist() == [0, 0, 0, 1]
 
 
+def test_pictures_are_upright(tmp_path):
+    """Camera and viewer agree: what is stored lying on its side is read as it is shown."""
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned clockwise
+    Image.fromarray(np.rot90(GREY[0])).save(tmp_path / "0.png", exif=turned)
+    assert_images(read_images(tmp_path)[0], GREY[:1, None])
+    (outcome,) = read_pictures([tmp_path / "0.png"], (1, 6, 7))
+    np.testing.assert_array_equal(outcome.image, GREY[:1])
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_folder_without_pictures(tmp_path, nested):
     if nested:  # two levels down is too deep
@@ -128,10 +138,17 @@ def test_damaged_picture(tmp_path, keep):
         read_images(tmp_path)
 
 
-@pytest.mark.parametrize(("dtype", "suffix"), [("u2", "png"), ("i4", "tif"), ("f4", "tif")])
-def test_pictures_with_more_than_8_bits(tmp_path, dtype, suffix):
+@pytest.mark.parametrize(
+    ("dtype", "suffix", "said"),
+    [
+        ("u2", "png", "more than 8 bits"),
+        ("i4", "tif", "values of neither 8 nor 16 bits"),
+        ("f4", "tif", "values of neither 8 nor 16 bits"),
+    ],
+)
+def test_pictures_with_more_than_8_bits(tmp_path, dtype, suffix, said):
     save_pictures(tmp_path, GREY[0].astype(dtype), suffix=suffix)
-    with pytest.raises(InputError, match=r"0\.\w+: has more than 8 bits a channel"):
+    with pytest.raises(InputError, match=rf"0\.\w+: has {said} a channel"):
         read_images(tmp_path)
 
 
