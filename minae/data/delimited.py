@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from minae.data.folder import check_regular
 from minae.data.memory import available
+from minae.data.pictures import check_regular
 from minae.errors import InputError
 
 Frame = Any  # a pandas DataFrame: pandas takes time to import, and its types are too wide

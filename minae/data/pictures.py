@@ -42,6 +42,11 @@ class Picture:
         """The value of white: 255 or 65535."""
         return int(np.iinfo(self.pixels.dtype).max)
 
+    @property
+    def in_8_bits(self) -> np.ndarray:
+        """The pixels as uint8 (C, H, W)."""
+        return np.rint(self.pixels * (255 / self.top)).astype(np.uint8)
+
 
 def read_picture(path: Path) -> Picture:
     """Read a picture of 8 bits a channel, or of 16: grey in any kind of file, colours in a TIFF.
