@@ -100,8 +100,9 @@ class ResUNet(Autoencoder):
         """Return the loss, and the PSNR of the restored pictures in dB."""
         target = x if target is None else target
         output = self(x)
+        restored = np.clip(output.detach().numpy(), 0, 1)
         loss = ops.mse_loss(output, target, reduction="batchmean").item()
-        return {"loss": loss, "psnr": psnr(np.clip(output.numpy(), 0, 1), target.numpy())}
+        return {"loss": loss, "psnr": psnr(restored, target.numpy())}
 
     def start_at_mean(self, images: np.ndarray) -> None:
         """Do nothing: training begins with the input as output."""
