@@ -102,15 +102,21 @@ def train(
 
 
 @app.command("eval")
-def evaluate(run: RunFolder, data: DataOption = None) -> None:
-    """Print a trained model's figures on its own data, or on other data of the same form.
+def evaluate(
+    run: RunFolder,
+    data: DataOption = None,
+    corrupt: Annotated[
+        str | None, typer.Option(help="What to undo, if not what the model was trained for.")
+    ] = None,
+) -> None:
+    """Print a trained model's figures on its own data, or on other data that it takes.
 
     Example: `minae eval runs/vae-mnist --data mnist5k`
     """
     from minae.train import runs
 
     found = runs.load_run(run)
-    report.print_figures(runs.final_figures(found, data), found.kind.row)
+    report.print_figures(runs.final_figures(found, data, corrupt), found.kind.row)
 
 
 @app.command()

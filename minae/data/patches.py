@@ -1,104 +1,12 @@
-"""Pictures of any sizes, and random patches of them, corrupted: what `restore` is trained on."""
+"""Random patches of pictures, and what a corruption makes of them: what `restore` is trained on."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from minae.data.corruptions import Corruption
-from minae.data.dataset import load
-from minae.data.folder import list_files, read_8_bits
-from minae.data.memory import check_room, naming
-from minae.data.pictures import luminance
-from minae.errors import InputError, complain
-
-Pictures = list[np.ndarray]  # each uint8 (C, H, W); all have the same C
-LARGEST = 1024  # of larger pictures, the middle is taken: there are details enough
-
-
-@dataclass(frozen=True, eq=False)
-class PictureSet:
-    """Pictures of any sizes, in three parts."""
-
-    name: str
-    train: Pictures
-    validation: Pictures
-    test: Pictures
-
-
-def load_pictures(
-    name_or_path: str,
-    *,
-    seed: int = 0,
-    validation: int | None = None,
-    all_to_test: bool = False,
-    channels: int | None = None,
-) -> PictureSet:
-    """Load a folder of pictures, which may differ in size, or a dataset of images.
-
-    About 80 / 10 / 10 per cent are for train / validation / test, at least one each, after a
-    shuffle by `seed`; a dataset that has its own parts keeps them. Pictures are grey if all are.
-    Of those larger than `LARGEST`, the middle is taken. One that cannot be read is left out, with
-    a line on stderr. `validation` is the number of validation pictures; with `all_to_test`, there
-    is a test part only. `channels` (1 or 3) makes all pictures grey or coloured.
-
-    Raises InputError if there are too few pictures, or they do not fit into memory.
-    """
-    path = Path(name_or_path)
-    if not os.path.isdir(path):
-        dataset = load(name_or_path, seed=seed, validation=validation)
-        parts = [dataset.train, dataset.validation, dataset.test]
-        pictures = [[np.round(image * 255).astype(np.uint8) for image in p.images] for p in parts]
-        return PictureSet(dataset.name, *(_alike(each, channels) for each in pictures))
-    pictures = _alike(_read(path), channels)
-    if all_to_test:
-        return PictureSet(path.name, [], [], pictures)
-    if len(pictures) < 3:
-        raise InputError(
-            f"{path}: holds {len(pictures)} of the at least 3 pictures that are needed to train, "
-            "validate and test; add more"
-        )
-    shuffled = [pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))]
-    tenth = max(1, round(len(shuffled) / 10))
-    held_out = tenth if validation is None else validation
-    rest = len(shuffled) - tenth
-    if not 0 <= held_out < rest:
-        raise InputError(
-            f"{path}: cannot set aside {held_out:,} pictures for validation; give a number from 0"
-            f" to {rest - 1:,}, so that one is left to train on"
-        )
-    cut = rest - held_out
-    return PictureSet(path.name, shuffled[:cut], shuffled[cut:rest], shuffled[rest:])
-
-
-def _read(folder: Path) -> Pictures:
-    """Read all pictures of a folder and its subfolders, in the order of their paths."""
-    pictures, size = [], 0
-    for file in list_files([folder]):
-        try:
-            picture = read_8_bits(file).pixels
-        except InputError as error:
-            complain(str(error))
-            continue
-        _, H, W = picture.shape
-        top, left = max(0, H - LARGEST) // 2, max(0, W - LARGEST) // 2
-        pictures.append(picture[:, top : top + LARGEST, left : left + LARGEST].copy())
-        size += pictures[-1].size
-        if len(pictures) % 100 == 0:
-            with naming(folder):
-                check_room(size, 1)
-    if not pictures:
-        raise InputError(f"{folder}: holds no pictures that can be used; put some there")
-    return pictures
-
-
-def _alike(pictures: Pictures, channels: int | None) -> Pictures:
-    """Give all pictures so many channels; if None, one if all are grey, else three."""
-    channels = channels or max((len(picture) for picture in pictures), default=1)
-    made = [luminance(picture) if len(picture) > channels else picture for picture in pictures]
-    return [np.broadcast_to(picture, (channels, *picture.shape[1:])) for picture in made]
+from minae.data.picture_set import Pictures
 
 
 @dataclass(frozen=True, eq=False)

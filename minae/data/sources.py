@@ -78,17 +78,17 @@ def fetch(name: str) -> dict[str, Path]:
             f"{name} needs the file {source.package_file} of the package {source.package}, "
             "which is not there; reinstall minae"
         )
-    folder = _data_folder()
+    folder = data_folder()
     return {Path(file.path).name: _fetch_file(file, folder) for file in source.files}
 
 
 def list_sources() -> list[Source]:
     """Return every named dataset with its location on this disk, judging by its files' sizes."""
-    folders = [folder for folder in (_data_folder(), _cache_folder()) if folder]
+    folders = [folder for folder in (data_folder(), _cache_folder()) if folder]
     return [replace(source, location=_locate(source, folders)) for source in SOURCES.values()]
 
 
-def _data_folder() -> Path | None:
+def data_folder() -> Path | None:
     """Return the folder that MINAE_DATA names, or None if it is unset."""
     if not (name := os.environ.get("MINAE_DATA")):
         return None

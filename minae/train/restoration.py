@@ -3,7 +3,8 @@
 import numpy as np
 
 from minae.data import Corruption
-from minae.data.patches import Patches, Pictures, PictureSet
+from minae.data.patches import Patches
+from minae.data.picture_set import Pictures, PictureSet
 from minae.grad_mode import no_grad
 from minae.metrics import psnr
 from minae.models import Autoencoder

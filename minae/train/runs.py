@@ -24,7 +24,8 @@ from minae import checkpoint, files, models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
 from minae.data.kinds import ImageKind, describe, parse_kind
 from minae.data.named import SERIES, load_readings
-from minae.data.patches import Patches, PictureSet, load_pictures
+from minae.data.patches import Patches
+from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.errors import InputError, complain
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
@@ -71,23 +72,14 @@ class Run:
         return self.corruption
 
     def pictures(self, name_or_path: str | None = None) -> PictureSet:
-        """Return the run's own pictures, or others, all of which are its test part.
-
-        Raises InputError if the model takes pictures of one size only, or others of colour or grey.
-        """
-        if not self.model.any_size:
-            raise InputError(f"{self.folder}: its model takes images of one size")
-        own = name_or_path in (None, self.settings.data)
-        if own and isinstance(self.dataset, PictureSet):
-            return self.dataset
-        seed, validation = self.settings.seed, self.settings.validation
-        return load_pictures(
-            name_or_path or self.settings.data,
-            seed=seed,
-            validation=validation,
-            all_to_test=not own,
-            channels=self.image_shape[0],
-        )
+        """Return the run's own pictures, or others, all of which are its test part."""
+        if name_or_path in (None, self.settings.data):
+            if isinstance(self.dataset, PictureSet):
+                return self.dataset
+            seed, validation = self.settings.seed, self.settings.validation
+            return load_pictures(self.settings.data, seed=seed, validation=validation)
+        others = load_others(str(name_or_path), self.image_shape[0])
+        return PictureSet(str(name_or_path), [], [], others)
 
     def data(self, name_or_path: str | None = None) -> Dataset:
         """Return the run's own dataset, or another one that the model takes.
@@ -377,13 +369,17 @@ def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     return split.inputs, split.labels
 
 
-def final_figures(run: Run, data: str | None = None) -> dict[str, float]:
+def final_figures(
+    run: Run, data: str | None = None, corrupt: str | None = None
+) -> dict[str, float]:
     """Return the model's figures on each part of its own data, or of others, as `part_figure`.
 
-    Raises FloatingPointError if one is nan or infinite.
+    `corrupt` is a corruption to undo in place of the one that the model was trained with. Raises
+    InputError if it is none, and FloatingPointError if a figure is nan or infinite.
     """
-    model, corrupt = run.model, run.corruption
-    figures = {}
+    if corrupt is not None:
+        run = replace(run, settings=replace(run.settings, corrupt=corrupt))
+    model, figures = run.model, {}
     parts = run.pictures(data) if model.any_size else run.data(data)
     for part in ("train", "validation", "test"):
         rows = getattr(parts, part)
@@ -392,7 +388,7 @@ def final_figures(run: Run, data: str | None = None) -> dict[str, float]:
         if model.any_size:
             found = picture_figures(model, rows, run.restores)
         else:
-            found = evaluate(model, inputs(model, rows), corrupt=corrupt)
+            found = evaluate(model, inputs(model, rows), corrupt=run.corruption)
         figures |= {f"{part}_{name}": value for name, value in found.items()}
     for name, value in figures.items():
         if not math.isfinite(value):

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minae.data import Blur, UnclippedNoise
-from minae.data.patches import Patches, load_pictures
-from minae.errors import InputError
+from minae.data.patches import Patches
 
 NOISE = UnclippedNoise(0.1)
 
@@ -52,43 +50,3 @@ def test_every_pixel_is_as_likely_as_any_other():
     small, large = np.zeros((1, 10, 10), np.uint8), np.full((1, 20, 20), 255, np.uint8)
     _, clean = Patches([small, large], NOISE, 8).draw(1000, np.random.default_rng(0))
     assert 0.75 < clean.mean() < 0.85  # four of five
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for i, picture in enumerate(pictures((20, 30), (31, 18), (9, 9), (40, 40))):
-        Image.fromarray(picture[0]).save(tmp_path / f"{i}.png")
-    return tmp_path
-
-
-def test_a_folder_of_pictures_of_different_sizes(folder, capsys):
-    Image.new("RGB", (2000, 12), "red").save(folder / "red.png")
-    (folder / "broken.png").write_bytes(b"no picture")
-    found = load_pictures(str(folder))
-    assert [len(part) for part in (found.train, found.validation, found.test)] == [3, 1, 1]
-    everything = [*found.train, *found.validation, *found.test]
-    assert all(len(picture) == 3 for picture in everything)  # one is in colour
-    assert sorted(picture.shape[2] for picture in everything) == [9, 18, 30, 40, 1024]
-    assert "broken.png" in capsys.readouterr().err
-    grey = load_pictures(str(folder), all_to_test=True, channels=1)
-    assert [picture.shape[0] for picture in grey.test] == [1] * 5
-
-
-@pytest.mark.parametrize("validation", [-1, 3])
-def test_as_many_validation_pictures_as_there_are(folder, validation):
-    with pytest.raises(InputError, match="from 0 to 2"):
-        load_pictures(str(folder), validation=validation)
-
-
-@pytest.mark.parametrize("count", [0, 2])
-def test_too_few_pictures(folder, count):
-    for path in sorted(folder.iterdir())[count:]:
-        path.unlink()
-    with pytest.raises(InputError, match=str(folder)):
-        load_pictures(str(folder))
-
-
-def test_a_dataset_of_images_keeps_its_parts():
-    found = load_pictures("digits", validation=20)
-    assert [len(part) for part in (found.train, found.validation, found.test)] == [1597, 20, 180]
-    assert found.train[0].dtype == np.uint8
