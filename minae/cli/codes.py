@@ -1,6 +1,5 @@
 """The commands that use a trained model's codes: as features, and to find what is alike."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,16 +35,15 @@ def embed(
     """Write the code of each row to a file, as a feature, and draw a map of the codes beside it.
 
     A variational autoencoder's code is its mean. The map is a projection: it says how much of the
-    variance of the codes it shows.
+    variance of the codes it shows. The exit status is 1 if some files could not be used.
     Example: `minae embed runs/vae-mnist fashion_mnist --out codes.csv --map tsne`
     """
-    from minae.tools.embed import MAPS
-    from minae.tools.embed import embed as write
+    from minae.tools.embed import MAPS, embed
     from minae.train.runs import load_run
 
     check_choice("map", map, MAPS)
-    out = out or run / f"codes-{_stem(data)}.npy"
-    write(load_run(run), data, out, map)
+    if not embed(load_run(run), data, out, map):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -65,16 +63,12 @@ def nearest(
     """Find the rows whose codes are nearest to that of a row, or of a picture of yours.
 
     Beside them it says which of them are nearest by the inputs themselves, so that you see what the
-    code adds. Images and windows of a series are drawn, rows of a table printed.
+    code adds. Images and windows of a series are drawn, rows of a table printed. The exit status is
+    1 if some files could not be used.
     Example: `minae nearest runs/vae-mnist my-photos/ my-photos/cat.png -n 8`
     """
-    from minae.tools.nearest import nearest as find
+    from minae.tools.nearest import nearest
     from minae.train.runs import load_run
 
-    out = out or run / f"nearest-{_stem(data)}.png"
-    find(load_run(run), data, query, count, out)
-
-
-def _stem(data: str) -> str:
-    """Return the name of data for a file's name."""
-    return Path(os.path.realpath(data)).stem
+    if not nearest(load_run(run), data, query, count, out):
+        raise typer.Exit(1)

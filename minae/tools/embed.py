@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 
 from minae import plots
 from minae.data import Split
-from minae.data.kinds import ImageKind, TableKind
-from minae.data.kinds.table import OTHER
+from minae.data.kinds import ImageKind
 from minae.errors import InputError
 from minae.files import write_together
 from minae.report import print_rows
 from minae.tools.images import in_batches
+from minae.tools.naming import labels_of, name_column, names_of, read_rows, stem
 from minae.train.runs import Run, inputs
 
 MAPS = ("pca", "tsne")
@@ -27,16 +27,19 @@ MOST = 3000  # rows that t-SNE places: of more, it takes minutes
 FEW = len(plots.COLOURS)  # classes that colours can tell apart
 
 
-def embed(run: Run, data: str, out: Path, method: str) -> None:
+def embed(run: Run, data: str, out: Path | None, method: str) -> bool:
     """Write the code of each row of `data` to `out`, a map beside it, and print a summary.
 
-    `out` ends in .npy, for float32 (N, Z) in the order of the rows, or in .csv, where each row has
-    its name and, if there is one, its label. `method` is one of MAPS. Both files are written or
-    none. Raises InputError if the data or the model cannot be used, and FloatingPointError if the
-    codes are nan or infinite.
+    `out`, by default in the run's folder, ends in .npy, for float32 (N, Z) in the order of the
+    rows, or in .csv, where each row has its name and, if there is one, its label. `method` is one
+    of MAPS. Both files are written or none. Returns whether all rows could be used. Raises
+    InputError if the data or the model cannot be used, and FloatingPointError if the codes are nan
+    or infinite.
     """
+    out = out or run.folder / f"codes-{stem(data)}.npy"
     check_out(out, run, data)
-    rows = run.read(data)
+    check_model(run)
+    rows, whole = read_rows(run, data)
     codes = encode(run, rows)
     check_apart(codes)
     contents = {
@@ -51,6 +54,7 @@ def embed(run: Run, data: str, out: Path, method: str) -> None:
     numbers = f"{Z:,} number{'s' * (Z > 1)} each"
     print_rows([("codes", f"{N:,}, of {numbers}"), ("map", remark)])
     print("wrote", *contents, sep="\n  ")
+    return whole
 
 
 def check_out(out: Path, run: Run, *read: str) -> None:
@@ -61,19 +65,22 @@ def check_out(out: Path, run: Run, *read: str) -> None:
             raise InputError(f"{out} would change {data}: name another file with --out")
 
 
+def check_model(run: Run) -> None:
+    """Raise InputError if the model has no code that sums up a row."""
+    if getattr(run.model, "any_size", False):
+        raise InputError(
+            f"{run.folder} holds a {run.settings.model}, whose code is a map as large as the"
+            " picture, so no summary of it: take a run of another model, such as dense or vae"
+        )
+
+
 def encode(run: Run, rows: Split) -> np.ndarray:
     """Return the code of each row, float32 (N, Z).
 
-    Raises InputError if the model has no such code, or needs labels and there are none, and
-    FloatingPointError if some of the numbers are nan or infinite.
+    A vq-vae's are the vectors of its codebook, one after the other. Raises InputError if the model
+    needs labels and there are none, and FloatingPointError if some numbers are nan or infinite.
     """
-    model, name = run.model, run.settings.model
-    if getattr(model, "any_size", False):
-        raise InputError(
-            f"{run.folder} holds a {name}, whose code is a map as large as the picture, so no "
-            "summary of it: take a run of another model, such as dense or vae"
-        )
-    return in_batches(model.codes, *inputs(model, rows))
+    return in_batches(run.model.codes, *inputs(run.model, rows))
 
 
 def check_apart(codes: np.ndarray) -> None:
@@ -95,41 +102,6 @@ def table(run: Run, rows: Split, codes: np.ndarray) -> str:
     for name, code, *label in zip(names_of(rows), codes, *labels, strict=True):
         lines.writerow([name, *code, *label])
     return text.getvalue()
-
-
-def name_column(run: Run, rows: Split) -> str:
-    """Return what the names of rows are called: the user's column, or what they are."""
-    if rows.names is None or rows.names.dtype.kind in "iu":
-        return "index"
-    if isinstance(run.kind, ImageKind):
-        return "name"
-    own = run.kind.id_column if isinstance(run.kind, TableKind) else run.kind.time_column
-    return own or "name"
-
-
-def names_of(rows: Split) -> list[str]:
-    """Return the names of rows as texts; indices if they have none."""
-    if rows.names is None:
-        return list(map(str, range(len(rows))))
-    if rows.names.dtype.kind == "M":
-        whole = (rows.names == rows.names.astype("datetime64[s]")).all()
-        texts = np.datetime_as_string(rows.names, unit="s" if whole else "us")
-        return [text.replace("T", " ") for text in texts]
-    return [str(name) for name in rows.names]
-
-
-def labels_of(run: Run, rows: Split) -> np.ndarray | None:
-    """Return labels (N,) as the user calls them: names of folders, texts, or whole numbers.
-
-    One that the run does not know is called OTHER.
-    """
-    if rows.labels is None:
-        return None
-    if not isinstance(run.kind, ImageKind):
-        return np.array([*run.kind.classes, OTHER])[rows.labels]  # -1 if the run does not know it
-    if rows.names is None:
-        return rows.labels
-    return np.array([Path(name).parent.name for name in rows.names])
 
 
 def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple[Figure, str]:
