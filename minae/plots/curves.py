@@ -1,26 +1,13 @@
 """Numbers as curves, bars and points; among them what a GPU reads, and how fast it is."""
 
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from minae.plots.style import (
-    BLUE,
-    INK,
-    MUTED,
-    RED,
-    line_axes,
-    make_axes,
-    name_ends,
-    number,
-    plain,
-    styled,
-    text_width,
-)
+from minae.plots.style import BLUE, INK, MUTED, RED, line_axes, make_axes, name_ends, number, styled
 
 
 @styled
@@ -95,39 +82,6 @@ def lines(
     for (x, y, *error), colour in zip(arrays.values(), colours, strict=True):
         axes.errorbar(x, y, *error, color=colour, capsize=3, **_look(len(x)))
     name_ends(axes, [(x[-1], y[-1]) for x, y, *_ in arrays.values()], list(arrays), colours)
-    return axes.figure
-
-
-@styled
-def lanes(rows: dict[str, Any], title: str = "", channels: Sequence[str] = ()) -> Figure:
-    """Draw windows of a series one below the other, the first also behind each of the others.
-
-    Each is (C, W): C channels, a colour each, over W readings; all have one scale. With two or more
-    channels, their names stand below.
-    """
-    if len({np.shape(window) for window in rows.values()}) != 1:
-        raise ValueError("lanes must be one or more, of one shape (C, W)")
-    first, *_ = values = [np.asarray(window, float) for window in rows.values()]
-    low, high = np.min(values), np.max(values)
-    step = (high - low or 1) * 1.15
-    left, legend = 0.3 + max(map(text_width, rows)), 0.35 * (len(channels) > 1)
-    axes = make_axes(5.6, 0.75 * len(rows), title, left=left, bottom=0.6 + legend)
-    for row, window in enumerate(values):
-        for channel, curve in enumerate(window):
-            if row:
-                axes.plot(first[channel] - row * step, color="#c8c8c8", linewidth=2.5)
-            colour = LINE_COLOURS[channel % len(LINE_COLOURS)]
-            axes.plot(curve - row * step, color=colour, linewidth=1.3)
-    middles = (low + high) / 2 - step * np.arange(len(rows))
-    axes.set_yticks(middles, [plain(name) for name in rows])
-    axes.set(xlabel="reading of the window", ylim=(high + 0.1 * step - step * len(rows), None))
-    axes.tick_params(left=False)
-    axes.spines.left.set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    if legend:
-        handles = axes.lines[: len(first)]
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 3.4}
-        axes.legend(handles, map(plain, channels), frameon=False, ncols=4, **place)
     return axes.figure
 
 

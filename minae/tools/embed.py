@@ -123,7 +123,8 @@ def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple[Fig
             remark += f"; {plots.MAX_POINTS:,} of {N:,} rows are drawn"
     else:
         chosen = np.sort(np.random.default_rng(0).permutation(N)[:MOST])
-        rows, points, axes = rows.take(chosen), _tsne(codes[chosen]), ("t-SNE", "t-SNE")
+        rows, points = rows.take(chosen), _tsne(codes[chosen])
+        axes = "t-SNE: near points are alike, other distances mean nothing", ""
         remark = (
             f"t-SNE of {len(chosen):,} of {N:,} rows: near ones are alike, but sizes of groups and "
             f"distances between them mean nothing ({remark})"
