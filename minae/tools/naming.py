@@ -138,7 +138,8 @@ def window_at(kind: SeriesKind, times: np.ndarray, query: str, data: str) -> lis
     import pandas as pd
 
     first, last = as_texts(times[[0, -1]])
-    found = pd.to_datetime(query, errors="coerce", utc=True)
+    # year first, as names are printed: 3.4.2025 is in March here, and in April there
+    found = pd.to_datetime(query, format="ISO8601", errors="coerce", utc=True)
     if pd.isna(found):
         raise InputError(f"{query!r} is no time, and no file: give a time such as {first}")
     time = found.tz_localize(None).to_datetime64()

@@ -142,6 +142,7 @@ def test_images_are_drawn_behind_the_query(minae, here, tmp_path, monkeypatch):
         ("table", ("plants.csv", "three.csv"), "three.csv holds 3 rows or windows: give a file"),
         ("table", ("plants.csv", "p1", "--out", "a.png"), "printed, not drawn: leave out --out"),
         ("series", ("plant.csv", "noon"), "'noon' is no time, and no file: give a time such as"),
+        ("series", ("plant.csv", "3.4.2025 05:00"), "give a time such as 2025-03-01 00:00:00"),
         ("series", ("plant.csv", "2025-01-01"), "no window of plant.csv has '2025-01-01' in it"),
         ("series", ("plant.csv", "2025-03-02", "-n", 14), "windows that do not overlap, fewer"),
     ],
