@@ -40,6 +40,8 @@ def test_every_command_is_named():
         "sample",
         "enhance",
         "anomalies",
+        "embed",
+        "nearest",
         "gradcheck",
         "bench",
         "doctor",

@@ -28,6 +28,8 @@ CURVES = {
     f"curve {k}": ([1, 10, 100, 1000][: 2 + k % 3], [k % 2, k, 3 * k, 9][: 2 + k % 3])
     for k in range(9)
 } | {"with errors": ([1, 2, 3], [5, 4, 4.5], [0.1, 0.3, 0.2])}
+MANY = np.resize(COLOUR, (300, 3, 8, 10))
+WINDOWS = {f"{k}: 2025-03-01 0{k}:00, $1 or $2": rng.normal(size=(2, 48)) for k in range(6)}
 QUESTIONS = np.array(["abbreviation", "description", "human being"])[DIGITS % 3]
 TITLE = "A title that is too long for one line over the smallest of the figures"
 
@@ -53,6 +55,10 @@ FIGURES = {
     "long name at the edge": lambda: plots.latent_plane(np.eye(2), ["a", "an abbreviated name"]),
     "collapsed codes": lambda: plots.latent_plane(np.zeros((300, 3)), DIGITS),
     "one code": lambda: plots.latent_plane(CODES[:1] * 1e6, [0]),
+    "map with images": lambda: plots.code_map(CODES[:, :2], "x", "y", DIGITS, TITLE, MANY),
+    "map of two wide images": lambda: plots.code_map(CODES[:2, :2], "x", "y", images=COLOUR[:2]),
+    "windows in lanes": lambda: plots.lanes(WINDOWS, TITLE, ["heat in °C", "power in $"]),
+    "one constant window": lambda: plots.lanes({"alone": np.ones((1, 24))}),
     "curves": lambda: plots.learning_curves(HISTORY, BASELINES, TITLE, "mean squared error"),
     "one epoch": lambda: plots.learning_curves(HISTORY[:1]),
     "one epoch, equal baselines": lambda: plots.learning_curves(HISTORY[:1], {"a": 0.1, "b": 0.1}),
@@ -195,6 +201,35 @@ def test_digits_keep_their_colours_and_are_named_at_their_medians():
     np.testing.assert_allclose(at, [[0, 1], [50, 3]], atol=0.5)
 
 
+def test_images_lie_where_their_points_are():
+    """In each cell one, that of the point nearest to its middle."""
+    axes, beside = plots.code_map(CODES[:, :2], "x", "y", images=MANY).axes
+    assert (axes.get_xlim(), axes.get_ylim()) == (beside.get_xlim(), beside.get_ylim())
+    cell = np.array([np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())]) / 18
+    middles = []
+    for drawn in beside.images:
+        x0, x1, y0, y1 = drawn.get_extent()
+        assert (x1 - x0) / (y1 - y0) == pytest.approx(10 / 8)  # as wide as it is
+        middles.append([(x0 + x1) / 2, (y0 + y1) / 2])
+        off_middle = (np.abs(CODES[:, :2] - middles[-1]) / cell).max(axis=1)
+        assert off_middle.min() <= 0.501
+        shown = drawn.get_array().transpose(2, 0, 1)
+        np.testing.assert_allclose(shown, MANY[off_middle.argmin()], atol=1e-6)
+    places = ((np.array(middles) - [axes.get_xlim()[0], axes.get_ylim()[0]]) / cell).astype(int)
+    assert len(np.unique(places, axis=0)) == len(places) > 50
+
+
+def test_windows_have_one_scale_and_the_query_behind_them():
+    query, other = np.array([[0.0, 2, 0]]), np.array([[1.0, -1, 1]])
+    axes = plots.lanes({"query": query, "other": other}).axes[0]
+    first, behind, above = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_array_equal(first, query[0])
+    np.testing.assert_allclose(behind - behind[0], query[0])
+    np.testing.assert_allclose(above - behind, (other - query)[0])
+    assert max(behind.max(), above.max()) < first.min()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["query", "other"]
+
+
 def test_many_codes_are_thinned():
     codes = rng.normal(size=(6000, 2))
     first, second = (plots.latent_plane(codes).axes[0].collections[0] for _ in range(2))
@@ -307,6 +342,8 @@ def test_bars_start_at_zero_and_say_their_numbers():
         (lambda: plots.lines({}, "x", "y"), "one or more curves"),
         (lambda: plots.lines({"a": ([1, 2], [1])}, "x", "y"), "'a' needs x and y of one length"),
         (lambda: plots.lines({"a": ([], [])}, "x", "y"), "'a' needs x and y of one length"),
+        (lambda: plots.lanes({}), "one or more, of one shape"),
+        (lambda: plots.lanes({"a": np.ones((1, 3)), "b": np.ones((1, 4))}), "of one shape"),
         (lambda: plots.bars({}, "loss"), "one or more finite"),
         (lambda: plots.bars({"a": float("nan")}, "loss"), "one or more finite"),
     ],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minae.cli import course, data, kernels, runs
+from minae.cli import codes, course, data, kernels, runs
 from minae.cli.values import file, place
 from minae.errors import InputError, complain
 
@@ -114,6 +114,7 @@ app = typer.Typer(
 )
 # in the order in which --help lists them
 app.add_typer(runs.app)
+app.add_typer(codes.app)
 app.add_typer(data.app, name="data")
 app.add_typer(course.app)
 app.add_typer(course.lessons_app, name="lessons")

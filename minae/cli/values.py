@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minae.errors import InputError
 from minae.files import check_folder, check_place
 
 
@@ -54,6 +55,13 @@ def picture(path: Path | None) -> Path | None:
     from minae.plots.style import check_png
 
     return path and file(check_png(path))
+
+
+def array(path: Path | None) -> Path | None:
+    """Return the path, or None. Raises InputError if no .npy or .csv file can be written there."""
+    if path is not None and path.suffix.lower() not in (".npy", ".csv"):
+        raise InputError(f"{path}: give a name that ends in .npy or .csv")
+    return file(path)
 
 
 def shown(path: Path | None) -> Path | None:

@@ -1,16 +1,15 @@
-"""Images side by side, and latent spaces: as tiles, and as points in the plane."""
+"""Images side by side, also those that a decoder makes of a grid of codes."""
 
 import math
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from minae.plots.style import BLUE, COLOURS, DPI, INK, make_axes, styled, text_width
+from minae.plots.style import DPI, make_axes, styled, text_width
 
-MAX_PAIRS, MAX_POINTS = 10, 5000
+MAX_PAIRS = 10
 Range = tuple[float, float]
 
 
@@ -83,34 +82,6 @@ def latent_grid(
     return axes.figure
 
 
-@styled
-def latent_plane(codes: Any, labels: Any = None, title: str = "") -> Figure:
-    """Scatter codes in the plane, both axes on one scale, and name each class at its median.
-
-    codes (N, 2), or (N, D) with D > 2: then on their first two principal components. Of more than
-    5,000, 5,000 are drawn, always the same ones. labels (N,), integers or strings, or all alike.
-    """
-    codes = np.asarray(codes)
-    if codes.ndim != 2 or len(codes) < 1 or codes.shape[1] < 2 or not np.isfinite(codes).all():
-        raise ValueError(f"codes must be (N, D), N >= 1, D >= 2, and finite, not {codes.shape}")
-    palette = [BLUE] if labels is None else COLOURS
-    labels = np.full(len(codes), "") if labels is None else np.asarray(labels)
-    if labels.shape != (len(codes),):
-        raise ValueError(f"labels must be ({len(codes)},), one for each code, not {labels.shape}")
-    points, xlabel, ylabel = _plane(codes)
-    axes = make_axes(5.6, 5.6, title, ylabel, left=0.85, bottom=0.6, right=0.35)
-    axes.set(xlabel=xlabel, adjustable="datalim", aspect="equal")
-    names, index = np.unique(labels, return_inverse=True)
-    # a digit keeps its colour in a figure that lacks other digits
-    numbers = names if names.dtype.kind in "iu" else np.arange(len(names))
-    colours = np.array([to_rgb(palette[k % len(palette)]) for k in numbers])
-    order = np.random.default_rng(0).permutation(len(points))[:MAX_POINTS]  # no class lies on top
-    axes.scatter(*points[order].T, s=9, c=colours[index[order]], alpha=0.6, linewidths=0)
-    medians = np.array([np.median(points[index == k], axis=0) for k in range(len(names))])
-    _name_classes(axes, medians, [str(name) for name in names], colours)
-    return axes.figure
-
-
 def _images(images: Any, name: str = "images") -> np.ndarray:
     """Return images (N, C, H, W) as an array clipped to [0, 1], or say what is wrong with them."""
     images = np.asarray(images)
@@ -148,44 +119,3 @@ def _edges(centres: np.ndarray) -> tuple[float, float]:
     """Return where a row of tiles with these evenly spaced centres begins and ends."""
     half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.5
     return centres[0] - half, centres[-1] + half
-
-
-def _plane(codes: np.ndarray) -> tuple[np.ndarray, str, str]:
-    """Return points (N, 2) and labels of the axes: principal components if D > 2."""
-    if codes.shape[1] == 2:
-        return codes, "$z_1$", "$z_2$"
-    centred = codes - codes.mean(axis=0)
-    directions, variances, _ = np.linalg.svd(centred.T @ centred)  # (D, D), (D,)
-    directions = directions[:, :2]
-    largest = np.abs(directions).argmax(axis=0)
-    directions = directions * np.sign(directions[largest, [0, 1]])  # else the sign is arbitrary
-    shares = variances[:2] / (variances.sum() or 1)
-    words = "{} principal component, {:.0%} of variance".format
-    return centred @ directions, words("first", shares[0]), words("second", shares[1])
-
-
-def _name_classes(axes: Any, medians: Any, names: list[str], colours: Any) -> None:
-    """Write names at medians (K, 2) on their colours with a white rim, none overlapping."""
-    axes.figure.draw_without_rendering()  # settles the limits, which the pixels depend on
-    sizes = np.array([(text_width(name) + 0.16, 0.26) for name in names]) * DPI
-    box = axes.get_window_extent()
-    pixels = _spread(axes.transData.transform(medians), sizes, box.min, box.max)
-    for name, (x, y), colour in zip(names, pixels, colours, strict=True):
-        ink = "white" if colour @ (0.299, 0.587, 0.114) < 0.5 else INK
-        rim = {"boxstyle": "round,pad=0.3,rounding_size=0.7", "fc": colour, "ec": "white"}
-        place = {"xycoords": "figure pixels", "ha": "center", "va": "center"}
-        axes.annotate(name, (x, y), **place, color=ink, fontweight="bold", bbox=rim)
-
-
-def _spread(centres: Any, sizes: Any, low: Any, high: Any) -> np.ndarray:
-    """Push boxes (K, D) apart, little by little, until none overlap, within low and high."""
-    need = (sizes[:, None] + sizes) / 2  # (K, K, D)
-    centres = centres + 1e-3 * sizes * np.arange(len(sizes))[:, None]  # no two in one place
-    for _ in range(500):
-        apart = centres[:, None] - centres  # (K, K, D)
-        distance = np.max(np.abs(apart) / need, axis=-1)  # two boxes overlap below 1
-        np.fill_diagonal(distance, 1)
-        push = np.clip(1 / np.maximum(distance, 0.1) - 1, 0, 1)
-        centres = centres + 0.3 * np.sum(apart * push[..., None], axis=1)
-        centres = np.clip(centres, low + sizes / 2, high - sizes / 2)
-    return centres

@@ -122,6 +122,11 @@ def stacked(heights: Any, size: float, low: float, high: float) -> np.ndarray:
     return found[np.argsort(order)]
 
 
+def plain(text: str) -> str:
+    """Return a text so that matplotlib writes it as it is: a $ of a user's begins no formula."""
+    return text.replace("$", r"\$")
+
+
 def text_width(text: str) -> float:
     """Return the width in inches of a bold text with a dot after it."""
     bold = FontProperties(weight="bold")

@@ -1,11 +1,13 @@
-"""Windows of a series, as curves side by side."""
+"""Windows of a series, as curves side by side or one below the other."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from minae.plots.style import BLUE, MUTED, RED, make_axes, number, styled
+from minae.plots.curves import LINE_COLOURS
+from minae.plots.style import BLUE, MUTED, RED, make_axes, number, plain, styled, text_width
 
 MOST_COLUMNS = 4  # of readings, in one figure
 LOOKS = {
@@ -65,3 +67,36 @@ def windows(
         place = {"loc": "lower right", "bbox_to_anchor": (0.99, 0.0), "ncols": len(drawn)}
         figure.legend(handles, labels, frameon=False, fontsize=8, **place)
     return figure
+
+
+@styled
+def lanes(rows: dict[str, np.ndarray], title: str = "", channels: Sequence[str] = ()) -> Figure:
+    """Draw windows of a series one below the other, the first also behind each of the others.
+
+    Each is (C, W): C channels, a colour each, over W readings; all have one scale. With two or more
+    channels, their names stand below.
+    """
+    if len({np.shape(window) for window in rows.values()}) != 1:
+        raise ValueError("lanes must be one or more, of one shape (C, W)")
+    first, *_ = values = [np.asarray(window, float) for window in rows.values()]
+    low, high = np.min(values), np.max(values)
+    step = (high - low or 1) * 1.15
+    left, legend = 0.3 + max(map(text_width, rows)), 0.35 * (len(channels) > 1)
+    axes = make_axes(5.6, 0.75 * len(rows), title, left=left, bottom=0.6 + legend)
+    for row, window in enumerate(values):
+        for channel, curve in enumerate(window):
+            if row:
+                axes.plot(first[channel] - row * step, color="#c8c8c8", linewidth=2.5)
+            colour = LINE_COLOURS[channel % len(LINE_COLOURS)]
+            axes.plot(curve - row * step, color=colour, linewidth=1.3)
+    middles = (low + high) / 2 - step * np.arange(len(rows))
+    axes.set_yticks(middles, [plain(name) for name in rows])
+    axes.set(xlabel="reading of the window", ylim=(high + 0.1 * step - step * len(rows), None))
+    axes.tick_params(left=False)
+    axes.spines.left.set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    if legend:
+        handles = axes.lines[: len(first)]
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 3.4}
+        axes.legend(handles, map(plain, channels), frameon=False, ncols=4, **place)
+    return axes.figure

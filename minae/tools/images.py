@@ -1,7 +1,7 @@
 """A user's pictures and a model: those that it can take, and what it makes of them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -60,16 +60,24 @@ def as_batch(pictures: Iterable[np.ndarray]) -> np.ndarray:
     return np.divide(np.stack(list(pictures)), 255, dtype=np.float32)
 
 
-@no_grad()
-@np.errstate(all="ignore")  # what is nan or infinite is said once, by `finite`
 def reconstruct(model: Autoencoder, *inputs: np.ndarray) -> np.ndarray:
     """Return what the model makes of images (N, C, H, W), and labels if it takes them.
 
     Raises FloatingPointError if some of it is nan or infinite.
     """
+    return in_batches(model, *inputs)
+
+
+@no_grad()
+@np.errstate(all="ignore")  # what is nan or infinite is said once, by `finite`
+def in_batches(function: Callable[..., Tensor], *inputs: np.ndarray) -> np.ndarray:
+    """Return a function of rows, such as a model or its `codes`, for arrays (N, ...): (N, ...).
+
+    Raises FloatingPointError if some of it is nan or infinite.
+    """
     starts = range(0, len(inputs[0]), BATCH)
     batches = ([Tensor(array[i : i + BATCH]) for array in inputs] for i in starts)
-    return finite(np.concatenate([model(*batch).numpy() for batch in batches]))
+    return finite(np.concatenate([function(*batch).numpy() for batch in batches]))
 
 
 def finite(images: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ COMMANDS = [
     ("sample",),
     ("enhance",),
     ("anomalies",),
+    ("embed",),
+    ("nearest",),
     ("gradcheck",),
     ("doctor",),
     ("tour",),

@@ -7,7 +7,7 @@ missing. Neighbouring windows begin one step apart, and share memory unless ther
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -75,8 +75,12 @@ class SeriesKind:
         """Return the squared errors of outputs (N, C, 1, W) by reading: (N, W) float64."""
         return np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 2))
 
-    def windows(self, readings: Readings) -> Split:
-        """Return all windows of readings, named by the times at which they begin."""
+    def windows(self, readings: Readings, stride: int = 1) -> Split:
+        """Return the windows that begin `stride` readings apart, named by when they begin.
+
+        With a stride, the last window before a gap, or before the end, is returned, too: every
+        reading of a whole window is in one.
+        """
         scaled = [c.scaled(readings.values[:, i]) for i, c in enumerate(self.numbers)]
         values = np.stack(scaled).astype(np.float32)  # (C, T)
         T, W = len(readings.values), self.window
@@ -95,6 +99,9 @@ class SeriesKind:
             of_readings = encode_labels(readings.labels, self.classes)
             labels = np.lib.stride_tricks.sliding_window_view(of_readings, W).max(axis=1)
         split = Split(inputs, labels, names)
+        if stride > 1:
+            last = whole & ~np.append(whole[1:], False)
+            whole &= (np.arange(len(whole)) % stride == 0) | last
         if whole.all():
             return split
         check_room(int(whole.sum()) * inputs[0].size, 4)  # a copy, as the rest is left out
@@ -110,21 +117,26 @@ class SeriesKind:
         return parse_noise(text, f"{self.row}s", self.binary)
 
     def read(self, path: Path) -> tuple[Split, list[str]]:
-        """Read a series of the same columns and step as windows.
+        """Read a series of the same columns and step as windows; see `readings`."""
+        readings = self.readings(path)
+        return self.windows(readings), [f"{path}: {note}" for note in readings.notes]
+
+    def readings(self, path: Path, label_column: str | None = None) -> Readings:
+        """Read a series of the same columns and step.
 
         Raises InputError if a column is missing, the step is another, or no window is whole.
         """
         with naming(path):
-            readings = read_readings(path, self.time_column, self.label_column, self.columns)
+            labels = label_column or self.label_column
+            readings = read_readings(path, self.time_column, labels, self.columns)
             if self.step and abs(readings.step - self.step) > 0.01 * self.step:
                 raise InputError(
                     f"has a reading {every(readings.step)}, but the run was trained on one"
                     f" {every(self.step)}; resample it"
                 )
-            split = self.windows(readings)
-            if not len(split):
+            if not len(self.windows(readings, self.window)):
                 raise InputError(f"has no {self.window} readings in a row; give a longer series")
-        return split, [f"{path}: {note}" for note in readings.notes]
+        return readings
 
     @property
     def columns(self) -> list[str]:
@@ -138,10 +150,32 @@ def _sums(flags: np.ndarray, length: int) -> np.ndarray:
     return total[length:] - total[: len(total) - length]
 
 
-def time_columns(frame: Frame) -> str | None:
-    """Return the name of the first column if it holds times that go one way, mostly."""
-    first = str(frame.columns[0])
-    return first if made.find_kind(frame[first]) == "time" else None
+def with_time(frame: Frame) -> tuple[Frame, str | None]:
+    """Return a data frame, and its first column's name if that holds times.
+
+    If the first column holds dates, and the second times of the day, they become one.
+    """
+    first, *others = frame.columns
+    if made.find_kind(frame[first]) != "time":
+        return frame, None
+    if others and made.is_clock(frame[others[0]]):
+        clock = frame[others[0]].astype(str).str.strip().str.replace(".", ":")
+        joined = (frame[first].astype(str).str.strip() + " " + clock).rename(f"{first} {others[0]}")
+        frame = frame.drop(columns=[first, others[0]])
+        frame.insert(0, joined.name, joined)
+    return frame, str(frame.columns[0])
+
+
+def is_series(path: Path, column: Any) -> bool:
+    """Return whether times go one way, mostly, or follow one step once they are sorted."""
+    times = made.as_times(path, column).astype(np.int64)
+    steps, sorted_steps = np.diff(times), np.diff(np.sort(times))
+    if not len(steps):
+        return True
+    usual = np.median(sorted_steps)
+    regular = np.mean(np.abs(sorted_steps - usual) <= 0.5 * usual)
+    one_way = max(np.mean(steps > 0), np.mean(steps < 0))
+    return bool(one_way >= 0.9 or (usual > 0 and regular >= 0.9))
 
 
 def read_readings(
@@ -152,7 +186,8 @@ def read_readings(
         array, labels = readers.read_numpy(path)
         return numbered(array, labels, columns)
     frame = read_csv(path, (label_column,) if label_column else ())
-    return from_frame(path, frame, time_column or time_columns(frame), label_column, columns)
+    frame, time = with_time(frame)
+    return from_frame(path, frame, time_column or time, label_column, columns)
 
 
 def numbered(
@@ -202,9 +237,10 @@ def from_frame(
     times, values = times[order], values[order]
     again = np.concatenate([[False], times[1:] == times[:-1]])
     if back:
-        notes.append(f"sorted by time, which went back {back:,} times")
+        notes.append(f"sorted by time, which went back {back:,} time{'s' * (back > 1)}")
     if again.any():
-        notes.append(f"{again.sum():,} readings of a time that was there before left out")
+        count = int(again.sum())
+        notes.append(f"{count:,} reading{'s' * (count > 1)} of a time that was there left out")
     labels = None if labels is None else labels[order][~again]
     return Readings(chosen, values[~again], times[~again], labels, time_column, tuple(notes))
 

@@ -1,0 +1,62 @@
+"""Data of each kind, and runs of them."""
+
+import numpy as np
+import pytest
+
+from minae.data import load
+from minae.train import runs
+
+from .test_enhance import save
+
+DIGITS = load("digits")
+READINGS = 300
+
+
+def write_table(path, rows=40):
+    """Write a table of two clusters, with a gap, a category, ids and labels."""
+    rng = np.random.default_rng(0)
+    lines = ["plant,height,width,soil,kind"]
+    for i in range(rows):
+        height, width = rng.normal([1 + 4 * (i % 2), 3], 0.5)
+        shown = "" if i == 3 else f"{width:.3f}"
+        lines.append(f"p{i},{height:.3f},{shown},{'clay' if i % 3 else 'sand'},{'ab'[i % 2]}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_series(path):
+    """Write a series of two columns, every hour, that comes again after a day."""
+    rng, hours = np.random.default_rng(0), np.arange(READINGS)
+    times = np.datetime64("2025-03-01T00", "h") + hours
+    values = np.stack([np.sin(hours * np.pi / 12), np.cos(hours * np.pi / 12)], axis=1)
+    values += rng.normal(0, 0.1, values.shape)
+    lines = [
+        f"{str(t).replace('T', ' ')}:00,{a:.4f},{b:.4f}"
+        for t, (a, b) in zip(times, values, strict=True)
+    ]
+    path.write_text("time,power,heat\n" + "\n".join(lines) + "\n")
+
+
+def write_all(folder):
+    """Write data of each kind into a folder."""
+    save(folder / "photos" / "even", DIGITS.test.images[::2], [f"{i}.png" for i in range(20)])
+    save(folder / "photos" / "odd", DIGITS.test.images[1::2], [f"{i}.png" for i in range(15, 30)])
+    write_table(folder / "plants.csv")
+    write_series(folder / "plant.csv")
+
+
+def train(out, data, model="dense", **settings):
+    settings = runs.Settings(model, str(data), epochs=2, lr=0.01, **settings)
+    runs.train_run(settings, out, command="", show_progress=False)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A folder with data of each kind, and a run of each: images, table, series; and digits."""
+    home = tmp_path_factory.mktemp("home")
+    write_all(home)
+    train(home / "images", home / "photos", model_options={"sizes": [64, 16, 6]})
+    sizes = {"sizes": [6, 16, 3]}
+    train(home / "table", home / "plants.csv", "vae", model_options=sizes, label_column="kind")
+    train(home / "series", home / "plant.csv", "conv", window=24, model_options={"latent": 4})
+    train(home / "digits", "digits", "vae", model_options={"sizes": [64, 32, 8]})
+    return home
