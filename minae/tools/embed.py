@@ -67,7 +67,7 @@ def check_out(out: Path, run: Run, *read: str) -> None:
 
 def check_model(run: Run) -> None:
     """Raise InputError if the model has no code that sums up a row."""
-    if getattr(run.model, "any_size", False):
+    if run.model.any_size:
         raise InputError(
             f"{run.folder} holds a {run.settings.model}, whose code is a map as large as the"
             " picture, so no summary of it: take a run of another model, such as dense or vae"

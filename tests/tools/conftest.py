@@ -51,12 +51,13 @@ def train(out, data, model="dense", **settings):
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
-    """A folder with data of each kind, and a run of each: images, table, series; and digits."""
+    """A folder with data of each kind, and a run of each, of digits, and one that restores."""
     home = tmp_path_factory.mktemp("home")
     write_all(home)
     train(home / "images", home / "photos", model_options={"sizes": [64, 16, 6]})
     sizes = {"sizes": [6, 16, 3]}
     train(home / "table", home / "plants.csv", "vae", model_options=sizes, label_column="kind")
     train(home / "series", home / "plant.csv", "conv", window=24, model_options={"latent": 4})
+    train(home / "restore", home / "photos", "restore", model_options={"channels": [4]})
     train(home / "digits", "digits", "vae", model_options={"sizes": [64, 32, 8]})
     return home

@@ -174,10 +174,9 @@ def test_bad_input_is_status_2_and_nothing_written(minae, home, tmp_path, run, a
 
 
 @pytest.mark.parametrize("command", [("embed",), ("nearest", 0)], ids=["embed", "nearest"])
-def test_models_without_codes_are_refused(minae, home, monkeypatch, command):
+def test_models_without_codes_are_refused(minae, home, command):
     name, *query = command
-    monkeypatch.setattr(DenseAutoencoder, "any_size", True, raising=False)
-    status, _, err = minae(name, home / "images", home / "photos", *(["0.png"] if query else []))
+    status, _, err = minae(name, home / "restore", home / "photos", *(["0.png"] if query else []))
     assert (status, "whose code is a map as large as the picture" in err) == (2, True)
 
 
