@@ -1,5 +1,6 @@
 """A restoring model beside classical methods: scores, gain by picture, and enlarged details."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def restoration(
     wide = max(len(columns) * (side + gap) - gap, 7.4)
     low = len(tiles) * (side + gap) + 0.35  # of the details, their names above them
     high = max(0.26 * len(scores), 1.7)
-    axes = make_axes(wide, low + 0.65 + high + 0.3, title, left=left)
+    axes = make_axes(wide, low + 0.6 + high + 0.3, title, left=left)
     figure, box = axes.figure, axes.get_position()
     size = figure.get_size_inches()
     axes.remove()
@@ -44,8 +45,8 @@ def restoration(
             (box.x0 + x / size[0], box.y0 + y / size[1], w / size[0], h / size[1])
         )
 
-    _draw_scores(panel(0, low + 0.65, 0.38 * wide, high), scores, rival)
-    _draw_gains(panel(0.62 * wide, low + 0.65, 0.38 * wide, high), np.sort(gains), rival)
+    _draw_scores(panel(0, low + 0.6, 0.38 * wide, high), scores, rival)
+    _draw_gains(panel(0.62 * wide, low + 0.6, 0.38 * wide, high), np.sort(gains))
     for row, (name, images) in enumerate(zip(details, tiles, strict=True)):
         for column, image in enumerate(images):
             y = (len(tiles) - 1 - row) * (side + gap)
@@ -54,7 +55,7 @@ def restoration(
             tile.imshow(_pixels(image), interpolation="nearest", aspect="auto")
             tile.set_axis_off()
             if row == 0:
-                tile.set_title(columns[column], fontsize=9, loc="left")
+                tile.set_title(textwrap.fill(columns[column], 22), fontsize=9, loc="left")
             if column == 0:
                 place = {"xycoords": "axes fraction", "textcoords": "offset points"}
                 how = {"ha": "right", "va": "center", "annotation_clip": False}
@@ -85,12 +86,12 @@ def _draw_scores(axes: Any, scores: dict[str, tuple[float, float]], rival: str) 
     axes.tick_params(left=False)
 
 
-def _draw_gains(axes: Any, gains: np.ndarray, rival: str) -> None:
+def _draw_gains(axes: Any, gains: np.ndarray) -> None:
     """Draw the gain on each picture, the least first, red where the model is worse."""
     colours = [BLUE if gain > 0 else RED for gain in gains]
     axes.bar(np.arange(1, len(gains) + 1), gains, width=0.8, color=colours)
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set_title(f"dB above {rival}, by picture", fontsize=10, loc="left")
+    axes.set_title("gain over the best rival, in dB", fontsize=10, loc="left")
     axes.set(xlabel="picture, by rank", xlim=(0.3, len(gains) + 0.7))
     axes.xaxis.get_major_locator().set_params(integer=True)
 
