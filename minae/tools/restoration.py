@@ -78,8 +78,8 @@ def compare(
     """Compare a model, called `model` and as restore(image), with the rivals on unseen pictures.
 
     Pictures are (C, H, W), float32 in [0, 1] or uint8, of any sizes. `choosing` are those that the
-    methods' settings are chosen with, which the model was not trained on either. Where the corruption has
-    ranges, each picture has its own level. The same pictures are always corrupted the same way.
+    methods' settings are chosen with, which the model was not trained on either. Where there
+    are ranges, each picture has its own level. The same pictures are always corrupted the same way.
     """
     trial = make_cases(corruption, limited(choosing, *CHOOSING), seed=1)
     chosen = {name: choose(name, trial) for name in trial[0].rivals}

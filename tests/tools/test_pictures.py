@@ -73,7 +73,8 @@ def test_all_codes_are_counted():
 def test_the_bound_that_is_drawn_is_the_models():
     values = []
     model = SimpleNamespace(
-        log_likelihood=lambda x, k: values.append((len(x), k)) or Tensor(np.full(len(x), -1.0 / k))
+        any_size=False,
+        log_likelihood=lambda x, k: values.append((len(x), k)) or Tensor(np.full(len(x), -1.0 / k)),
     )
     axes = pictures.bound(model, run_of(model)).axes[0]
     x, y = axes.lines[0].get_data()
