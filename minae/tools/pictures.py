@@ -126,6 +126,8 @@ def denoised(model: models.Autoencoder, run: Run) -> Figure:
         choosing,
     )
     print_comparison(found)
+    if not model.any_size and found.gains.mean() < 0:
+        print("a code keeps the form, not the details: for these, `minae train restore` is meant")
     return draw_comparison(found)
 
 
