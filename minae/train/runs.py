@@ -266,7 +266,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
             raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
     pixels = math.prod(image_shape)
     if not isinstance(kind, ImageKind):
-        options = _standardised(name, options, kind, accepted)
+        options = _standardised(name, dict(options), kind, accepted)
     if "sizes" in accepted:
         behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
         options = {"sizes": [pixels, *behind], **options}
@@ -305,9 +305,10 @@ def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any)
     Raises InputError if the model cannot be trained on such a kind.
     """
     if "image_shape" in accepted and kind.name == "table":
+        instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(
             f"model {name!r} is for images and series, whose neighbours belong together; for a"
-            " table, train dense or vae"
+            f" table, train {instead}"
         )
     for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
         if option in accepted and options.setdefault(option, fits) != fits:
