@@ -22,7 +22,7 @@ import numpy as np
 import minae
 from minae import checkpoint, files, models
 from minae.data import DATASETS, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, describe, parse_kind
+from minae.data.kinds import ImageKind, alike, describe, parse_kind
 from minae.data.named import SERIES, load_readings
 from minae.errors import InputError, complain
 from minae.kernels import use_backend
@@ -101,7 +101,7 @@ class Run:
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
             )
-        if dataset.kind != self.kind:
+        if not alike(describe(dataset.kind), describe(self.kind)):
             raise InputError(
                 f"{dataset.name} is not what the run was trained on: it has changed since then, or"
                 " holds something else; train again"
