@@ -22,7 +22,7 @@ import numpy as np
 import minae
 from minae import checkpoint, files, models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, describe, parse_kind
+from minae.data.kinds import ImageKind, alike, describe, parse_kind
 from minae.data.named import SERIES, load_readings
 from minae.data.patches import Patches
 from minae.data.picture_set import PictureSet, load_others, load_pictures
@@ -33,7 +33,7 @@ from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
 from minae.models import MODELS, Autoencoder, ConditionalVAE
 from minae.random import manual_seed
-from minae.train.loop import evaluate, fit
+from minae.train.loop import USUAL_EPOCHS, evaluate, fit
 from minae.train.restoration import patch_size, patches_of, picture_figures
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
 from minae.train.state import BEST, LAST, METRICS, Arrays, Training
@@ -42,6 +42,7 @@ from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
 FROM_DATA = ("--image-shape", "--image-channels", "--classes", "--binary")  # no options
+STEPS = 2_000  # of a table or series, at least: they have fewer rows than there are images
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
@@ -125,7 +126,7 @@ class Run:
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
             )
-        if dataset.kind != self.kind:
+        if not alike(describe(dataset.kind), describe(self.kind)):
             raise InputError(
                 f"{dataset.name} is not what the run was trained on: it has changed since then, or"
                 " holds something else; train again"
@@ -183,13 +184,14 @@ def train_run(
         raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
     _check_folder(out, settings, resume, overwrite)
     run, train, validation = _prepare(settings, out, show_progress)
-    model, corrupt = run.model, None if run.model.any_size else run.corruption
+    model, settings = run.model, run.settings
+    corrupt = None if model.any_size else run.corruption
     model.to(settings.device)
     described = {**models.describe(model), "settings": asdict(settings)}
     versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
         _check_folder(out, settings, resume, overwrite)  # another process may have made a run
-        make = OPTIMIZERS[settings.optimizer]
+        make, epochs = OPTIMIZERS[settings.optimizer], settings.epochs or USUAL_EPOCHS
         optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
         with KERNELS[settings.kernels]():
             history = fit(
@@ -198,7 +200,7 @@ def train_run(
                 validation,
                 settings,
                 optimizer=optimizer,
-                schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
+                schedule=SCHEDULES[settings.schedule](optimizer, epochs),
                 corrupt=corrupt,
                 out=out,
                 resume=resume,
@@ -234,6 +236,8 @@ def _prepare(
     data = {"seed": settings.seed, "validation": settings.validation}
     manual_seed(settings.seed)
     if MODELS[settings.model].any_size:
+        usual = MODELS[settings.model].training["epochs"]
+        settings = replace(settings, epochs=settings.epochs or usual)
         pictures = load_pictures(settings.data, **data)
         channels = len(pictures.train[0])
         model = make_model(settings.model, {"image_channels": channels, **settings.model_options})
@@ -242,6 +246,7 @@ def _prepare(
         run = Run(out, model, settings, shape, ImageKind(shape), pictures)
         return run, *patches_of(pictures, run.restores, settings)
     dataset = load(settings.data, **data, **settings.reading)
+    settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
     if show:
         for note in dataset.notes:
             print(note)
@@ -274,7 +279,9 @@ def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) 
         kinds = {"settings": Settings, "training": Training}
         before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
         now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
-        free = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
+        free = {"patience"}
+        if settings.schedule == "constant" or settings.epochs is None:  # not known before the data
+            free.add("epochs")
         for name in before.keys() - free:
             if before[name] != now[name]:
                 raise InputError(
@@ -298,7 +305,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     accepted, kind = inspect.signature(cls).parameters, dataset.kind
     pixels = math.prod(image_shape)
     if not isinstance(kind, ImageKind):
-        options = _standardised(name, options, kind, accepted)
+        options = _standardised(name, dict(options), kind, accepted)
     if "sizes" in accepted:
         behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
         options = {"sizes": [pixels, *behind], **options}
@@ -330,6 +337,13 @@ def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
     return MODELS[name](**options)
 
 
+def _usual_epochs(dataset: Dataset, settings: Settings) -> int:
+    """Return how many epochs to train: of a table or series as many as make 2,000 steps."""
+    steps = -(-len(dataset.train) // settings.batch_size)  # in an epoch
+    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-STEPS // steps)
+    return max(USUAL_EPOCHS, fewest)
+
+
 def _few(inputs: int) -> list[int]:
     """Return the layers behind the inputs of a row of a table, or of a window of a series."""
     return [max(16, min(128, 4 * inputs)), max(2, min(32, inputs // 4))]
@@ -341,9 +355,10 @@ def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any)
     Raises InputError if the model cannot be trained on such a kind.
     """
     if "image_shape" in accepted and kind.name == "table":
+        instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(
             f"model {name!r} is for images and series, whose neighbours belong together; for a"
-            " table, train dense or vae"
+            f" table, train {instead}"
         )
     for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
         if option in accepted and options.setdefault(option, fits) != fits:
