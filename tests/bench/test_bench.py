@@ -22,7 +22,12 @@ def test_all_libraries_compute_the_same_losses(torch, name):
     np.testing.assert_allclose(losses("minae", name), losses("torch", name), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
+SLOW = {"restore": pytest.mark.slow}  # a step takes PyTorch a second
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=SLOW.get(name, ())) for name in WORKLOADS]
+)
 def test_the_losses_of_fifty_steps_are_pytorchs(torch, name):
     steps = compare.LOSS_STEPS
     tolerance = compare.LOSS_TOLERANCE.get(name, 1e-5)
