@@ -45,6 +45,12 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return _read_all([path for found in classes for path in found]), labels
 
 
+def picture_names(folder: Path) -> list[str]:
+    """Return the names of the pictures of a folder, with those of subfolders, as they are read."""
+    found = _pictures(folder) or [p for child in _children(folder) for p in _pictures(child)]
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
 class Outcome(NamedTuple):
     """The result of reading one file."""
 

@@ -57,7 +57,10 @@ def load(path: str | Path, kinds: dict[str, Any] | None = None) -> tuple[Autoenc
     try:
         check_choice("model", metadata["model"], MODELS)
         with init.skipped():
-            model = _build(MODELS[metadata["model"]], metadata["config"], len(weights))
+            config = metadata["config"]
+            if metadata.get("version", 0) < 2 and "sizes" in config:
+                config = {"binary": 0, **config}  # which models did not have then
+            model = _build(MODELS[metadata["model"]], config, len(weights))
         checkpoint.check_state(weights, model.state_dict())
         model.load_state_dict(weights)
     except (ValueError, ArithmeticError, MemoryError) as error:

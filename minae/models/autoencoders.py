@@ -12,12 +12,14 @@ LOSSES = ("bce", "mse")
 class PlainAutoencoder(Autoencoder):
     """Encoder to a code, decoder back, and a loss on the decoder's output.
 
-    With loss "bce" the output is logits, to which `decode` applies the sigmoid; with "mse", pixels.
+    With loss "bce" the output is logits, to which `decode` applies the sigmoid; with "mse", pixels,
+    but for the last `binary` outputs, which are logits for inputs that are 0 or 1.
     """
 
-    def __init__(self, loss: str):
+    def __init__(self, loss: str, binary: int = 0):
         base.check_choice("loss", loss, LOSSES)
-        self.has_logits = loss == "bce"
+        base.check_count("binary", binary, 0)
+        self.has_logits, self.binary = loss == "bce", binary
 
     def codes(self, x: Tensor) -> Tensor:
         """Return the code (N, Z) of each input."""
@@ -31,6 +33,13 @@ class PlainAutoencoder(Autoencoder):
         output = fusion.in_a_row(self, self.encoder, self.decoder)(x)
         if output.shape != target.shape:  # a dense model returns rows (N, pixels)
             output = output.reshape(target.shape)
+        if self.binary and not self.has_logits:
+            (y, logits), (numbers, zero_one) = (
+                base.apart(t, self.binary) for t in (output, target)
+            )
+            loss = ops.mse_loss(y, numbers, reduction="batchmean")
+            bce = ops.binary_cross_entropy_with_logits
+            return loss + bce(logits, zero_one, reduction="batchmean")
         loss = ops.binary_cross_entropy_with_logits if self.has_logits else ops.mse_loss
         return loss(output, target, reduction="batchmean")
 
@@ -44,15 +53,20 @@ class DenseAutoencoder(PlainAutoencoder):
 
     The sizes run from the number of pixels to the length of the code, such as [784, 512, 256, 32].
     The activation, one of nn.ACTIVATIONS, stands between layers; code and output are linear. The
-    loss is "bce" (inputs in [0, 1]) or "mse". A tied decoder uses the encoder's weights,
-    transposed, with biases of its own.
+    loss is "bce" (inputs in [0, 1]) or "mse", then with cross-entropy for the last `binary` inputs,
+    which are 0 or 1. A tied decoder uses the encoder's weights, transposed, with biases of its own.
     """
 
     def __init__(
-        self, sizes: list[int], activation: str = "relu", loss: str = "bce", tied: bool = False
+        self,
+        sizes: list[int],
+        activation: str = "relu",
+        loss: str = "bce",
+        tied: bool = False,
+        binary: int = 0,
     ):
         base.check_sizes(sizes)
-        super().__init__(loss)
+        super().__init__(loss, binary)
         self.encoder = nn.Sequential(nn.Flatten(), *base.mlp(sizes, activation))
         self.decoder = base.mlp(sizes[::-1], activation)
         base.initialise(activation, self.encoder)

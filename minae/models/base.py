@@ -31,6 +31,7 @@ class Autoencoder(nn.Module):
     decoder: nn.Sequential
     config: dict[str, Any]
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
+    binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
@@ -59,7 +60,12 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor, *labels: Tensor) -> Tensor:
         """Return what codes (N, Z) stand for: (N, ...), in the units of the inputs."""
         output = self.decoder(self._with_labels(z, *labels))
-        return ops.sigmoid(output) if self.has_logits else output
+        if self.has_logits:
+            return ops.sigmoid(output)
+        if not self.binary:
+            return output
+        numbers, logits = apart(output, self.binary)
+        return ops.cat([numbers, ops.sigmoid(logits)], -1)
 
     def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
         """Return the reconstruction of x, in its shape."""
@@ -74,9 +80,9 @@ class Autoencoder(nn.Module):
         bias = self.decoder[-1].bias
         axes = (0,) if bias.data.size == images[0].size else (0, 2, 3)
         mean = images.mean(axis=axes).ravel()
-        if self.has_logits:
-            mean = np.clip(mean, 0.001, 0.999)
-            mean = np.log(mean / (1 - mean))
+        logits = slice(0 if self.has_logits else len(mean) - self.binary, None)
+        share = np.clip(mean[logits], 0.001, 0.999)
+        mean[logits] = np.log(share / (1 - share))
         bias.data[...] = mean
 
     @no_grad()
@@ -84,6 +90,12 @@ class Autoencoder(nn.Module):
         """Return the squared error of the reconstruction, summed over pixels, mean over images."""
         target = x if target is None else target
         return ops.mse_loss(self(x), target, reduction="sum").item() / len(x)
+
+
+def apart(x: Tensor, binary: int) -> tuple[Tensor, Tensor]:
+    """Return what of x (..., F) are numbers, and the last ones, which belong to 0/1 inputs."""
+    F = x.shape[-1]
+    return x[..., : F - binary], x[..., F - binary :]
 
 
 def check_count(name: str, value: int, low: int = 1, high: int = 10**8) -> None:
@@ -138,6 +150,8 @@ Shape = tuple[int, int, int]  # (C, H, W)
 class Stages:
     """Stages of convolutions, each of which halves height and width, rounded up, or doubles them.
 
+    Images one row high, windows of a series, keep their height.
+
     `shapes` are the (C, H, W) of the image and after each stage; a stage has one convolution that
     changes the size, and `convs_per_stage` - 1 more. Raises InputError if these make no network.
     """
@@ -156,14 +170,19 @@ class Stages:
         for c in channels:
             _, h, w = self.shapes[-1]
             self.shapes.append((c, -(-h // 2), -(-w // 2)))
+        # a window of a series is one row high, and its kernels are too
+        self.flat = image_shape[1] == 1
+        self.kernel, self.stride, self.padding = (
+            ((1, 3), (1, 2), (0, 1)) if self.flat else (3, 2, 1)
+        )
 
     def down(self) -> list[nn.Module]:
         """Return the layers from images to the feature map of the last stage."""
         layers = []
         for (c_in, _, _), (c_out, _, _) in pairwise(self.shapes):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
+            layers += [self._conv(c_in, c_out, self.stride), nn.ReLU()]
             for _ in range(self.convs_per_stage - 1):
-                layers += [nn.Conv2d(c_out, c_out, 3, padding=1), nn.ReLU()]
+                layers += [self._conv(c_out, c_out), nn.ReLU()]
         return layers
 
     def up(self) -> list[nn.Module]:
@@ -171,11 +190,15 @@ class Stages:
         layers = []
         for (c_in, _, _), (c_out, h, w) in pairwise(self.shapes[::-1]):
             for _ in range(self.convs_per_stage - 1):
-                layers += [nn.Conv2d(c_in, c_in, 3, padding=1), nn.ReLU()]
+                layers += [self._conv(c_in, c_in), nn.ReLU()]
             # with stride 2 and padding 1, a kernel of 4 gives an even size, one of 3 an odd size
-            size = (4 - h % 2, 4 - w % 2)
-            layers += [nn.ConvTranspose2d(c_in, c_out, size, stride=2, padding=1), nn.ReLU()]
+            size = (1 if self.flat else 4 - h % 2, 4 - w % 2)
+            up = nn.ConvTranspose2d(c_in, c_out, size, self.stride, self.padding)
+            layers += [up, nn.ReLU()]
         return layers[:-1]
+
+    def _conv(self, c_in: int, c_out: int, stride: Any = 1) -> nn.Conv2d:
+        return nn.Conv2d(c_in, c_out, self.kernel, stride, self.padding)
 
     def encoder(self, out_features: int) -> nn.Sequential:
         """Return the network from images (N, C, H, W) to (N, out_features)."""

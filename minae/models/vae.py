@@ -24,16 +24,18 @@ class VariationalAutoencoder(Autoencoder):
     """An encoder to 2 Z numbers (mean and log variance), a decoder from Z, and the bound.
 
     The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
-    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021).
+    mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021); the last
+    `binary` outputs are logits all the same, for inputs that are 0 or 1.
     """
 
-    def __init__(self, latent: int, likelihood: str, beta: float):
+    def __init__(self, latent: int, likelihood: str, beta: float, binary: int = 0):
         base.check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         base.check_count("latent", latent)
+        base.check_count("binary", binary, 0)
         if not 0 <= beta < math.inf:
             raise InputError(f"beta weighs the KL term and is a number from 0, not {beta}")
         self.latent, self.likelihood, self.beta = latent, likelihood, beta
-        self.has_logits = likelihood == "bernoulli"
+        self.has_logits, self.binary = likelihood == "bernoulli", binary
         if likelihood == "gaussian":
             self.log_var = nn.Parameter(np.zeros((), np.float32))
 
@@ -62,9 +64,15 @@ class VariationalAutoencoder(Autoencoder):
     ) -> Tensor:
         """Return -log p(target|z) in nats, reduced over all pixels of the batch or not at all."""
         output = self.decoder(self._with_labels(z, *labels)).reshape(target.shape)
+        bce = ops.binary_cross_entropy_with_logits
         if self.likelihood == "bernoulli":
-            return ops.binary_cross_entropy_with_logits(output, target, reduction=reduction)
-        return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
+            return bce(output, target, reduction=reduction)
+        if not self.binary:
+            return ops.gaussian_nll(output, target, self.log_var, reduction=reduction)
+        (mean, logits), (numbers, zero_one) = (base.apart(t, self.binary) for t in (output, target))
+        nll = ops.gaussian_nll(mean, numbers, self.log_var, reduction=reduction)
+        nll_of_binary = bce(logits, zero_one, reduction=reduction)
+        return ops.cat([nll, nll_of_binary], -1) if reduction == "none" else nll + nll_of_binary
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return -E_q[log p(target|z)] (one draw of z each) + beta KL, in nats, mean of images."""
@@ -134,9 +142,10 @@ class VAE(VariationalAutoencoder):
         activation: str = "relu",
         likelihood: str = "bernoulli",
         beta: float = 1.0,
+        binary: int = 0,
     ):
         base.check_sizes(sizes)
-        super().__init__(sizes[-1], likelihood, beta)
+        super().__init__(sizes[-1], likelihood, beta, binary)
         outputs = [*sizes[:-1], 2 * self.latent]
         self.encoder = nn.Sequential(nn.Flatten(), *base.mlp(outputs, activation))
         self.decoder = base.mlp(sizes[::-1], activation)
@@ -170,8 +179,9 @@ class BetaVAE(VAE):
         activation: str = "relu",
         likelihood: str = "bernoulli",
         beta: float = 4.0,
+        binary: int = 0,
     ):
-        super().__init__(sizes, activation, likelihood, beta)
+        super().__init__(sizes, activation, likelihood, beta, binary)
 
 
 class IWAE(VAE):
@@ -181,10 +191,15 @@ class IWAE(VAE):
     """
 
     def __init__(
-        self, sizes: list[int], activation: str = "relu", likelihood: str = "bernoulli", k: int = 5
+        self,
+        sizes: list[int],
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        k: int = 5,
+        binary: int = 0,
     ):
         base.check_count("k, the number of draws,", k, 1, 10_000)
-        super().__init__(sizes, activation, likelihood)
+        super().__init__(sizes, activation, likelihood, binary=binary)
         self.k = k
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
@@ -213,10 +228,11 @@ class ConditionalVAE(VariationalAutoencoder):
         activation: str = "relu",
         likelihood: str = "bernoulli",
         beta: float = 1.0,
+        binary: int = 0,
     ):
         base.check_sizes(sizes)
         base.check_count("classes", classes)
-        super().__init__(sizes[-1], likelihood, beta)
+        super().__init__(sizes[-1], likelihood, beta, binary)
         self.classes = classes
         pixels, *hidden, latent = sizes
         self.encoder = base.mlp([pixels + classes, *hidden, 2 * latent], activation)

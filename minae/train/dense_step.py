@@ -35,9 +35,11 @@ def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> flo
     small enough for one thread, and the optimiser is Adam. Parameters get their `.grad` as usual.
     If the loss is nan or infinite they do not, and nothing changes.
     """
+    network: Any = model
     if type(model).loss is not PlainAutoencoder.loss or type(optimizer) not in (Adam, AdamW):
         return None
-    network: Any = model
+    if network.binary:
+        return None
     planned = fusion.steps(fusion.in_a_row(model, network.encoder, network.decoder))
     plan = vars(optimizer).get("_dense_plan")
     if plan is None or plan.planned is not planned or not _is_current(plan):

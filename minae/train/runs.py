@@ -9,6 +9,7 @@ metrics.json        command, settings, seconds, and the final figures by name
 import inspect
 import json
 import math
+import os
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -20,8 +21,10 @@ import numpy as np
 
 import minae
 from minae import checkpoint, files, models
-from minae.data import Corruption, Dataset, Split, load, parse_corruption
-from minae.errors import InputError
+from minae.data import DATASETS, Corruption, Dataset, Kind, SeriesKind, Split, load
+from minae.data.kinds import ImageKind, describe, parse_kind
+from minae.data.named import SERIES, load_readings
+from minae.errors import InputError, complain
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
@@ -47,27 +50,60 @@ class Run:
     model: Autoencoder  # the best, on the CPU
     settings: Settings
     image_shape: tuple[int, int, int]
+    kind: Kind
     dataset: Dataset | None = None  # its own, once loaded
     metrics: dict[str, Any] = field(default_factory=dict)  # metrics.json, just after training
 
     @property
     def corruption(self) -> Corruption | None:
         """What the model was trained to undo."""
-        return None if self.settings.corrupt is None else parse_corruption(self.settings.corrupt)
+        return (
+            None if self.settings.corrupt is None else self.kind.corruption(self.settings.corrupt)
+        )
 
     def data(self, name_or_path: str | None = None) -> Dataset:
-        """Return the run's own dataset, or another one whose images the model takes.
+        """Return the run's own dataset, or another one that the model takes.
 
-        Raises InputError if the images have another shape than those that it was trained on.
+        Another table or series is all test part, treated as the run's own were. Raises InputError
+        if images have another shape than those that the model was trained on, or columns are
+        missing.
         """
-        if name_or_path is None and self.dataset is not None:
+        own = name_or_path in (None, self.settings.data)
+        if own and self.dataset is not None:
             return self.dataset
+        if not own and not isinstance(self.kind, ImageKind):
+            split = self.read(str(name_or_path))
+            none = split.take(slice(0))
+            return Dataset(str(name_or_path), none, none, split, self.kind, [], [])
+        return self._load(name_or_path or self.settings.data)
+
+    def read(self, data: str) -> Split:
+        """Return new data as the run's kind: all rows of a file or folder, or of a named dataset.
+
+        Of named images or tables it is the test part. What is left out of a file is said on stderr.
+        Raises InputError if the data cannot be used.
+        """
+        if isinstance(self.kind, SeriesKind) and data in SERIES:
+            return self.kind.windows(load_readings(data)[0])
+        if data in DATASETS or not os.path.exists(data):  # load says which names there are
+            return self._load(data).test
+        split, notes = self.kind.read(Path(data))
+        for note in notes:
+            complain(note)
+        return split
+
+    def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
-        dataset = load(name_or_path or self.settings.data, seed=seed, validation=validation)
+        dataset = load(name, seed=seed, validation=validation, **self.settings.reading)
         if dataset.image_shape != self.image_shape:
             raise InputError(
-                f"{dataset.name} has images of shape {dataset.image_shape}, but the model was"
-                f" trained on {self.image_shape}; give data of that shape"
+                f"{dataset.name} has {dataset.kind.rows} of shape {dataset.image_shape}, but the"
+                f" model was trained on {self.image_shape}; give data of that shape"
+            )
+        if dataset.kind != self.kind:
+            raise InputError(
+                f"{dataset.name} is not what the run was trained on: it has changed since then, or"
+                " holds something else; train again"
             )
         return dataset
 
@@ -79,9 +115,18 @@ def load_run(folder: Path) -> Run:
         raise InputError(f"{folder} holds no trained model; make one with `minae train`")
     kinds = {"settings": Settings, "image_shape": tuple[int, int, int]}
     model, metadata = models.load(best, kinds)
-    run = Run(folder, model, metadata["settings"], metadata["image_shape"])
+    image_shape = metadata["image_shape"]
+    try:
+        kind = parse_kind(metadata["kind"]) if "kind" in metadata else ImageKind(image_shape)
+    except InputError as error:
+        raise InputError(f"{best}: {error}") from error
+    run = Run(folder, model, metadata["settings"], image_shape, kind)
     shape, takes = run.image_shape, model.config.get("image_shape") or model.config["sizes"]
-    if min(shape) < 1 or (takes[0] != math.prod(shape) and takes != [*shape]):
+    if (
+        min(shape) < 1
+        or shape != kind.shape
+        or (takes[0] != math.prod(shape) and takes != [*shape])
+    ):
         raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")
     if model.conditional and run.settings.corrupt is not None:
         raise InputError(f"{best}: settings.corrupt is nothing for a {metadata['model']}")
@@ -112,14 +157,18 @@ def train_run(
     if resume and overwrite:
         raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
     _check_folder(out, settings, resume, overwrite)
-    dataset = load(settings.data, seed=settings.seed, validation=settings.validation)
+    how = {"seed": settings.seed, "validation": settings.validation, **settings.reading}
+    dataset = load(settings.data, **how)
+    if show_progress:
+        for note in dataset.notes:
+            print(note)
     manual_seed(settings.seed)
     model = build_model(settings.model, settings.model_options, dataset)
-    model.start_at_mean(dataset.train.images)
+    model.start_at_mean(dataset.train.inputs)
     model.to(settings.device)
-    run = Run(out, model, settings, dataset.image_shape, dataset)
+    run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
     if run.corruption:  # a mask that does not fit is refused here, before anything is written
-        run.corruption(dataset.test.images[:1], np.random.default_rng(0))
+        run.corruption(dataset.test.inputs[:1], np.random.default_rng(0))
     described = {**models.describe(model), "settings": asdict(settings)}
     versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
@@ -137,7 +186,11 @@ def train_run(
                 corrupt=run.corruption,
                 out=out,
                 resume=resume,
-                metadata={**described, "image_shape": run.image_shape},
+                metadata={
+                    **described,
+                    "image_shape": run.image_shape,
+                    "kind": describe(run.kind),
+                },
                 show_progress=show_progress,
             )
         weights, _ = checkpoint.load(out / BEST)
@@ -199,15 +252,20 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     what fits the data. Raises InputError if the model has no such option, or it does not fit.
     """
     image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
-    accepted = inspect.signature(cls).parameters
+    accepted, kind = inspect.signature(cls).parameters, dataset.kind
     for option in options:
         if option not in accepted:
             flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
-            theirs = ", ".join(f for f in flags[1:] if f not in ("--image-shape", "--classes"))
+            theirs = ", ".join(
+                f for f in flags[1:] if f not in ("--image-shape", "--classes", "--binary")
+            )
             raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
     pixels = math.prod(image_shape)
+    if not isinstance(kind, ImageKind):
+        options = _standardised(name, options, kind, accepted)
     if "sizes" in accepted:
-        options = {"sizes": [pixels, *SIZES.get(name, SIZES["vae"])], **options}
+        behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
+        options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
                 f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
@@ -225,19 +283,43 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     return cls(**options)
 
 
+def _few(inputs: int) -> list[int]:
+    """Return the layers behind the inputs of a row of a table, or of a window of a series."""
+    return [max(16, min(128, 4 * inputs)), max(2, min(32, inputs // 4))]
+
+
+def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:
+    """Return options with the loss for inputs in standard deviations, and 0/1 inputs behind them.
+
+    Raises InputError if the model cannot be trained on such a kind.
+    """
+    if "image_shape" in accepted and kind.name == "table":
+        raise InputError(
+            f"model {name!r} is for images and series, whose neighbours belong together; for a"
+            " table, train dense or vae"
+        )
+    for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
+        if option in accepted and options.setdefault(option, fits) != fits:
+            raise InputError(
+                f"--{option} {options[option]} is for values from 0 to 1, and a {kind.name} is in"
+                f" standard deviations: leave it out, for {fits}"
+            )
+    return {"binary": kind.binary, **options} if "binary" in accepted else options
+
+
 def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
     """Return what the model takes of a part of the data: images, and labels if it is conditional.
 
     Raises InputError if it needs labels and there are none, or one that it does not know.
     """
     if not isinstance(model, ConditionalVAE):
-        return (split.images,)
+        return (split.inputs,)
     if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
         raise InputError(
             f"the model is told the class of each image: give data with labels from 0 to"
             f" {model.classes - 1}"
         )
-    return split.images, split.labels
+    return split.inputs, split.labels
 
 
 def final_figures(run: Run, dataset: Dataset) -> dict[str, float]:

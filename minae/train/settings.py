@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 from minae import optim
+from minae.data.kinds import KINDS
+from minae.data.kinds.fitting import Reading
 from minae.errors import InputError
 from minae.models import MODELS
 from minae.models.base import check_choice
@@ -56,7 +58,7 @@ class Fitting:
     def __post_init__(self):
         for each in fields(self):
             value, low = getattr(self, each.name), each.metadata.get("low")
-            if each.metadata.get("choices"):
+            if each.metadata.get("choices") and value is not None:
                 check_choice(each.name, value, each.metadata["choices"])
             if value is not None and low is not None and not low <= value < math.inf:
                 kind = "whole number" if isinstance(low, int) else "number"
@@ -73,8 +75,20 @@ class Settings(Fitting):
         choices=MODELS,
     )
     data: str = option(
-        "mnist5k", "A dataset's name, or a folder of images, .npz, .npy or idx file."
+        "mnist5k", "A dataset's name, or a folder of images, .csv, .npz, .npy or idx file."
     )
+    kind: str | None = option(
+        None,
+        "images, table or series, if it is not what the data look like.",
+        choices=KINDS,
+        since=2,
+    )
+    id_column: str | None = option(None, "Column that names the rows of a table.", since=2)
+    label_column: str | None = option(None, "Column of labels, which is no input.", since=2)
+    normal: str | None = option(
+        None, "Label to train on; rows with others go to the test part.", since=2
+    )
+    window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     validation: int | None = option(None, "Number of validation images.")
     corrupt: str | None = option(None, "Denoise: noise:0.3, salt-pepper:0.1, blur:1.5 or mask:10.")
@@ -89,6 +103,11 @@ class Settings(Fitting):
         choices=("own", "tf32", "vendor"),
         since=1,
     )
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the data are to be read: what `minae.data.load` takes."""
+        return {each.name: getattr(self, each.name) for each in fields(Reading)}
 
 
 @dataclass(kw_only=True)

@@ -23,7 +23,7 @@ SETTINGS = Settings("denoising", corrupt="noise:0.3")
 
 def run_of(model, folder=Path()):
     """A run of a model that was not trained."""
-    return Run(folder, model, SETTINGS, (1, 8, 8), DIGITS)
+    return Run(folder, model, SETTINGS, (1, 8, 8), DIGITS.kind, DIGITS)
 
 
 def numbers(figure):

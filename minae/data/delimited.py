@@ -1,0 +1,162 @@
+"""Read a CSV file with pandas, after a look at how it is written and whether it is whole.
+
+Separator (comma, semicolon, tab or bar), decimal comma, byte order mark and a missing header are
+found out from the file's beginning. Empty fields, and words such as NA and NaN, are gaps.
+"""
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from minae.data.folder import check_regular
+from minae.data.memory import available
+from minae.errors import InputError
+
+Frame = Any  # a pandas DataFrame: pandas takes time to import, and its types are too wide
+SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+_SAMPLE = 1 << 16  # characters from which the form is found out
+_MEMORY = 6  # bytes that a byte of text takes while it is read: strings, numbers, checks
+_NUMBER = re.compile(r"\s*[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?\s*")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*(\.\d{3})*,\d+\s*")
+
+
+class Form(NamedTuple):
+    """How a file is written."""
+
+    encoding: str
+    separator: str
+    decimal: str
+    header: list[str] | None  # None: the first row is data already
+
+
+def is_csv(path: Path) -> bool:
+    """Return whether a file is a CSV file, judging by its name."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def read_csv(path: Path, texts: tuple[str, ...] = ()) -> Frame:
+    """Return the table in a CSV file; the columns `texts` are read as text, whatever they hold.
+
+    Raises InputError if it is empty, ragged, no text, or does not fit into memory.
+    """
+    import pandas as pd
+
+    check_regular(path)
+    _check_room(path)
+    form = find_form(path)
+    rows = _check_rows(path, form)
+    if not rows:
+        raise InputError("has no rows below its header; give a file with data")
+    try:
+        table = pd.read_csv(
+            path,
+            sep=form.separator,
+            decimal=form.decimal,
+            thousands="." if form.decimal == "," else None,
+            encoding=form.encoding,
+            header=None if form.header is None else 0,
+            dtype=dict.fromkeys(texts, str),
+            index_col=False,
+            low_memory=False,
+        )
+    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"cannot be read as CSV ({error}); save it again as CSV") from error
+    if form.header is None:
+        table.columns = [f"column {number}" for number in range(1, table.shape[1] + 1)]
+    table.columns = [str(name).strip() for name in table.columns]
+    return table
+
+
+def find_form(path: Path) -> Form:
+    """Return how a CSV file is written, from its first lines."""
+    with _opened(path) as file:
+        start = file.read(4)
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    with _text(path, encoding) as file:
+        sample = file.read(_SAMPLE)
+    if not sample.strip():
+        raise InputError("is empty; give a file with a header and rows")
+    if "\0" in sample:
+        raise InputError("is no text; save it as CSV in UTF-8")
+    whole = sample if len(sample) < _SAMPLE else sample.rpartition("\n")[0] or sample
+    by_separator = {s: list(_rows(io.StringIO(whole), s))[:50] for s in ",;\t|"}
+    separator = max(by_separator, key=lambda s: _columns(by_separator[s]))
+    first, *others = by_separator[separator]
+    fields = [field for row in others or [first] for field in row]
+    commas = sum(bool(_DECIMAL_COMMA.fullmatch(field)) for field in fields)
+    points = sum("." in f and bool(_NUMBER.fullmatch(f)) for f in fields)
+    has_header = not all(_NUMBER.fullmatch(field) or not field.strip() for field in first)
+    decimal = "," if separator != "," and commas > points else "."
+    return Form(encoding, separator, decimal, first if has_header else None)
+
+
+def line_of(path: Path, row: int) -> int:
+    """Return the line of a file on which a row of its table ends; rows count from 0."""
+    form = find_form(path)
+    with _text(path, form.encoding) as file:
+        reader = csv.reader(file, delimiter=form.separator)
+        rows = (reader.line_num for fields in reader if any(map(str.strip, fields)))
+        for _ in range(row + (form.header is not None)):
+            next(rows)
+        return next(rows)
+
+
+def _columns(rows: list[list[str]]) -> float:
+    """Return the number of columns if a separator is right: all rows have as many, mostly."""
+    counts = [len(row) for row in rows]
+    usual = max(set(counts), key=counts.count)
+    return usual * counts.count(usual) / len(counts) if usual > 1 else 0
+
+
+def _check_rows(path: Path, form: Form) -> int:
+    """Return the number of rows. Raises InputError if one has more or fewer fields than the first.
+
+    pandas would take a short row for one with gaps.
+    """
+    rows, width = -(form.header is not None), None
+    with _text(path, form.encoding) as file:
+        reader = csv.reader(file, delimiter=form.separator)
+        try:
+            for fields in reader:
+                if not fields or (len(fields) == 1 and not fields[0].strip()):
+                    continue
+                width = width or len(fields)
+                if len(fields) != width:
+                    # a trailing separator in every row but the header is no field
+                    raise InputError(
+                        f"line {reader.line_num} has {len(fields)} fields, but the first row has"
+                        f" {width}; correct that line"
+                    )
+                rows += 1
+        except csv.Error as error:
+            raise InputError(f"line {reader.line_num} is no CSV ({error}); correct it") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"is not in UTF-8 ({error.reason}); save it as UTF-8") from error
+    return rows
+
+
+def _rows(file: IO[str], separator: str) -> Iterator[list[str]]:
+    return (row for row in csv.reader(file, delimiter=separator) if any(map(str.strip, row)))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _text(path: Path, encoding: str) -> IO[str]:
+    # what is not UTF-8 is reported with its line by _check_rows, not while the form is found out
+    return io.TextIOWrapper(_opened(path), encoding, newline="")
+
+
+def _check_room(path: Path) -> None:
+    size = path.stat().st_size * (8 if path.suffix == ".gz" else 1)
+    needed, room = size * _MEMORY, available()
+    if needed > room:
+        raise InputError(
+            f"holds {size / 1e9:,.1f} GB of text, which take about {needed / 1e9:,.1f} GB of"
+            f" memory, but {room / 1e9:,.1f} GB are free; give fewer rows or columns"
+        )

@@ -1,0 +1,35 @@
+"""Kinds of data: images, tables and series, each a way to turn what it reads into a model's inputs.
+
+A kind is a small dataclass. A run's checkpoint holds it, so that new data are treated as those that
+the run was trained on: scaled alike, with the same categories, cut into windows of the same length.
+
+All give inputs (N, C, H, W): an image (C, H, W), a row of a table (1, 1, F), a window of W readings
+of C columns (C, 1, W). And all say by `errors` how the error of a row is divided among its parts.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from minae.data.kinds.images import ImageKind
+from minae.data.kinds.series import SeriesKind
+from minae.data.kinds.table import TableKind
+from minae.errors import InputError
+from minae.metadata import parse
+
+Kind = ImageKind | TableKind | SeriesKind
+KINDS: dict[str, type[Kind]] = {"images": ImageKind, "table": TableKind, "series": SeriesKind}
+
+__all__ = ["KINDS", "ImageKind", "Kind", "SeriesKind", "TableKind", "describe", "parse_kind"]
+
+
+def describe(kind: Kind) -> dict[str, Any]:
+    """Return a kind as JSON for a checkpoint's metadata, from which `parse_kind` makes it again."""
+    return {"name": kind.name, **asdict(kind)}
+
+
+def parse_kind(described: dict[str, Any]) -> Kind:
+    """Return the kind that `describe` described. Raises InputError, which names what is wrong."""
+    name = parse(str, parse(dict, described, "kind").get("name", ""), "kind.name")
+    if name not in KINDS:
+        raise InputError(f"kind.name is {name!r}, none of {', '.join(KINDS)}: update minae")
+    return parse(KINDS[name], {k: v for k, v in described.items() if k != "name"}, "kind")

@@ -1,0 +1,178 @@
+"""Cut a table or a series into parts, fit its kind to the training part, and say what was made."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from minae.data.delimited import Frame
+from minae.data.kinds import columns as made
+from minae.data.kinds import table as tables
+from minae.data.kinds.series import Readings, SeriesKind, every, usual_window
+from minae.data.kinds.table import TableKind, fit_table, left_out, listed
+from minae.data.split import Split, divide, find_class, keep_normal, validation_size
+from minae.errors import InputError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a user's data are to be read; what is None is found out from the data, or not there."""
+
+    kind: str | None = None  # images, table or series
+    id_column: str | None = None
+    label_column: str | None = None
+    normal: str | None = None  # the label of the rows to train on
+    window: int | None = None  # readings in a window of a series
+
+
+Fitted = tuple[TableKind | SeriesKind, list[Split], list[str]]  # with train, validation, test
+
+
+def table_parts(
+    path: Path,
+    frame: Frame,
+    labels: np.ndarray | None,
+    how: Reading,
+    seed: int,
+    validation: int | None,
+) -> Fitted:
+    """Shuffle the rows of a table by the seed, and cut them 80 / 10 / 10 per cent."""
+    for column in (how.id_column, how.label_column):
+        if column is not None and column not in frame:
+            raise InputError(f"has no column {column!r}; the columns are {', '.join(frame)}")
+    id_column = how.id_column or tables.find_id(frame)
+    if how.label_column is not None:
+        labels = made.as_texts(frame[how.label_column])
+    elif labels is not None:
+        labels = labels.astype(str)
+    classes = [] if labels is None else in_order({text or "" for text in labels})
+    pool, test = _divided(len(frame), labels, classes, how, seed)
+    usual = max(1, round(len(frame) / 10)) if how.normal is None else max(1, len(pool) // 9)
+    cut = len(pool) - validation_size(
+        path.name, "rows", len(pool), usual if validation is None else validation
+    )
+    kind = fit_table(
+        path, frame, pool[:cut], {"id_column": id_column, "label_column": how.label_column}
+    )
+    kind = replace(kind, classes=classes)
+    if not kind.parts:
+        raise InputError("has no column of numbers or categories; give one with such columns")
+    everything = kind.encode(path, frame)
+    if labels is not None and everything.labels is None:
+        everything = replace(everything, labels=tables.encode_labels(labels, classes))
+    parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
+    return kind, parts, [_about_table(path, frame, kind)]
+
+
+def _divided(
+    rows: int, labels: np.ndarray | None, classes: list[str], how: Reading, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    if rows < 3:
+        raise InputError(
+            f"holds {rows} of the at least 3 rows that are needed to train, validate and test; "
+            "add more"
+        )
+    pool, test = divide(rows, seed)
+    if how.normal is None:
+        return pool, test
+    if labels is None:
+        raise InputError("--normal needs labels: say with --label-column which column has them")
+    find_class(classes, how.normal, "its labels")
+    pool, test = keep_normal(pool, test, labels == how.normal)
+    return pool, test
+
+
+def _about_table(path: Path, frame: Frame, kind: TableKind) -> str:
+    """Return a line that says what was made of the columns of a table."""
+    numbers, categories = len(kind.numbers), len(kind.categories)
+    made_of = [
+        f"{n:,} of {what}" for n, what in ((numbers, "numbers"), (categories, "categories")) if n
+    ]
+    said = [f"{kind.id_column} names the rows"] if kind.id_column else []
+    said += [f"{kind.label_column} has the labels"] if kind.label_column else []
+    gaps = [column.name for column in kind.numbers if column.gaps]
+    said += [f"{listed(gaps)} with gaps"] if gaps else []
+    said += [f"{listed(names)} left out: {why}" for why, names in left_out(frame, kind).items()]
+    constant = [column.name for column in kind.numbers if frame[column.name].nunique() == 1]
+    said += [f"{listed(constant)} always the same"] if constant else []
+    columns = f"{' and '.join(made_of)} in {numbers + categories} columns"
+    return f"{path.name}: a table of {len(frame):,} rows, {columns}" + (
+        f" ({'; '.join(said)})" if said else ""
+    )
+
+
+def series_parts(path: Path, readings: Readings, how: Reading, validation: int | None) -> Fitted:
+    """Cut readings in the order of time, 80 / 10 / 10 per cent, and into windows.
+
+    No reading is in the windows of two parts.
+    """
+    if how.window is not None and how.window < 2:
+        raise InputError(f"--window is a number of readings from 2, not {how.window}")
+    _check_steps(readings)
+    T, window = len(readings.values), how.window or usual_window(readings)
+    classes = []
+    if readings.labels is not None:  # a window has its rarest label, and "normal" is none of these
+        found, counts = np.unique(readings.labels.astype(str), return_counts=True)
+        classes = [str(label) for label in found[np.argsort(-counts, kind="stable")]]
+    if how.normal is not None:
+        if not classes:
+            raise InputError("--normal needs labels: say with --label-column which column has them")
+        classes.insert(0, classes.pop(find_class(classes, how.normal, "its labels")))
+    fitted = [
+        made.fit_numbers(name, readings.values[: round(0.8 * T), i])
+        for i, name in enumerate(readings.columns)
+    ]
+    kind = SeriesKind(
+        fitted, window, readings.step, readings.time_column, how.label_column, classes
+    )
+    windows = kind.windows(readings)
+    if len(windows) < 3 * window:
+        raise InputError(
+            f"gives {len(windows):,} windows of {window} readings, fewer than the {3 * window:,}"
+            " that are needed to train, validate and test; give more readings or a smaller --window"
+        )
+    N = len(windows)
+    tenth = max(1, round(N / 10))
+    size = validation_size(
+        path.name, "windows", N - tenth, tenth if validation is None else validation
+    )
+    ends = N - tenth - size - (window - 1), N - tenth - (window - 1), N
+    starts = 0, N - tenth - size, N - tenth
+    parts = [windows.take(slice(a, max(a, b))) for a, b in zip(starts, ends, strict=True)]
+    if how.normal is not None:
+        normal = parts[0].labels == 0, parts[1].labels == 0
+        parts[:2] = [part.take(np.flatnonzero(n)) for part, n in zip(parts, normal, strict=False)]
+    return kind, parts, [_about_series(path, readings, kind)]
+
+
+def _check_steps(readings: Readings) -> None:
+    """Raise InputError unless most readings follow each other at one step."""
+    if readings.times is None or len(readings.times) < 2:
+        return
+    steps = np.diff(readings.times) / np.timedelta64(1, "us") / 1e6
+    regular = np.abs(steps - readings.step) <= 0.5 * readings.step
+    if regular.mean() < 0.5:
+        raise InputError(
+            f"its times follow no regular step ({every(np.percentile(steps, 10))} to"
+            f" {every(np.percentile(steps, 90))}): resample it, or read it with --kind table"
+        )
+
+
+def _about_series(path: Path, readings: Readings, kind: SeriesKind) -> str:
+    """Return a line that says what was made of a series."""
+    count = len(readings.columns)
+    columns = f"{count} column{'s' * (count > 1)}"
+    step = f", {every(kind.step)}" if kind.step else ""
+    said = [f"column {kind.time_column} is the time"] if kind.time_column else []
+    said += [f"windows of {kind.window} readings", *readings.notes]
+    return (
+        f"{path.name}: a series of {len(readings.values):,} readings of {columns}{step}"
+        f" ({'; '.join(said)}); --kind table reads it as a table"
+    )
+
+
+def in_order(labels: set[str]) -> list[str]:
+    """Return labels in order: whole numbers by their size, before texts."""
+    return sorted(
+        labels, key=lambda text: (not text.isdecimal(), text.isdecimal() and int(text), text)
+    )

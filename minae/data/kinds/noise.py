@@ -1,0 +1,39 @@
+"""Noise on inputs that are in standard deviations, for a model to undo."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from minae.errors import InputError
+
+
+@dataclass(frozen=True)
+class InputNoise:
+    """Adds an independent draw from N(0, sigma²) to inputs (N, C, H, W), but not to 0/1 inputs.
+
+    `sigma` is in standard deviations of a column; the last `binary` inputs are left as they are.
+    """
+
+    sigma: float
+    binary: int = 0
+
+    def __call__(self, inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return noisy inputs; the given ones are not written to."""
+        noise = rng.standard_normal(inputs.shape, dtype=np.float32) * np.float32(self.sigma)
+        noise[..., inputs.shape[-1] - self.binary :] = 0
+        return inputs + noise
+
+
+def parse_noise(text: str, rows: str, binary: int = 0) -> InputNoise:
+    """Make noise from text such as `noise:0.3`. Raises InputError if it is anything else."""
+    kind, _, number = text.partition(":")
+    try:
+        sigma = float(number)
+    except ValueError:
+        sigma = math.nan
+    if kind != "noise" or not 0 <= sigma < 1000:
+        raise InputError(
+            f"{text!r} is nothing to do to {rows}; give noise:SIGMA, in standard deviations"
+        )
+    return InputNoise(sigma, binary)

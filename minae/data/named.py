@@ -1,0 +1,144 @@
+"""The named datasets: how each is read from the files that `sources.json` lists."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minae.data import readers
+from minae.data.delimited import Frame
+from minae.data.kinds.series import Readings, read_readings
+from minae.data.memory import naming
+from minae.data.sources import fetch
+from minae.data.split import Split
+from minae.errors import InputError
+
+ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
+Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
+
+
+def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle rows so that every class is spread evenly over the whole order.
+
+    labels (N,) -> permutation (N,). Wherever this order is cut, the parts hold each class in its
+    proportion, give or take a few rows. The n rows of a class are put in random order, and the k-th
+    of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
+    """
+    shuffled = np.argsort(rng.random(len(labels)), kind="stable")
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = shuffled[labels[shuffled] == label]
+        place[rows] = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+    return np.argsort(place, kind="stable")
+
+
+def _load_mnist(name: str) -> ImageParts:
+    """Load the four idx files of MNIST, or of a dataset in the same form."""
+    paths, splits = fetch(name), []
+    for part in ("train", "t10k"):
+        images, _ = readers.read_images(paths[f"{part}-images-idx3-ubyte.gz"])
+        path = paths[f"{part}-labels-idx1-ubyte.gz"]
+        with naming(path):
+            splits.append(Split(images, readers.as_labels(readers.read_idx(path), images)))
+    return *splits, 5_000
+
+
+def _load_embedded(name: str, side: int, white: int) -> ImageParts:
+    """Load an embedded CSV file, whose rows are the pixels, 0 to `white`, then the label."""
+    (path,) = fetch(name).values()
+    table = np.loadtxt(path, delimiter=",", dtype=np.uint8)  # (N, side² + 1)
+    images = np.divide(table[:, :-1], white, dtype=np.float32).reshape(-1, 1, side, side)
+    labels = table[:, -1].astype(np.int64)
+    # The rows may be sorted by label; with a generator of its own, the order is always the same.
+    order = stratified_order(labels, np.random.default_rng(0))
+    ordered, test = Split(images, labels).take(order), max(1, round(len(order) / 10))
+    return ordered.take(slice(-test)), ordered.take(slice(-test, None)), test
+
+
+def _load_breast_cancer(name: str) -> tuple[Frame, str]:
+    """Return the table, with a column of labels, and that column's name."""
+    fetch(name)  # which says what to do if it is not there
+    from sklearn.datasets import load_breast_cancer
+
+    found: Any = load_breast_cancer(as_frame=True)
+    frame = found.data.assign(diagnosis=found.target_names[found.target])
+    return frame, "diagnosis"
+
+
+#: The named datasets of images, and of rows of a table.
+IMAGES: dict[str, Callable[[str], ImageParts]] = {
+    "mnist5k": lambda name: _load_embedded(name, side=28, white=255),
+    "digits": lambda name: _load_embedded(name, side=8, white=16),
+    "mnist": _load_mnist,
+    "fashion_mnist": _load_mnist,
+}
+TABLES: dict[str, Callable[[str], tuple[Frame, str]]] = {"breast_cancer": _load_breast_cancer}
+#: By name, the key of a series in the Numenta Anomaly Benchmark's file of labels.
+SERIES = {
+    "machine_temperature": "realKnownCause/machine_temperature_system_failure.csv",
+    "nyc_taxi": "realKnownCause/nyc_taxi.csv",
+    "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
+}
+DATASETS = [*IMAGES, *TABLES, *SERIES]
+
+
+def load_readings(name: str) -> tuple[Readings, list[Event]]:
+    """Return a named series, labelled 1 in events that people have marked, else 0; and the events.
+
+    Raises InputError if it cannot be downloaded.
+    """
+    path, windows = fetch(name).values()
+    with naming(path):
+        readings = read_readings(path, "timestamp", None)
+    events = _events(windows, name)
+    times: Any = readings.times
+    inside = [(start <= times) & (times <= end) for start, end in events]
+    labels = np.where(np.any(inside, axis=0), "1", "0").astype(object)
+    return replace(readings, labels=labels), events
+
+
+def _events(labels: Path, name: str) -> list[Event]:
+    windows = json.loads(labels.read_text(encoding="utf-8"))[SERIES[name]]
+    return [(np.datetime64(start, "s"), np.datetime64(end, "s")) for start, end in windows]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Readings of one sensor: times (T,), datetime64[s]; values (T,), float32.
+
+    `windows` holds (start, end), both datetime64[s], of every interval that people have labelled as
+    an anomaly; readings at both ends belong to it.
+    """
+
+    name: str
+    times: np.ndarray
+    values: np.ndarray
+    windows: list[Event]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+def load_series(name: str) -> Series:
+    """Load a named series as its file has it, in the order of the file.
+
+    `machine_temperature`: the temperature of a part of a large machine, every 5 minutes for 11
+    weeks, with 4 labelled windows. The hour from 02:00 on 2014-01-07 occurs twice. Source: Lavin
+    and Ahmad 2015, Numenta Anomaly Benchmark, and so for the others of `SERIES`.
+
+    Raises InputError if no series has this name, or if it cannot be downloaded.
+    """
+    if name not in SERIES:
+        raise InputError(f"no series is called {name!r}; the series are {', '.join(SERIES)}")
+    readings, labels = fetch(name).values()
+    columns = [("time", "U19"), ("value", np.float32)]
+    table = np.loadtxt(readings, delimiter=",", skiprows=1, dtype=columns)
+    return Series(
+        name,
+        times=table["time"].astype("datetime64[s]"),
+        values=np.ascontiguousarray(table["value"]),
+        windows=_events(labels, name),
+    )
