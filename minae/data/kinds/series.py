@@ -75,8 +75,12 @@ class SeriesKind:
         """Return the squared errors of outputs (N, C, 1, W) by reading: (N, W) float64."""
         return np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 2))
 
-    def windows(self, readings: Readings) -> Split:
-        """Return all windows of readings, named by the times at which they begin."""
+    def windows(self, readings: Readings, stride: int = 1) -> Split:
+        """Return the windows that begin `stride` readings apart, named by when they begin.
+
+        With a stride, the last window before a gap, or before the end, is returned, too: every
+        reading of a whole window is in one.
+        """
         scaled = [c.scaled(readings.values[:, i]) for i, c in enumerate(self.numbers)]
         values = np.stack(scaled).astype(np.float32)  # (C, T)
         T, W = len(readings.values), self.window
@@ -95,6 +99,9 @@ class SeriesKind:
             of_readings = encode_labels(readings.labels, self.classes)
             labels = np.lib.stride_tricks.sliding_window_view(of_readings, W).max(axis=1)
         split = Split(inputs, labels, names)
+        if stride > 1:
+            last = whole & ~np.append(whole[1:], False)
+            whole &= (np.arange(len(whole)) % stride == 0) | last
         if whole.all():
             return split
         check_room(int(whole.sum()) * inputs[0].size, 4)  # a copy, as the rest is left out
@@ -105,21 +112,26 @@ class SeriesKind:
         return parse_noise(text, self.rows, self.binary)
 
     def read(self, path: Path) -> tuple[Split, list[str]]:
-        """Read a series of the same columns and step as windows.
+        """Read a series of the same columns and step as windows; see `readings`."""
+        readings = self.readings(path)
+        return self.windows(readings), [f"{path}: {note}" for note in readings.notes]
+
+    def readings(self, path: Path, label_column: str | None = None) -> Readings:
+        """Read a series of the same columns and step.
 
         Raises InputError if a column is missing, the step is another, or no window is whole.
         """
         with naming(path):
-            readings = read_readings(path, self.time_column, self.label_column, self.columns)
+            labels = label_column or self.label_column
+            readings = read_readings(path, self.time_column, labels, self.columns)
             if self.step and abs(readings.step - self.step) > 0.01 * self.step:
                 raise InputError(
                     f"has a reading {every(readings.step)}, but the run was trained on one"
                     f" {every(self.step)}; resample it"
                 )
-            split = self.windows(readings)
-            if not len(split):
+            if not len(self.windows(readings, self.window)):
                 raise InputError(f"has no {self.window} readings in a row; give a longer series")
-        return split, [f"{path}: {note}" for note in readings.notes]
+        return readings
 
     @property
     def columns(self) -> list[str]:
