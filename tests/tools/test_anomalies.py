@@ -11,7 +11,7 @@ from minae import plots
 from minae.data import load
 from minae.data.readers import read_images
 from minae.tensor import Tensor
-from minae.tools.anomalies import Threshold, histogram
+from minae.tools.anomalies.pictures import histogram
 from minae.train import runs
 
 from .test_enhance import ODD, save, save_odd, size
@@ -130,7 +130,7 @@ def test_the_worst_are_drawn_worst_first(minae, run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("scores", [[0.0], [0.0, 1e9], [5.0, 5.0]])
 def test_a_histogram_of_any_scores(scores):
     own = np.array([2.0, 3.0])
-    figure = histogram(np.array(scores), Threshold(2.5, "validation", own))
+    figure = histogram({"own": own, "data": np.array(scores)}, 2.5, "score")
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     np.testing.assert_allclose(sum(heights), 200)  # per cent: no image falls beside the bins
 
