@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 UNITS = {
-    "loss": "the objective, mean per image",
-    "elbo": "evidence lower bound, nats per image",
-    "kl": "from the prior to q(z|x), nats per image",
-    "squared_error": "summed over pixels, mean per image",
+    "loss": "the objective, mean per {row}",
+    "elbo": "evidence lower bound, nats per {row}",
+    "kl": "from the prior to q(z|x), nats per {row}",
+    "squared_error": "summed over {values}, mean per {row}",
     "perplexity": "codes that would hold as much, used alike",
 }
 
@@ -34,12 +34,20 @@ def print_rows(rows: list[tuple[str, str]]) -> None:
         print(f"{name:{width}}  {value}")
 
 
-def print_figures(metrics: dict) -> None:
-    """Print a run's train, validation and test figures, one row per name."""
+def print_figures(metrics: dict, row: str = "image") -> None:
+    """Print a run's train, validation and test figures, one line per name.
+
+    `row` is what a row of the data is: image, row or window.
+    """
+    values = "pixels" if row == "image" else "inputs"
     parts = [p for p in ("train", "validation", "test") if f"{p}_loss" in metrics]
     names = [key.removeprefix("test_") for key in metrics if key.startswith("test_")]
     rows = [
-        (name, *(f"{metrics[f'{part}_{name}']:.4f}" for part in parts), UNITS.get(name, ""))
+        (
+            name,
+            *(f"{metrics[f'{part}_{name}']:.4f}" for part in parts),
+            UNITS.get(name, "").format(row=row, values=values),
+        )
         for name in names
     ]
     print_table(("", *parts, "unit"), rows)

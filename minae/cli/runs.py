@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from minae import report
-from minae.cli.values import folder, options_from, picture, place
+from minae.cli.values import folder, options_from, place, shown
 from minae.errors import InputError
 from minae.train import BEST, METRICS
 from minae.train.settings import ModelOptions, Settings
@@ -89,30 +89,33 @@ def train(
         how = "--resume instead of --overwrite" if overwrite else "--resume"
         print(f"\nminae: stopped; the same command with {how} goes on from what {out} holds")
         raise typer.Exit(130) from None
-    report.print_figures(run.metrics)
+    report.print_figures(run.metrics, run.kind.row)
     print("wrote", *pictures.draw_run(run), out / METRICS, out / BEST, sep="\n  ")
 
 
 @app.command("eval")
 def evaluate(run: RunFolder, data: DataOption = None) -> None:
-    """Print a trained model's figures on its own data, or on other images of the same shape.
+    """Print a trained model's figures on its own data, or on other data of the same form.
 
     Example: `minae eval runs/vae-mnist --data mnist5k`
     """
     from minae.train import runs
 
     found = runs.load_run(run)
-    report.print_figures(runs.final_figures(found, found.data(data)))
+    report.print_figures(runs.final_figures(found, found.data(data)), found.kind.row)
 
 
 @app.command()
 def reconstruct(
     run: RunFolder,
     data: DataOption = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="Images.")] = 10,
-    out: Annotated[Path | None, place(picture, "PNG to write.", "RUN/reconstructions.png")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="How many.")] = 10,
+    out: Annotated[
+        Path | None,
+        place(shown, "PNG to write, or CSV of a table.", "RUN/reconstructions.png"),
+    ] = None,
 ) -> None:
-    """Draw test images above what the model makes of them.
+    """Show test images, rows or windows beside what the model makes of them.
 
     Example: `minae reconstruct runs/dense-mnist5k --data my-images/`
     """
@@ -125,14 +128,19 @@ def reconstruct(
 @app.command()
 def sample(
     run: RunFolder,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=400, help="Images.")] = 64,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", min=1, max=400, help="How many.", show_default="64"),
+    ] = None,
     label: Annotated[
         int | None, typer.Option(help="The class to draw, cvae.", show_default="all")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    out: Annotated[Path | None, place(picture, "PNG to write.", "RUN/samples.png")] = None,
+    out: Annotated[
+        Path | None, place(shown, "PNG to write, or CSV of a table.", "RUN/samples.png")
+    ] = None,
 ) -> None:
-    """Draw new images from a variational autoencoder.
+    """Draw new images, rows or windows from a variational autoencoder.
 
     Example: `minae sample runs/vae-mnist -n 100 --seed 1`
     """

@@ -56,6 +56,11 @@ def picture(path: Path | None) -> Path | None:
     return path and file(check_png(path))
 
 
+def shown(path: Path | None) -> Path | None:
+    """Return the path, or None. Raises InputError if no .png or .csv file can be written there."""
+    return file(path) if path is not None and path.suffix.lower() == ".csv" else picture(path)
+
+
 def folder(path: Path | None) -> Path | None:
     """Return the path, or None. Raises InputError if it is no folder and none can be made."""
     if path is not None:

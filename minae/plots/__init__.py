@@ -7,9 +7,10 @@ image pixel is drawn as a whole number of figure pixels, so that it stays sharp.
 from minae.plots.curves import bars, learning_curves, lines, requests, roofline
 from minae.plots.images import image_grid, latent_grid, latent_plane, reconstructions, strips
 from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, as_png, save
+from minae.plots.windows import windows
 
 __all__ = [
     "BLUE", "COLOURS", "DPI", "INK", "MUTED", "RED", "as_png", "bars", "image_grid", "latent_grid",
     "latent_plane", "learning_curves", "lines", "reconstructions", "requests", "roofline", "save",
-    "strips",
+    "strips", "windows",
 ]  # fmt: skip

@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 from minae import models, plots, random
+from minae.data import ImageKind, SeriesKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.metrics import levelled, psnr
 from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
+from minae.tools.rows import ending, write_reconstructions, write_samples
 from minae.train.runs import Run, inputs
 
 FEW = 200  # images behind the numbers in a picture
@@ -26,6 +28,8 @@ def draw_run(run: Run) -> list[Path]:
     if isinstance(run.model, models.VariationalAutoencoder):
         files.append(draw_samples(run))
     for name, draw in OWN.get(run.settings.model, {}).items():
+        if name in OF_IMAGES and not isinstance(run.kind, ImageKind):
+            continue
         files.append(run.folder / f"{name}.png")
         with no_grad():
             plots.save(draw(run.model, run), files[-1])
@@ -35,22 +39,33 @@ def draw_run(run: Run) -> list[Path]:
 def draw_reconstructions(
     run: Run, data: str | None = None, count: int = 10, out: Path | None = None
 ) -> Path:
-    """Draw test images above their reconstructions, and corrupted ones between if there are."""
-    images, *labels = (array[:count] for array in inputs(run.model, run.data(data).test))
-    corrupted = run.corruption and run.corruption(images, np.random.default_rng(0))
-    outputs = reconstruct(run.model, images if corrupted is None else corrupted, *labels)
-    out = out or run.folder / "reconstructions.png"
-    plots.save(plots.reconstructions(images, outputs, corrupted=corrupted), out)
+    """Show test images, rows or windows beside their reconstructions, and corrupted if they were.
+
+    Rows of a table go to a CSV file; of the windows of a series, some that lie far apart are drawn.
+    """
+    test = run.data(data).test
+    step = max(1, len(test) // count) if isinstance(run.kind, SeriesKind) else 1
+    test = test.take(slice(0, step * count, step))
+    x, *labels = inputs(run.model, test)
+    corrupted = run.corruption and run.corruption(x, np.random.default_rng(0))
+    outputs = reconstruct(run.model, x if corrupted is None else corrupted, *labels)
+    out = out or run.folder / f"reconstructions{ending(run.kind)}"
+    write_reconstructions(run.kind, test, corrupted, outputs, out)
     return out
 
 
 @np.errstate(all="ignore")  # what is nan or infinite is said once
 def draw_samples(
-    run: Run, count: int = 64, label: int | None = None, seed: int = 0, out: Path | None = None
+    run: Run,
+    count: int | None = None,
+    label: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
 ) -> Path:
-    """Draw images that a variational autoencoder makes of random latents.
+    """Draw images, rows or windows that a variational autoencoder makes of random latents.
 
-    A conditional one draws the class that is asked for, or ten of each, one class per row.
+    A conditional one draws the class that is asked for, or ten of each, one class per row. The
+    usual count is 64, of windows 10.
     """
     model, name = run.model, run.settings.model
     if not isinstance(model, models.VariationalAutoencoder):
@@ -59,6 +74,8 @@ def draw_samples(
             " train a vae or conv-vae"
         )
     random.manual_seed(seed)
+    count = count or (10 if isinstance(run.kind, SeriesKind) else 64)
+    out = out or run.folder / f"samples{ending(run.kind)}"
 
     def sample(how: Any) -> np.ndarray:
         return finite(model.sample(how).numpy()).reshape(-1, *run.image_shape)
@@ -66,24 +83,27 @@ def draw_samples(
     if not isinstance(model, models.ConditionalVAE):
         if label is not None:
             raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
-        figure = plots.image_grid(sample(count))
+        labels, made = None, sample(count)
     elif label is None:
         labels = np.repeat(np.arange(model.classes), 10)
-        images = sample(Tensor(labels))
-        figure = plots.strips({str(c): images[labels == c] for c in range(model.classes)})
+        made = sample(Tensor(labels))
+        if isinstance(run.kind, ImageKind):
+            figure = plots.strips({str(c): made[labels == c] for c in range(model.classes)})
+            plots.save(figure, out)
+            return out
     elif 0 <= label < model.classes:
-        figure = plots.image_grid(sample(Tensor(np.full(count, label))))
+        labels = np.full(count, label)
+        made = sample(Tensor(labels))
     else:
         raise InputError(f"--label {label} is none of the classes 0 to {model.classes - 1}")
-    out = out or run.folder / "samples.png"
-    plots.save(figure, out)
+    write_samples(run.kind, made, out, labels)
     return out
 
 
 def feature_maps(model: models.ConvAutoencoder, run: Run) -> Figure:
     """Draw what the first convolution finds in a test image, one map per filter, on one scale."""
     first, activation, *_ = model.encoder
-    maps = activation(first(Tensor(run.data().test.images[:1]))).numpy()  # (1, C, H, W)
+    maps = activation(first(Tensor(run.data().test.inputs[:1]))).numpy()  # (1, C, H, W)
     maps = maps.transpose(1, 0, 2, 3) / (maps.max() or 1)
     return plots.image_grid(maps, "What the filters of the first layer find in one image")
 
@@ -94,7 +114,7 @@ def denoised(model: models.Autoencoder, run: Run) -> Figure:
     Each has the width that is best on these very images, and its grey levels corrected by the best
     straight line: averaging clipped noise would leave the background grey.
     """
-    images, corrupt = run.data().test.images[:FEW], run.corruption
+    images, corrupt = run.data().test.inputs[:FEW], run.corruption
     assert corrupt is not None  # a denoising model always has one
     spoilt = corrupt(images, np.random.default_rng(0))
     gaussian = [ndimage.gaussian_filter(spoilt, s, axes=(2, 3)) for s in np.arange(0.4, 3, 0.2)]
@@ -110,9 +130,9 @@ def denoised(model: models.Autoencoder, run: Run) -> Figure:
 
 def kl_by_latent(model: models.VariationalAutoencoder, run: Run) -> Figure:
     """Draw how many nats each latent takes, the largest first: those at 0 are switched off."""
-    nats = np.sort(latent_kl(model, run.data().test.images))[::-1]
+    nats = np.sort(latent_kl(model, run.data().test.inputs))[::-1]
     curve = np.arange(1, len(nats) + 1), nats
-    return plots.lines({"KL of a latent": curve}, "latent, by rank", "nats per image")
+    return plots.lines({"KL of a latent": curve}, "latent, by rank", f"nats per {run.kind.row}")
 
 
 def latent_kl(model: models.VariationalAutoencoder, images: np.ndarray) -> np.ndarray:
@@ -123,11 +143,11 @@ def latent_kl(model: models.VariationalAutoencoder, images: np.ndarray) -> np.nd
 
 def traversals(model: models.VariationalAutoencoder, run: Run) -> Figure:
     """Draw what each of the busiest latents does, from -3 to 3, the others held at one image's."""
-    busiest = np.argsort(-latent_kl(model, run.data().test.images))[:8]
+    busiest = np.argsort(-latent_kl(model, run.data().test.inputs))[:8]
     steps = np.linspace(-3, 3, 9, dtype=np.float32)
     rows = {}
     for latent in busiest:
-        z = np.repeat(model.codes(Tensor(run.data().test.images[:1])).numpy(), len(steps), axis=0)
+        z = np.repeat(model.codes(Tensor(run.data().test.inputs[:1])).numpy(), len(steps), axis=0)
         z[:, latent] = steps
         rows[f"z{latent}"] = model.decode(Tensor(z)).numpy().reshape(-1, *run.image_shape)
     return plots.strips(rows, "One latent a row, from −3 to 3")
@@ -137,20 +157,23 @@ def bound(model: models.IWAE, run: Run) -> Figure:
     """Draw the importance-weighted bound by the number of draws."""
     random.manual_seed(0)
     draws = np.array([1, 2, 5, 10, 20, 50, 100])
-    x = Tensor(run.data().test.images[:FEW])
+    x = Tensor(run.data().test.inputs[:FEW])
     nats = [model.log_likelihood(x, int(k)).mean().item() for k in draws]
-    return plots.lines({"bound": (draws, nats)}, "draws for each image", "nats", log_x=True)
+    return plots.lines(
+        {"bound": (draws, nats)}, f"draws for each {run.kind.row}", "nats", log_x=True
+    )
 
 
 def codebook_use(model: models.VQVAE, run: Run) -> Figure:
     """Draw how often each vector of the codebook is used, the most used first."""
-    _, index, _ = model.encode(Tensor(run.data().test.images[:FEW]))
+    _, index, _ = model.encode(Tensor(run.data().test.inputs[:FEW]))
     counts = np.bincount(index.numpy().ravel(), minlength=model.config["codes"])
     share = 100 * np.sort(counts)[::-1] / counts.sum()
     curve = np.arange(1, len(share) + 1), share
     return plots.lines({"codebook": curve}, "vector, by rank", "% of all codes")
 
 
+OF_IMAGES = ("feature_maps", "denoised", "traversals")  # those that no other kind has
 _LATENTS = {"kl_by_latent": kl_by_latent}
 #: By model, its own pictures: file name without .png, and what draws it.
 OWN: dict[str, dict[str, Callable[..., Figure]]] = {

@@ -97,7 +97,7 @@ class Run:
         dataset = load(name, seed=seed, validation=validation, **self.settings.reading)
         if dataset.image_shape != self.image_shape:
             raise InputError(
-                f"{dataset.name} has {dataset.kind.rows} of shape {dataset.image_shape}, but the"
+                f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
             )
         if dataset.kind != self.kind:

@@ -77,6 +77,7 @@ class Settings(Fitting):
     data: str = option(
         "mnist5k", "A dataset's name, or a folder of images, .csv, .npz, .npy or idx file."
     )
+    model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(
         None,
         "images, table or series, if it is not what the data look like.",
@@ -89,8 +90,7 @@ class Settings(Fitting):
         None, "Label to train on; rows with others go to the test part.", since=2
     )
     window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
-    model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
-    validation: int | None = option(None, "Number of validation images.")
+    validation: int | None = option(None, "Number of validation images, rows or windows.")
     corrupt: str | None = option(None, "Denoise: noise:0.3, salt-pepper:0.1, blur:1.5 or mask:10.")
     optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
     lr: float = option(1e-3, "Learning rate.", low=0.0)

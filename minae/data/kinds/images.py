@@ -18,7 +18,7 @@ class ImageKind:
     """Images (C, H, W), with values in [0, 1]."""
 
     name: ClassVar[str] = "images"
-    rows: ClassVar[str] = "images"
+    row: ClassVar[str] = "image"  # what a row of the data is called
     binary: ClassVar[int] = 0
     shape: tuple[int, int, int]
 

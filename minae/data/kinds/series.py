@@ -52,7 +52,7 @@ class SeriesKind:
     """Columns of readings `step` seconds apart (0: numbered), in windows of `window` readings."""
 
     name: ClassVar[str] = "series"
-    rows: ClassVar[str] = "windows"
+    row: ClassVar[str] = "window"  # what a row of the data is called
     binary: ClassVar[int] = 0
     numbers: list[Numbers]
     window: int
@@ -107,9 +107,14 @@ class SeriesKind:
         check_room(int(whole.sum()) * inputs[0].size, 4)  # a copy, as the rest is left out
         return split.take(np.flatnonzero(whole))
 
+    def decode(self, inputs: np.ndarray) -> np.ndarray:
+        """Return inputs or outputs (N, C, 1, W) in the readings' own units, float64."""
+        columns = [c.unscaled(inputs[:, i]) for i, c in enumerate(self.numbers)]  # (N, 1, W) each
+        return np.stack(columns, axis=1)
+
     def corruption(self, text: str) -> InputNoise:
         """Return the noise that a text such as `noise:0.3` means. Raises InputError if none."""
-        return parse_noise(text, self.rows, self.binary)
+        return parse_noise(text, f"{self.row}s", self.binary)
 
     def read(self, path: Path) -> tuple[Split, list[str]]:
         """Read a series of the same columns and step as windows; see `readings`."""

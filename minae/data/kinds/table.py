@@ -28,7 +28,7 @@ class TableKind:
     """Columns of numbers and of categories, a column that names the rows, and one of labels."""
 
     name: ClassVar[str] = "table"
-    rows: ClassVar[str] = "rows"
+    row: ClassVar[str] = "row"  # what a row of the data is called
     numbers: list[Numbers]
     categories: list[Categories]
     id_column: str | None = None
@@ -112,7 +112,7 @@ class TableKind:
 
     def corruption(self, text: str) -> InputNoise:
         """Return the noise that a text such as `noise:0.3` means. Raises InputError if none."""
-        return parse_noise(text, self.rows, self.binary)
+        return parse_noise(text, f"{self.row}s", self.binary)
 
     def read(self, path: Path) -> tuple[Split, list[str]]:
         """Read new rows; the order of columns does not matter, and other columns are left out.
