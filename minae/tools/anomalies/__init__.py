@@ -60,7 +60,7 @@ def anomalies(
     own = read_own(run)
     weights = find_weights(run, own.train, own.held_out.split)
     scores, held_out = score(run, given, weights), score(run, own.held_out, weights).values
-    both = {f"the {run.settings.model} model": (scores.values, held_out)}
+    both = {f"{run.settings.model} model": (scores.values, held_out)}
     both |= _score_by_baselines(run, given, own)
     gap = run.kind.window if isinstance(run.kind, SeriesKind) else 1
     methods = report.judge(both, rule, known, gap, tolerance)
@@ -114,7 +114,7 @@ def _score_by_baselines(run: Run, data: Data, own: Own) -> dict[str, tuple[np.nd
 
 def rows_of(run: Run) -> str:
     """Return what rows are called: images, rows or readings."""
-    return "readings" if isinstance(run.kind, SeriesKind) else run.kind.rows
+    return "readings" if isinstance(run.kind, SeriesKind) else f"{run.kind.row}s"
 
 
 def summary(run: Run, found: Found, rule: Rule) -> list[tuple[str, str]]:
@@ -148,8 +148,8 @@ def print_worst(run: Run, found: Found) -> None:
         order = np.argsort(-np.array(said["score"]), kind="stable")[:FIRST]
         print("the worst alarms:" if len(order) else "no alarms")
         for i in order:
-            start, end, value, worst, column = (values[i] for values in said.values())
-            where = f", largest error in {column}" if len(names) > 1 else ""
+            start, end, value, worst, *column = (values[i] for values in said.values())
+            where = f", largest error in {column[0]}" if column else ""
             print(f"  {start} to {end}: score {value:.4g}, worst at {worst}{where}")
         return
     worst, texts = np.argsort(-scores.values, kind="stable")[:FIRST], report.as_names(data)

@@ -28,7 +28,7 @@ def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
     project = pca.transform if isinstance(run.kind, ImageKind) else np.asarray
     forest = _forest(project(_rows(own.train)))
     methods: dict[str, Method] = {
-        f"PCA, {count} component{'s' * (count > 1)}": lambda split: pca_errors(pca, _rows(split)),
+        f"PCA, {count}": lambda split: pca_errors(pca, _rows(split)),
         "isolation forest": lambda split: -forest.score_samples(project(_rows(split))),
     }
     if isinstance(run.kind, SeriesKind):
@@ -79,12 +79,12 @@ def fit_seasonal(kind: SeriesKind, train: Split, held_out: Split) -> tuple[str, 
     found by autocorrelation, and none: the mean of all readings.
     """
     values, at = train.inputs[:, :, 0, 0].astype(float), step_numbers(kind, train)  # (N, C), (N,)
-    periods = {"the mean": 1}
-    for name, seconds in (("the same time of day", DAY), ("the same time of the week", 7 * DAY)):
+    periods = {"no period": 1}
+    for name, seconds in (("day", DAY), ("week", 7 * DAY)):
         if kind.step and seconds % kind.step == 0 and seconds > kind.step:
             periods[name] = int(seconds / kind.step)
     if found := find_period(values):
-        periods.setdefault(f"the last {found} readings", found)
+        periods.setdefault(f"{found} readings", found)
     span = at[-1] - at[0]
     methods = {
         name: _seasonal(kind, values, at, period)

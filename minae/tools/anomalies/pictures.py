@@ -41,8 +41,8 @@ def columns(errors: np.ndarray, names: Sequence[str], rows: Sequence[str], title
     """Draw the share that each column has of the errors of rows (N, P), those with most alone."""
     shares = 100 * errors / np.maximum(errors.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     most = np.argsort(-shares.mean(axis=0), kind="stable")[:MOST_COLUMNS]
-    labels, rows = [_cut(names[i], 24) for i in most], [_cut(str(row), 20) for row in rows]
-    left = 0.35 + 0.085 * max(map(len, rows))
+    labels, named = [_cut(names[int(i)], 24) for i in most], [_cut(row, 20) for row in rows]
+    left = 0.35 + 0.085 * max(map(len, named))
     bottom = 0.3 + 0.075 * max(map(len, labels))
     axes = make_axes(
         max(2.4, 0.5 * len(most)), 0.3 * len(rows), title, left=left, bottom=bottom, right=0.5
@@ -53,7 +53,7 @@ def columns(errors: np.ndarray, names: Sequence[str], rows: Sequence[str], title
         if round(share):
             axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour)
     axes.set_xticks(range(len(most)), labels, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_yticks(range(len(rows)), named)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return axes.figure

@@ -57,11 +57,17 @@ def read_data(run: Run, data: str, out: Path, label_column: str | None) -> Data:
     check_out(out, [])
     split = run.read(data)
     names = range(len(split)) if split.names is None else split.names
-    classes = kind.classes if isinstance(kind, TableKind) else []
-    labels = None if split.labels is None else _as_texts(split.labels, classes)
-    own = (None, "label", getattr(kind, "label_column", None))
-    if label_column not in own or (labels is None and label_column):
-        labels = _read_labels(path, str(label_column), isinstance(kind, TableKind))
+    column = label_column if label_column != "label" else None
+    column = column or getattr(kind, "label_column", None)
+    if isinstance(kind, TableKind) and column and path.is_file():
+        labels = _read_labels(path, column, required=label_column is not None)
+    elif column in (None, getattr(kind, "label_column", None)) and split.labels is not None:
+        classes = dict(enumerate(getattr(kind, "classes", [])))
+        labels = np.array([classes.get(n, str(n)) for n in split.labels.tolist()], object)
+    elif label_column is None:
+        labels = None
+    else:
+        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
     return Data(split, names, labels)
 
 
@@ -106,19 +112,20 @@ def _existing(data: str) -> Path:
     return path
 
 
-def _as_texts(labels: np.ndarray, classes: list[str]) -> np.ndarray:
-    """Return labels (N,) as texts; those that the training data had not as "(other)"."""
-    names = dict(enumerate(classes)) | ({-1: "(other)"} if classes else {})
-    return np.array([names.get(label, str(label)) for label in labels.tolist()], object)
+def _read_labels(path: Path, column: str, required: bool) -> np.ndarray | None:
+    """Return a column of a table, (N,) texts with None for gaps; None if it is not there.
 
-
-def _read_labels(path: Path, column: str, is_table: bool) -> np.ndarray:
-    """Return a column of a table, (N,) texts with None for gaps."""
-    frame = read_frame(path, (column,))[0] if is_table and path.is_file() else {}
-    if column not in frame:
-        there = f"; its columns are {', '.join(list(frame)[:10])}" if len(frame) else ""
-        raise InputError(f"{path} has no column {column!r}, nor is there such a file{there}")
-    return as_texts(frame[column])
+    The labels of a split would not do: they are numbers, of the labels that were in training.
+    """
+    frame, _ = read_frame(path, (column,))
+    if column in frame:
+        return as_texts(frame[column])
+    if not required:
+        return None
+    shown = ", ".join(list(frame)[:10])
+    raise InputError(
+        f"{path} has no column {column!r}, nor is there such a file; its columns are {shown}"
+    )
 
 
 def _text(name: Path | str) -> str:

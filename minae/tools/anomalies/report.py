@@ -100,8 +100,6 @@ HEADS = {
     "auc": "AUC",
     "average_precision": "average precision",
     "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
     "false_alarms": "false alarms",
     "rank_correlation": "rank correlation",
     "shared": "flagged by both",
@@ -120,7 +118,9 @@ def print_methods(methods: list[Judged], labels: Labels | None) -> None:
         rows.append((method.name, *cells))
     if "events" in shown[0].figures:
         header.insert(-1, "events found")
-    print_table(tuple(header), rows, None if labels else f"beside the scores of {methods[0].name}")
+    print_table(
+        tuple(header), rows, None if labels else f"beside the scores of the {methods[0].name}"
+    )
     print(best_of(methods) if labels else common_to(methods))
 
 
@@ -130,8 +130,10 @@ def best_of(methods: list[Judged]) -> str:
     auc, own = best.figures["auc"], methods[0].figures["auc"]
     if best is methods[0]:
         second = max(methods[1:], key=lambda method: method.figures["auc"])
-        return f"best: {best.name}, AUC {auc:.4g}; next {second.name}, {second.figures['auc']:.4g}"
-    return f"best: {best.name}, AUC {auc:.4g}; {methods[0].name} has {own:.4g}"
+        return (
+            f"best: the {best.name}, AUC {auc:.4g}; next {second.name}, {second.figures['auc']:.4g}"
+        )
+    return f"best: {best.name}, AUC {auc:.4g}; the {methods[0].name} has {own:.4g}"
 
 
 def common_to(methods: list[Judged]) -> str:
@@ -140,8 +142,8 @@ def common_to(methods: list[Judged]) -> str:
     own, everyone = int(flags[0].sum()), int(flags.all(axis=0).sum())
     alone = int((flags[0] & ~flags[1:].any(axis=0)).sum())
     return (
-        f"of the {own:,} that {methods[0].name} flags, all methods flag {everyone:,}, and no other"
-        f" method flags {alone:,}"
+        f"of the {own:,} that the {methods[0].name} flags, all methods flag {everyone:,}, and no"
+        f" other method flags {alone:,}"
     )
 
 
@@ -152,7 +154,7 @@ def table(data: Data, scores: Scores, threshold: float, names: list[str]) -> byt
         "score": ("" if np.isnan(s) else s for s in scores.values.tolist()),
         "anomaly": (scores.values > threshold).astype(int).tolist(),
     }
-    if names:
+    if len(names) > 1:
         largest, share = scores.shares()
         columns |= {"largest_error": [names[i] for i in largest], "share": share.round(3).tolist()}
     if data.labels is not None:
@@ -181,6 +183,8 @@ def describe_alarms(
         found["score"].append(float(np.nanmax(scores.values[inside])))
         found["worst"].append(what[worst])
         found["largest_error"].append(names[int(scores.errors[worst].argmax())])
+    if len(names) == 1:
+        del found["largest_error"]
     return found
 
 

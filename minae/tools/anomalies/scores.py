@@ -26,8 +26,8 @@ Method = Callable[[Split], np.ndarray]  # scores (N,) of rows or windows
 class Scores:
     """Scores (N,) of rows, larger ones stranger; nan for a reading that is in no whole window.
 
-    errors (N, P) are what each column of the row, or of the reading alone, has of it, with P = 1 for
-    images.
+    errors (N, P) are what each column has of it; in a series, of the reading's own error, and of
+    images P is 1.
     """
 
     values: np.ndarray

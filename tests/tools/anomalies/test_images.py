@@ -1,4 +1,4 @@
-"""`minae anomalies`, run as a user does."""
+"""`minae anomalies` on images, run as a user does."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ from minae.tensor import Tensor
 from minae.tools.anomalies.pictures import histogram
 from minae.train import runs
 
-from .test_enhance import ODD, save, save_odd, size
+from ..test_enhance import ODD, save, save_odd, size
 
 DIGITS = load("digits")
 STRIPES = np.tile(np.float32([[0, 1]] * 8), (3, 1, 1, 4))  # (3, 1, 8, 8): no digit is like these
@@ -60,6 +60,7 @@ def test_scores_and_threshold(minae, run, tmp_path, model):
     assert (status, err) == (0, "")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "scores.csv",
+        "figures.json",
         "worst.png",
         "scores.png",
     }
@@ -208,7 +209,7 @@ def _bad_data(folder):
     [
         (
             ("nothing",),
-            "there is no dataset of images and no file called 'nothing'; the datasets are",
+            "there is no dataset and no file called 'nothing'; the datasets are",
         ),
         (("photos",), "none of 5 files can be used; give others"),
         (("text.txt",), "text.txt: not a kind of file that can be read"),
