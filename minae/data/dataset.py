@@ -12,7 +12,14 @@ from minae.data.delimited import is_csv
 from minae.data.kinds import KINDS, ImageKind, Kind
 from minae.data.kinds.fitting import Reading, series_parts, table_parts
 from minae.data.kinds.images import read_images
-from minae.data.kinds.series import Readings, from_frame, numbered, time_columns
+from minae.data.kinds.series import (
+    Readings,
+    from_frame,
+    is_series,
+    numbered,
+    read_readings,
+    with_time,
+)
 from minae.data.kinds.table import read_frame
 from minae.data.memory import naming
 from minae.data.named import DATASETS, Event, ImageParts
@@ -107,8 +114,9 @@ def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> D
         texts = tuple(column for column in (how.id_column, how.label_column) if column)
         if is_csv(path) or how.kind == "table":
             frame, labels = read_frame(path, texts)
-            if how.kind is None and (time := time_columns(frame)):
-                readings = from_frame(path, frame, time, how.label_column)
+            timed, time = with_time(frame)
+            if how.kind is None and time and is_series(path, timed[time]):
+                readings = from_frame(path, timed, time, how.label_column)
                 return _dataset(name, series_parts(path, readings, how, validation))
             return _dataset(name, table_parts(path, frame, labels, how, seed, validation))
         array, labels = readers.read_numpy(path)
@@ -127,8 +135,6 @@ def _is_array_of_rows(path: Path, how: Reading) -> bool:
 
 
 def _readings(path: Path, how: Reading) -> Readings:
-    from minae.data.kinds.series import read_readings
-
     return read_readings(path, None, how.label_column)
 
 

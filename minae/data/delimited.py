@@ -22,6 +22,7 @@ _SAMPLE = 1 << 16  # characters from which the form is found out
 _MEMORY = 6  # bytes that a byte of text takes while it is read: strings, numbers, checks
 _NUMBER = re.compile(r"\s*[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?\s*")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*(\.\d{3})*,\d+\s*")
+_THOUSANDS = re.compile(r"\s*[-+]?\d{1,3}(\.\d{3})+,\d+\s*")  # 1.234,5
 
 
 class Form(NamedTuple):
@@ -30,6 +31,7 @@ class Form(NamedTuple):
     encoding: str
     separator: str
     decimal: str
+    thousands: str | None
     header: list[str] | None  # None: the first row is data already
 
 
@@ -47,8 +49,14 @@ def read_csv(path: Path, texts: tuple[str, ...] = ()) -> Frame:
 
     check_regular(path)
     _check_room(path)
-    form = find_form(path)
-    rows = _check_rows(path, form)
+    try:
+        form = find_form(path)
+        rows = _check_rows(path, form)
+    except UnicodeError as error:
+        where = _first_undecodable(path)
+        raise InputError(f"{where}is not in UTF-8; save the file as UTF-8") from error
+    except (OSError, EOFError) as error:
+        raise InputError(f"cannot be read ({error}); get the file again") from error
     if not rows:
         raise InputError("has no rows below its header; give a file with data")
     try:
@@ -56,7 +64,7 @@ def read_csv(path: Path, texts: tuple[str, ...] = ()) -> Frame:
             path,
             sep=form.separator,
             decimal=form.decimal,
-            thousands="." if form.decimal == "," else None,
+            thousands=form.thousands,
             encoding=form.encoding,
             header=None if form.header is None else 0,
             dtype=dict.fromkeys(texts, str),
@@ -91,7 +99,8 @@ def find_form(path: Path) -> Form:
     points = sum("." in f and bool(_NUMBER.fullmatch(f)) for f in fields)
     has_header = not all(_NUMBER.fullmatch(field) or not field.strip() for field in first)
     decimal = "," if separator != "," and commas > points else "."
-    return Form(encoding, separator, decimal, first if has_header else None)
+    thousands = "." if decimal == "," and any(map(_THOUSANDS.fullmatch, fields)) else None
+    return Form(encoding, separator, decimal, thousands, first if has_header else None)
 
 
 def line_of(path: Path, row: int) -> int:
@@ -126,7 +135,6 @@ def _check_rows(path: Path, form: Form) -> int:
                     continue
                 width = width or len(fields)
                 if len(fields) != width:
-                    # a trailing separator in every row but the header is no field
                     raise InputError(
                         f"line {reader.line_num} has {len(fields)} fields, but the first row has"
                         f" {width}; correct that line"
@@ -134,8 +142,6 @@ def _check_rows(path: Path, form: Form) -> int:
                 rows += 1
         except csv.Error as error:
             raise InputError(f"line {reader.line_num} is no CSV ({error}); correct it") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"is not in UTF-8 ({error.reason}); save it as UTF-8") from error
     return rows
 
 
@@ -148,8 +154,18 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _text(path: Path, encoding: str) -> IO[str]:
-    # what is not UTF-8 is reported with its line by _check_rows, not while the form is found out
     return io.TextIOWrapper(_opened(path), encoding, newline="")
+
+
+def _first_undecodable(path: Path) -> str:
+    """Return "line 7 " for the first line that is not UTF-8."""
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f"line {number} "
+    return ""
 
 
 def _check_room(path: Path) -> None:

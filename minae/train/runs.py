@@ -31,13 +31,14 @@ from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
 from minae.models import MODELS, Autoencoder, ConditionalVAE
 from minae.random import manual_seed
-from minae.train.loop import evaluate, fit
+from minae.train.loop import USUAL_EPOCHS, evaluate, fit
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
 from minae.train.state import BEST, LAST, METRICS, Training
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
+STEPS = 2_000  # of a table or series, at least: they have fewer rows than there are images
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
 
@@ -159,6 +160,7 @@ def train_run(
     _check_folder(out, settings, resume, overwrite)
     how = {"seed": settings.seed, "validation": settings.validation, **settings.reading}
     dataset = load(settings.data, **how)
+    settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
     if show_progress:
         for note in dataset.notes:
             print(note)
@@ -173,7 +175,7 @@ def train_run(
     versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
         _check_folder(out, settings, resume, overwrite)  # another process may have made a run
-        make = OPTIMIZERS[settings.optimizer]
+        make, epochs = OPTIMIZERS[settings.optimizer], settings.epochs or USUAL_EPOCHS
         optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
         with KERNELS[settings.kernels]():
             history = fit(
@@ -182,7 +184,7 @@ def train_run(
                 inputs(model, dataset.validation) if len(dataset.validation) else None,
                 settings,
                 optimizer=optimizer,
-                schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
+                schedule=SCHEDULES[settings.schedule](optimizer, epochs),
                 corrupt=run.corruption,
                 out=out,
                 resume=resume,
@@ -231,7 +233,9 @@ def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) 
         kinds = {"settings": Settings, "training": Training}
         before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
         now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
-        free = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
+        free = {"patience"}
+        if settings.schedule == "constant" or settings.epochs is None:  # not known before the data
+            free.add("epochs")
         for name in before.keys() - free:
             if before[name] != now[name]:
                 raise InputError(
@@ -283,6 +287,13 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     return cls(**options)
 
 
+def _usual_epochs(dataset: Dataset, settings: Settings) -> int:
+    """Return how many epochs to train: of a table or series as many as make 2,000 steps."""
+    steps = -(-len(dataset.train) // settings.batch_size)  # in an epoch
+    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-STEPS // steps)
+    return max(USUAL_EPOCHS, fewest)
+
+
 def _few(inputs: int) -> list[int]:
     """Return the layers behind the inputs of a row of a table, or of a window of a series."""
     return [max(16, min(128, 4 * inputs)), max(2, min(32, inputs // 4))]
@@ -304,6 +315,8 @@ def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any)
                 f"--{option} {options[option]} is for values from 0 to 1, and a {kind.name} is in"
                 f" standard deviations: leave it out, for {fits}"
             )
+    if "activation" in accepted:  # bounded: a row beyond those of training is not rebuilt as well
+        options = {"activation": "tanh", **options}
     return {"binary": kind.binary, **options} if "binary" in accepted else options
 
 

@@ -46,8 +46,10 @@ def option(
 class Fitting:
     """What `minae.train.fit` is told. Raises InputError for a value that is not allowed."""
 
-    epochs: int = option(10, "Passes over the training images.", low=1)
-    batch_size: int = option(128, "Images per step.", low=1)
+    epochs: int | None = option(
+        None, "Passes over the training data; 10, or for tables and series 2,000 steps.", low=1
+    )
+    batch_size: int = option(128, "Images, rows or windows per step.", low=1)
     clip: float | None = option(None, "Largest gradient norm.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1

@@ -142,7 +142,7 @@ def tiny_mnist(tmp_path, monkeypatch):
         write(f"{part}-images-idx3-ubyte.gz", np.repeat(labels, 4).astype("u1").reshape(-1, 2, 2))
         write(f"{part}-labels-idx1-ubyte.gz", labels.astype("u1"))
     monkeypatch.setattr(
-        "minae.data.dataset.fetch", lambda name: {path.name: path for path in tmp_path.iterdir()}
+        "minae.data.named.fetch", lambda name: {path.name: path for path in tmp_path.iterdir()}
     )
     return write
 

@@ -84,7 +84,8 @@ def test_a_saved_model_comes_back_the_same(model, tmp_path):
     [
         (
             lambda: models.IWAE((64, 8), "gelu", k=3),  # calls the constructor of VAE, with beta
-            '{"sizes": [64, 8], "activation": "gelu", "likelihood": "bernoulli", "k": 3}',
+            '{"sizes": [64, 8], "activation": "gelu", "likelihood": "bernoulli", "k": 3,'
+            ' "binary": 0}',
         ),
         (
             lambda: models.DenoisingAutoencoder((1, 8, 8), loss="mse"),

@@ -61,7 +61,7 @@ def table_parts(
     if labels is not None and everything.labels is None:
         everything = replace(everything, labels=tables.encode_labels(labels, classes))
     parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
-    return kind, parts, [_about_table(path, frame, kind)]
+    return kind, parts, [_about_table(path, frame, kind, how, len(test))]
 
 
 def _divided(
@@ -82,12 +82,10 @@ def _divided(
     return pool, test
 
 
-def _about_table(path: Path, frame: Frame, kind: TableKind) -> str:
+def _about_table(path: Path, frame: Frame, kind: TableKind, how: Reading, test: int) -> str:
     """Return a line that says what was made of the columns of a table."""
-    numbers, categories = len(kind.numbers), len(kind.categories)
-    made_of = [
-        f"{n:,} of {what}" for n, what in ((numbers, "numbers"), (categories, "categories")) if n
-    ]
+    counts = {"numbers": len(kind.numbers), "categories": len(kind.categories)}
+    columns = [f"{n:,} column{'s' * (n > 1)} of {what}" for what, n in counts.items() if n]
     said = [f"{kind.id_column} names the rows"] if kind.id_column else []
     said += [f"{kind.label_column} has the labels"] if kind.label_column else []
     gaps = [column.name for column in kind.numbers if column.gaps]
@@ -95,8 +93,9 @@ def _about_table(path: Path, frame: Frame, kind: TableKind) -> str:
     said += [f"{listed(names)} left out: {why}" for why, names in left_out(frame, kind).items()]
     constant = [column.name for column in kind.numbers if frame[column.name].nunique() == 1]
     said += [f"{listed(constant)} always the same"] if constant else []
-    columns = f"{' and '.join(made_of)} in {numbers + categories} columns"
-    return f"{path.name}: a table of {len(frame):,} rows, {columns}" + (
+    if how.normal is not None:
+        said.append(f"{test:,} rows to test on, with those that are not {how.normal}")
+    return f"{path.name}: a table of {len(frame):,} rows, {' and '.join(columns)}" + (
         f" ({'; '.join(said)})" if said else ""
     )
 
@@ -126,19 +125,18 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
         fitted, window, readings.step, readings.time_column, how.label_column, classes
     )
     windows = kind.windows(readings)
-    if len(windows) < 3 * window:
-        raise InputError(
-            f"gives {len(windows):,} windows of {window} readings, fewer than the {3 * window:,}"
-            " that are needed to train, validate and test; give more readings or a smaller --window"
-        )
-    N = len(windows)
+    N, between = len(windows), window - 1  # windows that would share readings with two parts
     tenth = max(1, round(N / 10))
-    size = validation_size(
-        path.name, "windows", N - tenth, tenth if validation is None else validation
-    )
-    ends = N - tenth - size - (window - 1), N - tenth - (window - 1), N
-    starts = 0, N - tenth - size, N - tenth
-    parts = [windows.take(slice(a, max(a, b))) for a, b in zip(starts, ends, strict=True)]
+    pool = N - tenth - between
+    size = tenth if validation is None else validation
+    if (train := pool - size - between * (size > 0)) < 1 or size < 0:
+        raise InputError(
+            f"gives {N:,} windows of {window} readings, too few for {size:,} to validate, {tenth:,}"
+            f" to test, and {between:,} before each of these; give more readings, a smaller"
+            " --window or a smaller --validation"
+        )
+    cuts = slice(0, train), slice(pool - size, pool), slice(N - tenth, N)
+    parts = [windows.take(cut) for cut in cuts]
     if how.normal is not None:
         normal = parts[0].labels == 0, parts[1].labels == 0
         parts[:2] = [part.take(np.flatnonzero(n)) for part, n in zip(parts, normal, strict=False)]

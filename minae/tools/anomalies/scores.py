@@ -18,7 +18,7 @@ from minae.tools.images import reconstruct
 from minae.train.runs import Run
 
 AT_ONCE = 4096  # rows
-LEAST = 1e-3  # the least mean squared error of a column, in its variances
+LEAST = 0.02  # a column that hardly varies counts as if its mean squared error were this
 Method = Callable[[Split], np.ndarray]  # scores (N,) of rows or windows
 
 
@@ -63,7 +63,7 @@ def find_weights(run: Run, *own: Split) -> np.ndarray:
             errors = _errors(run, part, outputs)  # (N, P) or (N, C, W)
             total = total + errors.reshape(*errors.shape[:2], -1).mean(axis=2).sum(axis=0)
             rows += len(part)
-    weights = 0.5 / (total / rows + LEAST)
+    weights = 0.5 / np.maximum(total / rows, LEAST)
     if isinstance(run.kind, TableKind):
         weights[len(run.kind.numbers) :] = 1
     return weights
