@@ -7,7 +7,7 @@ missing. Neighbouring windows begin one step apart, and share memory unless ther
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -151,10 +151,32 @@ def _sums(flags: np.ndarray, length: int) -> np.ndarray:
     return total[length:] - total[: len(total) - length]
 
 
-def time_columns(frame: Frame) -> str | None:
-    """Return the name of the first column if it holds times that go one way, mostly."""
-    first = str(frame.columns[0])
-    return first if made.find_kind(frame[first]) == "time" else None
+def with_time(frame: Frame) -> tuple[Frame, str | None]:
+    """Return a data frame, and its first column's name if that holds times.
+
+    If the first column holds dates, and the second times of the day, they become one.
+    """
+    first, *others = frame.columns
+    if made.find_kind(frame[first]) != "time":
+        return frame, None
+    if others and made.is_clock(frame[others[0]]):
+        clock = frame[others[0]].astype(str).str.strip().str.replace(".", ":")
+        joined = (frame[first].astype(str).str.strip() + " " + clock).rename(f"{first} {others[0]}")
+        frame = frame.drop(columns=[first, others[0]])
+        frame.insert(0, joined.name, joined)
+    return frame, str(frame.columns[0])
+
+
+def is_series(path: Path, column: Any) -> bool:
+    """Return whether times go one way, mostly, or follow one step once they are sorted."""
+    times = made.as_times(path, column).astype(np.int64)
+    steps, sorted_steps = np.diff(times), np.diff(np.sort(times))
+    if not len(steps):
+        return True
+    usual = np.median(sorted_steps)
+    regular = np.mean(np.abs(sorted_steps - usual) <= 0.5 * usual)
+    one_way = max(np.mean(steps > 0), np.mean(steps < 0))
+    return bool(one_way >= 0.9 or (usual > 0 and regular >= 0.9))
 
 
 def read_readings(
@@ -165,7 +187,8 @@ def read_readings(
         array, labels = readers.read_numpy(path)
         return numbered(array, labels, columns)
     frame = read_csv(path, (label_column,) if label_column else ())
-    return from_frame(path, frame, time_column or time_columns(frame), label_column, columns)
+    frame, time = with_time(frame)
+    return from_frame(path, frame, time_column or time, label_column, columns)
 
 
 def numbered(
@@ -215,9 +238,10 @@ def from_frame(
     times, values = times[order], values[order]
     again = np.concatenate([[False], times[1:] == times[:-1]])
     if back:
-        notes.append(f"sorted by time, which went back {back:,} times")
+        notes.append(f"sorted by time, which went back {back:,} time{'s' * (back > 1)}")
     if again.any():
-        notes.append(f"{again.sum():,} readings of a time that was there before left out")
+        count = int(again.sum())
+        notes.append(f"{count:,} reading{'s' * (count > 1)} of a time that was there left out")
     labels = None if labels is None else labels[order][~again]
     return Readings(chosen, values[~again], times[~again], labels, time_column, tuple(notes))
 
