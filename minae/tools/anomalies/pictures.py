@@ -78,7 +78,7 @@ def series(
     Alarms and events are first and last indices, (K, 2); events None if they are not known.
     """
     panels = values.shape[1] + 1
-    axes = make_axes(10, 1.5 * panels, None, left=0.75, bottom=0.7, right=0.2)
+    axes = make_axes(10, 1.5 * panels, None, left=0.95, bottom=0.7, right=0.2)
     figure, box = axes.figure, axes.get_position()
     axes.remove()
     grid = figure.add_gridspec(panels, 1, hspace=0.25)
@@ -93,7 +93,7 @@ def series(
         _draw_spans(ax, places, alarms, RED, 0, 1, "alarm")
         if events is not None:
             _draw_spans(ax, places, events, BLUE, 0.94, 0.06, "labelled as an anomaly")
-        ax.set_ylabel("score" if is_score else _cut(names[panel], 18))
+        ax.set_ylabel("score" if is_score else _cut(names[panel], 16))
         if is_score:
             ax.set(yscale="log")
             ax.axhline(max(threshold, LEAST), color=MUTED, linestyle="--", label="threshold")
@@ -110,11 +110,18 @@ def series(
 
 
 def _draw_curve(axes: Any, places: np.ndarray, curve: np.ndarray, colour: str) -> None:
-    """Draw a curve; a long one by the least and largest value of each of PIXELS stretches."""
+    """Draw a curve, in pieces where times have a gap.
+
+    A long one is drawn by the least and largest value of each of PIXELS stretches.
+    """
     if len(curve) > 4 * PIXELS:
         edges = np.linspace(0, len(curve), PIXELS + 1).astype(int)[:-1]
         both = [ufunc.reduceat(curve, edges) for ufunc in (np.fmin, np.fmax)]
         curve, places = np.stack(both, axis=1).ravel(), np.repeat(places[edges], 2)
+    steps = np.diff(places).astype(float)
+    usual = np.median(steps[steps > 0]) if len(steps) else 0
+    gaps = np.flatnonzero(steps > 1.5 * usual) + 1
+    places, curve = np.insert(places, gaps, places[gaps]), np.insert(curve, gaps, np.nan)
     axes.plot(places, curve, color=colour, linewidth=0.6)
 
 
