@@ -22,7 +22,7 @@ import numpy as np
 import minae
 from minae import checkpoint, files, models
 from minae.data import DATASETS, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, describe, parse_kind
+from minae.data.kinds import ImageKind, alike, describe, parse_kind
 from minae.data.named import SERIES, load_readings
 from minae.errors import InputError, complain
 from minae.kernels import use_backend
@@ -101,7 +101,7 @@ class Run:
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
             )
-        if dataset.kind != self.kind:
+        if not alike(describe(dataset.kind), describe(self.kind)):
             raise InputError(
                 f"{dataset.name} is not what the run was trained on: it has changed since then, or"
                 " holds something else; train again"
@@ -266,7 +266,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
             raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
     pixels = math.prod(image_shape)
     if not isinstance(kind, ImageKind):
-        options = _standardised(name, options, kind, accepted)
+        options = _standardised(name, dict(options), kind, accepted)
     if "sizes" in accepted:
         behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
         options = {"sizes": [pixels, *behind], **options}
@@ -305,9 +305,10 @@ def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any)
     Raises InputError if the model cannot be trained on such a kind.
     """
     if "image_shape" in accepted and kind.name == "table":
+        instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(
             f"model {name!r} is for images and series, whose neighbours belong together; for a"
-            " table, train dense or vae"
+            f" table, train {instead}"
         )
     for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
         if option in accepted and options.setdefault(option, fits) != fits:

@@ -104,7 +104,7 @@ def test_a_damaged_gzip_file(tmp_path):
 
 def test_too_large_for_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited, "available", lambda: 100.0)
-    with pytest.raises(InputError, match="GB of text, which take about .* GB are free"):
+    with pytest.raises(InputError, match=r"GB of text, which take about .* GB are free"):
         read_csv(file_of(tmp_path, PLAIN))
 
 

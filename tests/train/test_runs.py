@@ -257,7 +257,7 @@ def test_what_is_wrong_in_a_file_is_named(minae, run, change, sentence):
         (set_at("training", "history", 0, "seconds", value="1"), 'seconds is "1", not a number'),
         (without("training", "random", "state"), "in training, 'state' is missing"),
         (set_at("training", "random", "state", "inc", value="x"), "last.safetensors: "),
-        (set_at("settings", "epochs", value=None), "settings.epochs is null, not a whole number"),
+        (set_at("settings", "seed", value=None), "settings.seed is null, not a whole number"),
     ],
 )
 def test_what_is_wrong_in_a_training_is_named(minae, run, change, sentence):
