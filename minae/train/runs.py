@@ -366,6 +366,8 @@ def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any)
                 f"--{option} {options[option]} is for values from 0 to 1, and a {kind.name} is in"
                 f" standard deviations: leave it out, for {fits}"
             )
+    if "activation" in accepted:  # bounded: a row beyond those of training is not rebuilt as well
+        options = {"activation": "tanh", **options}
     return {"binary": kind.binary, **options} if "binary" in accepted else options
 
 
