@@ -82,7 +82,7 @@ def train(
     Example: `minae train vae --data mnist --epochs 10 --sizes 784 400 20`
     """
     from minae.tools import pictures
-    from minae.train import runs
+    from minae.train import training
 
     given = {each.name: options.pop(each.name) for each in fields(ModelOptions)}
     model_options = {name: value for name, value in given.items() if value is not None}
@@ -90,7 +90,7 @@ def train(
     settings = Settings.of(**chosen, model_options=model_options)
     out = out or Path("runs") / f"{settings.model}-{Path(settings.data).stem}"
     try:
-        run = runs.train_run(
+        run = training.train_run(
             settings, out, command=command_line(), resume=resume, overwrite=overwrite
         )
     except KeyboardInterrupt:

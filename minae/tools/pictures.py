@@ -15,7 +15,8 @@ from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
 from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
-from minae.train.runs import Run, inputs
+from minae.train.build import inputs
+from minae.train.runs import Run
 
 FEW = 200  # images behind the numbers in a picture
 

@@ -115,7 +115,7 @@ class Settings(Fitting):
     def of(cls, model: str, **given: Any) -> "Settings":
         """Return settings with the defaults that belong to the model for what is not given."""
         check_choice("model", model, MODELS)
-        return cls(model, **MODELS[model].training | given)
+        return cls(model, **MODELS[model].defaults | given)
 
     @property
     def reading(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from minae.data import load
-from minae.train import runs
+from minae.train import training
 
 if sys.platform == "win32":
     pytest.skip("there are no pipes and devices to name", allow_module_level=True)
@@ -204,8 +204,8 @@ def box(tmp_path_factory):
     np.save(box / "wide.npy", np.zeros((5, 8, 9)))
     np.save(box / "nan.npy", np.full((5, 8, 8), np.nan))
     Image.new("L", (8, 8)).save(box / "photos" / "0.png")
-    settings = runs.Settings("vae", "digits", {"sizes": [64, 8, 2]}, epochs=1)
-    runs.train_run(settings, box / "run", command="", show_progress=False)
+    settings = training.Settings("vae", "digits", {"sizes": [64, 8, 2]}, epochs=1)
+    training.train_run(settings, box / "run", command="", show_progress=False)
     return box
 
 

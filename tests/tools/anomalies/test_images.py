@@ -12,7 +12,7 @@ from minae.data import load
 from minae.data.readers import read_images
 from minae.tensor import Tensor
 from minae.tools.anomalies.pictures import histogram
-from minae.train import runs
+from minae.train import runs, training
 
 from ..test_enhance import ODD, save, save_odd, size
 
@@ -22,8 +22,8 @@ STRIPES = np.tile(np.float32([[0, 1]] * 8), (3, 1, 1, 4))  # (3, 1, 8, 8): no di
 
 def train(out, model="vae", data="digits", **settings):
     sizes = {"sizes": [64, 32, 8]}
-    settings = runs.Settings(model, data, sizes, epochs=2, lr=0.01, **settings)
-    runs.train_run(settings, out, command="", show_progress=False)
+    settings = training.Settings(model, data, sizes, epochs=2, lr=0.01, **settings)
+    training.train_run(settings, out, command="", show_progress=False)
     return out
 
 

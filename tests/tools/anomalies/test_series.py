@@ -11,7 +11,7 @@ from minae.tools.anomalies.baselines import find_period, fit_pca, fit_seasonal, 
 from minae.tools.anomalies.pictures import series as draw_series
 from minae.tools.anomalies.reading import Data, read_data, read_own
 from minae.tools.anomalies.scores import by_row, find_weights, score
-from minae.train import runs
+from minae.train import runs, training
 
 DAY = 24
 START = np.datetime64("2024-01-01T00:00:00")  # a Monday
@@ -46,8 +46,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("series")
     path = write(folder / "normal.csv", *readings(40, 0))
     options = {"sizes": [DAY, 16, 3], "activation": "tanh"}
-    settings = runs.Settings("dense", str(path), options, epochs=40, lr=0.01)
-    runs.train_run(settings, folder / "run", command="", show_progress=False)
+    settings = training.Settings("dense", str(path), options, epochs=40, lr=0.01)
+    training.train_run(settings, folder / "run", command="", show_progress=False)
     return folder / "run"
 
 

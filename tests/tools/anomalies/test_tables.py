@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from minae.tools.anomalies.report import agreement
 from minae.tools.anomalies.thresholds import choose_rule
-from minae.train import runs
+from minae.train import training
 
 HEADER = ("id", "length", "width", "colour", "state")
 
@@ -48,11 +48,11 @@ def run(tmp_path_factory):
     """A dense autoencoder of normal parts."""
     folder = tmp_path_factory.mktemp("parts")
     path = write(folder / "parts.csv", rows(300, seed=0))
-    settings = runs.Settings(
+    settings = training.Settings(
         "dense", str(path), {"sizes": [6, 32, 2], "activation": "tanh"}, label_column="state",
         normal="fine", epochs=80, batch_size=32, lr=0.01,
     )  # fmt: skip
-    runs.train_run(settings, folder / "run", command="", show_progress=False)
+    training.train_run(settings, folder / "run", command="", show_progress=False)
     return folder / "run"
 
 
