@@ -40,8 +40,8 @@ def test_the_network_is_that_of_minae_train_restore():
     work = WORKLOADS["restore"]
     assert work.model().config == ResUNet().config
     assert (work.batch, work.max_grad_norm) == (
-        ResUNet.training["batch_size"],
-        ResUNet.training["clip"],
+        ResUNet.defaults["batch_size"],
+        ResUNet.defaults["clip"],
     )
 
 
