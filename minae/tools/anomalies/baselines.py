@@ -78,16 +78,17 @@ def fit_seasonal(kind: SeriesKind, train: Split, held_out: Split) -> tuple[str, 
     The periods tried are a day and a week, where the training windows span at least two, the one
     found by autocorrelation, and none: the mean of all readings.
     """
-    values, at = train.inputs[:, :, 0, 0].astype(float), step_numbers(kind, train)  # (N, C), (N,)
+    at = step_numbers(kind, train)  # (N,)
     periods = {"no period": 1}
     for name, seconds in (("day", DAY), ("week", 7 * DAY)):
         if kind.step and seconds % kind.step == 0 and seconds > kind.step:
             periods[name] = int(seconds / kind.step)
-    if found := find_period(values):
+    if found := find_period(train.inputs[:, :, 0, 0]):
+        found *= max(1, int(np.median(np.diff(at))))  # windows of a long series begin some apart
         periods.setdefault(f"{found} readings", found)
     span = at[-1] - at[0]
     methods = {
-        name: _seasonal(kind, values, at, period)
+        name: _seasonal(kind, train, at, period)
         for name, period in periods.items()
         if period == 1 or 2 * period <= span
     }
@@ -95,14 +96,20 @@ def fit_seasonal(kind: SeriesKind, train: Split, held_out: Split) -> tuple[str, 
     return f"seasonal, {best}", methods[best]
 
 
-def _seasonal(kind: SeriesKind, values: np.ndarray, at: np.ndarray, period: int) -> Method:
-    """Return the mean squared distance of windows from the means of values (N, C) by their times.
+def _seasonal(kind: SeriesKind, train: Split, at: np.ndarray, period: int) -> Method:
+    """Return the mean squared distance of windows from the means of training readings, by time.
 
-    at (N,) are those times, in steps.
+    at (N,) is when the training windows begin, in steps.
     """
-    count = np.bincount(at % period, minlength=period)  # (period,)
-    sums = [np.bincount(at % period, column, period) for column in values.T]
-    mean = np.where(count, np.stack(sums) / np.maximum(count, 1), values.mean(axis=0)[:, None])
+    C, _, W = kind.shape
+    count, sums = np.zeros(period), np.zeros((C, period))
+    for offset in range(W):
+        place = (at + offset) % period
+        count += np.bincount(place, minlength=period)
+        for column in range(C):
+            sums[column] += np.bincount(place, train.inputs[:, column, 0, offset], period)
+    overall = sums.sum(axis=1, keepdims=True) / count.sum()
+    mean = np.where(count, sums / np.maximum(count, 1), overall)  # (C, period)
 
     def scores(split: Split) -> np.ndarray:
         places = (step_numbers(kind, split)[:, None] + np.arange(kind.window)) % period  # (N, W)

@@ -75,6 +75,8 @@ def _read_series(kind: SeriesKind, data: str, label_column: str | None) -> Data:
     """Read a series and cut it into windows, so many that a reading lies in PER_WINDOW."""
     if data in SERIES:
         readings, _ = load_readings(data)
+        if label_column not in (None, "label"):
+            raise InputError(f"there is no file {label_column!r}; {data} has --labels label")
     else:
         readings = kind.readings(_existing(data), label_column)
         for note in readings.notes:
@@ -109,6 +111,8 @@ def _existing(data: str) -> Path:
         raise InputError(
             f"there is no series and no file called {data!r}; the series are {', '.join(SERIES)}"
         )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and the run is of a series: give a file")
     return path
 
 

@@ -139,6 +139,18 @@ def test_labels_that_do_not_fit(minae, run, faulty, tmp_path, labels, content, s
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_no_such_series(minae, run, tmp_path):
+    for data, options, sentence in (
+        (".", (), "is a folder, and the run is of a series"),
+        ("nothing.csv", (), "there is no series and no file called 'nothing.csv'"),
+        ("faulty.csv", ("--labels", "colour"), "has no column 'colour'"),
+    ):
+        write(tmp_path / "faulty.csv", *readings(5, 1))
+        status, out, err = minae("anomalies", run, data, *options)
+        assert (status, out, len(err.splitlines())) == (2, "", 1)
+        assert sentence in err
+
+
 def test_a_reading_has_the_mean_of_its_windows():
     starts, scores = np.array([0, 2, 3, 8]), np.array([1.0, 5.0, 3.0, 7.0])
     data = Data(Split(np.zeros((4, 1, 1, 3), np.float32)), range(12), starts=starts)
@@ -165,6 +177,17 @@ def runs_tensor(array):
     from minae.tensor import Tensor
 
     return Tensor(np.ascontiguousarray(array))
+
+
+def test_thinned_training_windows_know_every_hour(run):
+    """Every third window begins at eight of the hours only, but holds readings of all."""
+    found = runs.load_run(run)
+    own = read_own(found)
+    name, method = fit_seasonal(
+        found.kind, own.train.take(slice(None, None, 3)), own.held_out.split
+    )
+    assert name == "seasonal, day"
+    assert in_pieces(method, own.held_out.split).mean() < 0.05
 
 
 def test_the_seasonal_baseline_finds_the_day(run, faulty, tmp_path):
