@@ -101,6 +101,7 @@ PICTURES = {  # beside learning curves and reconstructions
     "cvae": ["samples"],
     "iwae": ["samples", "kl_by_latent", "bound"],
     "vq-vae": ["codebook"],
+    "restore": ["denoised"],
 }
 
 
@@ -111,13 +112,15 @@ def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
     run = tmp_path / "runs" / f"{model}-digits"
     metrics = json.loads((run / "metrics.json").read_text())
     elbo = model.endswith(("vae", "iwae")) and model != "vq-vae"
-    assert ("test_elbo" if elbo else "test_squared_error") in metrics
-    assert metrics["settings"]["corrupt"] == ("noise:0.5" if model == "denoising" else None)
-    drawn = {"learning_curves", "reconstructions", *PICTURES[model]}
+    figure = "psnr" if model == "restore" else "elbo" if elbo else "squared_error"
+    assert f"test_{figure}" in metrics
+    assert metrics["settings"]["corrupt"] == MODELS[model].corruption
+    whole = [] if model == "restore" else ["reconstructions"]
+    drawn = {"learning_curves", *whole, *PICTURES[model]}
     assert {path.stem for path in run.glob("*.png")} == drawn
     assert all(f"{name}.png" in out for name in drawn)
     assert minae("eval", run, "--data", "digits")[0] == 0
-    assert minae("reconstruct", run)[0] == 0
+    assert minae("reconstruct", run)[0] == (2 if model == "restore" else 0)
 
 
 def test_a_conditional_model_draws_the_class_that_is_asked_for(minae, tmp_path):
