@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 
-def levelled(images: np.ndarray, clean: np.ndarray) -> np.ndarray:
-    """Return a * images + b, clipped to [0, 1], with the a and b that come nearest to the clean."""
-    a, b = np.polyfit(images.ravel(), clean.ravel(), 1)
-    return np.clip(a * images + b, 0, 1)
+def fit_levels(images: np.ndarray, clean: np.ndarray) -> tuple[float, float]:
+    """Return the a and b with which a * images + b comes nearest to the clean, by least squares."""
+    x, y = images.astype(np.float64), clean.astype(np.float64)
+    variance = x.var()
+    a = ((x - x.mean()) * (y - y.mean())).mean() / variance if variance > 0 else 1.0
+    return float(a), float(y.mean() - a * x.mean())
 
 
 def psnr(images: np.ndarray, clean: np.ndarray) -> float:

@@ -428,10 +428,11 @@ assert alone > sharp_db["deconvolved"] + 2
 assert table[3][3] > 1.3 * table[0][3]
 
 # %% [markdown]
-# Without noise, deconvolution alone is good: the detail is still there, only faint, and no
-# autoencoder is needed. A noise of 0.1 drowns it, and no filter brings back what is not there. The
-# autoencoder does not bring it back either. It draws the **form**: the sharp digit that would look
-# like this if blurred, judging by the digits that it knows.
+# Without noise (but rounded to 255 steps, as in a file), deconvolution alone is good: the detail
+# is still there, only faint, and no autoencoder is needed. A noise of 0.1 drowns it, and no filter
+# brings back what is not there. The autoencoder does not bring it back either. It draws the
+# **form**: the sharp digit that would look like this if blurred, judging by the digits that it
+# knows.
 #
 # ## A block is missing
 #

@@ -8,12 +8,13 @@ from minae.plots.codes import MAX_POINTS, code_map, latent_plane
 from minae.plots.curves import bars, learning_curves, lines, requests, roofline
 from minae.plots.details import TILE, Detail, details
 from minae.plots.images import image_grid, latent_grid, reconstructions, strips
+from minae.plots.restoration import restoration
 from minae.plots.style import BLUE, COLOURS, DPI, INK, MUTED, RED, as_png, save
 from minae.plots.windows import lanes, windows
 
 __all__ = [
     "BLUE", "COLOURS", "DPI", "INK", "MAX_POINTS", "MUTED", "RED", "TILE", "Detail", "as_png",
     "bars", "code_map", "details", "image_grid", "lanes", "latent_grid", "latent_plane",
-    "learning_curves", "lines", "reconstructions", "requests", "roofline", "save", "strips",
-    "windows",
+    "learning_curves", "lines", "reconstructions", "requests", "restoration", "roofline", "save",
+    "strips", "windows",
 ]  # fmt: skip

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import ndimage
 
 from minae import models, plots, random
 from minae.data import ImageKind, SeriesKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
-from minae.metrics import levelled, psnr
 from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
+from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
 from minae.train.runs import Run, inputs
 
@@ -23,7 +22,9 @@ FEW = 200  # images behind the numbers in a picture
 
 def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
-    files = [run.folder / "learning_curves.png", draw_reconstructions(run)]
+    files = [run.folder / "learning_curves.png"]
+    if not run.model.any_size:
+        files.append(draw_reconstructions(run))
     plots.save(plots.learning_curves(run.metrics["history"]), files[0])
     if isinstance(run.model, models.VariationalAutoencoder):
         files.append(draw_samples(run))
@@ -109,23 +110,23 @@ def feature_maps(model: models.ConvAutoencoder, run: Run) -> Figure:
 
 
 def denoised(model: models.Autoencoder, run: Run) -> Figure:
-    """Compare the model with two classical filters at their best.
-
-    Each has the width that is best on these very images, and its grey levels corrected by the best
-    straight line: averaging clipped noise would leave the background grey.
-    """
-    images, corrupt = run.data().test.inputs[:FEW], run.corruption
-    assert corrupt is not None  # a denoising model always has one
-    spoilt = corrupt(images, np.random.default_rng(0))
-    gaussian = [ndimage.gaussian_filter(spoilt, s, axes=(2, 3)) for s in np.arange(0.4, 3, 0.2)]
-    median = [ndimage.median_filter(spoilt, size=s, axes=(2, 3)) for s in (3, 5, 7)]
-    values = {
-        str(run.settings.corrupt): psnr(spoilt, images),
-        "median filter": max(psnr(levelled(y, images), images) for y in median),
-        "Gaussian filter": max(psnr(levelled(y, images), images) for y in gaussian),
-        run.settings.model: psnr(model(Tensor(spoilt)).numpy(), images),
-    }
-    return plots.bars(values, f"PSNR in dB, mean of {len(images)} unseen images")
+    """Compare the model with the classical methods that are meant for its corruption."""
+    if model.any_size:
+        pictures = run.pictures()
+        test, choosing = pictures.test, pictures.validation or pictures.train
+    else:
+        data = run.data()
+        test = data.test.images
+        choosing = (data.validation if len(data.validation) else data.train).images
+    found = compare(
+        run.settings.model,
+        lambda image: reconstruct(model, image[None])[0],
+        run.restores,
+        test,
+        choosing,
+    )
+    print_comparison(found)
+    return draw_comparison(found)
 
 
 def kl_by_latent(model: models.VariationalAutoencoder, run: Run) -> Figure:
@@ -179,6 +180,7 @@ _LATENTS = {"kl_by_latent": kl_by_latent}
 OWN: dict[str, dict[str, Callable[..., Figure]]] = {
     "conv": {"feature_maps": feature_maps},
     "denoising": {"denoised": denoised},
+    "restore": {"denoised": denoised},
     "vae": _LATENTS,
     "conv-vae": _LATENTS,
     "beta-vae": _LATENTS | {"traversals": traversals},

@@ -93,7 +93,9 @@ class Settings(Fitting):
     )
     window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
     validation: int | None = option(None, "Number of validation images, rows or windows.")
-    corrupt: str | None = option(None, "Denoise: noise:0.3, salt-pepper:0.1, blur:1.5 or mask:10.")
+    corrupt: str | None = option(
+        None, "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10."
+    )
     optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
     lr: float = option(1e-3, "Learning rate.", low=0.0)
     weight_decay: float = option(0.0, "Pull of the weights to 0.", low=0.0)
