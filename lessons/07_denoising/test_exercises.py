@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 
 from minae import nn, optim
-from minae.course.contract import once
 from minae.course.checking import same, shape_of
+from minae.course.contract import once
 from minae.tensor import Tensor
 
 
@@ -361,7 +361,7 @@ def test_ssim__by_hand(student):
 
 
 def lopsided(x):
-    """Return weighted sums of pixels up to 2 away, most of them below and on the right; 0 beyond."""
+    """Return weighted sums of 5 x 5 pixels, of which those beyond the border count as 0."""
     weights = np.random.default_rng(4).uniform(0, 1, (5, 5)) ** 2
     return ndimage.correlate(x, weights, mode="constant")
 
