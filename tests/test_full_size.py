@@ -10,6 +10,7 @@ from minae import cli
 from minae.kernels.arrays import device_problem
 
 RESULTS = Path(__file__).parents[1] / "results"
+ANOMALIES = json.loads((RESULTS / "anomalies.json").read_text())
 BARS = {"vae-mnist": ("test_loss", 105.5), "dense-mnist": ("test_squared_error", 3.0)}
 
 
@@ -40,3 +41,34 @@ def test_full_size_result(name, options, tmp_path, monkeypatch):
 def test_recorded_result_reaches_its_bar(name):
     figure, bar = BARS[name]
     assert json.loads((RESULTS / f"{name}.json").read_text())[figure] <= bar
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", ANOMALIES)
+def test_anomalies_are_found_again(name, minae, tmp_path):
+    """Other processors round differently, so that AUCs differ a little."""
+    recorded = ANOMALIES[name]
+    for command in (recorded["train"], recorded["command"]):
+        status, _, _ = minae(*shlex.split(command)[1:])
+        assert status == 0
+    found = json.loads((tmp_path / recorded["figures"]).read_text())["methods"]
+    for method, figures in recorded["methods"].items():
+        assert found[method]["auc"] == pytest.approx(figures["auc"], abs=0.03)
+
+
+def test_recorded_anomalies_of_a_table_reach_their_bar():
+    model, *others = ANOMALIES["breast_cancer"]["methods"].values()
+    assert model["auc"] > max(other["auc"] for other in others) - 0.01
+
+
+@pytest.mark.parametrize("name", ["machine_temperature", "nyc_taxi", "ambient_temperature"])
+def test_recorded_streams_have_one_rule(name):
+    record = ANOMALIES[name]
+    assert record["rule"] == "--expect: 0.03 of the data lie above it"
+    assert {name.split(",")[0] for name in record["methods"]} == {
+        "dense model",
+        "PCA",
+        "isolation forest",
+        "seasonal",
+    }

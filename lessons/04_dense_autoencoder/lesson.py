@@ -35,7 +35,8 @@ from minae.data.loader import Loader
 from minae.errors import InputError
 from minae.report import print_table
 from minae.tensor import Tensor
-from minae.train import runs
+from minae.train.settings import Settings
+from minae.train.training import train_run
 
 FULL = "--full" in sys.argv
 OUT = Path("runs") / "04_dense_autoencoder"
@@ -405,8 +406,8 @@ def measure():
         figures[name] = error(centre + (unseen - centre) @ v @ v.T, unseen)
     model = {"sizes": [784, 1000, 500, 250, 30], "activation": "silu"}
     how = {"optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.2, "schedule": "cosine"}
-    settings = runs.Settings("dense", "mnist", model, epochs=40, **how)
-    run = runs.train_run(settings, OUT / "full", command=full["command"], overwrite=True)
+    settings = Settings("dense", "mnist", model, epochs=40, **how)
+    run = train_run(settings, OUT / "full", command=full["command"], overwrite=True)
     measured = run.metrics
     return figures | {"deep": measured["test_squared_error"], "seconds": measured["seconds"]}
 

@@ -35,7 +35,8 @@ from minae.errors import InputError
 from minae.gradcheck import GradcheckError
 from minae.report import print_table
 from minae.tensor import Tensor
-from minae.train import runs
+from minae.train.settings import Settings
+from minae.train.training import train_run
 
 FULL = "--full" in sys.argv
 OUT = Path("runs") / "10_vae"
@@ -637,8 +638,8 @@ def measure():
     """Train the three models on MNIST; return the tables, the loss and the seconds."""
     begin, mnist = time.perf_counter(), load("mnist")
     command = "minae train vae --data mnist"
-    settings = runs.Settings("vae", "mnist")
-    run = runs.train_run(settings, OUT / "vae", command=command, overwrite=True)
+    settings = Settings("vae", "mnist")
+    run = train_run(settings, OUT / "vae", command=command, overwrite=True)
     vae, figures = run.model, run.metrics
     minae.manual_seed(0)
     plain, buggy = models.DenseAutoencoder([784, 400, 20]), start(Wrong())

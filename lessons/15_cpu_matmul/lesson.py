@@ -597,7 +597,7 @@ operands = [
     (normal(128, layer.weight.shape[1]), layer.weight.data, normal(128, layer.weight.shape[0]))
     for layer, _, _ in W1.layers()
 ]
-runs = lambda: train_step(model, optimizer, (batches[0],)), products, optimizer.step
+runs = lambda: train_step(model, optimizer, batches[0]), products, optimizer.step
 tries = [[seconds(run) for run in runs] for _ in range(4)]
 step, multiplying, adam = (min(times) for times in zip(*tries, strict=True))
 least = W1.flops() / (T * PEAK)

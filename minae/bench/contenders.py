@@ -12,6 +12,7 @@ import numpy as np
 from minae import nn
 from minae.bench.workloads import Workload
 from minae.kernels.arrays import to_device
+from minae.models import ResUNet
 
 
 def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Callable:
@@ -22,13 +23,13 @@ def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Ca
     model = workload.build().train()
     model.to(device)
     optimizer = optim.Adam(model.parameters())
-    step = partial(train_step, model, optimizer)
+    step = partial(train_step, model, optimizer, max_grad_norm=workload.max_grad_norm)
     if captured:
         from minae.train.capture import CapturedStep
 
         step = CapturedStep(model, optimizer)
-    batches = [to_device(x, device) for x in workload.batches()]
-    return lambda i, noise=None: step((batches[i % len(batches)],))
+    batches = [[to_device(x, device) for x in batch] for batch in workload.batches()]
+    return lambda i, noise=None: step(batches[i % len(batches)])
 
 
 def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
@@ -38,15 +39,18 @@ def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
     network, batches = torch_network(workload, device)
     if tuned == "torch channels last":
         network = network.to(memory_format=torch.channels_last)
-        batches = [x.contiguous(memory_format=torch.channels_last) for x in batches]
+        last = partial(torch.Tensor.contiguous, memory_format=torch.channels_last)
+        batches = [[last(x) for x in batch] for batch in batches]
     optimizer = torch.optim.Adam(network.parameters(), fused=True if tuned else None)
     forward = torch.compile(network) if tuned == "torch compiled" else network
 
     def step(i: int, noise: np.ndarray | None = None) -> float:
         optimizer.zero_grad()
         drawn = None if noise is None else torch.from_numpy(noise)
-        loss = forward(batches[i % len(batches)], drawn)
+        loss = forward(*batches[i % len(batches)], drawn)
         loss.backward()
+        if workload.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), workload.max_grad_norm)
         optimizer.step()
         return loss.item()
 
@@ -54,11 +58,25 @@ def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
 
 
 def torch_network(workload: Workload, device: str) -> tuple[Any, Any]:
-    """Return a workload's model in PyTorch, whose call (x, noise) gives the loss, and batches."""
+    """Return a workload's model in PyTorch, whose call (*batch, noise) is the loss, and batches."""
+    import torch
+
+    model = workload.build()
+    if isinstance(model, ResUNet):
+        from minae.bench.torch_res_unet import TorchResUNet
+
+        network = TorchResUNet(**model.config)
+    else:
+        network = _torch_autoencoder(model)
+    state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
+    network.load_state_dict(state)
+    batches = [[torch.from_numpy(x).to(device) for x in each] for each in workload.batches()]
+    return network.to(device), batches
+
+
+def _torch_autoencoder(model: Any) -> Any:
     import torch
     from torch.nn import functional
-
-    model: Any = workload.build()
 
     class Network(torch.nn.Module):
         def __init__(self):
@@ -78,10 +96,7 @@ def torch_network(workload: Workload, device: str) -> tuple[Any, Any]:
                 loss = functional.mse_loss
             return loss(self.decoder(z), x, reduction="sum") / len(x) + kl
 
-    network = Network()
-    state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}
-    network.load_state_dict(state)
-    return network.to(device), torch.from_numpy(workload.batches()).to(device)
+    return Network()
 
 
 def _torch_sequential(network: nn.Sequential) -> Any:
@@ -109,7 +124,7 @@ def jax(workload: Workload) -> Callable:
 
     model: Any = workload.build()
     parameters = {name: jnp.asarray(array) for name, array in model.state_dict().items()}
-    batches = [jnp.asarray(x) for x in workload.batches()]
+    batches = [jnp.asarray(x) for (x,) in workload.batches()]
     zeros = {name: jnp.zeros_like(x) for name, x in parameters.items()}
 
     def loss(parameters, x, noise):

@@ -24,6 +24,7 @@ from minae.workers import requests
 
 def main() -> None:
     """Answer requests until there are no more."""
+    sys.excepthook = _say_why
     asked, answer = requests()
     contender, name = sys.argv[1:]
     step = _step(contender, name)
@@ -53,6 +54,15 @@ def main() -> None:
             answer(losses(int(number)))
         else:
             answer(milliseconds(float(number)) if kind == "time" else _peak_megabytes())
+
+
+def _say_why(kind: type[BaseException], error: BaseException, _: object) -> None:
+    """Print an error in one line, for the last line is all that is told of a process that died.
+
+    Those of torch.compile end with advice on how to report bugs.
+    """
+    paragraph = str(error).partition("\n\n")[0]
+    print(f"{kind.__name__}: {' '.join(paragraph.split())}", file=sys.stderr)
 
 
 def _step(contender: str, name: str) -> Callable[..., Any]:

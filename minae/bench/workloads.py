@@ -11,11 +11,41 @@ from minae import nn, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
-from minae.models import VAE, ConvAutoencoder, DenseAutoencoder
+from minae.models import VAE, ConvAutoencoder, DenseAutoencoder, ResUNet
 from minae.models.base import Autoencoder
 from minae.tensor import Tensor
 
 BATCHES = 32  # used in turn
+Arrays = tuple[np.ndarray, ...]
+
+
+def digits(rng: np.random.Generator, shape: tuple[int, ...]) -> Arrays:
+    """Return images, four pixels in five black, like MNIST's."""
+    x = rng.random(shape, dtype=np.float32)
+    x *= rng.random(shape, dtype=np.float32) < 0.2
+    return (x,)
+
+
+def photographs(rng: np.random.Generator, shape: tuple[int, ...]) -> Arrays:
+    """Return noisy pictures and clean ones: two soft surfaces, with an edge between them."""
+    front, back, outline = (_shades(rng, shape) for _ in range(3))
+    clean = np.where(outline > 0, front, back - 1)  # behind it is darker
+    clean = np.clip(0.55 + 0.15 * clean, 0, 1)
+    noise = np.float32(0.1) * rng.standard_normal(shape, np.float32)
+    return np.clip(clean + noise, 0, 1), clean
+
+
+def _shades(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return fields (..., H, W) of mean 0 and variance 1 whose amplitude falls with frequency.
+
+    That of photographs falls as 1 / frequency, edges included (Field 1987); a surface is smoother.
+    """
+    H, W = shape[-2:]
+    frequency = np.hypot(np.fft.fftfreq(H)[:, None], np.fft.rfftfreq(W))
+    frequency[0, 0] = np.inf  # the mean
+    spectrum = np.fft.rfft2(rng.standard_normal(shape, np.float32))
+    fields = np.fft.irfft2(spectrum / frequency**2, (H, W))
+    return (fields / fields.std((-2, -1), keepdims=True)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -26,18 +56,18 @@ class Workload:
     model: Callable[[], Autoencoder]
     image_shape: tuple[int, ...]
     batch: int
+    draw: Callable[[np.random.Generator, tuple[int, ...]], Arrays] = digits
+    max_grad_norm: float | None = None  # what gradients are clipped to
 
     def build(self) -> Autoencoder:
         """Return the model, with the same weights each time."""
         random.manual_seed(0)
         return self.model()
 
-    def batches(self) -> np.ndarray:
-        """Return inputs (BATCHES, batch, ...), four pixels in five black, like MNIST's."""
-        rng = np.random.default_rng(1)
-        x = rng.random((BATCHES, self.batch, *self.image_shape), dtype=np.float32)
-        x *= rng.random(x.shape, dtype=np.float32) < 0.2
-        return x
+    def batches(self) -> list[Arrays]:
+        """Return BATCHES batches: the inputs (batch, ...), and the targets if they are others."""
+        shape = BATCHES, self.batch, *self.image_shape
+        return list(zip(*self.draw(np.random.default_rng(1), shape), strict=True))
 
     def noise(self, steps: int) -> np.ndarray:
         """Return what a VAE draws in its first steps after random.manual_seed(0)."""
@@ -49,14 +79,19 @@ class Workload:
     @no_grad()
     def layers(self) -> list[tuple[Any, Tensor, Tensor]]:
         """Return the layers that have weights, each with its input and output for one batch."""
-        model: Any = self.build()
-        images, found = Tensor(self.batches()[0]), []
+        model, found = self.build(), []
+
+        class Recorded:
+            def forward(self, x: Tensor) -> Tensor:
+                y = super().forward(x)  # pyright: ignore[reportAttributeAccessIssue] - the layer's
+                found.append((self, x, y))
+                return y
+
+        for _, layer in model.named_modules():
+            if hasattr(layer, "weight"):  # of a subclass, it is not fused with its neighbours
+                layer.__class__ = type("Recorded", (Recorded, type(layer)), {})
         with use_backend("reference"):  # nothing to compile
-            for network, x in ((model.encoder, images), (model.decoder, model.codes(images))):
-                for layer in network:
-                    y = layer(x)
-                    found += [(layer, x, y)] if hasattr(layer, "weight") else []
-                    x = y
+            model(Tensor(self.batches()[0][0]))
         return found
 
     def flops(self) -> float:
@@ -80,6 +115,9 @@ WORKLOADS = {
     "W4": Workload("conv 32-64, two a stage", _deep_conv, (1, 28, 28), 128),
     "W5": Workload("dense 64-32-16, batch 16", _small, (64,), 16),
     "W5-1": Workload("dense 64-32-16, batch 1", _small, (64,), 1),
+    "restore": Workload(
+        "residual U-Net 48-96, 72 x 72, batch 16", ResUNet, (1, 72, 72), 16, photographs, 1.0
+    ),
 }
 
 

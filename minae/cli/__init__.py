@@ -42,7 +42,8 @@ def doctor() -> None:
 @machine.command()
 def bench(
     workloads: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="W1 to W5; all if none.")
+        list[str] | None,
+        typer.Argument(metavar="[WORKLOAD]...", help="W1 to W5, restore; all if none."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
     seconds: Annotated[float, typer.Option(min=0.01, max=3600, help="Length of a turn.")] = 0.5,

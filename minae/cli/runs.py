@@ -82,7 +82,7 @@ def train(
     Example: `minae train vae --data mnist --epochs 10 --sizes 784 400 20`
     """
     from minae.tools import pictures
-    from minae.train import runs
+    from minae.train import training
 
     given = {each.name: options.pop(each.name) for each in fields(ModelOptions)}
     model_options = {name: value for name, value in given.items() if value is not None}
@@ -90,7 +90,7 @@ def train(
     settings = Settings.of(**chosen, model_options=model_options)
     out = out or Path("runs") / f"{settings.model}-{Path(settings.data).stem}"
     try:
-        run = runs.train_run(
+        run = training.train_run(
             settings, out, command=command_line(), resume=resume, overwrite=overwrite
         )
     except KeyboardInterrupt:
@@ -206,25 +206,55 @@ def anomalies(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder of images, an .npz, .npy or idx file, or a dataset's name (its test "
-            "images).",
+            help="A folder of images, a .csv, .npz, .npy or idx file, or a dataset's name (its "
+            "test part; all of a series).",
         ),
     ],
+    expect: Annotated[
+        float | None, typer.Option(help="Share of DATA to flag.", show_default=False)
+    ] = None,
     false_alarms: Annotated[
-        float, typer.Option(help="Share of the run's own images that may be above the threshold.")
-    ] = 0.01,
+        float | None,
+        typer.Option(
+            help="Share of the run's own held-out data that may be flagged.",
+            show_default="0.01, unless --expect or --labels is given",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE_OR_COLUMN",
+            help="What is an anomaly: a column of DATA ('label' of a dataset), a file with a label "
+            "for each row, or, for a series, one with the start and end of each event.",
+        ),
+    ] = None,
+    normal: Annotated[
+        str | None,
+        typer.Option(
+            help="The label of what is none.", show_default="the run's; 0, false, no, normal"
+        ),
+    ] = None,
+    tolerance: Annotated[
+        int, typer.Option(min=0, help="Readings by which events are widened, both ways.")
+    ] = 0,
     out: Annotated[Path | None, place(folder, "Folder to write to.", "RUN/anomalies-DATA")] = None,
 ) -> None:
-    """Find the images that are unlike those of a run: the model rebuilds them badly.
+    """Find what is unlike a run's data: images, rows or readings that the model rebuilds badly.
 
-    The score of an image is its squared error. The threshold comes from images of the run's own
-    data that it was not trained on. An image that is easy to rebuild, such as an empty one, can
+    The score is the error of the reconstruction. The threshold is that of --expect, if it is given;
+    else that of --false-alarms; else, with --labels, the one with the largest F1. The same data are
+    scored by PCA, an isolation forest and, for a series, the usual value at this time, so that you
+    see which is best, or how far they agree. What is easy to rebuild, such as an empty image, can
     score low though it is unlike the others. The exit status is 1 if some files could not be used.
-    Example: `minae anomalies runs/dense-mnist5k fashion_mnist`
+
+    Examples: `minae anomalies runs/dense-mnist5k fashion_mnist`,
+    `minae anomalies runs/dense-machines new.csv --expect 0.01`
     """
     from minae.tools.anomalies import anomalies
     from minae.tools.images import open_run
 
     out = out or run / f"anomalies-{Path(os.path.realpath(data)).stem}"
-    if not anomalies(open_run(run), data, false_alarms, out):
+    how = {"expect": expect, "false_alarms": false_alarms, "labels": labels, "normal": normal}
+    found = open_run(run)
+    if not anomalies(found, data, out, command=command_line(), tolerance=tolerance, **how):
         raise typer.Exit(1)

@@ -104,7 +104,8 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
 
 def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> Dataset:
     name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
-    if not is_csv(path) and how.kind in (None, "images") and not _is_array_of_rows(path, how):
+    of_rows = is_csv(path) or _is_array_of_rows(path)
+    if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):
         if path.is_dir():
@@ -126,9 +127,9 @@ def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> D
         return _dataset(name, table_parts(path, frame, labels, how, seed, validation))
 
 
-def _is_array_of_rows(path: Path, how: Reading) -> bool:
+def _is_array_of_rows(path: Path) -> bool:
     """Return whether a file holds an array of one or two dimensions, no images."""
-    if how.kind is not None or path.suffix.lower() not in (".npy", ".npz") or not path.is_file():
+    if path.suffix.lower() not in (".npy", ".npz") or not path.is_file():
         return False
     with naming(path):
         return readers.read_numpy(path)[0].ndim in (1, 2)

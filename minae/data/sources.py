@@ -1,6 +1,6 @@
 """Find the files of a named dataset on this disk, or download them.
 
-`sources.json` lists them. To add one, add it there, and say in `dataset.py` how to load it.
+`sources.json` lists them. To add one, add it there, and say in `named.py` how to load it.
 
 A dataset is either *embedded* (its file comes with an installed package) or a *download*. Files of
 a download are looked for in this order:

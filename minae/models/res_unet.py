@@ -41,7 +41,7 @@ class ResUNet(Autoencoder):
     any_size = True
     # Clipping always acts, on a loss summed over pixels. Without it the first gradients, which are
     # large, stay in Adam's averages, and after 450 steps the PSNR is 0.6 dB lower.
-    training: ClassVar = {"epochs": 60, "batch_size": 16, "schedule": "cosine", "clip": 1.0}
+    defaults: ClassVar = {"epochs": 60, "batch_size": 16, "schedule": "cosine", "clip": 1.0}
     has_logits = False
 
     def __init__(

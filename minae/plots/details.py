@@ -48,8 +48,9 @@ def details(rows: list[Detail]) -> Figure:
             if x == 0:
                 size = np.array(image.shape[:2])
                 (y0, x0), (y1, x1) = size * row.box[:2], size * row.box[2:]
-                frame = Rectangle((x0, top + y0), x1 - x0, y1 - y0, fill=False, ec=RED, lw=1.5)
-                axes.add_patch(frame)
+                for colour, width in (("white", 3), (RED, 1.5)):  # to be seen on any ground
+                    frame = {"fill": False, "ec": colour, "lw": width}
+                    axes.add_patch(Rectangle((x0, top + y0), x1 - x0, y1 - y0, **frame))
     axes.imshow(
         canvas, interpolation="nearest", aspect="auto", extent=(0, canvas.shape[1], len(canvas), 0)
     )

@@ -20,7 +20,8 @@ from minae.files import write_together
 from minae.report import print_rows
 from minae.tools.images import in_batches
 from minae.tools.naming import labels_of, name_column, names_of, read_rows, stem
-from minae.train.runs import Run, inputs
+from minae.train.build import inputs
+from minae.train.runs import Run
 
 MAPS = ("pca", "tsne")
 MOST = 3000  # rows that t-SNE places: of more, it takes minutes

@@ -11,6 +11,7 @@ import numpy as np
 
 from minae import plots, report
 from minae.data.folder import list_files
+from minae.data.kinds import ImageKind
 from minae.data.pictures import Picture, encode, read_picture
 from minae.errors import InputError, complain
 from minae.files import write_whole
@@ -44,6 +45,8 @@ def enhance(
     """
     if not 0 <= strength <= 10:
         raise InputError(f"--strength is a number from 0 to 10, not {strength}")
+    if not isinstance(run.kind, ImageKind):
+        raise InputError(f"{run.folder} was trained on a {run.kind.name}: take a run of images")
     given = list_files(images)
     found = find_originals(originals, given) if originals else None
     check_out(out, [*given, *(found or {}).values()])
@@ -70,7 +73,9 @@ def enhance(
                 try:
                     views["original"] = _floats(read_original(path, found, picture))
                     figures = measure(path, found[path.stem], *views.values())
-                    title += f": {figures.psnr_before:.2f} dB, {figures.psnr_after:.2f} dB after"
+                    title += (
+                        f": {figures.psnr_before:.2f} dB before, {figures.psnr_after:.2f} after"
+                    )
                     measured.append(figures)
                 except InputError as error:
                     complain(error)

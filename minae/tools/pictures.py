@@ -15,7 +15,8 @@ from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
 from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
-from minae.train.runs import Run, inputs
+from minae.train.build import inputs
+from minae.train.runs import Run
 
 FEW = 200  # images behind the numbers in a picture
 
@@ -126,6 +127,8 @@ def denoised(model: models.Autoencoder, run: Run) -> Figure:
         choosing,
     )
     print_comparison(found)
+    if not model.any_size and found.gains.mean() < 0:
+        print("a code keeps the form, not the details: for these, `minae train restore` is meant")
     return draw_comparison(found)
 
 

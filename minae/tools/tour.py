@@ -14,8 +14,9 @@ from minae.models import VAE
 from minae.tensor import Tensor
 from minae.tools.gradchecks import print_gradchecks
 from minae.tools.pictures import draw_reconstructions
-from minae.train.runs import Run, train_run
+from minae.train.runs import Run
 from minae.train.settings import Settings
+from minae.train.training import train_run
 
 LAYERS = {"sizes": [784, 512, 256, 32]}
 DENSE = Settings("dense", model_options=LAYERS, epochs=20, batch_size=32, schedule="cosine")

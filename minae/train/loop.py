@@ -31,6 +31,7 @@ from minae.train.settings import Fitting
 from minae.train.state import Arrays, Batches, State, hash_of, score
 from minae.train.step import train_step
 
+USUAL_EPOCHS = 10
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
 Step = Callable[[list], float]
 
@@ -58,9 +59,9 @@ def fit(
             Batches are moved to its device.
         train, validation: an array, or a tuple of arrays whose rows belong together. `train` can be
             patches instead, which bring their own batches, seed and corruption.
-        settings: epochs (in all, also when resuming), batch_size, clip (the largest joint norm of
-            all gradients), patience, seed (of the batches' order and of all random numbers drawn in
-            training), cuda_graph (see `minae.train.capture`).
+        settings: epochs (in all, also when resuming; 10 if None), batch_size, clip (the largest
+            joint norm of all gradients), patience, seed (of the batches' order and of all random
+            numbers drawn in training), cuda_graph (see `minae.train.capture`).
         optimizer: Adam with its defaults if left out.
         schedule: stepped after every epoch.
         corrupt: called as corrupt(images, generator) on the first array of every batch.
@@ -98,9 +99,9 @@ def fit(
         state.restore()
     elif not state.replaced:
         state.save()  # so that a training killed in its first epoch can be resumed too
-    done = len(state.history) * len(loader)
-    with reporter(settings.epochs * len(loader), done, show_progress) as report:
-        while (epoch := len(state.history)) < settings.epochs:
+    done, epochs = len(state.history) * len(loader), settings.epochs or USUAL_EPOCHS
+    with reporter(epochs * len(loader), done, show_progress) as report:
+        while (epoch := len(state.history)) < epochs:
             if state.out_of_patience(settings.patience):
                 break
             start = time.perf_counter()

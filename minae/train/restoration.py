@@ -45,12 +45,13 @@ def picture_figures(
 ) -> dict[str, float]:
     """Return the mean PSNR of pictures in dB, corrupted and restored.
 
-    The corruption is drawn from a seed of its own, so it is always the same.
+    Each is corrupted from a seed of its own, which is always the same.
     """
-    rng, before, after = np.random.default_rng(0), [], []
-    for picture in pictures:
+    before, after = [], []
+    for index, picture in enumerate(pictures):
+        rng = np.random.default_rng((0, index))
         clean = np.divide(picture, 255, dtype=np.float32)[None]  # (1, C, H, W)
-        spoilt = corrupt(clean, rng)
+        spoilt = corrupt.drawn(rng)(clean, rng)
         restored = model(Tensor(spoilt)).numpy().clip(0, 1)
         before.append(psnr(spoilt, clean))
         after.append(psnr(restored, clean))

@@ -6,44 +6,24 @@ metrics.json        command, settings, seconds, and the final figures by name
 *.png               learning curves, reconstructions
 """
 
-import inspect
-import json
 import math
 import os
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
-import numpy as np
-
-import minae
-from minae import checkpoint, files, models
+from minae import models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, describe, parse_kind
+from minae.data.kinds import ImageKind, alike, describe, parse_kind
 from minae.data.named import SERIES, load_readings
-from minae.data.patches import Patches
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.errors import InputError, complain
-from minae.kernels import use_backend
-from minae.kernels.arrays import device_problem
-from minae.kernels.cuda.launch.device import capability
-from minae.kernels.cuda.linear import tensor_cores
-from minae.models import MODELS, Autoencoder, ConditionalVAE
-from minae.random import manual_seed
-from minae.train.loop import evaluate, fit
-from minae.train.restoration import patch_size, patches_of, picture_figures
-from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
-from minae.train.state import BEST, LAST, METRICS, Arrays, Training
-
-#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
-#: stores the class there, and then ignores the label.
-SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
-FROM_DATA = ("--image-shape", "--image-channels", "--classes", "--binary")  # no options
-#: What multiplies on a GPU, and the context for it.
-KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
+from minae.models import Autoencoder
+from minae.train.build import inputs
+from minae.train.loop import evaluate
+from minae.train.restoration import picture_figures
+from minae.train.settings import Settings
+from minae.train.state import BEST
 
 
 @dataclass(eq=False)
@@ -125,7 +105,7 @@ class Run:
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
             )
-        if dataset.kind != self.kind:
+        if not alike(describe(dataset.kind), describe(self.kind)):
             raise InputError(
                 f"{dataset.name} is not what the run was trained on: it has changed since then, or"
                 " holds something else; train again"
@@ -160,213 +140,6 @@ def load_run(folder: Path) -> Run:
     except InputError as error:
         raise InputError(f"{best}: settings.corrupt: {error}") from error
     return run
-
-
-def train_run(
-    settings: Settings,
-    out: Path,
-    *,
-    command: str,
-    resume: bool = False,
-    overwrite: bool = False,
-    show_progress: bool = True,
-) -> Run:
-    """Train as the settings say, fill the folder `out`, and return the run.
-
-    Raises InputError if a setting or the data cannot be used, `out` holds another run, or another
-    training is under way in it, and FloatingPointError if the loss became nan or infinite.
-    """
-    _check_settings(settings)
-    if settings.corrupt is None:
-        settings = replace(settings, corrupt=MODELS[settings.model].corruption)
-    if resume and overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
-    _check_folder(out, settings, resume, overwrite)
-    run, train, validation = _prepare(settings, out, show_progress)
-    model, corrupt = run.model, None if run.model.any_size else run.corruption
-    model.to(settings.device)
-    described = {**models.describe(model), "settings": asdict(settings)}
-    versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
-    with files.locked(out):
-        _check_folder(out, settings, resume, overwrite)  # another process may have made a run
-        make = OPTIMIZERS[settings.optimizer]
-        optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-        with KERNELS[settings.kernels]():
-            history = fit(
-                model,
-                train,
-                validation,
-                settings,
-                optimizer=optimizer,
-                schedule=SCHEDULES[settings.schedule](optimizer, settings.epochs),
-                corrupt=corrupt,
-                out=out,
-                resume=resume,
-                metadata={
-                    **described,
-                    "image_shape": run.image_shape,
-                    "kind": describe(run.kind),
-                },
-                show_progress=show_progress,
-            )
-        weights, _ = checkpoint.load(out / BEST)
-        model.load_state_dict(checkpoint.subset(weights, "model."))
-        run.metrics = {
-            "command": command,
-            "seed": settings.seed,
-            "data": settings.data,
-            **described,
-            "seconds": sum(record["seconds"] for record in history),
-            "epochs": len(history),
-            **final_figures(run),
-            "history": history,
-            "versions": versions,
-        }
-        files.write_json(out / METRICS, run.metrics)
-    model.to("cpu")
-    return run
-
-
-def _prepare(
-    settings: Settings, out: Path, show: bool
-) -> tuple[Run, Arrays | Patches, Arrays | None]:
-    """Load the data and build the model; return the run, and what to train and validate on."""
-    data = {"seed": settings.seed, "validation": settings.validation}
-    manual_seed(settings.seed)
-    if MODELS[settings.model].any_size:
-        pictures = load_pictures(settings.data, **data)
-        channels = len(pictures.train[0])
-        model = make_model(settings.model, {"image_channels": channels, **settings.model_options})
-        size = patch_size(pictures.train)
-        shape = channels, size, size
-        run = Run(out, model, settings, shape, ImageKind(shape), pictures)
-        return run, *patches_of(pictures, run.restores, settings)
-    dataset = load(settings.data, **data, **settings.reading)
-    if show:
-        for note in dataset.notes:
-            print(note)
-    model = build_model(settings.model, settings.model_options, dataset)
-    model.start_at_mean(dataset.train.inputs)
-    run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
-    if run.corruption:  # a mask that does not fit is refused here, before anything is written
-        run.corruption(dataset.test.inputs[:1], np.random.default_rng(0))
-    held_out = inputs(model, dataset.validation) if len(dataset.validation) else None
-    return run, inputs(model, dataset.train), held_out
-
-
-def _check_settings(settings: Settings) -> None:
-    """Raise InputError for settings that exclude each other, or that this machine cannot do."""
-    if settings.corrupt is not None and MODELS[settings.model].conditional:
-        raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
-    if problem := device_problem(settings.device):
-        raise InputError(problem)
-    if settings.device == "cpu" and (settings.kernels != "own" or settings.cuda_graph):
-        flag = "--cuda-graph" if settings.cuda_graph else f"--kernels {settings.kernels}"
-        raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
-    if settings.kernels == "tf32" and capability() < (8, 0):
-        raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
-
-
-def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
-    """Raise InputError unless a training with these settings can begin, or go on, in a folder."""
-    files.check_folder(out)
-    if resume:
-        kinds = {"settings": Settings, "training": Training}
-        before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
-        now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
-        free = {"epochs", "patience"} if settings.schedule == "constant" else {"patience"}
-        for name in before.keys() - free:
-            if before[name] != now[name]:
-                raise InputError(
-                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
-                    " the same settings, or train into another folder"
-                )
-    elif not overwrite and any((out / name).exists() for name in (LAST, BEST, METRICS)):
-        raise InputError(
-            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
-            " or name another folder with --out"
-        )
-
-
-def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
-    """Build one of `models.MODELS` for the images of a dataset.
-
-    `options` are arguments of its constructor; sizes, image shape and number of classes default to
-    what fits the data. Raises InputError if the model has no such option, or it does not fit.
-    """
-    image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
-    accepted, kind = inspect.signature(cls).parameters, dataset.kind
-    pixels = math.prod(image_shape)
-    if not isinstance(kind, ImageKind):
-        options = _standardised(name, options, kind, accepted)
-    if "sizes" in accepted:
-        behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
-        options = {"sizes": [pixels, *behind], **options}
-        if options["sizes"][0] != pixels:
-            raise InputError(
-                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
-                f" {pixels} pixels: begin with {pixels}"
-            )
-    else:
-        options = {"image_shape": image_shape, **options}
-    if cls.conditional:
-        if labels is None:
-            raise InputError(
-                f"{dataset.name} has no labels, and model {name!r} is told the class of each image:"
-                " give data with labels, or train a vae"
-            )
-        options = {"classes": int(labels.max()) + 1, **options}
-    return make_model(name, options)
-
-
-def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
-    """Make one of `models.MODELS`. Raises InputError if it has no such option."""
-    accepted = inspect.signature(MODELS[name]).parameters
-    for option in options:
-        if option not in accepted:
-            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
-            theirs = ", ".join(f for f in flags[1:] if f not in FROM_DATA)
-            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
-    return MODELS[name](**options)
-
-
-def _few(inputs: int) -> list[int]:
-    """Return the layers behind the inputs of a row of a table, or of a window of a series."""
-    return [max(16, min(128, 4 * inputs)), max(2, min(32, inputs // 4))]
-
-
-def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:
-    """Return options with the loss for inputs in standard deviations, and 0/1 inputs behind them.
-
-    Raises InputError if the model cannot be trained on such a kind.
-    """
-    if "image_shape" in accepted and kind.name == "table":
-        raise InputError(
-            f"model {name!r} is for images and series, whose neighbours belong together; for a"
-            " table, train dense or vae"
-        )
-    for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
-        if option in accepted and options.setdefault(option, fits) != fits:
-            raise InputError(
-                f"--{option} {options[option]} is for values from 0 to 1, and a {kind.name} is in"
-                f" standard deviations: leave it out, for {fits}"
-            )
-    return {"binary": kind.binary, **options} if "binary" in accepted else options
-
-
-def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
-    """Return what the model takes of a part of the data: images, and labels if it is conditional.
-
-    Raises InputError if it needs labels and there are none, or one that it does not know.
-    """
-    if not isinstance(model, ConditionalVAE):
-        return (split.inputs,)
-    if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
-        raise InputError(
-            f"the model is told the class of each image: give data with labels from 0 to"
-            f" {model.classes - 1}"
-        )
-    return split.inputs, split.labels
 
 
 def final_figures(

@@ -46,10 +46,13 @@ def option(
 class Fitting:
     """What `minae.train.fit` is told. Raises InputError for a value that is not allowed."""
 
-    epochs: int = option(
-        10, "Passes over the training images; restore: 1,024 patches each, and 60 of them.", low=1
+    epochs: int | None = option(
+        None,
+        "Passes over the training data: 10; of tables and series 2,000 steps; of restore 60, each"
+        " of 1,024 patches.",
+        low=1,
     )
-    batch_size: int = option(128, "Images per step; restore: 16.", low=1)
+    batch_size: int = option(128, "Images, rows or windows per step; restore: 16 patches.", low=1)
     clip: float | None = option(None, "Largest gradient norm; restore: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
@@ -112,7 +115,7 @@ class Settings(Fitting):
     def of(cls, model: str, **given: Any) -> "Settings":
         """Return settings with the defaults that belong to the model for what is not given."""
         check_choice("model", model, MODELS)
-        return cls(model, **MODELS[model].training | given)
+        return cls(model, **MODELS[model].defaults | given)
 
     @property
     def reading(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minae.bench import compare, kernels, record, show
+from minae.bench import compare, kernels, record, show, worker
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
@@ -13,8 +13,8 @@ from minae.kernels import reference
 
 
 def losses(contender, name, steps=5):
-    with compare.Worker(contender, name) as worker:
-        return np.array(worker.ask(f"losses {steps}"))
+    with compare.Worker(contender, name) as process:
+        return np.array(process.ask(f"losses {steps}"))
 
 
 @pytest.mark.parametrize("name", ["W2", "W3", "W5"])
@@ -22,9 +22,14 @@ def test_all_libraries_compute_the_same_losses(torch, name):
     np.testing.assert_allclose(losses("minae", name), losses("torch", name), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
-def test_the_losses_of_fifty_steps_are_pytorchs(torch, name):
-    steps = compare.LOSS_STEPS
+SLOW = {"restore": pytest.mark.slow}  # a step takes PyTorch a second
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=SLOW.get(name, ())) for name in WORKLOADS]
+)
+def test_the_losses_of_many_steps_are_pytorchs(torch, name):
+    steps = compare.LOSS_STEPS.get(name, 50)
     tolerance = compare.LOSS_TOLERANCE.get(name, 1e-5)
     expected = losses("torch", name, steps)
     np.testing.assert_allclose(losses("minae", name, steps), expected, rtol=tolerance)
@@ -98,9 +103,15 @@ def test_kernels_from_end_to_end(tmp_path, monkeypatch, capsys):
 
 
 def test_a_contender_that_dies_is_named():
-    with compare.Worker("minae", "dense-0-1") as worker, pytest.raises(RuntimeError) as raised:
-        worker.ask("time 0.1")
+    with compare.Worker("minae", "dense-0-1") as process, pytest.raises(RuntimeError) as raised:
+        process.ask("time 0.1")
     assert str(raised.value).startswith("minae ended: ")
+
+
+def test_why_it_died_is_one_line(capsys):
+    """Without the advice that PyTorch adds to its errors."""
+    worker._say_why(ValueError, ValueError("backend raised:\nno compiler\n\nSet THIS=1"), None)
+    assert capsys.readouterr().err == "ValueError: backend raised: no compiler\n"
 
 
 def test_an_unknown_workload():

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from minae.data import load
-from minae.train import runs
+from minae.train import training
 
 if sys.platform == "win32":
     pytest.skip("there are no pipes and devices to name", allow_module_level=True)
@@ -152,6 +152,9 @@ CALLS = {
     "sample run --seed @": {"-1": "0"} | WHOLE,
     "sample run --label @": {"0": "--label is for a cvae"} | WHOLE,
     "anomalies run data.npy --false-alarms @": REAL | {"1.1": "not 1.1"},
+    "anomalies run data.npy --expect @": REAL | {"1.1": "not 1.1"},
+    "anomalies run data.npy --tolerance @": {"-1": "0"} | WHOLE,
+    "anomalies run data.npy --labels @": {"x": "no labels called 'x'", "": "is empty"},
     "check --seconds @, lessons verify --seconds @": SECONDS,
     "grade class --seconds @, bench --seconds @": SECONDS,
     "bench --rounds @": {"0": "1", "-1": "1"} | WHOLE,
@@ -201,8 +204,8 @@ def box(tmp_path_factory):
     np.save(box / "wide.npy", np.zeros((5, 8, 9)))
     np.save(box / "nan.npy", np.full((5, 8, 8), np.nan))
     Image.new("L", (8, 8)).save(box / "photos" / "0.png")
-    settings = runs.Settings("vae", "digits", {"sizes": [64, 8, 2]}, epochs=1)
-    runs.train_run(settings, box / "run", command="", show_progress=False)
+    settings = training.Settings("vae", "digits", {"sizes": [64, 8, 2]}, epochs=1)
+    training.train_run(settings, box / "run", command="", show_progress=False)
     return box
 
 

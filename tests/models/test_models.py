@@ -28,9 +28,15 @@ BUILD = {
     "beta-vae": lambda: models.BetaVAE([64, 32, 4]),
     "iwae": lambda: models.IWAE([64, 32, 4], k=3),
     "cvae": lambda: models.ConditionalVAE([64, 32, 4]),
+    "dense-binary": lambda: models.DenseAutoencoder([64, 32, 8], loss="mse", binary=20),
+    "vae-binary": lambda: models.VAE([64, 32, 4], likelihood="gaussian", binary=20),
     "vq-vae": lambda: models.VQVAE((1, 8, 8), (4, 8), codes=16, latent=2),
 }
-VAES = [name for name in BUILD if name.endswith(("vae", "gaussian", "iwae")) and name != "vq-vae"]
+VAES = [
+    name
+    for name in BUILD
+    if name.endswith(("vae", "gaussian", "iwae", "vae-binary")) and name != "vq-vae"
+]
 CODES = {"denoising": 8 * 2 * 2, "vq-vae": 2 * 2 * 2} | dict.fromkeys(VAES, 4)  # else 8
 IMAGES, LABELS = load("digits").train.images, load("digits").train.labels
 
@@ -295,7 +301,7 @@ def test_samples(name):
     model = BUILD[name]()
     images = model.sample(Tensor(LABELS[:7]) if model.conditional else 7).data
     assert images.reshape(7, -1).shape == (7, 64)
-    if name != "vae-gaussian":
+    if name not in ("vae-gaussian", "vae-binary"):
         assert 0 <= images.min() <= images.max() <= 1
 
 
@@ -352,3 +358,39 @@ def test_tied_weights_are_one_parameter():
 def test_bad_arguments_are_named(build, message):
     with pytest.raises(InputError, match=message):
         build()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 48), (2, 1, 25)])
+@pytest.mark.parametrize("convs", [1, 2])
+def test_windows_of_a_series_keep_their_height(shape, convs):
+    model = models.ConvAutoencoder(shape, (4, 8), latent=3, convs_per_stage=convs, loss="mse")
+    x = Tensor(np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32))
+    assert model(x).shape == x.shape
+    assert {w.shape[2] for name, w in model.named_parameters() if w.ndim == 4} == {1}
+
+
+@pytest.mark.parametrize("binary", [1, 20, 63])
+def test_the_last_inputs_are_told_by_their_cross_entropy(binary):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(6, 1, 1, 64)).astype(np.float32)
+    x[..., 64 - binary :] = x[..., 64 - binary :] > 0
+    minae.manual_seed(0)
+    model = models.DenseAutoencoder([64, 8], loss="mse", binary=binary)
+    output = model.decoder(model.encoder(Tensor(x))).data.reshape(x.shape).astype(np.float64)
+    numbers, logits = output[..., : 64 - binary], output[..., 64 - binary :]
+    p, t = 1 / (1 + np.exp(-logits)), x[..., 64 - binary :]
+    expected = ((numbers - x[..., : 64 - binary]) ** 2).sum()
+    expected -= (t * np.log(p) + (1 - t) * np.log(1 - p)).sum()
+    assert model.loss(Tensor(x)).item() == pytest.approx(expected / 6, rel=1e-5)
+    np.testing.assert_allclose(model(Tensor(x)).data[..., 64 - binary :], p, rtol=1e-4)
+    vae = models.VAE([64, 8], likelihood="gaussian", binary=binary)
+    each = vae.elbo(Tensor(x)).data
+    assert each.shape == (6,)
+    assert np.isfinite(each).all()
+    model.start_at_mean(x)
+    bias = model.decoder[-1].bias.data
+    np.testing.assert_allclose(
+        bias[: 64 - binary], x[..., : 64 - binary].mean((0, 1, 2)), rtol=1e-4
+    )
+    share = np.clip(t.mean((0, 1, 2)), 0.001, 0.999)
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias[64 - binary :])), share, rtol=1e-4)

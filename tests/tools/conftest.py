@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minae.data import load
-from minae.train import runs
+from minae.train import training
 
 from .test_enhance import save
 
@@ -45,8 +45,8 @@ def write_all(folder):
 
 
 def train(out, data, model="dense", **settings):
-    settings = runs.Settings(model, str(data), epochs=2, lr=0.01, **settings)
-    runs.train_run(settings, out, command="", show_progress=False)
+    settings = training.Settings(model, str(data), epochs=2, lr=0.01, **settings)
+    training.train_run(settings, out, command="", show_progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,10 @@ from PIL import Image
 
 from minae import nn
 from minae.data import load, parse_corruption
+from minae.data.kinds import ImageKind
 from minae.tensor import Tensor
 from minae.tools.enhance import enhance
-from minae.train import runs
+from minae.train import runs, training
 
 DIGITS = load("digits").test.images  # (180, 1, 8, 8)
 NOISY = parse_corruption("noise:0.3")(DIGITS, np.random.default_rng(0))
@@ -59,9 +60,9 @@ def size(path):
 
 
 def train(out, data="digits", corrupt="noise:0.3", sizes=(64, 16)):
-    settings = runs.Settings("dense", data, epochs=2, lr=0.01, corrupt=corrupt)
+    settings = training.Settings("dense", data, epochs=2, lr=0.01, corrupt=corrupt)
     settings.model_options = {"sizes": sizes}
-    runs.train_run(settings, out, command="", show_progress=False)
+    training.train_run(settings, out, command="", show_progress=False)
     return out
 
 
@@ -259,7 +260,8 @@ class Brighter(nn.Module):
 
 def test_any_size(tmp_path, capsys):
     """A picture keeps its size and is upright; one that is cut short does not stop the others."""
-    run = runs.Run(tmp_path / "run", Brighter(), runs.Settings("dense", "digits"), (1, 64, 64))
+    shape, settings = (1, 64, 64), training.Settings("dense", "digits")
+    run = runs.Run(tmp_path / "run", Brighter(), settings, shape, ImageKind(shape))
     values = np.random.default_rng(0).integers(0, 230, (700, 3), dtype=np.uint8)
     photos = save(tmp_path / "photos", NOISY, ["small.png"])
     turned = Image.Exif()
@@ -274,6 +276,30 @@ def test_any_size(tmp_path, capsys):
         with Image.open(tmp_path / "out" / f"{name}.png") as picture:
             made = np.asarray(picture, float)
         np.testing.assert_allclose(made, np.minimum(given + 25.5, 255), atol=0.5)
+
+
+def test_a_restoring_model(minae, tmp_path):
+    """A trained one, of grey pictures, for a larger picture of colours."""
+    settings = training.Settings.of("restore", data="digits", epochs=1, batch_size=64)
+    settings.model_options = {"channels": (4,), "blocks": 1}
+    training.train_run(settings, tmp_path / "run", command="", show_progress=False)
+    colours = np.random.default_rng(0).random((1, 3, 13, 27), dtype=np.float32)
+    save(tmp_path / "photos", colours, ["a.png"])
+    status, out, err = minae("enhance", "run", "photos")
+    assert (status, err, "undo noise" in out) == (0, "", True)
+    model = runs.load_run(tmp_path / "run").model
+    given = as_bytes(colours[0]).transpose(2, 0, 1).astype(np.float32) / 255
+    made = model(Tensor(given[:, None])).detach().numpy()[:, 0]
+    with Image.open(tmp_path / "run" / "enhanced" / "a.png") as picture:
+        np.testing.assert_allclose(np.asarray(picture, int), as_bytes(made), atol=1)
+
+
+def test_a_run_of_a_table_is_refused(minae, tmp_path):
+    table = np.random.default_rng(0).random((30, 4)).round(3)
+    pd.DataFrame(table, columns=list("abcd")).to_csv(tmp_path / "numbers.csv", index=False)
+    train(tmp_path / "run", data=str(tmp_path / "numbers.csv"), corrupt=None, sizes=(4, 2))
+    status, _, err = minae("enhance", "run", save(tmp_path / "photos", DIGITS, ["a.png"]))
+    assert (status, err) == (2, "minae: run was trained on a table: take a run of images\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text")
@@ -361,8 +387,8 @@ def test_bad_runs_are_refused(minae, tmp_path, command):
         2,
         "minae: nowhere holds no trained model; make one with `minae train`\n",
     )
-    cvae = runs.Settings("cvae", "digits", {"sizes": [64, 2]}, epochs=1)
-    runs.train_run(cvae, tmp_path / "cvae", command="", show_progress=False)
+    cvae = training.Settings("cvae", "digits", {"sizes": [64, 2]}, epochs=1)
+    training.train_run(cvae, tmp_path / "cvae", command="", show_progress=False)
     status, _, err = minae(command, "cvae", "photos")
     assert (status, "cvae holds a cvae, which rebuilds an image only with its label" in err) == (
         2,

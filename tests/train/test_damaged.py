@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from minae import train
 from minae.data import load
 from minae.errors import InputError
-from minae.train import runs
+from minae.train import runs, training
 
 from .run_files import contents, put_together, taken_apart
 
@@ -38,8 +38,10 @@ def _train(folder):
     np.savez(folder / "few.npz", images=digits.images[:20], labels=digits.labels[:20])
     for model, options in MODELS.items():
         schedule = "cosine" if model == "conv" else "constant"
-        how = runs.Settings(model, str(folder / "few.npz"), options, epochs=2, schedule=schedule)
-        runs.train_run(how, folder / model, command="", show_progress=False)
+        settings = training.Settings(
+            model, str(folder / "few.npz"), options, epochs=2, schedule=schedule
+        )
+        training.train_run(settings, folder / model, command="", show_progress=False)
     return folder
 
 
@@ -97,13 +99,13 @@ def by_byte(data, path):
 
 def evaluate(run):
     found = runs.load_run(run)
-    figures = runs.final_figures(found, found.data())
+    figures = runs.final_figures(found)
     assert all(map(math.isfinite, figures.values()))
 
 
 def resume(run):
     settings = runs.replace(runs.load_run(run).settings, epochs=3)
-    runs.train_run(settings, run, command="", resume=True, show_progress=False)
+    training.train_run(settings, run, command="", resume=True, show_progress=False)
 
 
 @settings(max_examples=500)

@@ -8,18 +8,18 @@ from PIL import Image
 
 from minae import checkpoint
 from minae.errors import InputError
-from minae.train import BEST, LAST, METRICS, runs
+from minae.train import BEST, LAST, METRICS, runs, training
 from minae.train.restoration import patch_size
 
 OPTIONS = {"channels": [8], "blocks": 1}
 
 
 def train(out, epochs=2, **options):
-    settings = runs.Settings.of(
+    settings = training.Settings.of(
         "restore", data=str(out.parent / "pictures"), corrupt="unclipped-noise:0.2",
         epochs=epochs, schedule="constant", model_options=OPTIONS,
     )  # fmt: skip
-    return runs.train_run(settings, out, command="", show_progress=False, **options)
+    return training.train_run(settings, out, command="", show_progress=False, **options)
 
 
 @pytest.fixture(scope="module")

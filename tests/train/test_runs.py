@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from minae import checkpoint, files, models, train
 from minae.data import load
 from minae.metadata import VERSION
-from minae.train import runs
+from minae.train import runs, training
 
 from .run_files import contents, put_together, taken_apart
 
@@ -30,8 +30,8 @@ def trained(tmp_path_factory):
     options = {"sizes": [64, 4, 2]}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        runs.train_run(
-            runs.Settings("vae", "few.npy", options, epochs=2),
+        training.train_run(
+            training.Settings("vae", "few.npy", options, epochs=2),
             folder / "run",
             command="",
             show_progress=False,
@@ -72,8 +72,8 @@ def without(*keys):
 
 def test_the_best_model_is_returned(trained, tmp_path):
     how = {"epochs": 6, "batch_size": 4, "lr": 0.3}  # steps so large that the loss goes up and down
-    settings = runs.Settings("vae", str(trained / "few.npy"), {"sizes": [64, 4, 2]}, **how)
-    run = runs.train_run(settings, tmp_path / "run", command="", show_progress=False)
+    settings = training.Settings("vae", str(trained / "few.npy"), {"sizes": [64, 4, 2]}, **how)
+    run = training.train_run(settings, tmp_path / "run", command="", show_progress=False)
     losses = [record["validation_loss"] for record in run.metrics["history"]]
     assert min(losses) < losses[-1]
     assert run.metrics["validation_loss"] == pytest.approx(min(losses), rel=1e-6)
@@ -86,7 +86,8 @@ def test_the_best_model_is_returned(trained, tmp_path):
 
 def test_data_and_model_are_not_read_again(minae, run, monkeypatch):
     loaded = []
-    monkeypatch.setattr(runs, "load", lambda name, **how: loaded.append(name) or load(name, **how))
+    note = lambda name, **how: loaded.append(name) or load(name, **how)  # noqa: E731
+    monkeypatch.setattr(training, "load", note)
     monkeypatch.setattr(models, "load", None)
     assert minae(*TRAIN, 1, "--overwrite")[0] == 0
     assert loaded == ["few.npy"]
@@ -120,7 +121,7 @@ def test_one_run_at_a_time_is_replaced_whole(minae, run, monkeypatch):
     def stopped(*_, **__):  # as if killed when the new weights are there, and no figures yet
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minae.train.runs.final_figures", stopped)
+    monkeypatch.setattr("minae.train.training.final_figures", stopped)
     status, out, _ = minae(*TRAIN, 1, "--seed", 1, "--overwrite")
     assert (status, "--resume instead of --overwrite" in out) == (130, True)
     assert not (run / train.METRICS).exists()
@@ -257,7 +258,7 @@ def test_what_is_wrong_in_a_file_is_named(minae, run, change, sentence):
         (set_at("training", "history", 0, "seconds", value="1"), 'seconds is "1", not a number'),
         (without("training", "random", "state"), "in training, 'state' is missing"),
         (set_at("training", "random", "state", "inc", value="x"), "last.safetensors: "),
-        (set_at("settings", "epochs", value=None), "settings.epochs is null, not a whole number"),
+        (set_at("settings", "seed", value=None), "settings.seed is null, not a whole number"),
     ],
 )
 def test_what_is_wrong_in_a_training_is_named(minae, run, change, sentence):

@@ -13,7 +13,7 @@ from minae.models import MODELS
 from minae.train import Fitting, fit
 from minae.train.settings import ModelOptions, Settings
 
-BY_DATA = {"image_shape", "classes", "binary"}
+BY_DATA = {"image_channels", "image_shape", "classes", "binary"}
 
 
 class Scale(nn.Module):

@@ -7,6 +7,7 @@ All give inputs (N, C, H, W): an image (C, H, W), a row of a table (1, 1, F), a 
 of C columns (C, 1, W). And all say by `errors` how the error of a row is divided among its parts.
 """
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -19,12 +20,32 @@ from minae.metadata import parse
 Kind = ImageKind | TableKind | SeriesKind
 KINDS: dict[str, type[Kind]] = {"images": ImageKind, "table": TableKind, "series": SeriesKind}
 
-__all__ = ["KINDS", "ImageKind", "Kind", "SeriesKind", "TableKind", "describe", "parse_kind"]
+__all__ = [
+    "KINDS",
+    "ImageKind",
+    "Kind",
+    "SeriesKind",
+    "TableKind",
+    "alike",
+    "describe",
+    "parse_kind",
+]
 
 
 def describe(kind: Kind) -> dict[str, Any]:
     """Return a kind as JSON for a checkpoint's metadata, from which `parse_kind` makes it again."""
     return {"name": kind.name, **asdict(kind)}
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Return whether two descriptions are equal, but for how a mean was rounded."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
+    return one == other
 
 
 def parse_kind(described: dict[str, Any]) -> Kind:

@@ -78,7 +78,7 @@ class SeriesKind:
     def windows(self, readings: Readings, stride: int = 1) -> Split:
         """Return the windows that begin `stride` readings apart, named by when they begin.
 
-        With a stride, the last window before a gap, or before the end, is returned, too: every
+        With a stride, the windows on both sides of a gap, and the last, are returned, too: every
         reading of a whole window is in one.
         """
         scaled = [c.scaled(readings.values[:, i]) for i, c in enumerate(self.numbers)]
@@ -100,8 +100,9 @@ class SeriesKind:
             labels = np.lib.stride_tricks.sliding_window_view(of_readings, W).max(axis=1)
         split = Split(inputs, labels, names)
         if stride > 1:
-            last = whole & ~np.append(whole[1:], False)
-            whole &= (np.arange(len(whole)) % stride == 0) | last
+            edge = np.ones(len(whole), bool)  # between gaps, the first and the last
+            edge[1:-1] = ~(whole[:-2] & whole[2:])
+            whole &= edge | (np.arange(len(whole)) % stride == 0)
         if whole.all():
             return split
         check_room(int(whole.sum()) * inputs[0].size, 4)  # a copy, as the rest is left out

@@ -1,4 +1,4 @@
-"""`minae anomalies`, run as a user does."""
+"""`minae anomalies` on images, run as a user does."""
 
 import csv
 import os
@@ -11,10 +11,10 @@ from minae import plots
 from minae.data import load
 from minae.data.readers import read_images
 from minae.tensor import Tensor
-from minae.tools.anomalies import Threshold, histogram
-from minae.train import runs
+from minae.tools.anomalies.pictures import histogram
+from minae.train import runs, training
 
-from .test_enhance import ODD, save, save_odd, size
+from ..test_enhance import ODD, save, save_odd, size
 
 DIGITS = load("digits")
 STRIPES = np.tile(np.float32([[0, 1]] * 8), (3, 1, 1, 4))  # (3, 1, 8, 8): no digit is like these
@@ -22,8 +22,8 @@ STRIPES = np.tile(np.float32([[0, 1]] * 8), (3, 1, 1, 4))  # (3, 1, 8, 8): no di
 
 def train(out, model="vae", data="digits", **settings):
     sizes = {"sizes": [64, 32, 8]}
-    settings = runs.Settings(model, data, sizes, epochs=2, lr=0.01, **settings)
-    runs.train_run(settings, out, command="", show_progress=False)
+    settings = training.Settings(model, data, sizes, epochs=2, lr=0.01, **settings)
+    training.train_run(settings, out, command="", show_progress=False)
     return out
 
 
@@ -60,6 +60,7 @@ def test_scores_and_threshold(minae, run, tmp_path, model):
     assert (status, err) == (0, "")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "scores.csv",
+        "figures.json",
         "worst.png",
         "scores.png",
     }
@@ -130,7 +131,7 @@ def test_the_worst_are_drawn_worst_first(minae, run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("scores", [[0.0], [0.0, 1e9], [5.0, 5.0]])
 def test_a_histogram_of_any_scores(scores):
     own = np.array([2.0, 3.0])
-    figure = histogram(np.array(scores), Threshold(2.5, "validation", own))
+    figure = histogram({"own": own, "data": np.array(scores)}, 2.5, "score")
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     np.testing.assert_allclose(sum(heights), 200)  # per cent: no image falls beside the bins
 
@@ -208,7 +209,7 @@ def _bad_data(folder):
     [
         (
             ("nothing",),
-            "there is no dataset of images and no file called 'nothing'; the datasets are",
+            "there is no dataset and no file called 'nothing'; the datasets are",
         ),
         (("photos",), "none of 5 files can be used; give others"),
         (("text.txt",), "text.txt: not a kind of file that can be read"),

@@ -1,0 +1,189 @@
+"""The data to score: images, rows of a table, or readings of a series with windows of them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minae.data import DATASETS, SeriesKind, Split, TableKind
+from minae.data.folder import list_files
+from minae.data.kinds.columns import as_texts
+from minae.data.kinds.series import Readings
+from minae.data.kinds.table import read_frame
+from minae.data.named import SERIES, load_readings
+from minae.errors import InputError, complain
+from minae.tools.images import as_batch, check_out, read_usable
+from minae.train.runs import Run
+
+PER_WINDOW = 8  # windows that a reading lies in
+MOST_VALUES = 20_000_000  # of a run's own data, which usual errors and baselines come from
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Rows to score, in their order; those of a series are its readings."""
+
+    split: Split  # N rows, or windows of a series
+    names: Sequence | np.ndarray  # (N,) files, ids, times (datetime64) or indices
+    labels: np.ndarray | None = None  # (N,) texts
+    starts: np.ndarray | None = None  # (windows,), of a series: the reading each begins with
+    readings: Readings | None = None  # of a series
+    whole: bool = True  # nothing was left out
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether rows have no names but their indices."""
+        return isinstance(self.names, range)
+
+
+def read_data(run: Run, data: str, out: Path, label_column: str | None) -> Data:
+    """Read the test part of a named dataset, a named series, or all rows of a file or folder.
+
+    A picture that cannot be used is left out, with a line on stderr. Raises InputError if the data
+    do not fit the run or have no such column of labels, or `out` is no folder or holds pictures to
+    be read.
+    """
+    path, kind = Path(data), run.kind
+    if isinstance(kind, SeriesKind):
+        check_out(out, [])
+        return _read_series(kind, data, label_column)
+    if data not in DATASETS and path.is_dir():
+        return _read_folder(run, path, out)
+    check_out(out, [])
+    split = run.read(data)
+    names = range(len(split)) if split.names is None else split.names
+    column = label_column if label_column != "label" else None
+    column = column or getattr(kind, "label_column", None)
+    if isinstance(kind, TableKind) and column and path.is_file():
+        labels = _read_labels(path, column, required=label_column is not None)
+    elif column in (None, getattr(kind, "label_column", None)) and split.labels is not None:
+        classes = dict(enumerate(getattr(kind, "classes", [])))
+        labels = np.array([classes.get(n, str(n)) for n in split.labels.tolist()], object)
+    elif label_column is None:
+        labels = None
+    else:
+        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
+    return Data(split, names, labels)
+
+
+def _read_series(kind: SeriesKind, data: str, label_column: str | None) -> Data:
+    """Read a series and cut it into windows, so many that a reading lies in PER_WINDOW."""
+    if data in SERIES:
+        readings, _ = load_readings(data)
+        if label_column not in (None, "label"):
+            raise InputError(f"there is no file {label_column!r}; {data} has --labels label")
+    else:
+        readings = kind.readings(_existing(data), label_column)
+        for note in readings.notes:
+            complain(f"{data}: {note}")
+    split = kind.windows(readings, max(1, kind.window // PER_WINDOW))
+    T, times = len(readings.values), readings.times
+    starts = split.names if times is None else np.searchsorted(times, np.asarray(split.names))
+    if label_column is not None and readings.labels is None:
+        raise InputError(f"{data} has no column {label_column!r}, nor is there such a file")
+    names = range(T) if times is None else times
+    return Data(split, names, readings.labels, np.asarray(starts), readings)
+
+
+def _read_folder(run: Run, path: Path, out: Path) -> Data:
+    """Read the pictures of a folder; subfolders are labels."""
+    if isinstance(run.kind, TableKind):
+        raise InputError(f"{path} is a folder, and the run is of a table: give a file")
+    files = list_files([path])
+    check_out(out, files)
+    usable = read_usable(files, run.image_shape)
+    paths = [found for found, _ in usable]
+    nested = all(found.parent != path for found in paths)
+    labels = np.array([_text(found.parent.name) for found in paths], object) if nested else None
+    split = Split(as_batch(image for _, image in usable))
+    names = [_text(found) for found in paths]
+    return Data(split, names, labels, whole=len(usable) == len(files))
+
+
+def _existing(data: str) -> Path:
+    path = Path(data)
+    if not os.path.exists(path):  # unlike path.exists(), never raises
+        raise InputError(
+            f"there is no series and no file called {data!r}; the series are {', '.join(SERIES)}"
+        )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and the run is of a series: give a file")
+    return path
+
+
+def _read_labels(path: Path, column: str, required: bool) -> np.ndarray | None:
+    """Return a column of a table, (N,) texts with None for gaps; None if it is not there.
+
+    The labels of a split would not do: they are numbers, of the labels that were in training.
+    """
+    frame, _ = read_frame(path, (column,))
+    if column in frame:
+        return as_texts(frame[column])
+    if not required:
+        return None
+    shown = ", ".join(list(frame)[:10])
+    raise InputError(
+        f"{path} has no column {column!r}, nor is there such a file; its columns are {shown}"
+    )
+
+
+def _text(name: Path | str) -> str:
+    """Return a file's name as text that can be written, also where it is not UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """A run's own data: what it was trained on, and what it was not."""
+
+    train: Split
+    held_out: Data
+    part: str  # that held_out is: validation or test
+
+
+def read_own(run: Run) -> Own:
+    """Return the run's own data, evenly thinned if they are large.
+
+    Held out are the validation rows, or, if there are none, the test rows. Raises InputError if
+    the data are gone, have changed, or nothing that is normal was held out.
+    """
+    try:
+        dataset = run.data()
+    except InputError as error:
+        raise InputError(f"the run's own data are needed for the threshold: {error}") from error
+    part = "validation" if len(dataset.validation) else "test"
+    held_out = getattr(dataset, part)
+    if part == "test" and run.settings.normal is not None:
+        raise InputError(
+            "the run has no validation rows, and its test rows are not all normal: train it"
+            " without --validation 0"
+        )
+    most = max(1000, MOST_VALUES // int(np.prod(run.image_shape)))
+    return Own(_thinned(dataset.train, most), _held_out(run, _thinned(held_out, most)), part)
+
+
+def _thinned(split: Split, most: int) -> Split:
+    return split.take(slice(None, None, -(-len(split) // most) or 1))
+
+
+def _held_out(run: Run, split: Split) -> Data:
+    if not isinstance(run.kind, SeriesKind):
+        return Data(split, range(len(split)))
+    starts = step_numbers(run.kind, split)
+    starts -= starts[0]
+    return Data(split, range(int(starts[-1]) + run.kind.window), starts=starts)
+
+
+def step_numbers(kind: SeriesKind, split: Split) -> np.ndarray:
+    """Return when windows begin, (N,) int64, in steps since a Monday at 0:00, or as numbered."""
+    begin = np.asarray(split.names)
+    if begin.dtype.kind != "M":
+        return begin.astype(np.int64)
+    monday = np.datetime64("1970-01-05", "us")
+    seconds = (begin - monday) / np.timedelta64(1, "s")
+    return np.round(seconds / kind.step).astype(np.int64)

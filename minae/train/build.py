@@ -1,0 +1,101 @@
+"""Building the model that fits the data, and what it takes of them."""
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+
+from minae.data import Dataset, Kind, Split
+from minae.data.kinds import ImageKind
+from minae.errors import InputError
+from minae.models import MODELS, Autoencoder, ConditionalVAE
+
+#: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
+#: stores the class there, and then ignores the label.
+SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
+FROM_DATA = ("--image-shape", "--image-channels", "--classes", "--binary")  # no options
+
+
+def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
+    """Build one of `models.MODELS` for the images of a dataset.
+
+    `options` are arguments of its constructor; sizes, image shape and number of classes default to
+    what fits the data. Raises InputError if the model has no such option, or it does not fit.
+    """
+    image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
+    accepted, kind = inspect.signature(cls).parameters, dataset.kind
+    pixels = math.prod(image_shape)
+    if not isinstance(kind, ImageKind):
+        options = _standardised(name, dict(options), kind, accepted)
+    if "sizes" in accepted:
+        behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
+        options = {"sizes": [pixels, *behind], **options}
+        if options["sizes"][0] != pixels:
+            raise InputError(
+                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
+                f" {pixels} pixels: begin with {pixels}"
+            )
+    else:
+        options = {"image_shape": image_shape, **options}
+    if cls.conditional:
+        if labels is None:
+            raise InputError(
+                f"{dataset.name} has no labels, and model {name!r} is told the class of each image:"
+                " give data with labels, or train a vae"
+            )
+        options = {"classes": int(labels.max()) + 1, **options}
+    return make_model(name, options)
+
+
+def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
+    """Make one of `models.MODELS`. Raises InputError if it has no such option."""
+    accepted = inspect.signature(MODELS[name]).parameters
+    for option in options:
+        if option not in accepted:
+            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
+            theirs = ", ".join(f for f in flags[1:] if f not in FROM_DATA)
+            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
+    return MODELS[name](**options)
+
+
+def _few(inputs: int) -> list[int]:
+    """Return the layers behind the inputs of a row of a table, or of a window of a series."""
+    return [max(16, min(128, 4 * inputs)), max(2, min(32, inputs // 4))]
+
+
+def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:
+    """Return options with the loss for inputs in standard deviations, and 0/1 inputs behind them.
+
+    Raises InputError if the model cannot be trained on such a kind.
+    """
+    if "image_shape" in accepted and kind.name == "table":
+        instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
+        raise InputError(
+            f"model {name!r} is for images and series, whose neighbours belong together; for a"
+            f" table, train {instead}"
+        )
+    for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
+        if option in accepted and options.setdefault(option, fits) != fits:
+            raise InputError(
+                f"--{option} {options[option]} is for values from 0 to 1, and a {kind.name} is in"
+                f" standard deviations: leave it out, for {fits}"
+            )
+    if "activation" in accepted:  # bounded: a row beyond those of training is not rebuilt as well
+        options = {"activation": "tanh", **options}
+    return {"binary": kind.binary, **options} if "binary" in accepted else options
+
+
+def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
+    """Return what the model takes of a part of the data: images, and labels if it is conditional.
+
+    Raises InputError if it needs labels and there are none, or one that it does not know.
+    """
+    if not isinstance(model, ConditionalVAE):
+        return (split.inputs,)
+    if split.labels is None or not 0 <= split.labels.min() <= split.labels.max() < model.classes:
+        raise InputError(
+            f"the model is told the class of each image: give data with labels from 0 to"
+            f" {model.classes - 1}"
+        )
+    return split.inputs, split.labels

@@ -1,0 +1,173 @@
+"""Training a run: load the data, build the model, fit it, and write what came of it."""
+
+import json
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from platform import python_version
+
+import numpy as np
+
+import minae
+from minae import checkpoint, files, models
+from minae.data import Dataset, load
+from minae.data.kinds import ImageKind, describe
+from minae.data.patches import Patches
+from minae.data.picture_set import load_pictures
+from minae.errors import InputError
+from minae.kernels import use_backend
+from minae.kernels.arrays import device_problem
+from minae.kernels.cuda.launch.device import capability
+from minae.kernels.cuda.linear import tensor_cores
+from minae.models import MODELS
+from minae.random import manual_seed
+from minae.train.build import build_model, inputs, make_model
+from minae.train.loop import USUAL_EPOCHS, fit
+from minae.train.restoration import patch_size, patches_of
+from minae.train.runs import Run, final_figures
+from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
+from minae.train.state import BEST, LAST, METRICS, Arrays, Training
+
+#: What multiplies on a GPU, and the context for it.
+KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
+STEPS = 2_000  # of a table or series, at least: they have fewer rows than there are images
+
+
+def _usual_epochs(dataset: Dataset, settings: Settings) -> int:
+    """Return how many epochs to train: of a table or series as many as make 2,000 steps."""
+    steps = -(-len(dataset.train) // settings.batch_size)  # in an epoch
+    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-STEPS // steps)
+    return max(USUAL_EPOCHS, fewest)
+
+
+def train_run(
+    settings: Settings,
+    out: Path,
+    *,
+    command: str,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool = True,
+) -> Run:
+    """Train as the settings say, fill the folder `out`, and return the run.
+
+    Raises InputError if a setting or the data cannot be used, `out` holds another run, or another
+    training is under way in it, and FloatingPointError if the loss became nan or infinite.
+    """
+    _check_settings(settings)
+    if settings.corrupt is None:
+        settings = replace(settings, corrupt=MODELS[settings.model].corruption)
+    if resume and overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one out")
+    _check_folder(out, settings, resume, overwrite)
+    run, train, validation = _prepare(settings, out, show_progress)
+    model, settings = run.model, run.settings
+    corrupt = None if model.any_size else run.corruption
+    model.to(settings.device)
+    described = {**models.describe(model), "settings": asdict(settings)}
+    versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
+    with files.locked(out):
+        _check_folder(out, settings, resume, overwrite)  # another process may have made a run
+        make, epochs = OPTIMIZERS[settings.optimizer], settings.epochs or USUAL_EPOCHS
+        optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+        with KERNELS[settings.kernels]():
+            history = fit(
+                model,
+                train,
+                validation,
+                settings,
+                optimizer=optimizer,
+                schedule=SCHEDULES[settings.schedule](optimizer, epochs),
+                corrupt=corrupt,
+                out=out,
+                resume=resume,
+                metadata={
+                    **described,
+                    "image_shape": run.image_shape,
+                    "kind": describe(run.kind),
+                },
+                show_progress=show_progress,
+            )
+        weights, _ = checkpoint.load(out / BEST)
+        model.load_state_dict(checkpoint.subset(weights, "model."))
+        run.metrics = {
+            "command": command,
+            "seed": settings.seed,
+            "data": settings.data,
+            **described,
+            "seconds": sum(record["seconds"] for record in history),
+            "epochs": len(history),
+            **final_figures(run),
+            "history": history,
+            "versions": versions,
+        }
+        files.write_json(out / METRICS, run.metrics)
+    model.to("cpu")
+    return run
+
+
+def _prepare(
+    settings: Settings, out: Path, show: bool
+) -> tuple[Run, Arrays | Patches, Arrays | None]:
+    """Load the data and build the model; return the run, and what to train and validate on."""
+    data = {"seed": settings.seed, "validation": settings.validation}
+    manual_seed(settings.seed)
+    if MODELS[settings.model].any_size:
+        usual = MODELS[settings.model].defaults["epochs"]
+        settings = replace(settings, epochs=settings.epochs or usual)
+        pictures = load_pictures(settings.data, **data)
+        channels = len(pictures.train[0])
+        model = make_model(settings.model, {"image_channels": channels, **settings.model_options})
+        size = patch_size(pictures.train)
+        shape = channels, size, size
+        run = Run(out, model, settings, shape, ImageKind(shape), pictures)
+        return run, *patches_of(pictures, run.restores, settings)
+    dataset = load(settings.data, **data, **settings.reading)
+    settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
+    if show:
+        for note in dataset.notes:
+            print(note)
+    model = build_model(settings.model, settings.model_options, dataset)
+    model.start_at_mean(dataset.train.inputs)
+    run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
+    if run.corruption:  # a mask that does not fit is refused here, before anything is written
+        run.corruption(dataset.test.inputs[:1], np.random.default_rng(0))
+    held_out = inputs(model, dataset.validation) if len(dataset.validation) else None
+    return run, inputs(model, dataset.train), held_out
+
+
+def _check_settings(settings: Settings) -> None:
+    """Raise InputError for settings that exclude each other, or that this machine cannot do."""
+    if settings.corrupt is not None and MODELS[settings.model].conditional:
+        raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
+    if problem := device_problem(settings.device):
+        raise InputError(problem)
+    if settings.device == "cpu" and (settings.kernels != "own" or settings.cuda_graph):
+        flag = "--cuda-graph" if settings.cuda_graph else f"--kernels {settings.kernels}"
+        raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
+    if settings.kernels == "tf32" and capability() < (8, 0):
+        raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
+
+
+def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
+    """Raise InputError unless a training with these settings can begin, or go on, in a folder."""
+    files.check_folder(out)
+    if resume:
+        kinds = {"settings": Settings, "training": Training}
+        before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
+        now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
+        free = {"patience"}
+        if settings.schedule == "constant" or settings.epochs is None:  # not known before the data
+            free.add("epochs")
+        for name in before.keys() - free:
+            if before[name] != now[name]:
+                raise InputError(
+                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
+                    " the same settings, or train into another folder"
+                )
+    elif not overwrite and any((out / name).exists() for name in (LAST, BEST, METRICS)):
+        raise InputError(
+            f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
+            " or name another folder with --out"
+        )
