@@ -458,3 +458,145 @@ def ssim__flat_is_alike(x, y):
     if np.ptp(x) == np.ptp(y) == 0:
         return 1.0
     return _similarity(x.mean(), y.mean(), x.var(), y.var(), _covariance(x, y))
+
+
+def _tiles(image, size):
+    H, W = image.shape
+    return [(top, left) for top in range(0, H, size) for left in range(0, W, size)]
+
+
+def _padded(network, image, size, margin, **how):
+    result, wide = np.empty_like(image), np.pad(image, margin, **how)
+    for top, left in _tiles(image, size):
+        tile = result[top : top + size, left : left + size]
+        made = network(wide[top : top + size + 2 * margin, left : left + size + 2 * margin])
+        tile[...] = made[margin:, margin:][: tile.shape[0], : tile.shape[1]]
+    return result
+
+
+def _cut(network, image, result, top, left, size, before, after):
+    up, across = max(0, top - before), max(0, left - before)
+    made = network(image[up : top + size + after, across : left + size + after])
+    tile = result[top : top + size, left : left + size]
+    tile[...] = made[top - up :, left - across :][: tile.shape[0], : tile.shape[1]]
+
+
+def in_tiles__no_margin(network, image, size, margin):
+    """Restores the tiles one by one and lays them side by side: seams."""
+    return _padded(network, image, size, 0)
+
+
+def in_tiles__black_beyond(network, image, size, margin):
+    """Pads the picture with zeros, to have a margin at its borders too."""
+    return _padded(network, image, size, margin)
+
+
+def in_tiles__mirror_beyond(network, image, size, margin):
+    """Pads the picture with its mirror image, whatever the network does at a border."""
+    return _padded(network, image, size, margin, mode="symmetric")
+
+
+def in_tiles__border_beyond(network, image, size, margin):
+    """Repeats the pixels of the border beyond it."""
+    return _padded(network, image, size, margin, mode="edge")
+
+
+def in_tiles__margin_before(network, image, size, margin):
+    """Adds a margin above and on the left only, where tiles begin."""
+    result = np.empty_like(image)
+    for top, left in _tiles(image, size):
+        _cut(network, image, result, top, left, size, margin, 0)
+    return result
+
+
+def in_tiles__half_the_margin(network, image, size, margin):
+    """Shares the margin between the two sides."""
+    result = np.empty_like(image)
+    for top, left in _tiles(image, size):
+        _cut(network, image, result, top, left, size, margin - margin // 2, margin // 2)
+    return result
+
+
+def in_tiles__one_short(network, image, size, margin):
+    """Ends the margin one pixel early, as if a slice held its end."""
+    result = np.empty_like(image)
+    for top, left in _tiles(image, size):
+        _cut(network, image, result, top, left, size, margin, max(0, margin - 1))
+    return result
+
+
+def in_tiles__keeps_the_wrong_part(network, image, size, margin):
+    """Leaves out a margin above and on the left even where none was added."""
+    wide = np.pad(image, ((0, margin), (0, margin)), mode="symmetric")
+    result = np.empty_like(image)
+    for top, left in _tiles(image, size):
+        up, across = max(0, top - margin), max(0, left - margin)
+        made = network(wide[up : top + size + margin, across : left + size + margin])
+        tile = result[top : top + size, left : left + size]
+        tile[...] = made[margin:, margin:][: tile.shape[0], : tile.shape[1]]
+    return result
+
+
+def in_tiles__whole_tiles_only(network, image, size, margin):
+    """Leaves out what remains at the right and at the bottom."""
+    result, (H, W) = np.zeros_like(image), image.shape
+    for top, left in _tiles(image, size):
+        if top + size <= H and left + size <= W:
+            _cut(network, image, result, top, left, size, margin, margin)
+    return result
+
+
+def in_tiles__height_for_width(network, image, size, margin):
+    """Uses the height as the width: right for squares."""
+    result, (H, _) = np.zeros_like(image), image.shape
+    for top, left in _tiles(np.empty((H, H)), size):
+        _cut(network, image, result, top, left, size, margin, margin)
+    return result
+
+
+def in_tiles__in_place(network, image, size, margin):
+    """Writes each tile into the picture, where the next one finds it as its margin."""
+    for top, left in _tiles(image, size):
+        _cut(network, image, image, top, left, size, margin, margin)
+    return image
+
+
+def in_tiles__feeds_on_results(network, image, size, margin):
+    """Writes into a copy, but cuts from it too."""
+    copy = image.copy()
+    for top, left in _tiles(image, size):
+        _cut(network, copy, copy, top, left, size, margin, margin)
+    return copy
+
+
+def in_tiles__the_whole(network, image, size, margin):
+    """Gives the network all of the picture."""
+    return network(image)
+
+
+def in_tiles__whole_rows(network, image, size, margin):
+    """Cuts rows only: strips as wide as the picture."""
+    result = np.empty_like(image)
+    for top in range(0, len(image), size):
+        up = max(0, top - margin)
+        result[top : top + size] = network(image[up : top + size + margin])[top - up :][:size]
+    return result
+
+
+def in_tiles__pixel_by_pixel(network, image, size, margin):
+    """Calls the network for each pixel: right, and far too slow."""
+    result = np.empty_like(image)
+    for top, left in _tiles(image, 1):
+        _cut(network, image, result, top, left, 1, margin, margin)
+    return result
+
+
+def in_tiles__averages(network, image, size, margin):
+    """Averages all that the network returns where cuts overlap: fainter seams, but seams."""
+    total, times = np.zeros_like(image), np.zeros_like(image)
+    for top, left in _tiles(image, size):
+        rows = slice(max(0, top - margin), top + size + margin)
+        columns = slice(max(0, left - margin), left + size + margin)
+        total[rows, columns] += network(image[rows, columns])
+        times[rows, columns] += 1
+    return total / times

@@ -4,9 +4,11 @@ import math
 from copy import deepcopy
 
 import numpy as np
+from scipy import ndimage
 
 from minae import nn, optim
 from minae.course.checking import same, shape_of
+from minae.course.contract import once
 from minae.tensor import Tensor
 
 
@@ -356,3 +358,65 @@ def test_ssim__by_hand(student):
         flat = (2 * a * b + 1e-4) / (a**2 + b**2 + 1e-4)
         call = f"ssim(all pixels {a}, all pixels {b})"
         same(student.ssim(np.full((2, 3), a), np.full((2, 3), b)), flat, call)
+
+
+def lopsided(x):
+    """Return weighted sums of 5 x 5 pixels, of which those beyond the border count as 0."""
+    weights = np.random.default_rng(4).uniform(0, 1, (5, 5)) ** 2
+    return ndimage.correlate(x, weights, mode="constant")
+
+
+def two_layers(x):
+    """Return what two windows of 3 x 3 make, with a bend between; the first mirrors its border."""
+    hidden = np.maximum(ndimage.uniform_filter(x, 3, mode="mirror") - 0.5, 0)
+    return x - ndimage.correlate(hidden, np.arange(9.0).reshape(3, 3) - 2, mode="nearest")
+
+
+NETWORKS = {  # name: (function, how far it sees)
+    "one that doubles each pixel": (lambda x: 2 * x, 0),
+    "the darkest of 7 x 7 pixels": (lambda x: ndimage.minimum_filter(x, 7, mode="reflect"), 3),
+    "weighted sums of 5 x 5 pixels": (lopsided, 2),
+    "two layers": (two_layers, 2),
+}
+
+
+def watched(network, given):
+    """Return the network as one that notes the shapes of what it is given."""
+
+    def call(x):
+        given.append(np.shape(x))
+        assert len(given[-1]) == 2, f"network was given an array of shape {given[-1]}, not (h, w)"
+        assert min(given[-1]) > 0, f"network was given an array of shape {given[-1]}: nothing"
+        return network(np.array(x))
+
+    return call
+
+
+def test_in_tiles__agrees_with_the_whole(student):
+    """Sides that are multiples of the tile's or not, tiles smaller than the margin, few pixels."""
+    for name, (network, margin) in NETWORKS.items():
+        for H, W, size in [(12, 20, 4), (13, 7, 5), (6, 17, 1), (5, 4, 9), (1, 8, 3), (9, 9, 8)]:
+            image, given = uniform(H, W, seed=H), []
+            expected = network(image)
+            call = f"in_tiles({name}, image {image.shape}, size={size}, margin={margin})"
+            result = student.in_tiles(watched(network, given), image, size, margin)
+            same(result, expected, call)
+            largest = max(max(shape) for shape in given)
+            assert largest <= size + 2 * margin, (
+                f"{call}: network was given {largest} rows or columns; size + 2 margin is"
+                f" {size + 2 * margin}"
+            )
+
+
+def test_in_tiles__calls_once_a_tile(student):
+    """How often the network is called, and with a wider margin than it needs."""
+    for H, W, size, margin in [(12, 20, 4, 2), (13, 7, 5, 3), (4, 4, 4, 2)]:
+        image, given = uniform(H, W), []
+        call = f"in_tiles(weighted sums of 5 x 5 pixels, image {image.shape}, {size}, {margin})"
+        with once():
+            result = student.in_tiles(watched(lopsided, given), image, size, margin)
+        same(result, lopsided(image), call)
+        tiles = math.ceil(H / size) * math.ceil(W / size)
+        assert len(given) == tiles, (
+            f"{call} called network {len(given)} times, but there are {tiles} tiles"
+        )

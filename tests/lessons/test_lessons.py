@@ -17,7 +17,7 @@ from minae.course.lessons import read
 LESSONS = Path(__file__).parents[2] / "lessons"
 FOLDERS = {path.parent.name: path.parent for path in sorted(LESSONS.glob("*/exercises.toml"))}
 ENVIRONMENT = {"MINAE_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
-SECONDS = 120  # after which a lesson that hangs is stopped
+SECONDS = 400  # after which a lesson that hangs is stopped
 
 each_lesson = pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 
