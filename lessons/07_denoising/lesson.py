@@ -165,7 +165,7 @@ def trained(corrupt, epochs, kind=models.DenoisingAutoencoder, **config):
     adam = Adam(model.parameters(), lr=3e-3)
     schedule = CosineAnnealingLR(adam, epochs)
     how = {"optimizer": adam, "schedule": schedule, "batch_size": 64, "show_progress": False}
-    how["clip"] = kind.training.get("clip")  # of gradients: only ResUNet, below, asks for it
+    how["clip"] = kind.defaults.get("clip")  # of gradients: only ResUNet, below, asks for it
     train.fit(model, images, epochs=epochs, corrupt=corrupt, **how)
     return model
 
@@ -592,11 +592,11 @@ assert FULL or others["salt and pepper"][1] > others["salt and pepper"][3]
 #
 # ## Around the code
 #
-# Does it lose because it has seen no photographs? Then show it some: eleven come with scikit-image
-# and scikit-learn. Seven are to train on, three of them nothing but brick, grass and gravel. The
-# other four are to test with. **Patches** from random places, turned and mirrored at random, make
-# many images of a few photographs. All is grey, and the noise is 25 of 255, not clipped: so
-# denoising of photographs is usually measured.
+# Does it lose because it has seen no photographs? Then show it some, of those that come with
+# scikit-image and scikit-learn: seven to train on, three of them nothing but brick, grass and
+# gravel, and four others to test with. **Patches** from random places, turned and mirrored at
+# random, make many images of a few photographs. All is grey, and the noise is 25 of 255, not
+# clipped: so denoising of photographs is usually measured.
 
 
 # %%
@@ -688,8 +688,8 @@ ceiling = max(clean for _, clean in through.values())
 #
 # $$\hat x = y + h(y), \qquad \frac{\partial \hat x}{\partial y} = I + h'(y)$$
 #
-# For h = 0 all stays as it is. Training begins there, and h has to learn only what noise looks
-# like, not what pictures look like. Inside, the same again: each block adds to its input, and
+# For h = 0 all stays as it is. Training begins near there, and h has to learn only what to take
+# away, not how to draw everything anew. Inside, the same again: each block adds to its input, and
 # **skip connections** carry what the encoder found at a scale to the decoder at that scale (U-Net,
 # Ronneberger et al. 2015). There are no dense layers. Each pixel follows from those around it, by
 # the same rule everywhere, so pictures may have any size. This is `models.ResUNet`.
