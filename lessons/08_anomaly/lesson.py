@@ -750,8 +750,8 @@ def draw(readings, events, normal, watched):
     s, limit = watched
     day = round(24 * 3600 / readings.step)
     alarms = stretches((s > limit) & (np.arange(len(s)) >= normal), day - 1)
-    names = ["degrees"] if readings.columns == ["degrees"] else ["reading"]
-    return pictures.series(readings.times, readings.values, names, s, limit, alarms, events)
+    curves = readings.times, readings.values, readings.columns, s
+    return pictures.series(*curves, limit, alarms, events)
 
 
 # %%
