@@ -137,3 +137,26 @@ def count_events(reported, faults, gap):
     false = sum(not faulty[alarm].any() for alarm in alarms)
     return found, len(faults) - found, false
     ### END SOLUTION
+
+
+def blame(errors, held_out, least=0.02):
+    """Return each row's score, the column that has most of it, and that column's share of it.
+
+    errors (N, F) are the squared errors of N rows, column by column; held_out (M, F) those of
+    normal rows that the model was not trained on. Some columns are rebuilt badly even in normal
+    rows. So divide each column's errors by what is usual for it, its mean over held_out. A mean
+    below `least` counts as `least`: a column that was constant there would be divided by 0.
+
+    Return (scores, column, share), three arrays (N,): the sum of what comes out; the index of the
+    column where it is largest, of equal ones the first; and that column's part of the sum, from 0
+    to 1. A row without any error has the score 0, column 0 and share 0.
+
+    About 5 lines, 15 minutes. Matters because an alarm that cannot say where to look is soon
+    switched off, and without the division it would point at the noisiest column every time.
+    """
+    ### BEGIN SOLUTION
+    relative = errors / np.maximum(held_out.mean(axis=0), least)  # (N, F)
+    scores, most = relative.sum(axis=1), relative.max(axis=1)
+    share = np.where(scores > 0, most / np.where(scores > 0, scores, 1), 0)
+    return scores, relative.argmax(axis=1), share
+    ### END SOLUTION

@@ -447,3 +447,116 @@ def count_events__faults_in_order(reported, faults, gap):
     alarms = np.split(places, np.flatnonzero(np.diff(places) > gap) + 1)
     false = sum(len(alarm) > 0 and not faulty[alarm].any() for alarm in alarms)
     return found, len(faults) - found, false
+
+
+def _blamed(relative):
+    """Return scores, columns and shares of errors that have been weighted."""
+    scores = relative.sum(axis=1)
+    share = relative.max(axis=1) / np.where(scores > 0, scores, 1)
+    return scores, relative.argmax(axis=1), share
+
+
+def _relative(errors, held_out, least):
+    """Return the errors, divided as they should be."""
+    return errors / np.maximum(held_out.mean(axis=0), least)
+
+
+def blame__not_divided(errors, held_out, least=0.02):
+    """Leaves the errors as they are: the noisiest column is to blame."""
+    return _blamed(errors)
+
+
+def blame__own_mean(errors, held_out, least=0.02):
+    """Takes what is usual from the rows to explain."""
+    return _blamed(_relative(errors, errors, least))
+
+
+def blame__one_mean(errors, held_out, least=0.02):
+    """Divides all columns by one mean."""
+    return _blamed(errors / max(held_out.mean(), least))
+
+
+def blame__sum(errors, held_out, least=0.02):
+    """Divides by the sum over the held-out rows: right columns and shares, wrong scores."""
+    return _blamed(errors / np.maximum(held_out.sum(axis=0), least))
+
+
+def blame__median(errors, held_out, least=0.02):
+    """Takes the median, not the mean."""
+    return _blamed(errors / np.maximum(np.median(held_out, axis=0), least))
+
+
+def blame__deviation(errors, held_out, least=0.02):
+    """Divides by the standard deviation of the held-out errors, as when inputs are scaled."""
+    return _blamed(errors / np.maximum(held_out.std(axis=0), least))
+
+
+def blame__least_of_each(errors, held_out, least=0.02):
+    """Raises each held-out error to `least`, not their mean."""
+    return _blamed(errors / np.maximum(held_out, least).mean(axis=0))
+
+
+def blame__least_added(errors, held_out, least=0.02):
+    """Adds `least` to the mean."""
+    return _blamed(errors / (held_out.mean(axis=0) + least))
+
+
+def blame__least_ignored(errors, held_out, least=0.02):
+    """Leaves out columns that were constant."""
+    mean = held_out.mean(axis=0)
+    return _blamed(np.where(mean > 0, errors / np.where(mean > 0, mean, 1), 0))
+
+
+def blame__share_of_plain_errors(errors, held_out, least=0.02):
+    """Right column, but its share is that of the errors as they were."""
+    scores, column, _ = _blamed(_relative(errors, held_out, least))
+    total = errors.sum(axis=1)
+    share = errors[np.arange(len(errors)), column] / np.where(total > 0, total, 1)
+    return scores, column, share
+
+
+def blame__mean_score(errors, held_out, least=0.02):
+    """The score is the mean over the columns."""
+    scores, column, share = _blamed(_relative(errors, held_out, least))
+    return scores / errors.shape[1], column, share
+
+
+def blame__one_column_for_all(errors, held_out, least=0.02):
+    """Blames the column with the largest total for all rows."""
+    relative = _relative(errors, held_out, least)
+    scores, _, share = _blamed(relative)
+    return scores, np.full(len(errors), relative.sum(axis=0).argmax()), share
+
+
+def blame__last_of_equal(errors, held_out, least=0.02):
+    """Takes the last of equal columns."""
+    relative = _relative(errors, held_out, least)
+    scores, _, share = _blamed(relative)
+    return scores, relative.shape[1] - 1 - relative[:, ::-1].argmax(axis=1), share
+
+
+def blame__nothing_by_nothing(errors, held_out, least=0.02):
+    """Divides 0 by 0 for a row without error."""
+    relative = _relative(errors, held_out, least)
+    scores = relative.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        share = relative.max(axis=1) / scores
+    return scores, relative.argmax(axis=1), share
+
+
+def blame__small_number_added(errors, held_out, least=0.02):
+    """Adds a small number to the sum: the share of a small error is wrong."""
+    relative = _relative(errors, held_out, least)
+    scores = relative.sum(axis=1)
+    return scores, relative.argmax(axis=1), relative.max(axis=1) / (scores + 1e-9)
+
+
+def blame__percent(errors, held_out, least=0.02):
+    """Returns shares in percent."""
+    scores, column, share = _blamed(_relative(errors, held_out, least))
+    return scores, column, 100 * share
+
+
+def blame__not_squared(errors, held_out, least=0.02):
+    """Takes the root of the errors first."""
+    return _blamed(np.sqrt(errors) / np.sqrt(np.maximum(held_out.mean(axis=0), least)))

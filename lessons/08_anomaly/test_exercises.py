@@ -282,3 +282,48 @@ def test_count_events__by_hand(student):
         reported[places] = True
         call = f"count_events(reported at {places} of 16, faults={faults}, gap={gap})"
         same(student.count_events(reported, faults, gap), np.array(expected), call)
+
+
+def loop_blame(errors, held_out, least):
+    """Return scores, columns and shares, row by row."""
+    usual = [max(sum(column) / len(column), least) for column in held_out.T.tolist()]
+    scores, columns, shares = [], [], []
+    for row in errors.tolist():
+        parts = [error / u for error, u in zip(row, usual, strict=True)]
+        scores.append(sum(parts))
+        columns.append(parts.index(max(parts)))
+        shares.append(max(parts) / sum(parts) if sum(parts) else 0.0)
+    return np.array(scores), np.array(columns), np.array(shares)
+
+
+def test_blame__agrees_with_a_loop(student):
+    """More rows than held-out ones or fewer, a single row or column; columns of different noise."""
+    for seed, (N, M, F) in enumerate([(6, 9, 4), (9, 3, 5), (1, 4, 3), (5, 1, 4), (4, 6, 1)]):
+        noise = 10.0 ** np.arange(F)[::-1]  # the first is rebuilt worst
+        errors = normal(N, F, seed=seed) ** 2 * noise
+        held_out = normal(M, F, seed=seed + 50) ** 4 * noise
+        call = f"blame(errors {errors.shape}, held_out {held_out.shape})"
+        same(student.blame(errors, held_out), loop_blame(errors, held_out, 0.02), call)
+
+
+def test_blame__by_hand(student):
+    """One thing at a time."""
+    for errors, held_out, least, expected in [
+        # the first column is always bad: the second is to blame
+        ([[8.0, 3.0]], [[6.0, 1.0], [10.0, 1.0]], 0.02, ([4], [1], [0.75])),
+        # each row has a column of its own
+        ([[4.0, 1.0], [1.0, 4.0]], [[1.0, 1.0]], 0.02, ([5, 5], [0, 1], [0.8, 0.8])),
+        # constant in held_out
+        ([[1.0, 3.0]], [[0.0, 1.0], [0.0, 1.0]], 0.5, ([5], [1], [0.6])),
+        # nearly constant, and at the limit
+        ([[1.0, 1.0]], [[0.1, 0.25]], 0.25, ([8], [0], [0.5])),
+        # equal ones: the first
+        ([[0.0, 2.0, 2.0]], [[1.0, 1.0, 1.0]], 0.02, ([4], [1], [0.5])),
+        # no error at all
+        ([[0.0, 0.0], [0.0, 2.0]], [[1.0, 1.0]], 0.02, ([0, 2], [0, 1], [0, 1])),
+        # hardly an error is an error
+        ([[1e-12, 3e-12]], [[1.0, 1.0]], 0.02, ([4e-12], [1], [0.75])),
+    ]:
+        call = f"blame({errors}, {held_out}, least={least})"
+        expected = tuple(np.array(values, float) for values in expected)
+        same(student.blame(np.array(errors), np.array(held_out), least), expected, call)
