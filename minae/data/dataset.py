@@ -58,8 +58,8 @@ def load(
     - `mnist5k`: 4,000 / 500 / 500, every digit equally often in each.
     - `digits`: 1,437 / 180 / 180, every digit about equally often in each.
     - `breast_cancer`: a table of 569 rows of 30 numbers, labelled benign or malignant.
-    - `machine_temperature`, `nyc_taxi`, `ambient_temperature`: series (see `load_series`), labelled
-      0, and 1 in the windows that people have marked.
+    - `machine_temperature`, `nyc_taxi`, `ambient_temperature`: series, labelled 0, and
+      1 in the windows that people have marked.
     - a user's images or table: about 80 / 10 / 10 per cent, at least one row each, after a shuffle
       by `seed`, which changes nothing in the named datasets.
     - a user's series: 80 / 10 / 10 per cent in the order of time.

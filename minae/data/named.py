@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from minae.data.kinds.series import Readings, read_readings
 from minae.data.memory import naming
 from minae.data.sources import fetch
 from minae.data.split import Split
-from minae.errors import InputError
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
@@ -88,7 +87,8 @@ DATASETS = [*IMAGES, *TABLES, *SERIES]
 def load_readings(name: str) -> tuple[Readings, list[Event]]:
     """Return a named series, labelled 1 in events that people have marked, else 0; and the events.
 
-    Raises InputError if it cannot be downloaded.
+    Source: Lavin and Ahmad 2015, Numenta Anomaly Benchmark. Raises
+    InputError if it cannot be downloaded.
     """
     path, windows = fetch(name).values()
     with naming(path):
@@ -103,42 +103,3 @@ def load_readings(name: str) -> tuple[Readings, list[Event]]:
 def _events(labels: Path, name: str) -> list[Event]:
     windows = json.loads(labels.read_text(encoding="utf-8"))[SERIES[name]]
     return [(np.datetime64(start, "s"), np.datetime64(end, "s")) for start, end in windows]
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Readings of one sensor: times (T,), datetime64[s]; values (T,), float32.
-
-    `windows` holds (start, end), both datetime64[s], of every interval that people have labelled as
-    an anomaly; readings at both ends belong to it.
-    """
-
-    name: str
-    times: np.ndarray
-    values: np.ndarray
-    windows: list[Event]
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-
-def load_series(name: str) -> Series:
-    """Load a named series as its file has it, in the order of the file.
-
-    `machine_temperature`: the temperature of a part of a large machine, every 5 minutes for 11
-    weeks, with 4 labelled windows. The hour from 02:00 on 2014-01-07 occurs twice. Source: Lavin
-    and Ahmad 2015, Numenta Anomaly Benchmark, and so for the others of `SERIES`.
-
-    Raises InputError if no series has this name, or if it cannot be downloaded.
-    """
-    if name not in SERIES:
-        raise InputError(f"no series is called {name!r}; the series are {', '.join(SERIES)}")
-    readings, labels = fetch(name).values()
-    columns = [("time", "U19"), ("value", np.float32)]
-    table = np.loadtxt(readings, delimiter=",", skiprows=1, dtype=columns)
-    return Series(
-        name,
-        times=table["time"].astype("datetime64[s]"),
-        values=np.ascontiguousarray(table["value"]),
-        windows=_events(labels, name),
-    )

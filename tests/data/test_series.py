@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from minae.data import SOURCES, Source, load_series
+from minae.data import SOURCES, Source, load_readings
 from minae.data.sources import RemoteFile
 from minae.errors import InputError
 
@@ -44,17 +44,14 @@ def small(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_times_values_and_windows(small):
-    series = load_series("machine_temperature")
-    assert series.name == "machine_temperature"
-    assert len(series) == 3
-    assert series.times.dtype == "datetime64[s]"
-    times = ["2014-01-07T02:50", "2014-01-07T02:55", "2014-01-07T02:00"]  # in the file's order
-    np.testing.assert_array_equal(series.times, np.array(times, "datetime64[s]"))
-    assert series.values.dtype == np.float32
-    assert series.values.flags.c_contiguous
-    np.testing.assert_array_equal(series.values, [70.5, -3.25, 100])
-    assert series.windows == [
+def test_times_values_and_events(small):
+    readings, events = load_readings("machine_temperature")
+    times = ["2014-01-07T02:00", "2014-01-07T02:50", "2014-01-07T02:55"]  # in their order
+    np.testing.assert_array_equal(readings.times, np.array(times, "datetime64[s]"))
+    np.testing.assert_array_equal(readings.values, [[100], [70.5], [-3.25]])
+    assert readings.labels is not None
+    assert readings.labels.tolist() == ["1", "1", "1"]
+    assert events == [
         (np.datetime64("2013-12-10T06:25:00", "s"), np.datetime64("2013-12-12T05:35:00", "s")),
         (np.datetime64("2014-01-07T02:00:00", "s"), np.datetime64("2014-01-07T02:55:00", "s")),
     ]
@@ -63,25 +60,19 @@ def test_times_values_and_windows(small):
 def test_damaged_file(small):
     (small / READINGS).write_bytes(b"timestamp,value\n")
     with pytest.raises(InputError, match=r"system_failure\.csv: has 16 bytes, not the expected"):
-        load_series("machine_temperature")
-
-
-@pytest.mark.parametrize("name", ["machine_temprature", "mnist"])
-def test_unknown_name(name):
-    with pytest.raises(InputError, match=f"{name!r}; the series are machine_temperature"):
-        load_series(name)
+        load_readings("machine_temperature")
 
 
 @needs_data
-def test_machine_temperature():
-    series = load_series("machine_temperature")
-    assert series.times.shape == series.values.shape == (22_695,)
-    assert np.isfinite(series.values).all()
-    steps = np.diff(series.times).astype(int)
-    assert (steps != 300).sum() == 1  # where an hour comes twice
-    assert steps.min() == -55 * 60
-    assert len(series.windows) == 4
-    for start, end in series.windows:
-        assert series.times[0] < start < end < series.times[-1]
-    low = series.times[series.values.argmin()]
-    assert series.windows[1][0] < low < series.windows[1][1]
+@pytest.mark.parametrize(
+    ("name", "step", "events"),
+    [("machine_temperature", 300, 4), ("nyc_taxi", 1800, 5), ("ambient_temperature", 3600, 2)],
+)
+def test_the_real_ones(name, step, events):
+    readings, found = load_readings(name)
+    assert readings.step == step
+    assert np.isfinite(readings.values).all()
+    assert (np.diff(readings.times) > np.timedelta64(0)).all()
+    assert len(found) == events
+    for start, end in found:
+        assert readings.times[0] < start < end <= readings.times[-1]
