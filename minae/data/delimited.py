@@ -23,6 +23,7 @@ _MEMORY = 6  # bytes that a byte of text takes while it is read: strings, number
 _NUMBER = re.compile(r"\s*[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?\s*")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*(\.\d{3})*,\d+\s*")
 _THOUSANDS = re.compile(r"\s*[-+]?\d{1,3}(\.\d{3})+,\d+\s*")  # 1.234,5
+_GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")  # 1.234
 
 
 class Form(NamedTuple):
@@ -64,7 +65,6 @@ def read_csv(path: Path, texts: tuple[str, ...] = ()) -> Frame:
             path,
             sep=form.separator,
             decimal=form.decimal,
-            thousands=form.thousands,
             encoding=form.encoding,
             header=None if form.header is None else 0,
             dtype=dict.fromkeys(texts, str),
@@ -76,7 +76,31 @@ def read_csv(path: Path, texts: tuple[str, ...] = ()) -> Frame:
     if form.header is None:
         table.columns = [f"column {number}" for number in range(1, table.shape[1] + 1)]
     table.columns = [str(name).strip() for name in table.columns]
+    if form.decimal == ",":
+        for name in table.columns.difference(texts):
+            table[name] = _with_points(table[name], form.thousands is not None)
     return table
+
+
+def _with_points(column: Any, thousands: bool) -> Any:
+    """Return a column that pandas did not take for numbers with points in place of commas.
+
+    Only if nine tenths of it are numbers: pandas' own option for thousands would take the date
+    26.03.1967 for the number 26031967, and one word among numbers with commas makes all text.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    texts = column.dropna().astype(str).str.strip()
+    grouped = texts.str.fullmatch(_GROUPED) & thousands
+    commas = texts.str.fullmatch(_DECIMAL_COMMA)
+    numbers = grouped | commas | texts.str.fullmatch(_NUMBER)
+    if not len(texts) or numbers.mean() < 0.9:
+        return column
+    plain = texts.mask(grouped | commas, texts.str.replace(".", "").str.replace(",", "."))
+    plain = plain.reindex(column.index)
+    return pd.to_numeric(plain) if numbers.all() else plain
 
 
 def find_form(path: Path) -> Form:

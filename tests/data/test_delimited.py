@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from minae.data import delimited
 from minae.data.delimited import line_of, read_csv
+from minae.data.kinds.columns import as_numbers, find_kind
 from minae.errors import InputError
 
 PLAIN = "id,x,colour\na,1.5,red\nb,-2.25,blue\nc,1000.5,red\n"
@@ -41,6 +42,18 @@ def test_every_form_gives_the_same_table(form, tmp_path):
     frame = read_csv(file_of(tmp_path, FORMS[form]))
     assert list(frame) == ["id", "x", "colour"]
     assert frame.values.tolist() == [["a", 1.5, "red"], ["b", -2.25, "blue"], ["c", 1000.5, "red"]]
+
+
+def test_dates_and_words_among_decimal_commas(tmp_path):
+    rows = [f"{day:02}.03.1967;1.{day:03},5;2.000;{day},5" for day in range(1, 21)]
+    path = file_of(tmp_path, "\n".join(["born;pay;sum;x", *rows, "21.03.1967;7;10;heavy"]))
+    frame = read_csv(path)
+    assert frame["born"].tolist() == [f"{day:02}.03.1967" for day in range(1, 22)]
+    assert frame["pay"].tolist() == [*(1000.5 + day for day in range(1, 21)), 7]
+    assert frame["sum"].tolist() == [2000.0] * 20 + [10]
+    assert [find_kind(frame[name]) for name in frame] == ["time", "number", "number", "number"]
+    with pytest.raises(InputError, match=r"line 22, column x: 'heavy' is no number; correct it$"):
+        as_numbers(path, frame["x"])
 
 
 def test_compressed(tmp_path):
