@@ -181,6 +181,12 @@ def _told(corruption: Corruption) -> str:
     return " and ".join(told)
 
 
+def _setting(setting: Any) -> str:
+    """Return a method's setting in few digits: 0.000316 or soft, 0.5."""
+    parts = setting if isinstance(setting, tuple) else () if setting is None else (setting,)
+    return ", ".join(part if isinstance(part, str) else f"{part:.3g}" for part in parts)
+
+
 def print_comparison(found: Comparison) -> None:
     """Print all mean scores with the chosen settings, and the verdict."""
     rows = [
@@ -188,7 +194,7 @@ def print_comparison(found: Comparison) -> None:
             name,
             f"{found.psnr[name].mean():.2f}",
             f"{found.ssim[name].mean():.3f}",
-            "" if setting is None else str(setting),
+            _setting(setting),
         )
         for name in found.psnr
         for setting in [found.chosen[name].setting if name in found.chosen else None]
