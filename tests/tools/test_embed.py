@@ -173,11 +173,17 @@ def test_bad_input_is_status_2_and_nothing_written(minae, home, tmp_path, run, a
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("command", [("embed",), ("nearest", 0)], ids=["embed", "nearest"])
-def test_models_without_codes_are_refused(minae, home, command):
-    name, *query = command
-    status, _, err = minae(name, home / "restore", home / "photos", *(["0.png"] if query else []))
-    assert (status, "whose code is a map as large as the picture" in err) == (2, True)
+@pytest.mark.parametrize(
+    ("command", "query", "sentence"),
+    [
+        ("embed", [], "whose code is a map as large as the picture"),
+        ("nearest", ["0.png"], "whose code is a map as large as the picture"),
+        ("anomalies", [], "and so rebuilds anomalies too: take a run of another model"),
+    ],
+)
+def test_a_model_that_restores_sums_up_nothing(minae, home, command, query, sentence):
+    status, _, err = minae(command, home / "restore", home / "photos", *query)
+    assert (status, sentence in err, len(err.splitlines())) == (2, True, 1)
 
 
 def test_codes_that_are_nan_are_refused(minae, home, tmp_path, monkeypatch):

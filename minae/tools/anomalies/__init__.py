@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from minae import plots
 from minae.data import SeriesKind
+from minae.errors import InputError
 from minae.files import write_together
 from minae.metrics.detection import stretches
 from minae.report import print_rows
@@ -51,6 +52,11 @@ def anomalies(
     Raises InputError if the data, or those of the run, cannot be used, and FloatingPointError if
     the model makes nan or infinite numbers of them.
     """
+    if run.model.any_size:
+        raise InputError(
+            f"{run.folder} holds a {run.settings.model}, which repairs a picture from its"
+            " surroundings and so rebuilds anomalies too: take a run of another model, such as conv"
+        )
     rule = choose_rule(expect, false_alarms, labels is not None)
     column = labels if labels is not None and not Path(labels).is_file() else None
     given = read_data(run, data, out, column)
