@@ -161,7 +161,8 @@ def _normal_images(name: str, pool: Split, test: Split, normal: str) -> tuple[Sp
         raise InputError(
             f"{name}: --normal needs labels, and there are none; give data with labels"
         )
-    find_class([str(label) for label in np.unique(pool.labels)], normal, name)
+    with naming(Path(name)):
+        find_class([str(label) for label in np.unique(pool.labels)], normal)
     is_normal = pool.labels == int(normal)
     other = pool.take(np.flatnonzero(~is_normal))
     return pool.take(np.flatnonzero(is_normal)), test.joined(other)

@@ -191,8 +191,8 @@ def _read_idx(stream: IO[bytes] | gzip.GzipFile) -> np.ndarray:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= 4:
         raise InputError(
-            "not a kind of file that can be read; "
-            "give a .npy, .npz or idx file (.gz or not), or a folder of images"
+            "not a kind of file that can be read; give a .npy, .npz or idx file (.gz or not), "
+            "a folder of images, or a table or series saved as .csv"
         )
     _, _, kind, axes = start
     if kind != 0x08:

@@ -65,9 +65,9 @@ def validation_size(name: str, rows: str, pool: int, size: int) -> int:
     return size
 
 
-def find_class(classes: Sequence[str], normal: str, name: str) -> int:
+def find_class(classes: Sequence[str], normal: str) -> int:
     """Return the number of the class that `normal` names. Raises InputError if there is none."""
     if normal not in classes:
         shown = ", ".join(map(str, classes[:10]))
-        raise InputError(f"{name}: no row has the label {normal!r}; the labels are {shown}")
+        raise InputError(f"has no row with the label {normal!r}; the labels are {shown}")
     return classes.index(normal)

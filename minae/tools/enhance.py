@@ -85,14 +85,14 @@ def enhance(
     if not done:
         raise InputError(f"none of {len(given)} files can be used; give others, or correct these")
     _write_comparison(out / COMPARISON, details)
-    wrote = [f"{out}: {done:,} pictures", out / COMPARISON]
+    wrote = [f"{out}: {done:,} picture{'s' * (done > 1)}", out / COMPARISON]
     if measured:
         table = as_table(measured)
         write_whole(out / QUALITY, table.to_csv(index=False, float_format="%.4f").encode())
         print_measured(table)
         wrote.append(out / QUALITY)
     _say_what_for(run)
-    print(f"{done:,} of {len(given):,} files done")
+    print(f"{done:,} of {len(given):,} file{'s' * (len(given) > 1)} done")
     print("wrote", *wrote, sep="\n  ")
     return done == len(given) and (found is None or len(measured) == done)
 

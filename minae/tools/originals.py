@@ -45,9 +45,10 @@ def find_originals(folder: Path, pictures: list[Path]) -> dict[str, Path]:
                 "keep one of them there"
             )
     if not any(path.stem in originals for path in pictures):
-        wanted = f"{pictures[0].stem}.png" if pictures else "photo.png"
+        wanted = f", such as {pictures[0].stem}.png" if pictures else ""
         raise InputError(
-            f"{folder} holds no picture called as one of those given, such as {wanted}"
+            f"{folder} holds no picture with the name of one of those given{wanted}: add the"
+            " originals, or leave out --originals"
         )
     return originals
 

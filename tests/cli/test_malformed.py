@@ -133,7 +133,7 @@ CALLS = {
     "enhance run photos --originals @": {
         "file.txt": "file.txt is no folder",
         "nothing": "nothing is no folder",
-        "empty": "empty holds no picture called as one of those given, such as 0.png",
+        "empty": "empty holds no picture with the name of one of those given, such as 0.png",
         "": "is empty",
     },
     f"{TRAIN} --epochs @, {TRAIN} --batch-size @, {TRAIN} --patience @": COUNT,

@@ -157,7 +157,7 @@ def as_times(path: Path, column: Any) -> np.ndarray:
         if unit is None:
             raise InputError(f"column {column.name} holds no times; give dates and times")
         return pd.to_datetime(column, unit=unit).to_numpy("datetime64[us]")
-    utc = bool(_OFFSET.search(str(column.iloc[0])))
+    utc = names_offset(column)
     forms: list[dict[str, Any]] = [{}, {"dayfirst": True}]
     if _ISO.match(str(column.iloc[0])):
         forms = [{"format": "ISO8601"}]
@@ -168,6 +168,11 @@ def as_times(path: Path, column: Any) -> np.ndarray:
     best = max(found, key=lambda times: (times.notna().mean(), _regularity(times)))
     _refuse(path, column, best.isna(), "is no time like those before; correct it")
     return (best.dt.tz_localize(None) if utc else best).to_numpy("datetime64[us]")
+
+
+def names_offset(column: Any) -> bool:
+    """Return whether a column's times name their offsets from UTC: 2024-03-01T00:00:00+01:00."""
+    return len(column) > 0 and bool(_OFFSET.search(str(column.iloc[0])))
 
 
 def _regularity(times: Any) -> float:

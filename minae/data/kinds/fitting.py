@@ -37,6 +37,8 @@ def table_parts(
     validation: int | None,
 ) -> Fitted:
     """Shuffle the rows of a table by the seed, and cut them 80 / 10 / 10 per cent."""
+    if how.window is not None:
+        raise InputError("is a table, which has no windows: leave out --window")
     for column in (how.id_column, how.label_column):
         if column is not None and column not in frame:
             raise InputError(f"has no column {column!r}; the columns are {', '.join(frame)}")
@@ -77,7 +79,7 @@ def _divided(
         return pool, test
     if labels is None:
         raise InputError("--normal needs labels: say with --label-column which column has them")
-    find_class(classes, how.normal, "its labels")
+    find_class(classes, how.normal)
     pool, test = keep_normal(pool, test, labels == how.normal)
     return pool, test
 
@@ -105,6 +107,8 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
 
     No reading is in the windows of two parts.
     """
+    if how.id_column is not None:
+        raise InputError("is a series, whose rows are named by their times: leave out --id-column")
     if how.window is not None and how.window < 2:
         raise InputError(f"--window is a number of readings from 2, not {how.window}")
     _check_steps(readings)
@@ -116,7 +120,7 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
     if how.normal is not None:
         if not classes:
             raise InputError("--normal needs labels: say with --label-column which column has them")
-        classes.insert(0, classes.pop(find_class(classes, how.normal, "its labels")))
+        classes.insert(0, classes.pop(find_class(classes, how.normal)))
     fitted = [
         made.fit_numbers(name, readings.values[: round(0.8 * T), i])
         for i, name in enumerate(readings.columns)
@@ -131,9 +135,9 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
     size = tenth if validation is None else validation
     if (train := pool - size - between * (size > 0)) < 1 or size < 0:
         raise InputError(
-            f"gives {N:,} windows of {window} readings, too few for {size:,} to validate, {tenth:,}"
-            f" to test, and {between:,} before each of these; give more readings, a smaller"
-            " --window or a smaller --validation"
+            f"gives {N:,} windows of {window:,} readings, too few for {size:,} to validate,"
+            f" {tenth:,} to test, and {between:,} before each of these; give more readings, a"
+            " smaller --window or a smaller --validation"
         )
     cuts = slice(0, train), slice(pool - size, pool), slice(N - tenth, N)
     parts = [windows.take(cut) for cut in cuts]

@@ -136,7 +136,9 @@ class SeriesKind:
                     f" {every(self.step)}; resample it"
                 )
             if not len(self.windows(readings, self.window)):
-                raise InputError(f"has no {self.window} readings in a row; give a longer series")
+                raise InputError(
+                    f"has no {self.window} readings in a row without a gap; give a longer series"
+                )
         return readings
 
     @property
@@ -217,6 +219,8 @@ def from_frame(
     columns: list[str] | None = None,
 ) -> Readings:
     """Return the readings of a data frame, sorted by time; a time that comes again is left out."""
+    if columns is None and label_column is not None and label_column not in frame:
+        raise InputError(f"has no column {label_column!r}; the columns are {', '.join(frame)}")
     others = [name for name in frame if name not in (time_column, label_column)]
     wanted = [name for name in (time_column, *(columns or [])) if name is not None]
     missing = [name for name in wanted if name not in frame]
@@ -233,15 +237,17 @@ def from_frame(
     if time_column is None:
         return Readings(chosen, values, None, labels, None, tuple(notes))
     times = made.as_times(path, frame[time_column])
+    if made.names_offset(frame[time_column]):
+        notes.append("times converted to UTC")
     order = np.argsort(times, kind="stable")
     back = int((np.diff(times) < np.timedelta64(0)).sum())
     times, values = times[order], values[order]
     again = np.concatenate([[False], times[1:] == times[:-1]])
     if back:
-        notes.append(f"sorted by time, which went back {back:,} time{'s' * (back > 1)}")
+        notes.append(f"out of order in {back:,} place{'s' * (back > 1)}, so sorted by time")
     if again.any():
         count = int(again.sum())
-        notes.append(f"{count:,} reading{'s' * (count > 1)} of a time that was there left out")
+        notes.append(f"{count:,} reading{'s' * (count > 1)} with a repeated time left out")
     labels = None if labels is None else labels[order][~again]
     return Readings(chosen, values[~again], times[~again], labels, time_column, tuple(notes))
 

@@ -102,7 +102,7 @@ HEADS = {
     "f1": "F1",
     "false_alarms": "false alarms",
     "rank_correlation": "rank correlation",
-    "shared": "flagged by both",
+    "shared": "share among its worst",
 }
 
 

@@ -97,7 +97,19 @@ def test_a_time_that_comes_again_is_left_out(tmp_path):
     hours = [*range(100), 99, *range(100, 200)]
     (line,) = load(write(tmp_path / "my.csv", hours=hours), window=10).notes
     assert "a series of 200 readings of 1 column, every hour" in line
-    assert "1 reading of a time that was there left out" in line
+    assert "1 reading with a repeated time left out" in line
+
+
+@pytest.mark.parametrize("offset", ["+02:00", "Z", ""])
+def test_times_that_name_their_offset_are_converted_and_that_is_said(tmp_path, offset):
+    rows = [
+        f"2024-03-{1 + hour // 24:02}T{hour % 24:02}:00:00{offset},{hour}" for hour in range(96)
+    ]
+    (tmp_path / "my.csv").write_text("\n".join(["time,a", *rows]))
+    dataset = load(tmp_path / "my.csv", window=4)
+    began = np.datetime64("2024-03-01T00") - np.timedelta64(2 * (offset == "+02:00"), "h")
+    assert dataset.train.names[0] == began
+    assert ("times converted to UTC" in dataset.notes[0]) == bool(offset)
 
 
 def test_rows_at_odd_times_are_no_series(tmp_path):
@@ -163,6 +175,8 @@ def test_arrays_are_series(tmp_path):
     [
         ({"window": 300}, "gives 0 windows of 300 readings, too few"),
         ({"window": 100}, "gives 101 windows of 100 readings, too few"),
+        ({"label_column": "lable"}, "has no column 'lable'; the columns are "),
+        ({"id_column": "a"}, "is a series, whose rows are named by their times"),
         ({"window": 1}, "--window is a number of readings from 2"),
         ({"kind": "sound"}, "kind 'sound' is unknown"),
     ],

@@ -162,7 +162,11 @@ def test_only_normal_rows_are_trained_on(tmp_path):
     assert "those that are not a" in dataset.notes[0]
     for how, sentence in (
         ({"normal": "a"}, "--normal needs labels"),
-        ({"label_column": "y", "normal": "c"}, "no row has the label 'c'; the labels are a, b"),
+        ({"window": 5}, "is a table, which has no windows: leave out --window"),
+        (
+            {"label_column": "y", "normal": "c"},
+            "has no row with the label 'c'; the labels are a, b",
+        ),
         ({"label_column": "z"}, "has no column 'z'; the columns are x, y"),
     ):
         with pytest.raises(InputError, match=sentence):
