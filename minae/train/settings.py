@@ -97,7 +97,9 @@ class Settings(Fitting):
     window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
     validation: int | None = option(None, "Number of validation images, rows or windows.")
     corrupt: str | None = option(
-        None, "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10."
+        None,
+        "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10;"
+        " denoising: noise:0.5, restore: noise:0.1.",
     )
     optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
     lr: float = option(1e-3, "Learning rate.", low=0.0)

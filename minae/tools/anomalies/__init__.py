@@ -193,7 +193,7 @@ def draw(run: Run, found: Found) -> dict[str, Figure]:
         images = data.split.take(worst).inputs
         figures["worst.png"] = plots.reconstructions(images, reconstruct(run.model, images))
     else:
-        texts, title = report.as_names(data), "Share of each column in the error, in %"
+        texts, title = report.as_names(data), "Share of the error, in %"
         named = [str(texts[i]) for i in worst]
         figures["columns.png"] = pictures.columns(scores.errors[worst], names, named, title)
     return figures

@@ -78,7 +78,7 @@ def series(
     Alarms and events are first and last indices, (K, 2); events None if they are not known.
     """
     panels = values.shape[1] + 1
-    axes = make_axes(10, 1.5 * panels, None, left=0.95, bottom=0.7, right=0.2)
+    axes = make_axes(10, 1.5 * panels, None, left=0.95, bottom=0.7, right=0.5)
     figure, box = axes.figure, axes.get_position()
     axes.remove()
     grid = figure.add_gridspec(panels, 1, hspace=0.25)
