@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from minae.data.dataset import load
-from minae.data.folder import list_files
+from minae.data.folder import SUFFIXES, list_files
 from minae.data.kinds import ImageKind
 from minae.data.memory import check_room, naming
 from minae.data.pictures import luminance, read_picture
@@ -110,6 +110,8 @@ def _read(folder: Path) -> Pictures:
     """Read all pictures of a folder and its subfolders, in the order of their paths."""
     pictures, size = [], 0
     for file in list_files([folder]):
+        if file.suffix.lower() not in SUFFIXES:
+            continue
         try:
             picture = read_picture(file).in_8_bits
         except InputError as error:
@@ -123,5 +125,6 @@ def _read(folder: Path) -> Pictures:
             with naming(folder):
                 check_room(size, 1)
     if not pictures:
-        raise InputError(f"{folder}: holds no pictures that can be used; put some there")
+        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        raise InputError(f"{folder}: holds no pictures that can be used; put some there ({kinds})")
     return pictures

@@ -122,6 +122,12 @@ def _prepare(
         size = patch_size(pictures.train)
         shape = channels, size, size
         run = Run(out, model, settings, shape, ImageKind(shape), pictures)
+        if show:
+            colour = "grey" if channels == 1 else "coloured"
+            print(
+                f"{len(pictures.train):,} {colour} pictures to learn from how to undo"
+                f" {run.restores}, in patches of {size} x {size} pixels"
+            )
         return run, *patches_of(pictures, run.restores, settings)
     dataset = load(settings.data, **data, **settings.reading)
     settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
