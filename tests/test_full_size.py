@@ -75,8 +75,8 @@ def test_recorded_streams_have_one_rule(name):
     }
 
 
-#: By record, the corruptions that its network is tested with, and the PSNR in dB to reach. BM3D's
-#: published figures for the noise are 31.07, 28.57 and 25.62, and a Wiener filter sharpens to 27.94.
+#: By record, the corruptions that its network is tested with, and the PSNR in dB to reach. BM3D has
+#: 31.07, 28.57 and 25.62 (published) against the noise, and a Wiener filter sharpens to 27.94.
 RESTORED = {
     "restore-noise25": {"unclipped-noise:25/255": 29.0},
     "restore-blind": {
