@@ -193,7 +193,7 @@ def test_encoder_cost__by_hand(student):
 def test_encoder_cost__agrees_with_minae(student):
     """Colours, odd sizes, one stage to three."""
     cases = [((1, 28, 28), (16, 32), 16), ((3, 9, 14), (4, 5, 7), 3), ((2, 5, 3), (6,), 2)]
-    cases += [((1, 1, 1), (2, 3), 4), ((1, 17, 33), (3, 2, 4, 5), 7)]
+    cases += [((1, 3, 1), (2, 3), 4), ((1, 17, 33), (3, 2, 4, 5), 7)]
     for image_shape, channels, latent in cases:
         encoder = models.ConvAutoencoder(image_shape, channels, latent).encoder
         x, parameters, work = Tensor(np.zeros((1, *image_shape), np.float32)), 0, 0
