@@ -33,7 +33,7 @@ def read_rows(run: Run, data: str) -> tuple[Split, bool]:
     return rows, len(usable) == len(files)
 
 
-def written(name: str) -> str:
+def written(name: Path | str) -> str:
     """Return a file's name as text that can be written, also where it is not UTF-8."""
     return os.fsencode(name).decode(errors="replace")
 

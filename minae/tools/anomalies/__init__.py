@@ -5,6 +5,7 @@ is normal: one that is easy to rebuild, such as an empty image, can have a low s
 methods score the same data (`baselines`), and labels, where there are any, say which is best.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from matplotlib.figure import Figure
 
 from minae import plots
 from minae.data import SeriesKind
-from minae.errors import InputError
+from minae.data.named import SERIES
+from minae.errors import InputError, complain
 from minae.files import write_together
 from minae.metrics.detection import stretches
 from minae.report import print_rows
@@ -82,6 +84,11 @@ def anomalies(
         contents[out / "alarms.csv"] = alarms
     write_together(contents)
     print_rows(summary(run, found, rule))
+    if trained_on(run, data):
+        complain(
+            f"the run was trained on most of {data}, whose errors are smaller than those of new"
+            " data: figures look better than they are"
+        )
     print_worst(run, found)
     report.print_methods(methods, known)
     print("wrote", *contents, sep="\n  ")
@@ -121,6 +128,14 @@ def _score_by_baselines(run: Run, data: Data, own: Own) -> dict[str, tuple[np.nd
 def rows_of(run: Run) -> str:
     """Return what rows are called: images, rows or readings."""
     return "readings" if isinstance(run.kind, SeriesKind) else f"{run.kind.row}s"
+
+
+def trained_on(run: Run, data: str) -> bool:
+    """Return whether data are the run's own, and not only their test part."""
+    own = run.settings.data
+    if isinstance(run.kind, SeriesKind) and own in SERIES:
+        return data == own
+    return os.path.exists(own) and os.path.realpath(data) == os.path.realpath(own)
 
 
 def summary(run: Run, found: Found, rule: Rule) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from minae.data.kinds.table import read_frame
 from minae.data.named import SERIES, load_readings
 from minae.errors import InputError, complain
 from minae.tools.images import as_batch, check_out, read_usable
+from minae.tools.naming import written
 from minae.train.runs import Run
 
 PER_WINDOW = 8  # windows that a reading lies in
@@ -99,9 +100,9 @@ def _read_folder(run: Run, path: Path, out: Path) -> Data:
     usable = read_usable(files, run.image_shape)
     paths = [found for found, _ in usable]
     nested = all(found.parent != path for found in paths)
-    labels = np.array([_text(found.parent.name) for found in paths], object) if nested else None
+    labels = np.array([written(found.parent.name) for found in paths], object) if nested else None
     split = Split(as_batch(image for _, image in usable))
-    names = [_text(found) for found in paths]
+    names = [written(found) for found in paths]
     return Data(split, names, labels, whole=len(usable) == len(files))
 
 
@@ -130,11 +131,6 @@ def _read_labels(path: Path, column: str, required: bool) -> np.ndarray | None:
     raise InputError(
         f"{path} has no column {column!r}, nor is there such a file; its columns are {shown}"
     )
-
-
-def _text(name: Path | str) -> str:
-    """Return a file's name as text that can be written, also where it is not UTF-8."""
-    return os.fsencode(name).decode(errors="replace")
 
 
 @dataclass(frozen=True, eq=False)

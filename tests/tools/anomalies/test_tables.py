@@ -63,6 +63,12 @@ def mixed(tmp_path):
     return write(tmp_path / "mixed.csv", rows(80, 1), *broken)
 
 
+def test_it_says_that_data_were_trained_on(minae, run, mixed):
+    for data, known in ((run.parent / "parts.csv", True), (mixed, False)):
+        status, _, err = minae("anomalies", run, data, "--out", "out")
+        assert (status, "was trained on most of" in err) == (0, known)
+
+
 def test_scores_name_the_row_and_the_column(minae, run, mixed, tmp_path):
     status, out, err = minae("anomalies", run, mixed, "--expect", 0.2, "--out", "out")
     assert (status, err) == (0, "")
