@@ -14,6 +14,8 @@ from minae.data.kinds.series import Readings, read_readings
 from minae.data.memory import naming
 from minae.data.sources import fetch
 from minae.data.split import Split
+from minae.data.text.docstrings import read_docstrings
+from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
@@ -67,6 +69,12 @@ def _load_breast_cancer(name: str) -> tuple[Frame, str]:
     return frame, "diagnosis"
 
 
+def _load_docstrings(name: str) -> tuple[Texts, int]:
+    texts: Any = read_docstrings()
+    order = stratified_order(texts.labels, np.random.default_rng(0))
+    return texts.take(order), round(len(texts) / 10)
+
+
 #: The named datasets of images, and of rows of a table.
 IMAGES: dict[str, Callable[[str], ImageParts]] = {
     "mnist5k": lambda name: _load_embedded(name, side=28, white=255),
@@ -81,7 +89,15 @@ SERIES = {
     "nyc_taxi": "realKnownCause/nyc_taxi.csv",
     "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
 }
-DATASETS = [*IMAGES, *TABLES, *SERIES]
+#: The named datasets of texts: in a fixed order, of which the last so many are the test part.
+TEXTS: dict[str, Callable[[str], tuple[Texts, int]]] = {"docstrings": _load_docstrings}
+_KINDS = {"images": IMAGES, "table": TABLES, "series": SERIES, "text": TEXTS}
+DATASETS = [name for names in _KINDS.values() for name in names]
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a named dataset."""
+    return next(kind for kind, names in _KINDS.items() if name in names)
 
 
 def load_readings(name: str) -> tuple[Readings, list[Event]]:
