@@ -10,7 +10,15 @@ import numpy as np
 from minae.data import named, readers
 from minae.data.delimited import is_csv
 from minae.data.kinds import KINDS, ImageKind, Kind
-from minae.data.kinds.fitting import Reading, divided, series_parts, table_parts, text_parts
+from minae.data.kinds.fitting import (
+    Reading,
+    audio_parts,
+    divided,
+    series_parts,
+    split_sounds,
+    table_parts,
+    text_parts,
+)
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -23,6 +31,8 @@ from minae.data.kinds.series import (
 from minae.data.kinds.table import read_frame
 from minae.data.memory import naming
 from minae.data.named import DATASETS, Event, ImageParts
+from minae.data.sound.files import holds_sounds
+from minae.data.sound.recordings import find_recordings
 from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_texts
 from minae.errors import InputError
@@ -74,7 +84,7 @@ def load(
 
     `validation` is the number of validation rows, taken from the training part; 0 is allowed.
     `how` are fields of `Reading`: kind, id_column, label_column, normal, window, tokens,
-    vocabulary, longest.
+    vocabulary, longest, seconds.
 
     Raises InputError if the dataset is unknown, cannot be downloaded or read, has too few rows, or
     has no more rows to train on than `validation`.
@@ -109,6 +119,10 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         rows = np.arange(len(texts))
         found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)
         return _dataset(name, found)
+    if kind == "audio":
+        pieces, pool, test, usual = named.SOUNDS[name](name)
+        found = split_sounds(Path(name), pieces, pool, test, how, usual, validation)
+        return _dataset(name, found)
     readings, events = named.load_readings(name)
     return _dataset(name, series_parts(Path(name), readings, how, validation), events)
 
@@ -118,6 +132,9 @@ def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> D
     if how.kind == "text" or (how.kind is None and is_text(path)):
         return _texts(path, name, how, seed, validation)
     of_rows = is_csv(path) or _is_array_of_rows(path)
+    if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
+        with naming(path):
+            return _dataset(name, audio_parts(path, find_recordings(path), how, seed, validation))
     if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):

@@ -88,7 +88,7 @@ class Settings(Fitting):
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(
         None,
-        "images, table, series or text, if it is not what the data look like.",
+        "images, table, series, text or audio, if it is not what the data look like.",
         choices=KINDS,
         since=2,
     )
@@ -113,7 +113,12 @@ class Settings(Fitting):
     longest: int | None = option(
         None, "Tokens of a text at most; what is behind them is cut off.", low=2, since=3
     )
-    validation: int | None = option(None, "Number of validation images, rows, windows or texts.")
+    seconds: float | None = option(
+        None, "Length of the pieces that sounds are cut into.", low=0.05, since=3
+    )
+    validation: int | None = option(
+        None, "Number of validation images, rows, windows, texts or sounds."
+    )
     corrupt: str | None = option(
         None,
         "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10;"

@@ -4,14 +4,16 @@ A kind is a small dataclass. A run's checkpoint holds it, so that new data are t
 the run was trained on: scaled alike, with the same categories, cut into windows of the same length.
 
 All give inputs (N, C, H, W): an image (C, H, W), a row of a table (1, 1, F), a window of W readings
-of C columns (C, 1, W). But texts are a `Ragged`, a row of numbers each. And all say by `errors` how
-the error of a row is divided among its parts.
+of C columns (C, 1, W), a sound's spectrogram of M bands and T frames (1, M, T). But texts are a
+`Ragged`, a row of numbers each. And all say by `errors` how the error of a row is divided among its
+parts.
 """
 
 import math
 from dataclasses import asdict
 from typing import Any
 
+from minae.data.kinds.audio import AudioKind
 from minae.data.kinds.images import ImageKind
 from minae.data.kinds.series import SeriesKind
 from minae.data.kinds.table import TableKind
@@ -19,13 +21,14 @@ from minae.data.kinds.text import TextKind
 from minae.errors import InputError
 from minae.metadata import parse
 
-Kind = ImageKind | TableKind | SeriesKind | TextKind
+Kind = ImageKind | TableKind | SeriesKind | TextKind | AudioKind
 KINDS: dict[str, type[Kind]] = {
-    kind.name: kind for kind in (ImageKind, TableKind, SeriesKind, TextKind)
+    kind.name: kind for kind in (ImageKind, TableKind, SeriesKind, TextKind, AudioKind)
 }
 
 __all__ = [
     "KINDS",
+    "AudioKind",
     "ImageKind",
     "Kind",
     "SeriesKind",
