@@ -1,4 +1,4 @@
-"""Autoencoders, dense, convolutional and variational, by the name that `minae train` calls them."""
+"""Autoencoders, by the name that `minae train` calls them."""
 
 import inspect
 from pathlib import Path
@@ -9,6 +9,7 @@ from minae.errors import InputError
 from minae.metadata import parse_all
 from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder, check_choice
+from minae.models.documents import DocumentAutoencoder
 from minae.models.res_unet import ResUNet
 from minae.models.vae import IWAE, VAE, BetaVAE, ConditionalVAE, ConvVAE, VariationalAutoencoder
 from minae.models.vq_vae import VQVAE
@@ -25,12 +26,13 @@ MODELS: dict[str, type[Autoencoder]] = {
     "iwae": IWAE,
     "vq-vae": VQVAE,
     "restore": ResUNet,
+    "text": DocumentAutoencoder,
 }
 
 __all__ = [
     "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE", "ConvAutoencoder",
-    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "ResUNet", "VariationalAutoencoder",
-    "describe", "load", "save",
+    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "DocumentAutoencoder", "ResUNet",
+    "VariationalAutoencoder", "describe", "load", "save",
 ]  # fmt: skip
 
 

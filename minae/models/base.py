@@ -34,6 +34,8 @@ class Autoencoder(nn.Module):
     binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     defaults: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
+    #: names of the kinds of data that it trains on
+    kinds: ClassVar[tuple[str, ...]] = ("images", "table", "series", "audio")
     any_size = False  # images may have any height and width
     reach: int  # of such a model: how many pixels away an input can change an output
     conditional = False  # a batch is images and their labels, which all methods are given too
