@@ -30,6 +30,7 @@ from minae.ops.padding import pad
 from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, neg, round, sign, sin, sqrt
 from minae.ops.pool import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from minae.ops.products import bmm, einsum, outer
+from minae.ops.recurrent import gru, lstm
 from minae.ops.reductions import mean, norm, prod, std, sum, var
 from minae.ops.resampling import interpolate, pixel_shuffle, pixel_unshuffle
 from minae.ops.shape import expand, flatten, repeat, reshape, squeeze, unsqueeze
