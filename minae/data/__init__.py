@@ -9,11 +9,12 @@ from minae.data.dataset import Dataset, load
 from minae.data.kinds import ImageKind, Kind, SeriesKind, TableKind
 from minae.data.loader import Loader
 from minae.data.named import DATASETS, load_readings
+from minae.data.ragged import Ragged
 from minae.data.sources import SOURCES, Source, fetch, list_sources
 from minae.data.split import Split
 
 __all__ = [
-    "DATASETS", "SOURCES", "Dataset", "ImageKind", "Kind", "Loader", "SeriesKind",
-    "Source", "Split", "TableKind", "fetch", "list_sources", "load", "load_readings",
+    "DATASETS", "SOURCES", "Dataset", "ImageKind", "Kind", "Loader", "Ragged",
+    "SeriesKind", "Source", "Split", "TableKind", "fetch", "list_sources", "load", "load_readings",
 ]  # fmt: skip
 __all__ += corruptions.__all__
