@@ -11,6 +11,7 @@ from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, Den
 from minae.models.base import Autoencoder, check_choice
 from minae.models.documents import DocumentAutoencoder
 from minae.models.res_unet import ResUNet
+from minae.models.sequences import SequenceAutoencoder, SequenceVAE
 from minae.models.vae import IWAE, VAE, BetaVAE, ConditionalVAE, ConvVAE, VariationalAutoencoder
 from minae.models.vq_vae import VQVAE
 from minae.nn import init
@@ -27,12 +28,14 @@ MODELS: dict[str, type[Autoencoder]] = {
     "vq-vae": VQVAE,
     "restore": ResUNet,
     "text": DocumentAutoencoder,
+    "sequence": SequenceAutoencoder,
+    "sequence-vae": SequenceVAE,
 }
 
 __all__ = [
     "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE", "ConvAutoencoder",
     "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "DocumentAutoencoder", "ResUNet",
-    "VariationalAutoencoder", "describe", "load", "save",
+    "SequenceAutoencoder", "SequenceVAE", "VariationalAutoencoder", "describe", "load", "save",
 ]  # fmt: skip
 
 

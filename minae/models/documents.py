@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from minae import ops
+from minae.data import Ragged
 from minae.kernels.arrays import Array
 from minae.models import base
 from minae.models.base import Autoencoder
@@ -64,11 +65,13 @@ class DocumentAutoencoder(Autoencoder):
         return ops.cross_entropy(logits, counts, reduction="batchmean")
 
     def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss."""
-        return {"loss": self.loss(ids, target).item()}
+        """Return the loss, and nats and words of a text, all means."""
+        loss, target = self.loss(ids, target).item(), ids if target is None else target
+        words = (target.data >= SPECIAL).sum().item() / len(target)
+        return {"loss": loss, "nats": loss, "tokens": words}
 
-    def start_at_mean(self, texts: np.ndarray) -> None:
+    def start_at_mean(self, texts: Ragged) -> None:
         """Set the last bias so that training begins with how frequent each word is in texts."""
-        counts = np.bincount(texts.ravel(), minlength=self.config["sizes"][0])
+        counts = np.bincount(texts.values, minlength=self.config["sizes"][0])
         counts[:SPECIAL] = 0
-        self.decoder[-1].bias.data[...] = np.log((counts + 0.5) / counts.sum())
+        self.decoder[-1].bias.data[...] = np.log((counts + 0.5) / (counts.sum() + 0.5))
