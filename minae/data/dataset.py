@@ -10,7 +10,7 @@ import numpy as np
 from minae.data import named, readers
 from minae.data.delimited import is_csv
 from minae.data.kinds import KINDS, ImageKind, Kind
-from minae.data.kinds.fitting import Reading, series_parts, table_parts
+from minae.data.kinds.fitting import Reading, audio_parts, series_parts, split_sounds, table_parts
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -23,6 +23,8 @@ from minae.data.kinds.series import (
 from minae.data.kinds.table import read_frame
 from minae.data.memory import naming
 from minae.data.named import DATASETS, Event, ImageParts
+from minae.data.sound.files import holds_sounds
+from minae.data.sound.recordings import find_recordings
 from minae.data.split import Split, divide, find_class, validation_size
 from minae.errors import InputError
 
@@ -88,7 +90,8 @@ def load(
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
-    kind = "images" if name in named.IMAGES else "table" if name in named.TABLES else "series"
+    by_kind = {"images": named.IMAGES, "table": named.TABLES, "audio": named.SOUNDS}
+    kind = next((kind for kind, names in by_kind.items() if name in names), "series")
     if how.kind not in (None, kind):
         raise InputError(f"{name} is of kind {kind}: leave out --kind {how.kind}")
     if kind == "images":
@@ -98,6 +101,10 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         how = replace(how, label_column=how.label_column or labels)
         found = table_parts(Path(name), frame, None, how, 0, validation)
         return _dataset(name, found)
+    if kind == "audio":
+        pieces, pool, test, usual = named.SOUNDS[name](name)
+        found = split_sounds(Path(name), pieces, pool, test, how, usual, validation)
+        return _dataset(name, found)
     readings, events = named.load_readings(name)
     return _dataset(name, series_parts(Path(name), readings, how, validation), events)
 
@@ -105,6 +112,9 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
 def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> Dataset:
     name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
     of_rows = is_csv(path) or _is_array_of_rows(path)
+    if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
+        with naming(path):
+            return _dataset(name, audio_parts(path, find_recordings(path), how, seed, validation))
     if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):

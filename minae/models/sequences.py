@@ -25,7 +25,7 @@ class Reader(nn.Module):
         self.gru = nn.GRU(embedding, hidden, bidirectional=True)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return the state at the end of each text, and that of the other direction, at its start."""
+        """Return the state at each text's end, and that of the other direction at its beginning."""
         lengths = (ids.data != PAD).sum(axis=1)  # (N,)
         _, ends = self.gru(self.embedding(ids.T), None, lengths)  # (2, N, hidden)
         return ops.cat([ends[0], ends[1]], 1)

@@ -27,7 +27,8 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     """Build one of `models.MODELS` for the rows of a dataset.
 
     `options` are arguments of its constructor; sizes, shape, vocabulary and number of classes
-    default to what fits the data. Raises InputError if the model has no such option, or it does not fit.
+    default to what fits the data. Raises InputError if the model has no such option, or it does not
+    fit.
     """
     image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
     accepted, kind = inspect.signature(cls).parameters, dataset.kind

@@ -85,7 +85,7 @@ class Settings(Fitting):
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(
         None,
-        "images, table or series, if it is not what the data look like.",
+        "images, table, series or audio, if it is not what the data look like.",
         choices=KINDS,
         since=2,
     )
@@ -95,6 +95,9 @@ class Settings(Fitting):
         None, "Label to train on; rows with others go to the test part.", since=2
     )
     window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
+    seconds: float | None = option(
+        None, "Length of the pieces that sounds are cut into.", low=0.05, since=3
+    )
     validation: int | None = option(None, "Number of validation images, rows or windows.")
     corrupt: str | None = option(
         None,

@@ -1,4 +1,4 @@
-"""Cut a table or a series into parts, fit its kind to the training part, and say what was made."""
+"""Cut rows, readings or sounds into parts, fit their kind to the training part, and say so."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,8 +8,18 @@ import numpy as np
 from minae.data.delimited import Frame
 from minae.data.kinds import columns as made
 from minae.data.kinds import table as tables
+from minae.data.kinds.audio import AudioKind, fit_audio
 from minae.data.kinds.series import Readings, SeriesKind, every, usual_window
 from minae.data.kinds.table import TableKind, fit_table, left_out, listed
+from minae.data.sound.recordings import (
+    Analysis,
+    Found,
+    Pieces,
+    choose_frames,
+    choose_rate,
+    read_pieces,
+    sound_order,
+)
 from minae.data.split import Split, divide, find_class, keep_normal, validation_size
 from minae.errors import InputError
 
@@ -18,14 +28,17 @@ from minae.errors import InputError
 class Reading:
     """How a user's data are to be read; what is None is found out from the data, or not there."""
 
-    kind: str | None = None  # images, table or series
+    kind: str | None = None  # images, table, series or audio
     id_column: str | None = None
     label_column: str | None = None
     normal: str | None = None  # the label of the rows to train on
     window: int | None = None  # readings in a window of a series
+    seconds: float | None = None  # of a piece of a sound
 
 
-Fitted = tuple[TableKind | SeriesKind, list[Split], list[str]]  # with train, validation, test
+Fitted = tuple[
+    TableKind | SeriesKind | AudioKind, list[Split], list[str]
+]  # with train, validation, test
 
 
 def table_parts(
@@ -171,6 +184,51 @@ def _about_series(path: Path, readings: Readings, kind: SeriesKind) -> str:
         f"{path.name}: a series of {len(readings.values):,} readings of {columns}{step}"
         f" ({'; '.join(said)}); --kind table reads it as a table"
     )
+
+
+def audio_parts(
+    path: Path, found: Found, how: Reading, seed: int, validation: int | None
+) -> Fitted:
+    """Shuffle recordings by the seed, and cut them 80 / 10 / 10 per cent.
+
+    Fewer than ten that are cut into pieces are each divided in the order of time instead.
+    """
+    analysis = Analysis(choose_rate(found.recordings))
+    frames = choose_frames(found.recordings, analysis, how.seconds)
+    pieces = read_pieces(found, analysis, frames)
+    if len(pieces) < 3:
+        raise InputError(
+            f"gives {len(pieces)} of the at least 3 sounds that are needed to train, validate and"
+            " test; add more, or longer ones"
+        )
+    order, test = sound_order(pieces, seed), max(1, round(len(pieces) / 10))
+    return split_sounds(path, pieces, order[:-test], order[-test:], how, test, validation)
+
+
+def split_sounds(
+    path: Path,
+    pieces: Pieces,
+    pool: np.ndarray,
+    test: np.ndarray,
+    how: Reading,
+    usual: int,
+    validation: int | None,
+) -> Fitted:
+    """Set aside the last of a pool of pieces for validation, and fit the kind to the others."""
+    if how.normal is not None:
+        if pieces.labels is None:
+            raise InputError("--normal needs labels: put sounds of a kind into a subfolder of it")
+        find_class(in_order(set(pieces.labels.tolist())), how.normal)
+        pool, test = keep_normal(pool, test, pieces.labels == how.normal)
+        usual = max(1, len(pool) // 9)
+    cut = len(pool) - validation_size(
+        path.name, "sounds", len(pool), usual if validation is None else validation
+    )
+    classes = [] if pieces.labels is None else in_order(set(pieces.labels.tolist()))
+    kind = fit_audio(pieces, pool[:cut], classes)
+    everything = kind.encode(pieces)
+    parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
+    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.said}"]
 
 
 def in_order(labels: set[str]) -> list[str]:
