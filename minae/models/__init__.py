@@ -80,6 +80,6 @@ def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoenc
     kinds = {name: p.annotation for name, p in inspect.signature(cls).parameters.items()}
     config = parse_all(kinds, config, "config")
     lengths = [len(value) for value in config.values() if isinstance(value, (list, tuple))]
-    if max(*lengths, config.get("convs_per_stage", 0)) > most:
+    if max([*lengths, config.get("convs_per_stage", 0)]) > most:
         raise InputError(f"config has more layers than the file has weights, {most}")
     return cls(**config)

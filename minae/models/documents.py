@@ -70,6 +70,12 @@ class DocumentAutoencoder(Autoencoder):
         words = (target.data >= SPECIAL).sum().item() / len(target)
         return {"loss": loss, "nats": loss, "tokens": words}
 
+    def token_nats(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return -log p of each word of the target, 0 for ids below 4: (N, L)."""
+        target = ids if target is None else target
+        nats = -ops.log_softmax(self.decoder(self.codes(ids)), 1)  # (N, V)
+        return ops.where(target.data >= SPECIAL, ops.gather(nats, 1, target), 0)
+
     def start_at_mean(self, texts: Ragged) -> None:
         """Set the last bias so that training begins with how frequent each word is in texts."""
         counts = np.bincount(texts.values, minlength=self.config["sizes"][0])
