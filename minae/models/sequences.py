@@ -1,7 +1,7 @@
 """Autoencoders of sequences: a text becomes one code, and is written again from it, in order."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Writer(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=PAD)
         self.first = nn.Linear(latent, hidden)
         self.gru = nn.GRU(embedding + latent, hidden)
-        self.output = nn.Linear(hidden, vocabulary)
+        self.output: Any = nn.Linear(hidden, vocabulary)
 
     def forward(self, z: Tensor, ids: Tensor) -> Tensor:
         """Return logits (L, N, V) of each token of texts (N, L), told those before it."""

@@ -4,8 +4,7 @@ import inspect
 import math
 from typing import Any
 
-from minae.data import Dataset, Kind, Split
-from minae.data.kinds import ImageKind, TextKind
+from minae.data import Dataset, Kind, Ragged, Split
 from minae.data.split import Inputs
 from minae.errors import InputError
 from minae.models import MODELS, Autoencoder, ConditionalVAE
@@ -13,14 +12,9 @@ from minae.models import MODELS, Autoencoder, ConditionalVAE
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
-FROM_DATA = {
-    "image_shape",
-    "image_channels",
-    "classes",
-    "binary",
-    "vocabulary",
-    "longest",
-}  # no options
+PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
+#: Arguments of models that are no options.
+FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
 
 
 def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
@@ -34,19 +28,19 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     accepted, kind = inspect.signature(cls).parameters, dataset.kind
     pixels = math.prod(image_shape)
     _check_kind(name, dataset)
-    if not isinstance(kind, ImageKind | TextKind):
+    if kind.name not in PLAIN:
         options = _standardised(dict(options), kind, accepted)
-    if isinstance(kind, TextKind) and "vocabulary" in accepted:
-        longest = int(dataset.train.inputs.lengths.max(initial=1))
+    if "vocabulary" in accepted:
+        assert isinstance(dataset.train.inputs, Ragged)
+        longest = int(dataset.train.inputs.lengths.max())
         options = {"vocabulary": pixels, "longest": longest, **options}
     elif "sizes" in accepted:
-        large = isinstance(kind, ImageKind | TextKind)
-        behind = SIZES.get(name, SIZES["vae"]) if large else _few(pixels)
+        behind = SIZES.get(name, SIZES["vae"]) if kind.name in PLAIN else _few(pixels)
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
-                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
-                f" {pixels} pixels: begin with {pixels}"
+                f"sizes begin with {options['sizes'][0]}, but an input of shape {image_shape} has"
+                f" {pixels} numbers: begin with {pixels}"
             )
     else:
         options = {"image_shape": image_shape, **options}
