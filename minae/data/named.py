@@ -17,6 +17,8 @@ from minae.data.sound.files import read_blocks
 from minae.data.sound.recordings import Analysis, Pieces, pieces_of, read_archive
 from minae.data.sources import fetch
 from minae.data.split import Split
+from minae.data.text.docstrings import read_docstrings
+from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 SoundParts = tuple[Pieces, np.ndarray, np.ndarray, int]
@@ -71,6 +73,12 @@ def _load_breast_cancer(name: str) -> tuple[Frame, str]:
     return frame, "diagnosis"
 
 
+def _load_docstrings(name: str) -> tuple[Texts, int]:
+    texts: Any = read_docstrings()
+    order = stratified_order(texts.labels, np.random.default_rng(0))
+    return texts.take(order), round(len(texts) / 10)
+
+
 def _load_vowels(name: str) -> SoundParts:
     """Make the vowels; a tenth of each vowel and voice is for testing."""
     fetch(name)
@@ -114,12 +122,20 @@ SERIES = {
     "nyc_taxi": "realKnownCause/nyc_taxi.csv",
     "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
 }
+#: The named datasets of texts: in a fixed order, of which the last so many are the test part.
+TEXTS: dict[str, Callable[[str], tuple[Texts, int]]] = {"docstrings": _load_docstrings}
 #: Of sounds: (pieces, indices of those to train on, and to test on, the validation part's size).
 SOUNDS: dict[str, Callable[[str], SoundParts]] = {
-    "vowels": lambda name: _load_vowels(name),
-    "spoken_digits": lambda name: _load_spoken_digits(name),
+    "vowels": _load_vowels,
+    "spoken_digits": _load_spoken_digits,
 }
-DATASETS = [*IMAGES, *TABLES, *SERIES, *SOUNDS]
+_KINDS = {"images": IMAGES, "table": TABLES, "series": SERIES, "text": TEXTS, "audio": SOUNDS}
+DATASETS = [name for names in _KINDS.values() for name in names]
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a named dataset."""
+    return next(kind for kind, names in _KINDS.items() if name in names)
 
 
 def load_readings(name: str) -> tuple[Readings, list[Event]]:

@@ -16,7 +16,7 @@ Inputs = Any  # np.ndarray | Ragged: most functions take the rows of one kind of
 class Split:
     """One part of a dataset, a row for each image, row of a table, window of a series or text.
 
-    inputs (N, C, H, W), float32, is what a model takes; of texts they are token ids, a `Ragged` of N
+    inputs (N, C, H, W), float32, is what a model takes; of texts, token ids: a `Ragged` of N
     rows. labels (N,), int64 or None; names (N,), what the rows are called: file names, ids, numbers
     of lines, the times at which windows begin (datetime64[us]), or None, where they are numbered;
     gaps (N, parts), bool or None, the values that are missing.
@@ -65,11 +65,11 @@ def keep_normal(
     return pool[normal[pool]], np.concatenate([test, pool[~normal[pool]]])
 
 
-def validation_size(name: str, rows: str, pool: int, size: int) -> int:
+def validation_size(rows: str, pool: int, size: int) -> int:
     """Return how many of a pool are for validation. Raises InputError if none are left."""
     if not 0 <= size < pool:
         raise InputError(
-            f"{name}: cannot set aside {size:,} {rows} for validation; "
+            f"cannot set aside {size:,} {rows} for validation; "
             f"give a number from 0 to {pool - 1:,}, so that one is left to train on"
         )
     return size
