@@ -269,8 +269,13 @@ class Losses(Protocol):
     def bce_with_logits(self, x: Array, target: Array, scale: float = 1.0) -> tuple[Array, Array]:
         """Sum up the cross-entropy of sigmoid(x) and target; x and target have the same shape."""
 
-    def cross_entropy(self, x: Array, target: Array, scale: float = 1.0) -> tuple[Array, Array]:
-        """Sum up -log softmax(x)[target]; x (N, K), target (N,) of integers below K."""
+    def cross_entropy(
+        self, x: Array, target: Array, scale: float = 1.0, ignore_index: int = -100
+    ) -> tuple[Array, Array]:
+        """Sum up -log softmax(x)[target]; x (N, K), target (N,) of integers below K.
+
+        A row whose target is ignore_index adds nothing, and its gradient is 0.
+        """
 
 
 class Gaussian(Protocol):

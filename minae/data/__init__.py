@@ -1,4 +1,4 @@
-"""Images, tables and series as plain NumPy arrays: datasets, batches, and ways to corrupt images.
+"""Images, tables, series, texts and sounds as plain NumPy arrays: datasets, batches, corruptions.
 
 Knows nothing of tensors or gradients. Importing it loads NumPy and the standard library only.
 """
@@ -6,14 +6,17 @@ Knows nothing of tensors or gradients. Importing it loads NumPy and the standard
 from minae.data import corruptions
 from minae.data.corruptions import *  # noqa: F403
 from minae.data.dataset import Dataset, load
-from minae.data.kinds import ImageKind, Kind, SeriesKind, TableKind
+from minae.data.kinds import AudioKind, ImageKind, Kind, SeriesKind, TableKind, TextKind
 from minae.data.loader import Loader
 from minae.data.named import DATASETS, load_readings
+from minae.data.ragged import Ragged
+from minae.data.sound.vowels import vowel_factors
 from minae.data.sources import SOURCES, Source, fetch, list_sources
 from minae.data.split import Split
 
 __all__ = [
-    "DATASETS", "SOURCES", "Dataset", "ImageKind", "Kind", "Loader", "SeriesKind",
-    "Source", "Split", "TableKind", "fetch", "list_sources", "load", "load_readings",
+    "DATASETS", "SOURCES", "AudioKind", "Dataset", "ImageKind", "Kind", "Loader", "Ragged",
+    "SeriesKind", "Source", "Split", "TableKind", "TextKind", "fetch", "list_sources", "load",
+    "load_readings", "vowel_factors",
 ]  # fmt: skip
 __all__ += corruptions.__all__

@@ -26,7 +26,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     has more than 8 bits per channel, or if they are both in the folder and in subfolders.
     """
     paths = _pictures(folder)
-    classes = [found for child in _children(folder) if (found := _pictures(child))]
+    classes = [found for child in children(folder) if (found := _pictures(child))]
     if not paths and not classes:
         raise InputError(
             f"{folder}: there are no images in this folder or directly in its subfolders; "
@@ -45,7 +45,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 def picture_names(folder: Path) -> list[str]:
     """Return the names of the pictures of a folder, with those of subfolders, as they are read."""
-    found = _pictures(folder) or [p for child in _children(folder) for p in _pictures(child)]
+    found = _pictures(folder) or [p for child in children(folder) for p in _pictures(child)]
     return [path.relative_to(folder).as_posix() for path in found]
 
 
@@ -64,8 +64,8 @@ def list_files(given: Iterable[Path]) -> list[Path]:
     """
     files = []
     for path in given:
-        for child in _children(path) or [path]:
-            files += _children(child) or [child]
+        for child in children(path) or [path]:
+            files += children(child) or [child]
     return files
 
 
@@ -110,7 +110,7 @@ def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
     return Outcome(path, np.broadcast_to(pixels, image_shape), remark)
 
 
-def _children(path: Path) -> list[Path]:
+def children(path: Path) -> list[Path]:
     """Return what is in a folder except hidden files; nothing if it is not a folder."""
     if not os.path.isdir(path):
         return []
@@ -118,7 +118,7 @@ def _children(path: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return [p for p in _children(folder) if p.suffix.lower() in SUFFIXES and p.is_file()]
+    return [p for p in children(folder) if p.suffix.lower() in SUFFIXES and p.is_file()]
 
 
 def _read_all(paths: list[Path]) -> np.ndarray:

@@ -12,10 +12,16 @@ from minae.data import readers
 from minae.data.delimited import Frame
 from minae.data.kinds.series import Readings, read_readings
 from minae.data.memory import naming
+from minae.data.sound import vowels
+from minae.data.sound.files import read_blocks
+from minae.data.sound.recordings import Analysis, Pieces, pieces_of, read_archive
 from minae.data.sources import fetch
 from minae.data.split import Split
+from minae.data.text.docstrings import read_docstrings
+from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
+SoundParts = tuple[Pieces, np.ndarray, np.ndarray, int]
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
 
 
@@ -67,6 +73,41 @@ def _load_breast_cancer(name: str) -> tuple[Frame, str]:
     return frame, "diagnosis"
 
 
+def _load_docstrings(name: str) -> tuple[Texts, int]:
+    texts: Any = read_docstrings()
+    order = stratified_order(texts.labels, np.random.default_rng(0))
+    return texts.take(order), round(len(texts) / 10)
+
+
+def _load_vowels(name: str) -> SoundParts:
+    """Make the vowels; a tenth of each vowel and voice is for testing."""
+    fetch(name)
+    names, labels, factors = vowels.draw_factors()
+    analysis = Analysis(vowels.RATE, range=60)
+    waveforms = vowels.synthesise(factors)
+    pieces = pieces_of(waveforms, names, labels, analysis, 20)
+    order = stratified_order(np.arange(len(names)) // vowels.EACH, np.random.default_rng(0))
+    tenth = len(order) // 10
+    return pieces, order[:-tenth], order[-tenth:], tenth
+
+
+def _load_spoken_digits(name: str) -> SoundParts:
+    """Load the recordings; 0 to 4 of each speaker and digit are the official test part.
+
+    Names are DIGIT_SPEAKER_NUMBER.
+    """
+    (path,) = fetch(name).values()
+    recordings = read_archive(path)
+    names = [each.name for each in recordings]
+    analysis = Analysis(8000, range=40)
+    waveforms = [np.concatenate([*read_blocks(e.source, e.header, 8000)]) for e in recordings]
+    pieces = pieces_of(waveforms, names, np.array([n[0] for n in names], object), analysis, 40)
+    number = np.array([int(n.rpartition("_")[2]) for n in names])
+    order = stratified_order(pieces.labels.astype(int), np.random.default_rng(0))
+    is_test = number[order] < 5
+    return pieces, order[~is_test], order[is_test], int(is_test.sum())
+
+
 #: The named datasets of images, and of rows of a table.
 IMAGES: dict[str, Callable[[str], ImageParts]] = {
     "mnist5k": lambda name: _load_embedded(name, side=28, white=255),
@@ -81,7 +122,20 @@ SERIES = {
     "nyc_taxi": "realKnownCause/nyc_taxi.csv",
     "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
 }
-DATASETS = [*IMAGES, *TABLES, *SERIES]
+#: The named datasets of texts: in a fixed order, of which the last so many are the test part.
+TEXTS: dict[str, Callable[[str], tuple[Texts, int]]] = {"docstrings": _load_docstrings}
+#: Of sounds: (pieces, indices of those to train on, and to test on, the validation part's size).
+SOUNDS: dict[str, Callable[[str], SoundParts]] = {
+    "vowels": _load_vowels,
+    "spoken_digits": _load_spoken_digits,
+}
+_KINDS = {"images": IMAGES, "table": TABLES, "series": SERIES, "text": TEXTS, "audio": SOUNDS}
+DATASETS = [name for names in _KINDS.values() for name in names]
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a named dataset."""
+    return next(kind for kind, names in _KINDS.items() if name in names)
 
 
 def load_readings(name: str) -> tuple[Readings, list[Event]]:

@@ -13,7 +13,7 @@ from minae.ops.axes import flip, movedim, permute, transpose
 from minae.ops.bce import binary_cross_entropy, binary_cross_entropy_with_logits
 from minae.ops.classification import cross_entropy, nll_loss
 from minae.ops.comparison import all, any, isfinite, isinf, isnan
-from minae.ops.conv import conv1d, conv2d, conv_transpose2d
+from minae.ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from minae.ops.device import clone, contiguous, to
 from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
 from minae.ops.gaussian import gaussian_kl, gaussian_nll, reparameterise

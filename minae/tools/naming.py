@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.data import DATASETS, Split
 from minae.data.folder import list_files, read_pictures
-from minae.data.kinds import ImageKind, SeriesKind, TableKind
+from minae.data.kinds import ImageKind, SeriesKind
 from minae.data.kinds.table import OTHER
 from minae.errors import InputError, complain
 from minae.tools.images import as_batch, read_usable
@@ -49,7 +49,7 @@ def name_column(run: Run, rows: Split) -> str:
         return "index"
     if isinstance(run.kind, ImageKind):
         return "name"
-    own = run.kind.id_column if isinstance(run.kind, TableKind) else run.kind.time_column
+    own = run.kind.time_column if isinstance(run.kind, SeriesKind) else run.kind.id_column
     return own or "name"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minae import plots
-from minae.data import ImageKind, Kind, SeriesKind, Split, TableKind
+from minae.data import AudioKind, ImageKind, Kind, SeriesKind, Split, TableKind
 from minae.errors import InputError
 from minae.files import write_whole
 
@@ -27,6 +27,9 @@ def write_reconstructions(
     if isinstance(kind, ImageKind):
         figure = plots.reconstructions(split.inputs, outputs, corrupted=corrupted)
         return plots.save(figure, out)
+    if isinstance(kind, AudioKind):
+        rows = {"original": split.inputs, "reconstructed": outputs}
+        return plots.save(plots.strips({name: x / 6 + 0.5 for name, x in rows.items()}), out)
     if isinstance(kind, SeriesKind):
         curves = {"original": kind.decode(split.inputs)}
         if corrupted is not None:

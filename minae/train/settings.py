@@ -14,6 +14,8 @@ from typing import Any
 from minae import optim
 from minae.data.kinds import KINDS
 from minae.data.kinds.fitting import Reading
+from minae.data.kinds.text import TOKENS
+from minae.data.text.tokens import SPECIAL
 from minae.errors import InputError
 from minae.models import MODELS
 from minae.models.base import check_choice
@@ -76,26 +78,48 @@ class Settings(Fitting):
 
     model: str = option(
         MISSING,
-        "dense, conv, denoising, restore, vae, conv-vae, beta-vae, cvae, iwae or vq-vae.",
+        "Of images, tables, series and sounds: dense, conv, denoising, restore, vae, conv-vae,"
+        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence or sequence-vae.",
         choices=MODELS,
     )
     data: str = option(
-        "mnist5k", "A dataset's name, or a folder of images, .csv, .npz, .npy or idx file."
+        "mnist5k",
+        "A dataset's name, or a folder of images or texts, .csv, .txt, .npz, .npy or idx file.",
     )
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(
         None,
-        "images, table or series, if it is not what the data look like.",
+        "images, table, series, text or audio, if it is not what the data look like.",
         choices=KINDS,
         since=2,
     )
-    id_column: str | None = option(None, "Column that names the rows of a table.", since=2)
+    id_column: str | None = option(
+        None, "Column that names the rows of a table, or texts.", since=2
+    )
     label_column: str | None = option(None, "Column of labels, which is no input.", since=2)
     normal: str | None = option(
         None, "Label to train on; rows with others go to the test part.", since=2
     )
     window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
-    validation: int | None = option(None, "Number of validation images, rows or windows.")
+    tokens: str | None = option(
+        None,
+        "What texts are cut into: words, characters, or bpe between them; characters of single"
+        " words, else words.",
+        choices=TOKENS,
+        since=3,
+    )
+    vocabulary: int | None = option(
+        None, "How many different tokens at most: 5,000.", low=len(SPECIAL) + 1, since=3
+    )
+    longest: int | None = option(
+        None, "Tokens of a text at most; what is behind them is cut off.", low=2, since=3
+    )
+    seconds: float | None = option(
+        None, "Length of the pieces that sounds are cut into.", low=0.05, since=3
+    )
+    validation: int | None = option(
+        None, "Number of validation images, rows, windows, texts or sounds."
+    )
     corrupt: str | None = option(
         None,
         "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10;"
@@ -145,3 +169,10 @@ class ModelOptions:
     beta: float | None = option(None, "Weight of a VAE's KL.")
     k: int | None = option(None, "Draws for each image, iwae.")
     codes: int | None = option(None, "Vectors in the codebook, vq-vae.")
+    embedding: int | None = option(None, "Length of a token's vector, sequence, sequence-vae.")
+    hidden: int | None = option(None, "Length of a GRU's state, sequence, sequence-vae.")
+    word_dropout: float | None = option(
+        None, "Share of tokens not told to the decoder, sequence, sequence-vae."
+    )
+    annealing: int | None = option(None, "Steps until the KL weighs beta, sequence-vae.")
+    free_bits: float | None = option(None, "Nats of KL that cost nothing, sequence-vae.")

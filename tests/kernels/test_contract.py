@@ -151,6 +151,11 @@ CASES = {
     "mse of images": ("mse", (channels_last(IMAGES), normal(IMAGES.shape), 2.0), {}),
     "bce_with_logits": ("bce_with_logits", (9 * normal((5, 6)), normal((5, 6)) > 0, 0.1), {}),
     "cross_entropy": ("cross_entropy", (5 * normal((4, 3)), np.array([2, 0, 1, 2]), 0.25), {}),
+    "cross_entropy, ignoring a class": (
+        "cross_entropy",
+        (5 * normal((4, 3)), np.array([2, 0, 2, 1]), 0.25, 2),
+        {},
+    ),
     "reparameterise": ("reparameterise", (normal((5, 3)), normal((3, 5)).T, normal((5, 3))), {}),
     "reparameterise_dlog_var": ("reparameterise_dlog_var", CODES, {}),
     "gaussian_kl": ("gaussian_kl", (normal((2, 3, 4)), normal((2, 3, 4))), {}),

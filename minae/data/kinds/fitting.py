@@ -1,4 +1,4 @@
-"""Cut a table or a series into parts, fit its kind to the training part, and say what was made."""
+"""Cut data into parts, fit their kind to the training part, and say what was made."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +8,22 @@ import numpy as np
 from minae.data.delimited import Frame
 from minae.data.kinds import columns as made
 from minae.data.kinds import table as tables
+from minae.data.kinds.audio import AudioKind, fit_audio
 from minae.data.kinds.series import Readings, SeriesKind, every, usual_window
 from minae.data.kinds.table import TableKind, fit_table, left_out, listed
+from minae.data.kinds.text import LONGEST, VOCABULARY, TextKind, fit_text, usual_tokens
+from minae.data.sound.recordings import (
+    Analysis,
+    Found,
+    Pieces,
+    choose_frames,
+    choose_rate,
+    read_pieces,
+    sound_order,
+)
 from minae.data.split import Split, divide, find_class, keep_normal, validation_size
+from minae.data.text.files import Texts, column_of
+from minae.data.text.tokens import END, SPECIAL, UNKNOWN
 from minae.errors import InputError
 
 
@@ -18,14 +31,20 @@ from minae.errors import InputError
 class Reading:
     """How a user's data are to be read; what is None is found out from the data, or not there."""
 
-    kind: str | None = None  # images, table or series
+    kind: str | None = None  # images, table, series, text or audio
     id_column: str | None = None
     label_column: str | None = None
     normal: str | None = None  # the label of the rows to train on
     window: int | None = None  # readings in a window of a series
+    tokens: str | None = None  # of texts: words, characters or bpe
+    vocabulary: int | None = None  # how many tokens there are at most
+    longest: int | None = None  # tokens of a text at most, with that of its end
+    seconds: float | None = None  # of a piece of a sound
 
 
-Fitted = tuple[TableKind | SeriesKind, list[Split], list[str]]  # with train, validation, test
+Fitted = tuple[
+    TableKind | SeriesKind | TextKind | AudioKind, list[Split], list[str]
+]  # with train, validation, test
 
 
 def table_parts(
@@ -48,40 +67,54 @@ def table_parts(
     elif labels is not None:
         labels = labels.astype(str)
     classes = [] if labels is None else in_order({text or "" for text in labels})
-    pool, test = _divided(len(frame), labels, classes, how, seed)
-    usual = max(1, round(len(frame) / 10)) if how.normal is None else max(1, len(pool) // 9)
-    cut = len(pool) - validation_size(
-        path.name, "rows", len(pool), usual if validation is None else validation
-    )
-    kind = fit_table(
-        path, frame, pool[:cut], {"id_column": id_column, "label_column": how.label_column}
-    )
+    pool, test = divided(len(frame), "rows", seed)
+    train, held_out, test = _set_aside("rows", pool, test, labels, how, validation)
+    kind = fit_table(path, frame, train, {"id_column": id_column, "label_column": how.label_column})
     kind = replace(kind, classes=classes)
     if not kind.parts:
         raise InputError("has no column of numbers or categories; give one with such columns")
     everything = kind.encode(path, frame)
     if labels is not None and everything.labels is None:
         everything = replace(everything, labels=tables.encode_labels(labels, classes))
-    parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
+    parts = [everything.take(rows) for rows in (train, held_out, test)]
     return kind, parts, [_about_table(path, frame, kind, how, len(test))]
 
 
-def _divided(
-    rows: int, labels: np.ndarray | None, classes: list[str], how: Reading, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    if rows < 3:
+def divided(count: int, what: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of rows to train and validate on, and of those to test on; see `divide`.
+
+    Raises InputError if there are too few.
+    """
+    if count < 3:
         raise InputError(
-            f"holds {rows} of the at least 3 rows that are needed to train, validate and test; "
+            f"holds {count} of the at least 3 {what} that are needed to train, validate and test; "
             "add more"
         )
-    pool, test = divide(rows, seed)
-    if how.normal is None:
-        return pool, test
-    if labels is None:
-        raise InputError("--normal needs labels: say with --label-column which column has them")
-    find_class(classes, how.normal)
-    pool, test = keep_normal(pool, test, labels == how.normal)
-    return pool, test
+    return divide(count, seed)
+
+
+def _set_aside(
+    what: str,
+    pool: np.ndarray,
+    test: np.ndarray,
+    labels: np.ndarray | None,
+    how: Reading,
+    validation: int | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the indices of the rows to train, to validate and to test on.
+
+    As many are for validation as for the test, if nobody says otherwise.
+    """
+    usual = len(test)
+    if how.normal is not None:
+        if labels is None:
+            raise InputError("--normal needs labels: say with --label-column which column has them")
+        find_class(in_order({text or "" for text in labels}), how.normal)
+        pool, test = keep_normal(pool, test, labels == how.normal)
+        usual = max(1, len(pool) // 9)
+    size = validation_size(what, len(pool), usual if validation is None else validation)
+    cut = len(pool) - size
+    return pool[:cut], pool[cut:], test
 
 
 def _about_table(path: Path, frame: Frame, kind: TableKind, how: Reading, test: int) -> str:
@@ -171,6 +204,101 @@ def _about_series(path: Path, readings: Readings, kind: SeriesKind) -> str:
         f"{path.name}: a series of {len(readings.values):,} readings of {columns}{step}"
         f" ({'; '.join(said)}); --kind table reads it as a table"
     )
+
+
+def text_parts(
+    path: Path,
+    found: Texts,
+    pool: np.ndarray,
+    test: np.ndarray,
+    how: Reading,
+    validation: int | None,
+) -> Fitted:
+    """Divide texts, make the vocabulary of those to train on, and number all by it.
+
+    `pool` and `test` are the indices of the texts to train and validate on, and to test on.
+    """
+    if how.window is not None:
+        raise InputError("is text, which has no windows: leave out --window")
+    classes = [] if found.labels is None else in_order(set(found.labels))
+    rows = _set_aside("texts", pool, test, found.labels, how, validation)
+    train = [found.texts[i] for i in rows[0]]
+    tokens = how.tokens or usual_tokens(train)
+    vocabulary, merges = fit_text(train, tokens, how.vocabulary or VOCABULARY)
+    kind = TextKind(
+        tokens,
+        vocabulary,
+        merges,
+        how.longest or LONGEST,
+        column_of(path)[1],
+        how.id_column,
+        how.label_column,
+        classes,
+    )
+    everything = kind.split(found)
+    parts = [everything.take(part) for part in rows]
+    return kind, parts, [*found.notes, _about_texts(path, kind, parts)]
+
+
+def _about_texts(path: Path, kind: TextKind, parts: list[Split]) -> str:
+    """Return a line that says what was made of texts."""
+    count = sum(map(len, parts))
+    what = "tokens" if kind.tokens == "bpe" else kind.tokens
+    longest = max(int(part.inputs.lengths.max(initial=1)) - 1 for part in parts)
+    said = [f"a vocabulary of {kind.shape[2] - len(SPECIAL):,}"]
+    held_out = parts[1].inputs.values
+    if len(held_out):
+        unknown = (held_out == UNKNOWN).sum() / max((held_out != END).sum(), 1)
+        said.append(f"{unknown:.1%} of the validation part is not in it")
+    said.append(f"the longest text has {longest:,}")
+    if kind.classes:
+        said.append(f"{len(kind.classes):,} labels")
+    return f"{path.name}: {count:,} texts of {what} ({'; '.join(said)})"
+
+
+def audio_parts(
+    path: Path, found: Found, how: Reading, seed: int, validation: int | None
+) -> Fitted:
+    """Shuffle recordings by the seed, and cut them 80 / 10 / 10 per cent.
+
+    Fewer than ten that are cut into pieces are each divided in the order of time instead.
+    """
+    analysis = Analysis(choose_rate(found.recordings))
+    frames = choose_frames(found.recordings, analysis, how.seconds)
+    pieces = read_pieces(found, analysis, frames)
+    if len(pieces) < 3:
+        raise InputError(
+            f"gives {len(pieces)} of the at least 3 sounds that are needed to train, validate and"
+            " test; add more, or longer ones"
+        )
+    order, test = sound_order(pieces, seed), max(1, round(len(pieces) / 10))
+    return split_sounds(path, pieces, order[:-test], order[-test:], how, test, validation)
+
+
+def split_sounds(
+    path: Path,
+    pieces: Pieces,
+    pool: np.ndarray,
+    test: np.ndarray,
+    how: Reading,
+    usual: int,
+    validation: int | None,
+) -> Fitted:
+    """Set aside the last of a pool of pieces for validation, and fit the kind to the others."""
+    if how.normal is not None:
+        if pieces.labels is None:
+            raise InputError("--normal needs labels: put sounds of a kind into a subfolder of it")
+        find_class(in_order(set(pieces.labels.tolist())), how.normal)
+        pool, test = keep_normal(pool, test, pieces.labels == how.normal)
+        usual = max(1, len(pool) // 9)
+    cut = len(pool) - validation_size(
+        path.name, "sounds", len(pool), usual if validation is None else validation
+    )
+    classes = [] if pieces.labels is None else in_order(set(pieces.labels.tolist()))
+    kind = fit_audio(pieces, pool[:cut], classes)
+    everything = kind.encode(pieces)
+    parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
+    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.said}"]
 
 
 def in_order(labels: set[str]) -> list[str]:

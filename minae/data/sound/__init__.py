@@ -1,0 +1,1 @@
+"""Sounds: read and written, their spectra, and vowels made by machine."""
