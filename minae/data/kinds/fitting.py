@@ -292,7 +292,7 @@ def split_sounds(
         pool, test = keep_normal(pool, test, pieces.labels == how.normal)
         usual = max(1, len(pool) // 9)
     cut = len(pool) - validation_size(
-        path.name, "sounds", len(pool), usual if validation is None else validation
+        "sounds", len(pool), usual if validation is None else validation
     )
     classes = [] if pieces.labels is None else in_order(set(pieces.labels.tolist()))
     kind = fit_audio(pieces, pool[:cut], classes)
