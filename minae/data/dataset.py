@@ -10,15 +10,6 @@ import numpy as np
 from minae.data import named, readers
 from minae.data.delimited import is_csv
 from minae.data.kinds import KINDS, ImageKind, Kind
-from minae.data.kinds.fitting import (
-    Reading,
-    audio_parts,
-    divided,
-    series_parts,
-    split_sounds,
-    table_parts,
-    text_parts,
-)
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -31,6 +22,11 @@ from minae.data.kinds.series import (
 from minae.data.kinds.table import read_frame
 from minae.data.memory import naming
 from minae.data.named import DATASETS, Event, ImageParts
+from minae.data.parts.audio import audio_parts, split_sounds
+from minae.data.parts.dividing import Reading, divided
+from minae.data.parts.series import series_parts
+from minae.data.parts.table import table_parts
+from minae.data.parts.text import text_parts
 from minae.data.sound.files import holds_sounds
 from minae.data.sound.recordings import find_recordings
 from minae.data.split import Split, divide, find_class, validation_size
@@ -120,8 +116,8 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)
         return _dataset(name, found)
     if kind == "audio":
-        pieces, pool, test, usual = named.SOUNDS[name](name)
-        found = split_sounds(Path(name), pieces, pool, test, how, usual, validation)
+        pieces, pool, test = named.SOUNDS[name](name)
+        found = split_sounds(Path(name), pieces, pool, test, how, validation)
         return _dataset(name, found)
     readings, events = named.load_readings(name)
     return _dataset(name, series_parts(Path(name), readings, how, validation), events)

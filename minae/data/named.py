@@ -21,7 +21,7 @@ from minae.data.text.docstrings import read_docstrings
 from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
-SoundParts = tuple[Pieces, np.ndarray, np.ndarray, int]
+SoundParts = tuple[Pieces, np.ndarray, np.ndarray]  # the indices to train on, and to test on
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
 
 
@@ -88,7 +88,7 @@ def _load_vowels(name: str) -> SoundParts:
     pieces = pieces_of(waveforms, names, labels, analysis, 20)
     order = stratified_order(np.arange(len(names)) // vowels.EACH, np.random.default_rng(0))
     tenth = len(order) // 10
-    return pieces, order[:-tenth], order[-tenth:], tenth
+    return pieces, order[:-tenth], order[-tenth:]
 
 
 def _load_spoken_digits(name: str) -> SoundParts:
@@ -105,7 +105,7 @@ def _load_spoken_digits(name: str) -> SoundParts:
     number = np.array([int(n.rpartition("_")[2]) for n in names])
     order = stratified_order(pieces.labels.astype(int), np.random.default_rng(0))
     is_test = number[order] < 5
-    return pieces, order[~is_test], order[is_test], int(is_test.sum())
+    return pieces, order[~is_test], order[is_test]
 
 
 #: The named datasets of images, and of rows of a table.
@@ -124,7 +124,7 @@ SERIES = {
 }
 #: The named datasets of texts: in a fixed order, of which the last so many are the test part.
 TEXTS: dict[str, Callable[[str], tuple[Texts, int]]] = {"docstrings": _load_docstrings}
-#: Of sounds: (pieces, indices of those to train on, and to test on, the validation part's size).
+#: The named datasets of sounds.
 SOUNDS: dict[str, Callable[[str], SoundParts]] = {
     "vowels": _load_vowels,
     "spoken_digits": _load_spoken_digits,

@@ -13,8 +13,8 @@ from typing import Any
 
 from minae import optim
 from minae.data.kinds import KINDS
-from minae.data.kinds.fitting import Reading
 from minae.data.kinds.text import TOKENS
+from minae.data.parts.dividing import Reading
 from minae.data.text.tokens import SPECIAL
 from minae.errors import InputError
 from minae.models import MODELS
