@@ -8,14 +8,14 @@ from minae.data.corruptions import *  # noqa: F403
 from minae.data.dataset import Dataset, load
 from minae.data.kinds import AudioKind, ImageKind, Kind, SeriesKind, TableKind
 from minae.data.loader import Loader
-from minae.data.named import DATASETS, load_readings
+from minae.data.named import DATASETS, Sounds, load_readings, load_sounds
 from minae.data.sound.vowels import vowel_factors
 from minae.data.sources import SOURCES, Source, fetch, list_sources
 from minae.data.split import Split
 
 __all__ = [
     "DATASETS", "SOURCES", "AudioKind", "Dataset", "ImageKind", "Kind", "Loader", "SeriesKind",
-    "Source", "Split", "TableKind", "fetch", "list_sources", "load", "load_readings",
-    "vowel_factors",
+    "Sounds", "Source", "Split", "TableKind", "fetch", "list_sources", "load", "load_readings",
+    "load_sounds", "vowel_factors",
 ]  # fmt: skip
 __all__ += corruptions.__all__

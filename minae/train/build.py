@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minae.data import Dataset, Kind, Split
-from minae.data.kinds import ImageKind
+from minae.data.kinds import AudioKind, ImageKind
 from minae.errors import InputError
 from minae.models import MODELS, Autoencoder, ConditionalVAE
 
@@ -29,7 +29,8 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     if not isinstance(kind, ImageKind):
         options = _standardised(name, dict(options), kind, accepted)
     if "sizes" in accepted:
-        behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
+        large = isinstance(kind, ImageKind | AudioKind)
+        behind = SIZES.get(name, SIZES["vae"]) if large else _few(pixels)
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(

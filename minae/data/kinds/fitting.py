@@ -11,14 +11,14 @@ from minae.data.kinds import table as tables
 from minae.data.kinds.audio import AudioKind, fit_audio
 from minae.data.kinds.series import Readings, SeriesKind, every, usual_window
 from minae.data.kinds.table import TableKind, fit_table, left_out, listed
+from minae.data.sound.analysis import Analysis
 from minae.data.sound.recordings import (
-    Analysis,
-    Found,
     Pieces,
     choose_frames,
     choose_rate,
+    find_recordings,
+    order_of,
     read_pieces,
-    sound_order,
 )
 from minae.data.split import Split, divide, find_class, keep_normal, validation_size
 from minae.errors import InputError
@@ -186,23 +186,22 @@ def _about_series(path: Path, readings: Readings, kind: SeriesKind) -> str:
     )
 
 
-def audio_parts(
-    path: Path, found: Found, how: Reading, seed: int, validation: int | None
-) -> Fitted:
-    """Shuffle recordings by the seed, and cut them 80 / 10 / 10 per cent.
+def audio_parts(path: Path, how: Reading, seed: int, validation: int | None) -> Fitted:
+    """Shuffle recordings by the seed, and cut them, in pieces, 80 / 10 / 10 per cent.
 
-    Fewer than ten that are cut into pieces are each divided in the order of time instead.
+    A few that are in pieces are cut in the order of time instead: see `order_of`.
     """
-    analysis = Analysis(choose_rate(found.recordings))
-    frames = choose_frames(found.recordings, analysis, how.seconds)
-    pieces = read_pieces(found, analysis, frames)
+    recordings, left_out = find_recordings(path)
+    analysis = Analysis(choose_rate(recordings))
+    frames = choose_frames(recordings, analysis, how.seconds)
+    pieces = read_pieces(recordings, left_out, analysis, frames)
     if len(pieces) < 3:
         raise InputError(
             f"gives {len(pieces)} of the at least 3 sounds that are needed to train, validate and"
-            " test; add more, or longer ones"
+            " test; add more, or give fewer --seconds"
         )
-    order, test = sound_order(pieces, seed), max(1, round(len(pieces) / 10))
-    return split_sounds(path, pieces, order[:-test], order[-test:], how, test, validation)
+    order, test = order_of(pieces, seed), max(1, round(len(pieces) / 10))
+    return split_sounds(path, pieces, order[:-test], order[-test:], how, validation)
 
 
 def split_sounds(
@@ -211,10 +210,17 @@ def split_sounds(
     pool: np.ndarray,
     test: np.ndarray,
     how: Reading,
-    usual: int,
     validation: int | None,
 ) -> Fitted:
-    """Set aside the last of a pool of pieces for validation, and fit the kind to the others."""
+    """Set aside the last of a pool of pieces for validation, and fit the kind to the others.
+
+    As many are for validation as for the test, if nobody says otherwise.
+    """
+    others = {"--window": how.window, "--id-column": how.id_column}
+    for option, value in (others | {"--label-column": how.label_column}).items():
+        if value is not None:
+            raise InputError(f"holds sounds, which have none: leave out {option}")
+    usual = len(test)
     if how.normal is not None:
         if pieces.labels is None:
             raise InputError("--normal needs labels: put sounds of a kind into a subfolder of it")
@@ -228,7 +234,8 @@ def split_sounds(
     kind = fit_audio(pieces, pool[:cut], classes)
     everything = kind.encode(pieces)
     parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
-    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.said}"]
+    notes = f" ({'; '.join(pieces.notes)})" if pieces.notes else ""
+    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.about}{notes}"]
 
 
 def in_order(labels: set[str]) -> list[str]:
