@@ -234,8 +234,8 @@ def split_sounds(
     kind = fit_audio(pieces, pool[:cut], classes)
     everything = kind.encode(pieces)
     parts = [everything.take(rows) for rows in (pool[:cut], pool[cut:], test)]
-    notes = f" ({'; '.join(pieces.notes)})" if pieces.notes else ""
-    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.about}{notes}"]
+    done = f" ({pieces.done})" if pieces.done else ""
+    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.about}{done}"]
 
 
 def in_order(labels: set[str]) -> list[str]:
