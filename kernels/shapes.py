@@ -3,6 +3,7 @@
 So all of them refuse the same calls with the same sentence. The functions look only at `.shape`.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol, Unpack
 
 from minae.kernels import sizes
@@ -84,6 +85,58 @@ def check_batch_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> N
             f"batch_norm: weight {given[0]} and bias {given[1]} must both be {x.shape[1:2]}, or "
             f"both None, to go with x {x.shape}"
         )
+
+
+def check_recurrent(
+    name: str,
+    x: Shaped,
+    states: Sequence[Shaped | None],
+    weights: Sequence[Any],
+    lengths: Shaped | None,
+) -> None:
+    """Raise ValueError unless the operands of `gru`, of one state, or `lstm`, of two, fit together.
+
+    x (L, N, I), states (D, N, H) or None, lengths (N,) or None; four weights for each direction:
+    (G, I), (G, H), (G,) or None, (G,) or None, with G = 3 H of a GRU and 4 H of an LSTM.
+    """
+    if len(x.shape) != 3 or 0 in x.shape[:2]:
+        raise ValueError(f"{name}: x {x.shape} must be (L, N, I), with a step and a row at least")
+    _, N, I = x.shape  # noqa: E741
+    D, gates = len(weights) // 4, {1: 3, 2: 4}[len(states)]
+    if len(weights) not in (4, 8):
+        raise ValueError(f"{name}: there are four weights for each of one or two directions")
+    H = weights[1].shape[-1]
+    expected = ((gates * H, I), (gates * H, H), (gates * H,), (gates * H,)) * D
+    for weight, shape in zip(weights, expected, strict=True):
+        if weight is not None and weight.shape != shape:
+            raise ValueError(
+                f"{name}: weight {weight.shape} must be {shape} for x {x.shape} and {H} states"
+            )
+    for state in states:
+        if state is not None and state.shape != (D, N, H):
+            raise ValueError(f"{name}: initial state {state.shape} must be {(D, N, H)}")
+    if lengths is not None and lengths.shape != (N,):
+        raise ValueError(f"{name}: lengths {lengths.shape} must be {(N,)}")
+
+
+def check_recurrent_backward(
+    name: str,
+    dy: Sequence[Shaped],
+    x: Shaped,
+    weights: Sequence[Any],
+    saved: Shaped,
+    lengths: Shaped | None,
+) -> None:
+    """Raise ValueError unless dy, of each state (L, N, D H), and saved are what `name` gives."""
+    check_recurrent(name, x, (None,) * len(dy), weights, lengths)
+    (L, N, _), H, D = x.shape, weights[1].shape[1], len(weights) // 4
+    expected = (D, L, N, (4 + len(dy)) * H)
+    for part in dy:
+        if part.shape != (L, N, D * H) or saved.shape != expected:
+            raise ValueError(
+                f"{name}_backward: dy {part.shape} and saved {saved.shape} must be {(L, N, D * H)}"
+                f" and {expected} to go with x {x.shape}"
+            )
 
 
 def check_cross_entropy(x: Shaped, target: Shaped) -> None:

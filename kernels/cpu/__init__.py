@@ -26,4 +26,5 @@ from minae.kernels.cpu.losses import bce_with_logits, cross_entropy, mse
 from minae.kernels.cpu.norm import batch_norm, batch_norm_backward
 from minae.kernels.cpu.optim import adam, sgd
 from minae.kernels.cpu.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
+from minae.kernels.cpu.recurrent import gru, gru_backward, lstm, lstm_backward
 from minae.kernels.cpu.reductions import sum

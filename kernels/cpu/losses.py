@@ -53,12 +53,15 @@ def _bce_with_logits(t, T, x, target, scale, total_loss, dx):
 
 
 @parallel
-def _cross_entropy(t, T, x, target, scale, total_loss, dx):
+def _cross_entropy(t, T, x, target, scale, ignored, total_loss, dx):
     """loss = log Σ e^x - x[class], dx = softmax(x), minus 1 at the class; x minus its maximum."""
     N, K = x.shape
     total_loss[t] = 0
     factor = x.dtype.type(scale)
     for i in range(t * N // T, (t + 1) * N // T):
+        if target[i] == ignored:
+            dx[i] = 0
+            continue
         largest = x[i, 0]
         for j in range(K):
             largest = largest if x[i, j] <= largest else x[i, j]
@@ -81,10 +84,10 @@ def _long_rows(x):
     return plain(x)
 
 
-def _run(kernel, x, target, scale):
+def _run(kernel, x, target, scale, *others):
     rows, T = _long_rows(x), threads_for(40 * x.size)
     total_loss, dx = np.empty(T), np.empty(rows.shape, x.dtype)
-    kernel(T, rows, target, scale, total_loss, dx)
+    kernel(T, rows, target, scale, *others, total_loss, dx)
     loss = sum(total_loss.tolist()) * scale
     return np.array(loss, x.dtype), dx if x.ndim == 2 else dx.reshape(x.shape)
 
@@ -102,6 +105,7 @@ def bce_with_logits(x, target, scale=1.0):
 
 
 @covered(operands=1)
-def cross_entropy(x, target, scale=1.0):
+def cross_entropy(x, target, scale=1.0, ignore_index=-100):
     shapes.check_cross_entropy(x, target)
-    return _run(_cross_entropy, x, plain(target.astype(np.int64, copy=False)), scale)
+    classes = plain(target.astype(np.int64, copy=False))
+    return _run(_cross_entropy, x, classes, scale, ignore_index)

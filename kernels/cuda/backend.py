@@ -19,4 +19,5 @@ from minae.kernels.cuda.losses import bce_with_logits, cross_entropy, mse
 from minae.kernels.cuda.norm import batch_norm, batch_norm_backward
 from minae.kernels.cuda.optim import adam, sgd
 from minae.kernels.cuda.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
+from minae.kernels.cuda.recurrent import gru, gru_backward, lstm, lstm_backward
 from minae.kernels.cuda.reductions import sum

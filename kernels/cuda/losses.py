@@ -45,14 +45,19 @@ def bce_kernel(x, target, scale, parts, dx):
         parts[cuda.blockIdx.x] = value
 
 
-def cross_entropy_kernel(x, target, scale, parts, dx):
+def cross_entropy_kernel(x, target, scale, ignored, parts, dx):
     """parts[n] = -log softmax(x[n])[target[n]], dx = scale (softmax(x) - 1 at the target).
 
-    x, dx (N, K), target (N,). One thread per row, since there are few classes.
+    Both are 0 if the target is `ignored`. x, dx (N, K), target (N,). One thread per row, since
+    there are few classes.
     """
     row = cuda.grid(1)
     N, K = x.shape
-    if row < N:
+    if row < N and target[row] == ignored:
+        parts[row] = float32(0)
+        for k in range(K):
+            dx[row, k] = float32(0)
+    elif row < N:
         largest = x[row, 0]
         for k in range(1, K):
             largest = largest if x[row, k] <= largest else x[row, k]  # nan stays
@@ -77,7 +82,9 @@ ENTRIES = VECTOR, VECTOR, "float32", VECTOR, VECTOR
 RUNGS = {
     "mse": Rung(mse_kernel, ENTRIES, grid=_few_blocks),
     "bce_with_logits": Rung(bce_kernel, ENTRIES, grid=_few_blocks),
-    "cross_entropy": Rung(cross_entropy_kernel, (MATRIX, "int64[:]", "float32", VECTOR, MATRIX)),
+    "cross_entropy": Rung(
+        cross_entropy_kernel, (MATRIX, "int64[:]", "float32", "int64", VECTOR, MATRIX)
+    ),
 }
 
 
@@ -94,17 +101,18 @@ def bce_with_logits(x, target, scale=1.0):
 
 
 @covered(operands=1)
-def cross_entropy(x, target, scale=1.0):
+def cross_entropy(x, target, scale=1.0, ignore_index=-100):
     shapes.check_cross_entropy(x, target)
     classes = contiguous(target.astype(np.int64, copy=False))
-    return _loss("cross_entropy", contiguous(x), classes, scale, x)
+    return _loss("cross_entropy", contiguous(x), classes, scale, x, ignore_index)
 
 
-def _loss(name, x, target, scale, like):
+def _loss(name, x, target, scale, like, *others):
     """Compute the parts of a loss, and add them up."""
     rung, size, by_rows = RUNGS[name], len(x), x.ndim == 2
     parts = empty((size,) if by_rows else rung.grid(size), like)
     dx, total = empty(like.shape, like), empty((1,), like)
-    launch(Step(rung, (size,), (x, target, scale, parts, dx if by_rows else dx.reshape(-1))))
+    slopes = dx if by_rows else dx.reshape(-1)
+    launch(Step(rung, (size,), (x, target, scale, *others, parts, slopes)))
     launch(Step(SUMS["total"], (), (parts, scale, total)))
     return total.reshape(()), dx

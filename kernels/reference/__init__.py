@@ -24,4 +24,5 @@ from minae.kernels.reference.losses import bce_with_logits, cross_entropy, mse
 from minae.kernels.reference.norm import batch_norm, batch_norm_backward
 from minae.kernels.reference.optim import adam, sgd
 from minae.kernels.reference.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
+from minae.kernels.reference.recurrent import gru, gru_backward, lstm, lstm_backward
 from minae.kernels.reference.reductions import sum

@@ -19,14 +19,17 @@ def bce_with_logits(x, target, scale=1.0):
     return _total(losses, scale), scale * (sigmoid - target)
 
 
-def cross_entropy(x, target, scale=1.0):
+def cross_entropy(x, target, scale=1.0, ignore_index=-100):
     shapes.check_cross_entropy(x, target)
-    rows = np.arange(len(x))
-    shifted = x - x.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (N, K)
-    dx = np.exp(log_p)
-    dx[rows, target] -= 1
-    return _total(-log_p[rows, target], scale), scale * dx
+    kept = np.flatnonzero(target != ignore_index)  # M rows
+    at_class = np.arange(len(kept)), target[kept]
+    shifted = x[kept] - x[kept].max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (M, K)
+    slope = np.exp(log_p)
+    slope[at_class] -= 1
+    dx = np.zeros(x.shape, x.dtype)
+    dx[kept] = scale * slope
+    return _total(-log_p[at_class], scale), dx
 
 
 def _total(losses, scale):

@@ -1,4 +1,4 @@
-"""Load images, tables, series or sounds by their name, or a user's own by their path."""
+"""Load images, tables, series, texts or sounds by their name, or a user's own by their path."""
 
 import os
 from dataclasses import dataclass, replace
@@ -10,7 +10,6 @@ import numpy as np
 from minae.data import named, readers
 from minae.data.delimited import is_csv
 from minae.data.kinds import KINDS, ImageKind, Kind
-from minae.data.kinds.fitting import Reading, audio_parts, series_parts, split_sounds, table_parts
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -23,8 +22,14 @@ from minae.data.kinds.series import (
 from minae.data.kinds.table import read_frame
 from minae.data.memory import naming
 from minae.data.named import DATASETS, Event, ImageParts
+from minae.data.parts.audio import audio_parts, split_sounds
+from minae.data.parts.dividing import Reading, divided
+from minae.data.parts.series import series_parts
+from minae.data.parts.table import table_parts
+from minae.data.parts.text import text_parts
 from minae.data.sound.files import holds_sounds
 from minae.data.split import Split, divide, find_class, validation_size
+from minae.data.text.files import column_of, is_text, read_texts
 from minae.errors import InputError
 
 
@@ -61,8 +66,10 @@ def load(
     - `breast_cancer`: a table of 569 rows of 30 numbers, labelled benign or malignant.
     - `machine_temperature`, `nyc_taxi`, `ambient_temperature`: series, labelled 0, and
       1 in the windows that people have marked.
-    - a user's images or table: about 80 / 10 / 10 per cent, at least one row each, after a shuffle
-      by `seed`, which changes nothing in the named datasets.
+    - a user's images, table or texts: about 80 / 10 / 10 per cent, at least one row each, after a
+      shuffle by `seed`, which changes nothing in the named datasets.
+    - `docstrings`: texts of functions of NumPy, SciPy, scikit-learn and scikit-image, labelled by
+      subpackage.
     - `vowels`: sounds, 2,400 / 300 / 300, labelled by vowel; `minae.data.vowel_factors` says how
       each was made.
     - `spoken_digits`: sounds, 2,400 / 300 / 300, the test part the official one; their names are
@@ -72,10 +79,13 @@ def load(
 
     A folder, an idx file, and arrays of 3 or 4 dimensions are images; a CSV file whose first column
     is a time that goes on is a series, another a table; arrays (T,) are a series, (N, F) a table.
-    A WAV or FLAC file, and a folder with more of these than pictures, are sounds.
+    Texts are the lines of a .txt or .md file, the files of a folder of such (its subfolders are
+    labels), or the cells of a CSV file's column: `my.csv:column`. A WAV or FLAC file, and a folder
+    with as many of these as pictures, or texts, or more, are sounds.
 
     `validation` is the number of validation rows, taken from the training part; 0 is allowed.
-    `how` are fields of `Reading`: kind, id_column, label_column, normal, window, seconds.
+    `how` are fields of `Reading`: kind, id_column, label_column, normal, window, tokens,
+    vocabulary, longest, seconds.
 
     Raises InputError if the dataset is unknown, cannot be downloaded or read, has too few rows, or
     has no more rows to train on than `validation`.
@@ -86,7 +96,7 @@ def load(
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
         return _load_named(name_or_path, reading, validation)
     path = Path(name_or_path)
-    if not os.path.exists(path):  # unlike path.exists(), never raises
+    if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
         raise InputError(
             f"there is no dataset and no file called {str(path)!r}; "
             f"the datasets are {', '.join(DATASETS)}"
@@ -95,8 +105,7 @@ def load(
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
-    by_kind = {"images": named.IMAGES, "table": named.TABLES, "audio": named.SOUNDS}
-    kind = next((kind for kind, names in by_kind.items() if name in names), "series")
+    kind = named.kind_of(name)
     if how.kind not in (None, kind):
         raise InputError(f"{name} is of kind {kind}: leave out --kind {how.kind}")
     if kind == "images":
@@ -105,6 +114,11 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         frame, labels = named.TABLES[name](name)
         how = replace(how, label_column=how.label_column or labels)
         found = table_parts(Path(name), frame, None, how, 0, validation)
+        return _dataset(name, found)
+    if kind == "text":
+        texts, test = named.TEXTS[name](name)
+        rows = np.arange(len(texts))
+        found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)
         return _dataset(name, found)
     if kind == "audio":
         with naming(Path(name)):
@@ -117,10 +131,12 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
 
 def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> Dataset:
     name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
-    of_rows = is_csv(path) or _is_array_of_rows(path)
     if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
         with naming(path):
             return _dataset(name, audio_parts(path, how, seed, validation))
+    if how.kind == "text" or (how.kind is None and is_text(path)):
+        return _texts(path, name, how, seed, validation)
+    of_rows = is_csv(path) or _is_array_of_rows(path)
     if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):
@@ -141,6 +157,13 @@ def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> D
             return _dataset(name, series_parts(path, numbered(array, labels), how, validation))
         frame, labels = read_frame(path)
         return _dataset(name, table_parts(path, frame, labels, how, seed, validation))
+
+
+def _texts(path: Path, name: str, how: Reading, seed: int, validation: int | None) -> Dataset:
+    texts = read_texts(path, None, how.id_column, how.label_column)
+    with naming(path):
+        rows = divided(len(texts), "texts", seed)
+        return _dataset(name, text_parts(path, texts, *rows, how, validation))
 
 
 def _is_array_of_rows(path: Path) -> bool:
@@ -165,7 +188,8 @@ def _images(name: str, parts: ImageParts, how: Reading, validation: int | None) 
     pool, test, usual = parts
     if how.normal is not None:
         pool, test = _normal_images(name, pool, test, how.normal)
-    size = validation_size(name, "images", len(pool), usual if validation is None else validation)
+    with naming(Path(name)):
+        size = validation_size("images", len(pool), usual if validation is None else validation)
     cut = len(pool) - size
     kind = ImageKind(pool.inputs.shape[1:])
     return Dataset(name, pool.take(slice(cut)), pool.take(slice(cut, None)), test, kind, [], [])

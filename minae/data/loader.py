@@ -4,11 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minae.data.ragged import Ragged
 from minae.kernels.arrays import Array, beside
 
+CHUNK = 50  # batches whose rows are sorted by length together
 
-def _rows(array: Array, rows: Array) -> Array:
+
+def _rows(array: Array | Ragged, rows: np.ndarray) -> Array:
     """Return rows of an array, copied; take is faster, but copies windows on one memory first."""
+    if isinstance(array, Ragged):
+        return array[rows].padded()
+    rows = beside(rows, array)
     return np.take(array, rows, axis=0) if array.flags.c_contiguous else array[rows]
 
 
@@ -19,6 +25,9 @@ class Loader:
     others. A batch is a tuple of `batch_size` rows of each array, copied; the last may be smaller,
     or is left out with `drop_last`.
 
+    Of rows of different lengths, a batch is padded with zeros: (n, longest of the batch). If they
+    are shuffled, rows of similar length come into one batch, so that little is padded.
+
     `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
     stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.
     Iterating gives epoch 0 the first time, then epoch 1, and so on.
@@ -28,7 +37,7 @@ class Loader:
 
     def __init__(
         self,
-        *arrays: Array,
+        *arrays: Array | Ragged,
         batch_size: int = 128,
         shuffle: bool = True,
         seed: int = 0,
@@ -53,12 +62,28 @@ class Loader:
 
     def epoch(self, n: int) -> Iterator[tuple[Array, ...]]:
         """Yield the batches of epoch `n`, counted from 0."""
-        order = np.arange(self.num_rows)
+        order, batches = np.arange(self.num_rows), np.arange(len(self))
         if self.shuffle:
-            np.random.default_rng([self.seed, n]).shuffle(order)
-        for i in range(len(self)):
+            rng = np.random.default_rng([self.seed, n])
+            rng.shuffle(order)
+            ragged = [array for array in self.arrays if isinstance(array, Ragged)]
+            if ragged:
+                order = self._by_length(order, ragged[0].lengths)
+                rng.shuffle(batches)
+        for i in batches:
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
-            yield tuple(_rows(a, beside(rows, a)) for a in self.arrays)
+            yield tuple(_rows(array, rows) for array in self.arrays)
+
+    def _by_length(self, order: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Sort rows by their lengths (N,), those of CHUNK batches at a time.
+
+        What is left for a smaller batch stays as it is: otherwise it would be the longest rows.
+        """
+        whole, size = len(order) - len(order) % self.batch_size, CHUNK * self.batch_size
+        for start in range(0, whole, size):
+            chunk = order[start : min(start + size, whole)]
+            chunk[...] = chunk[np.argsort(lengths[chunk], kind="stable")]
+        return order
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
         n = self._next_epoch

@@ -18,6 +18,8 @@ from minae.data.sound.files import read_archive
 from minae.data.sound.recordings import Pieces, made_recording, read_pieces
 from minae.data.sources import fetch
 from minae.data.split import Split
+from minae.data.text.docstrings import read_docstrings
+from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
@@ -85,6 +87,12 @@ def _load_breast_cancer(name: str) -> tuple[Frame, str]:
     return frame, "diagnosis"
 
 
+def _load_docstrings(name: str) -> tuple[Texts, int]:
+    texts: Any = read_docstrings()
+    order = stratified_order(texts.labels, np.random.default_rng(0))
+    return texts.take(order), round(len(texts) / 10)
+
+
 def _make_vowels(name: str) -> Sounds:
     fetch(name)  # which says what to do if the means are not there
     names, labels, factors = vowels.draw_factors()
@@ -121,12 +129,20 @@ SERIES = {
     "nyc_taxi": "realKnownCause/nyc_taxi.csv",
     "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
 }
+#: The named datasets of texts: in a fixed order, of which the last so many are the test part.
+TEXTS: dict[str, Callable[[str], tuple[Texts, int]]] = {"docstrings": _load_docstrings}
 #: Of sounds, what they are made or read by, the range in dB, and the frames of a piece.
 SOUNDS: dict[str, tuple[Callable[[str], Sounds], float, int]] = {
     "vowels": (_make_vowels, 60.0, 20),  # no noise, so all of what is quiet is of use
     "spoken_digits": (_load_spoken_digits, 40.0, 40),  # noise, and 95 in 100 are 0.6 s at most
 }
-DATASETS = [*IMAGES, *TABLES, *SERIES, *SOUNDS]
+_KINDS = {"images": IMAGES, "table": TABLES, "series": SERIES, "text": TEXTS, "audio": SOUNDS}
+DATASETS = [name for names in _KINDS.values() for name in names]
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a named dataset."""
+    return next(kind for kind, names in _KINDS.items() if name in names)
 
 
 def load_sounds(name: str) -> Sounds:

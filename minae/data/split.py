@@ -2,22 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from minae.data.ragged import Ragged
 from minae.errors import InputError
+
+Inputs = Any  # np.ndarray | Ragged: most functions take the rows of one kind of data only
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a dataset, a row for each image, row of a table or window of a series.
+    """One part of a dataset, a row for each image, row of a table, window of a series or text.
 
-    inputs (N, C, H, W), float32, is what a model takes; labels (N,), int64 or None; names (N,),
-    what the rows are called: file names, ids, the times at which windows begin (datetime64[us]), or
-    None, where they are numbered; gaps (N, parts), bool or None, the values that are missing.
+    inputs (N, C, H, W), float32, is what a model takes; of texts, token ids: a `Ragged` of N
+    rows. labels (N,), int64 or None; names (N,), what the rows are called: file names, ids, numbers
+    of lines, the times at which windows begin (datetime64[us]), or None, where they are numbered;
+    gaps (N, parts), bool or None, the values that are missing.
     """
 
-    inputs: np.ndarray
+    inputs: Inputs
     labels: np.ndarray | None = None
     names: np.ndarray | None = None
     gaps: np.ndarray | None = None
@@ -38,8 +43,13 @@ class Split:
     def joined(self, other: "Split") -> "Split":
         """Return these rows and those of another part of the same data."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
-        both = {name: np.concatenate(pair) for name, pair in pairs.items() if pair[0] is not None}
-        return Split(**both)
+        return Split(**{name: _joined(*pair) for name, pair in pairs.items()})
+
+
+def _joined(one: Any, other: Any) -> Any:
+    if one is None:
+        return None
+    return one.joined(other) if isinstance(one, Ragged) else np.concatenate([one, other])
 
 
 def divide(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -55,11 +65,11 @@ def keep_normal(
     return pool[normal[pool]], np.concatenate([test, pool[~normal[pool]]])
 
 
-def validation_size(name: str, rows: str, pool: int, size: int) -> int:
+def validation_size(rows: str, pool: int, size: int) -> int:
     """Return how many of a pool are for validation. Raises InputError if none are left."""
     if not 0 <= size < pool:
         raise InputError(
-            f"{name}: cannot set aside {size:,} {rows} for validation; "
+            f"cannot set aside {size:,} {rows} for validation; "
             f"give a number from 0 to {pool - 1:,}, so that one is left to train on"
         )
     return size

@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any
 
 from minae import ops
-from minae.nn.layers import Conv2d, ConvTranspose2d, Linear
+from minae.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from minae.nn.layers import Linear
 from minae.nn.module import Module
 from minae.nn.stateless import Flatten, ReLU
 from minae.tensor import Tensor
 
 # Layers whose kernels can apply these activations in their last pass over the output. Subclasses
 # are left alone: their forward may do something else.
-FUSING = (Linear, Conv2d, ConvTranspose2d)
+FUSING = (Linear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d)
 FUSED: dict[type[Module], str] = {ReLU: "relu"}
 
 _version = object()  # another one after every change to any Sequential: one may run inside others

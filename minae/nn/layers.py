@@ -1,7 +1,6 @@
 """Layers that own parameters, initialised as PyTorch does it."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -9,35 +8,35 @@ from minae import ops
 from minae.kernels.arrays import Array
 from minae.nn import init
 from minae.nn.module import Buffer, Module, Parameter
-from minae.ops.checks import Pair, pair
+from minae.ops.indexing import check_row
 from minae.tensor import Tensor
 
 __all__ = [
-    "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "Dropout", "Embedding", "GroupNorm",
-    "LayerNorm", "Linear", "VectorQuantizer",
+    "BatchNorm1d", "BatchNorm2d", "Dropout", "Embedding", "GroupNorm", "LayerNorm", "Linear",
+    "VectorQuantizer",
 ]  # fmt: skip
 
 
-class _Weighted(Module):
+class Weighted(Module):
     """A layer with a weight and perhaps a bias; each output sums over `fan_in` inputs."""
 
     fan_in: float
     weight: Parameter
     bias: Parameter | None
 
-    def _draw(self, shape: tuple[int, ...], outputs: int, bias: bool) -> None:
+    def draw(self, shape: tuple[int, ...], outputs: int, bias: bool) -> None:
         """Draw weight (*shape,) and bias (outputs,) from U(-1/√n, 1/√n), n = weight[0].size."""
         n = math.prod(shape[1:])
         self.weight = init.uniform(shape, n)
         self.bias = init.uniform((outputs,), n) if bias else None
 
 
-class Linear(_Weighted):
+class Linear(Weighted):
     """y = x Wᵀ + b, (..., in_features) to (..., out_features), with W (out, in) and b (out,)."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True):
         self.fan_in = in_features
-        self._draw((out_features, in_features), out_features, bias)
+        self.draw((out_features, in_features), out_features, bias)
 
     def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
         return ops.linear(x, self.weight, self.bias, activation=activation)
@@ -45,77 +44,6 @@ class Linear(_Weighted):
     def extra_repr(self) -> str:
         out_features, in_features = self.weight.shape
         return f"{in_features}, {out_features}, bias={self.bias is not None}"
-
-
-class _Convolution(_Weighted):
-    """What both convolutions share: they map (N, C, H, W) to (N, O, HO, WO)."""
-
-    def _set(
-        self, channels: tuple[int, int], stride: Pair, padding: Any, dilation: Pair, groups: int
-    ) -> None:
-        _check_groups(type(self).__name__, *channels, groups)
-        self.in_channels, self.out_channels = channels
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.weight.shape[2:]},"
-            f" stride={self.stride}, padding={self.padding}"
-        )
-
-
-class Conv2d(_Convolution):
-    """2-D convolution with weight (O, C / groups, KH, KW) and bias (O,); see ops.conv2d."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Pair,
-        stride: Pair = 1,
-        padding: Pair | str = 0,
-        dilation: Pair = 1,
-        groups: int = 1,
-        bias: bool = True,
-    ):
-        self._set((in_channels, out_channels), stride, padding, dilation, groups)
-        kernel_size = pair(kernel_size, "Conv2d: kernel_size")
-        self.fan_in = in_channels // groups * math.prod(kernel_size)
-        self._draw((out_channels, in_channels // groups, *kernel_size), out_channels, bias)
-
-    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
-        window = self.stride, self.padding, self.dilation, self.groups
-        return ops.conv2d(x, self.weight, self.bias, *window, activation=activation)
-
-
-class ConvTranspose2d(_Convolution):
-    """Transposed convolution with weight (C, O / groups, KH, KW); see ops.conv_transpose2d."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Pair,
-        stride: Pair = 1,
-        padding: Pair = 0,
-        output_padding: Pair = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Pair = 1,
-    ):
-        self._set((in_channels, out_channels), stride, padding, dilation, groups)
-        steps = pair(stride, "ConvTranspose2d: stride")
-        if min(steps) < 1:
-            raise ValueError(f"ConvTranspose2d: stride {stride} must be at least 1")
-        self.output_padding = output_padding
-        kernel_size = pair(kernel_size, "ConvTranspose2d: kernel_size")
-        # stride s spreads the kernel: an output gets 1 / s of its taps along each dimension
-        self.fan_in = in_channels // groups * math.prod(kernel_size) / math.prod(steps)
-        self._draw((in_channels, out_channels // groups, *kernel_size), out_channels, bias)
-
-    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
-        window = self.stride, self.padding, self.output_padding, self.groups, self.dilation
-        return ops.conv_transpose2d(x, self.weight, self.bias, *window, activation=activation)
 
 
 class _BatchNorm(Module):
@@ -169,7 +97,7 @@ class GroupNorm(Module):
     """Normalise groups of channels of each image (N, C, ...), then scale and shift each channel."""
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
-        _check_groups("GroupNorm", num_channels, num_channels, num_groups)
+        check_groups("GroupNorm", num_channels, num_channels, num_groups)
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
@@ -208,16 +136,23 @@ class LayerNorm(Module):
 
 
 class Embedding(Module):
-    """Look integers (...) up in weight (num_embeddings, embedding_dim): (..., embedding_dim)."""
+    """Look integers (...) up in weight (num_embeddings, embedding_dim): (..., embedding_dim).
 
-    def __init__(self, num_embeddings: int, embedding_dim: int):
+    Row `padding_idx`, which stands for padding, is 0 at first, and stays so: its gradient is 0.
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None):
+        self.padding_idx = check_row(padding_idx, num_embeddings, "Embedding")
         self.weight = init.normal((num_embeddings, embedding_dim))
+        if self.padding_idx is not None:
+            self.weight.data[self.padding_idx] = 0
 
     def forward(self, index: Tensor) -> Tensor:
-        return ops.embedding(index, self.weight)
+        return ops.embedding(index, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        return ", ".join(map(str, self.weight.shape))
+        sizes = ", ".join(map(str, self.weight.shape))
+        return sizes if self.padding_idx is None else f"{sizes}, padding_idx={self.padding_idx}"
 
 
 class VectorQuantizer(Module):
@@ -293,7 +228,7 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
-def _check_groups(name: str, c_in: int, c_out: int, groups: int) -> None:
+def check_groups(name: str, c_in: int, c_out: int, groups: int) -> None:
     """Raise ValueError unless `groups` divides both numbers of channels."""
     if groups < 1 or c_in % groups or c_out % groups:
         raise ValueError(f"{name}: groups={groups} does not divide {c_in} and {c_out} channels")

@@ -42,9 +42,9 @@ class Module:
     forward: Callable[..., Any] = _no_forward
     loss: Callable[..., Tensor]  # of models that `minae.train` trains: the scalar to minimise
 
-    def __call__(self, *inputs: Any) -> Tensor:
-        """Return forward(*inputs)."""
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Return forward(*inputs, **options), mostly a tensor."""
+        return self.forward(*inputs, **options)
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """Yield the submodules that are attributes of this one, with their names."""

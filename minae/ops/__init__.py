@@ -13,7 +13,7 @@ from minae.ops.axes import flip, movedim, permute, transpose
 from minae.ops.bce import binary_cross_entropy, binary_cross_entropy_with_logits
 from minae.ops.classification import cross_entropy, nll_loss
 from minae.ops.comparison import all, any, isfinite, isinf, isnan
-from minae.ops.conv import conv1d, conv2d, conv_transpose2d
+from minae.ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from minae.ops.device import clone, contiguous, to
 from minae.ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
 from minae.ops.gaussian import gaussian_kl, gaussian_nll, reparameterise
@@ -30,6 +30,7 @@ from minae.ops.padding import pad
 from minae.ops.pointwise import abs, ceil, clip, cos, exp, floor, log, neg, round, sign, sin, sqrt
 from minae.ops.pool import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from minae.ops.products import bmm, einsum, outer
+from minae.ops.recurrent import gru, lstm
 from minae.ops.reductions import mean, norm, prod, std, sum, var
 from minae.ops.resampling import interpolate, pixel_shuffle, pixel_unshuffle
 from minae.ops.shape import expand, flatten, repeat, reshape, squeeze, unsqueeze

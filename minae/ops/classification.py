@@ -10,38 +10,41 @@ import math
 
 import numpy as np
 
-from minae.op import Op
 from minae.ops.arithmetic import in_floats, where
 from minae.ops.checks import real
 from minae.ops.indexing import Gather
-from minae.ops.losses import check_reduction, check_tensors, each_reduction, reduced, scale
-from minae.ops.softmax import log_softmax, log_softmax_array
+from minae.ops.losses import _Loss, check_reduction, check_tensors, reduced, scale
+from minae.ops.softmax import log_softmax
 from minae.tensor import Tensor
 
 
-class CrossEntropyLoss(Op):
-    """-log softmax(x)[class], x (N, K): its slope in x is softmax(x), minus 1 at the class (N,)."""
+class CrossEntropyLoss(_Loss):
+    """-log softmax(x)[class]: its slope in x is softmax(x), minus 1 at the class.
+
+    x (N, K, ...) and target (N, ...) of class numbers, `counted` of which are not ignored.
+    """
 
     floats = slice(1)
 
-    def forward(self, x, target, reduction="mean"):
-        if reduction != "none":
-            loss, dx = self.kernels.cross_entropy(x, target, scale(reduction, target))
-            self.save(dx)
-            return loss
-        log_p = log_softmax_array(x, 1)  # (N, K)
-        rows = np.arange(len(x), like=x)
-        dx = np.exp(log_p)
-        dx[rows, target] -= 1
-        self.save(dx)
-        return -log_p[rows, target]  # (N,)
-
-    def backward(self, dy):
-        (dx,) = self.saved
-        return (dy[:, None] if dy.ndim else dy) * dx, None
+    def forward(self, x, target, counted, ignore_index=-100, reduction="mean"):
+        dim = 1 if x.ndim > 1 else 0
+        last = np.moveaxis(x, dim, -1)  # (N, ..., K), which of most results copies nothing
+        rows, classes = last.reshape(-1, last.shape[-1]), target.reshape(-1)
+        if reduction == "mean":
+            factor = 1 / counted if counted else math.nan
+        else:
+            factor = scale(reduction, target)
+        loss, dx = self.kernels.cross_entropy(rows, classes, factor, ignore_index)
+        self.save(np.moveaxis(dx.reshape(last.shape), -1, dim))
+        return loss
 
     def examples(self, rng):
-        yield from each_reduction(rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]))
+        target = np.array([0, 2, 1, 2])
+        yield rng.normal(size=(4, 3)), target, {"counted": 4}
+        options = {"counted": 2, "ignore_index": 2}
+        yield rng.normal(size=(4, 3)), target, options
+        yield rng.normal(size=(2, 3, 2)), target.reshape(2, 2), options | {"reduction": "batchmean"}
+        yield rng.normal(size=3), np.array(1), {"counted": 1, "reduction": "sum"}
 
 
 def cross_entropy(
@@ -86,9 +89,10 @@ def cross_entropy(
             target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
         log_p = _weighted(log_softmax(x, dim), weight)  # (N, K, ...)
         return reduced(-(log_p * target).sum(dim), reduction)
-    some_ignored = _check_classes(name, x, target, ignore_index)
-    if x.ndim == 2 and weight is None and not some_ignored and not label_smoothing:
-        return CrossEntropyLoss.apply(x, target, reduction=reduction)
+    counted = _count_classes(name, x, target, ignore_index)
+    if weight is None and not label_smoothing and reduction != "none":
+        options = {"counted": counted, "ignore_index": ignore_index, "reduction": reduction}
+        return CrossEntropyLoss.apply(x, target, **options)
     log_p = log_softmax(x, dim)
     return _of_classes(log_p, target, weight, ignore_index, reduction, label_smoothing)
 
@@ -106,7 +110,7 @@ def nll_loss(
     Arguments and errors are as in cross_entropy, with log-probabilities x and class numbers only.
     """
     _check("nll_loss", x, target, weight, reduction)
-    _check_classes("nll_loss", x, target, ignore_index)
+    _count_classes("nll_loss", x, target, ignore_index)
     return _of_classes(in_floats(x), target, weight, ignore_index, reduction)
 
 
@@ -157,8 +161,8 @@ def _check(name: str, x: Tensor, target: Tensor, weight: Tensor | None, reductio
             raise ValueError(f"{name}: weight {weight.shape} is not {classes}, as x is {x.shape}")
 
 
-def _check_classes(name: str, x: Tensor, target: Tensor, ignore_index: int) -> bool:
-    """Raise ValueError unless target holds class numbers; return whether some may be ignored.
+def _count_classes(name: str, x: Tensor, target: Tensor, ignore_index: int) -> int:
+    """Return how many targets are not ignored. Raises ValueError unless they are class numbers.
 
     This waits for a GPU: its kernels would write to wherever a wrong number points.
     """
@@ -171,15 +175,16 @@ def _check_classes(name: str, x: Tensor, target: Tensor, ignore_index: int) -> b
         )
     if numbers.dtype.kind not in "iu":
         raise ValueError(f"{name}: target holds class numbers, integers, not {target.dtype}")
-    if not 0 <= ignore_index < K and _within(numbers, K):
-        return False
+    if _within(numbers, K):
+        ignored = (numbers == ignore_index).sum().item() if 0 <= ignore_index < K else 0
+        return numbers.size - ignored
     counted = numbers[numbers != ignore_index]
     if not _within(counted, K):
         raise ValueError(
             f"{name}: classes {counted.min()} to {counted.max()} in target, but x {x.shape} has"
             f" {K}, from 0 to {K - 1}"
         )
-    return True
+    return counted.size
 
 
 def _within(numbers, K: int) -> bool:

@@ -156,18 +156,55 @@ def conv1d(
     padding: int | str = 0,
     dilation: int = 1,
     groups: int = 1,
+    *,
+    activation: str | None = None,
 ) -> Tensor:
     """Slide kernels along sequences: x (N, C, L), weight (O, C / groups, K) -> (N, O, LO).
 
     It is conv2d on images one row high; see there for the arguments, here ints. x may lack N.
     """
     groups = integer(groups, "conv1d: groups")
-    if x.ndim not in (2, 3) or weight.ndim != 3 or x.shape[-2] != weight.shape[1] * groups:
-        raise ValueError(
-            f"conv1d: x {x.shape} must be (N, C, L) or (C, L), and weight {weight.shape}"
-            f" (O, C / groups, K) with groups={groups}"
-        )
+    channels = weight.shape[1] * groups if weight.ndim == 3 else None
+    _check_rows("conv1d", x, weight, channels, f"(O, C / groups, K) with groups={groups}")
     rows, kernels = x.unsqueeze(-2), weight.unsqueeze(-2)  # (N, C, 1, L), (O, C / groups, 1, K)
     step, gap = row("conv1d: stride", stride), row("conv1d: dilation", dilation)
     border = padding if isinstance(padding, str) else row("conv1d: padding", padding, 0)
-    return conv2d(rows, kernels, bias, step, border, gap, groups).squeeze(-2)
+    window = step, border, gap, groups
+    return conv2d(rows, kernels, bias, *window, activation=activation).squeeze(-2)
+
+
+def conv_transpose1d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int = 1,
+    padding: int = 0,
+    output_padding: int = 0,
+    groups: int = 1,
+    dilation: int = 1,
+    *,
+    activation: str | None = None,
+) -> Tensor:
+    """Spread every entry of x (N, C, L) along the output, (N, O, LO): conv1d run backwards.
+
+    It is conv_transpose2d on images one row high, with weight (C, O / groups, K); see there for the
+    arguments, here ints. x may lack N.
+    """
+    name = "conv_transpose1d"
+    _check_rows(
+        name, x, weight, weight.shape[0] if weight.ndim == 3 else None, "(C, O / groups, K)"
+    )
+    rows, kernels = x.unsqueeze(-2), weight.unsqueeze(-2)  # (N, C, 1, L), (C, O / groups, 1, K)
+    step, gap = row(f"{name}: stride", stride), row(f"{name}: dilation", dilation)
+    border = row(f"{name}: padding", padding, 0)
+    extra = row(f"{name}: output_padding", output_padding, 0)
+    window = step, border, extra, groups, gap
+    return conv_transpose2d(rows, kernels, bias, *window, activation=activation).squeeze(-2)
+
+
+def _check_rows(name: str, x: Tensor, weight: Tensor, channels: int | None, takes: str) -> None:
+    """Raise ValueError unless x is (N, C, L) or (C, L), and C the channels that weight takes."""
+    if x.ndim not in (2, 3) or x.shape[-2] != channels:
+        raise ValueError(
+            f"{name}: x {x.shape} must be (N, C, L) or (C, L), and weight {weight.shape} {takes}"
+        )

@@ -5,7 +5,7 @@ import numpy as np
 from minae.kernels.arrays import beside
 from minae.op import Op
 from minae.ops.arithmetic import add
-from minae.ops.checks import check_dim, check_index, check_range
+from minae.ops.checks import check_dim, check_index, check_range, integer
 from minae.ops.shape import reshape
 from minae.ops.slicing import ALL, ARRAY, GetItem, getitem
 from minae.tensor import Tensor
@@ -104,27 +104,42 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 class Embedding(Op):
-    """Row `index` of a table: y[...] = weight[index[...]]."""
+    """Row `index` of a table, y[...] = weight[index[...]]; the row for padding learns nothing."""
 
-    def forward(self, weight, index):
-        self.save(weight.shape, index)
+    def forward(self, weight, index, padding_idx=None):
+        self.save(weight.shape, index, padding_idx)
         return weight[index]
 
     def backward(self, dy):
-        shape, index = self.saved
-        return self.kernels.index_add(shape, index, dy), None
+        shape, index, padding_idx = self.saved
+        dweight = self.kernels.index_add(shape, index, dy)
+        if padding_idx is not None:
+            dweight[padding_idx] = 0
+        return dweight, None
 
     def examples(self, rng):
         yield rng.normal(size=(5, 3)), np.array([[1, 4], [1, 0]])
 
 
-def embedding(index: Tensor, weight: Tensor) -> Tensor:
+def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Return rows of a table, weight (rows, features): (..., features).
 
-    index (...) holds integers, else TypeError; from 0 to rows - 1, else IndexError.
+    index (...) holds integers, else TypeError; from 0 to rows - 1, else IndexError. Row
+    `padding_idx`, which may count from the end, gets no gradient; ValueError if there is none such.
     """
     index = check_index(index, "embedding")
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must be (rows, features), not {weight.shape}")
     check_range(index.data, weight.shape, 0, "embedding")
-    return Embedding.apply(weight, index)
+    padding_idx = check_row(padding_idx, len(weight), "embedding")
+    return Embedding.apply(weight, index, padding_idx=padding_idx)
+
+
+def check_row(padding_idx: int | None, rows: int, name: str) -> int | None:
+    """Return `padding_idx`, counted from 0; ValueError unless it is None or one of the rows."""
+    if padding_idx is None:
+        return None
+    row = integer(padding_idx, f"{name}: padding_idx")
+    if not -rows <= row < rows:
+        raise ValueError(f"{name}: padding_idx {row} is none of the {rows} rows")
+    return row % rows

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minae.data import Loader, Ragged
 from minae.data.folder import read_pictures
 from minae.errors import InputError, complain
 from minae.files import check_folder
@@ -13,6 +14,7 @@ from minae.grad_mode import no_grad
 from minae.models import Autoencoder
 from minae.tensor import Tensor
 from minae.train.runs import Run, load_run
+from minae.train.state import Rows
 
 BATCH = 128
 
@@ -70,14 +72,19 @@ def reconstruct(model: Autoencoder, *inputs: np.ndarray) -> np.ndarray:
 
 @no_grad()
 @np.errstate(all="ignore")  # what is nan or infinite is said once, by `finite`
-def in_batches(function: Callable[..., Tensor], *inputs: np.ndarray) -> np.ndarray:
+def in_batches(function: Callable[..., Tensor], *inputs: Rows) -> np.ndarray:
     """Return a function of rows, such as a model or its `codes`, for arrays (N, ...): (N, ...).
 
-    Raises FloatingPointError if some of it is nan or infinite.
+    Rows of different lengths are taken by length, so that little is padded, and what is made of
+    them is put back into their order. Raises FloatingPointError if some of it is nan or infinite.
     """
-    starts = range(0, len(inputs[0]), BATCH)
-    batches = ([Tensor(array[i : i + BATCH]) for array in inputs] for i in starts)
-    return finite(np.concatenate([function(*batch).numpy() for batch in batches]))
+    first, order = inputs[0], None
+    if isinstance(first, Ragged):
+        order = np.argsort(first.lengths, kind="stable")
+        inputs = tuple(rows[order] for rows in inputs)
+    loader = Loader(*inputs, batch_size=BATCH, shuffle=False)
+    results = finite(np.concatenate([function(*map(Tensor, b)).numpy() for b in loader.epoch(0)]))
+    return results if order is None else results[np.argsort(order)]
 
 
 def finite(images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.data import DATASETS, Split
 from minae.data.folder import list_files, read_pictures
-from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TableKind
+from minae.data.kinds import AudioKind, ImageKind, SeriesKind
 from minae.data.kinds.table import OTHER
 from minae.errors import InputError, complain
 from minae.tools.images import as_batch, read_usable
@@ -47,9 +47,10 @@ def name_column(run: Run, rows: Split) -> str:
     """Return what the names of rows are called: the user's column, or what they are."""
     if rows.names is None or rows.names.dtype.kind in "iu":
         return "index"
-    if isinstance(run.kind, TableKind):
-        return run.kind.id_column or "name"
-    return (run.kind.time_column if isinstance(run.kind, SeriesKind) else None) or "name"
+    if isinstance(run.kind, ImageKind | AudioKind):
+        return "name"
+    own = run.kind.time_column if isinstance(run.kind, SeriesKind) else run.kind.id_column
+    return own or "name"
 
 
 def names_of(rows: Split) -> list[str]:

@@ -64,7 +64,7 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     print_rows(summary(run, rows, asked, found, others, int(same.any(axis=1).sum())))
     if isinstance(run.kind, TableKind):
         print_columns(run.kind, rows, asked, found)
-    else:
+    elif isinstance(run.kind, ImageKind | SeriesKind | AudioKind):
         write_whole(out, plots.as_png(picture(run.kind, rows, asked, found, others)))
         print("wrote", out, sep="\n  ")
     return whole

@@ -4,10 +4,9 @@ import inspect
 import math
 from typing import Any
 
-import numpy as np
-
 from minae.data import Dataset, Kind, Split
 from minae.data.kinds import AudioKind, ImageKind
+from minae.data.split import Inputs
 from minae.errors import InputError
 from minae.models import MODELS, Autoencoder, ConditionalVAE
 
@@ -87,7 +86,7 @@ def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any)
     return {"binary": kind.binary, **options} if "binary" in accepted else options
 
 
-def inputs(model: Autoencoder, split: Split) -> tuple[np.ndarray, ...]:
+def inputs(model: Autoencoder, split: Split) -> tuple[Inputs, ...]:
     """Return what the model takes of a part of the data: images, and labels if it is conditional.
 
     Raises InputError if it needs labels and there are none, or one that it does not know.

@@ -19,6 +19,7 @@ from minae import random
 from minae.data.corruptions import Corrupt
 from minae.data.loader import Loader
 from minae.data.patches import Patches
+from minae.data.ragged import Ragged
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels.arrays import to_device
@@ -28,7 +29,7 @@ from minae.tensor import Tensor
 from minae.train.capture import CapturedStep
 from minae.train.reporter import Reporter, reporter
 from minae.train.settings import Fitting
-from minae.train.state import Arrays, Batches, State, hash_of, score
+from minae.train.state import Arrays, Batches, Rows, State, hash_of, score
 from minae.train.step import train_step
 
 USUAL_EPOCHS = 10
@@ -57,8 +58,9 @@ def fit(
     Args:
         model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
             Batches are moved to its device.
-        train, validation: an array, or a tuple of arrays whose rows belong together. `train` can be
-            patches instead, which bring their own batches, seed and corruption.
+        train, validation: an array, or a tuple of arrays whose rows belong together; rows of
+            different lengths are a `minae.data.Ragged`. `train` can be patches instead, which
+            bring their own batches, seed and corruption.
         settings: epochs (in all, also when resuming; 10 if None), batch_size, clip (the largest
             joint norm of all gradients), patience, seed (of the batches' order and of all random
             numbers drawn in training), cuda_graph (see `minae.train.capture`).
@@ -149,12 +151,21 @@ def _train_epoch(model: Module, batches: Iterable[list], step: Step, report: Rep
     return total / samples
 
 
-def _tuple(data: Arrays) -> tuple[np.ndarray, ...]:
+def _tuple(data: Arrays) -> tuple[Rows, ...]:
     return data if isinstance(data, tuple) else (data,)
 
 
-def _moved(data: Arrays, device: str) -> tuple[np.ndarray, ...]:
-    return tuple(to_device(array, device) for array in _tuple(data))
+def _moved(data: Arrays, device: str) -> tuple[Rows, ...]:
+    """Return arrays on a device; rows of different lengths get there batch by batch."""
+    return tuple(a if isinstance(a, Ragged) else to_device(a, device) for a in _tuple(data))
+
+
+def _by_length(data: tuple[Rows, ...]) -> tuple[Rows, ...]:
+    """Sort rows of different lengths, so that little is padded; others stay as they are."""
+    if not isinstance(data[0], Ragged):
+        return data
+    order = np.argsort(data[0].lengths, kind="stable")
+    return tuple(rows[order] for rows in data)
 
 
 def _batches(
@@ -178,7 +189,7 @@ def evaluate(
     same each time, and training goes on afterwards as if nothing had been drawn.
     """
     data = _tuple(data) if corrupt else _moved(data, model.device)
-    loader = Loader(*data, batch_size=batch_size, shuffle=False)
+    loader = Loader(*_by_length(data), batch_size=batch_size, shuffle=False)
     state, was_training = random.get_state(), model.training
     random.manual_seed(EVALUATION_SEED)
     model.eval()

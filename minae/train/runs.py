@@ -17,6 +17,7 @@ from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind,
 from minae.data.kinds import ImageKind, alike, describe, parse_kind
 from minae.data.named import SERIES, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
+from minae.data.text.files import column_of
 from minae.errors import InputError, LeftOut, complain
 from minae.models import Autoencoder
 from minae.train.build import inputs
@@ -94,7 +95,8 @@ class Run:
         """Return what `read` does, and whether all files could be used."""
         if isinstance(self.kind, SeriesKind) and data in SERIES:
             return self.kind.windows(load_readings(data)[0]), True
-        if data in DATASETS or not os.path.exists(data):  # load says which names there are
+        exists = os.path.exists(column_of(Path(data))[0])
+        if data in DATASETS or not exists:  # load says which names there are
             return self._load(data).test, True
         split, notes = self.kind.read(Path(data))
         for note in notes:
@@ -103,7 +105,10 @@ class Run:
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
-        dataset = load(name, seed=seed, validation=validation, **self.settings.reading)
+        how = self.settings.reading
+        if name == self.settings.data and name not in DATASETS:  # what it was taken for then
+            how |= {"kind": self.kind.name}
+        dataset = load(name, seed=seed, validation=validation, **how)
         if dataset.image_shape != self.image_shape:
             raise InputError(
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
@@ -133,7 +138,8 @@ def load_run(folder: Path) -> Run:
     if model.any_size:
         fits = shape[0] == model.config["image_channels"]
     else:
-        takes = model.config.get("image_shape") or model.config["sizes"]
+        config = model.config
+        takes = config.get("image_shape") or config.get("sizes") or [config["vocabulary"]]
         fits = takes[0] == math.prod(shape) or takes == [*shape]
     if min(shape) < 1 or shape != kind.shape or not fits:
         raise InputError(f"{best}: image_shape {shape} is not what the model takes: train again")

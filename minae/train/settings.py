@@ -13,7 +13,9 @@ from typing import Any
 
 from minae import optim
 from minae.data.kinds import KINDS
-from minae.data.kinds.fitting import Reading
+from minae.data.kinds.text import TOKENS
+from minae.data.parts.dividing import Reading
+from minae.data.text.tokens import SPECIAL
 from minae.errors import InputError
 from minae.models import MODELS
 from minae.models.base import check_choice
@@ -80,25 +82,43 @@ class Settings(Fitting):
         choices=MODELS,
     )
     data: str = option(
-        "mnist5k", "A dataset's name, or a folder of images, .csv, .npz, .npy or idx file."
+        "mnist5k",
+        "A dataset's name, or a folder of images or texts, .csv, .txt, .npz, .npy or idx file.",
     )
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(
         None,
-        "images, table, series or audio, if it is not what the data look like.",
+        "images, table, series, text or audio, if it is not what the data look like.",
         choices=KINDS,
         since=2,
     )
-    id_column: str | None = option(None, "Column that names the rows of a table.", since=2)
+    id_column: str | None = option(
+        None, "Column that names the rows of a table, or texts.", since=2
+    )
     label_column: str | None = option(None, "Column of labels, which is no input.", since=2)
     normal: str | None = option(
         None, "Label to train on; rows with others go to the test part.", since=2
     )
     window: int | None = option(None, "Readings in a window of a series.", low=2, since=2)
+    tokens: str | None = option(
+        None,
+        "What texts are cut into: words, characters, or bpe between them; characters of single"
+        " words, else words.",
+        choices=TOKENS,
+        since=3,
+    )
+    vocabulary: int | None = option(
+        None, "How many different tokens at most: 5,000.", low=len(SPECIAL) + 1, since=3
+    )
+    longest: int | None = option(
+        None, "Tokens of a text at most; what is behind them is cut off.", low=2, since=3
+    )
     seconds: float | None = option(
         None, "Length of the pieces that sounds are cut into.", low=0.05, since=3
     )
-    validation: int | None = option(None, "Number of validation images, rows or windows.")
+    validation: int | None = option(
+        None, "Number of validation images, rows, windows, texts or sounds."
+    )
     corrupt: str | None = option(
         None,
         "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10;"

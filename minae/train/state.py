@@ -5,6 +5,7 @@ A crash at any moment leaves the old files or the new ones, whole, and never a m
 
 import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minae import checkpoint, random
+from minae.data.ragged import Ragged
 from minae.errors import InputError
 from minae.files import write_together
 from minae.kernels.arrays import to_device
@@ -20,7 +22,8 @@ from minae.optim import Optimizer, Schedule
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.json"  # a run's files
 SAVE_SECONDS = 10.0  # between checkpoints: forcing one to the disk can take as long as an epoch
-Arrays = np.ndarray | tuple[np.ndarray, ...]  # one, or some whose rows belong together
+Rows = np.ndarray | Ragged
+Arrays = Rows | tuple[Rows, ...]  # one, or some whose rows belong together
 
 
 @dataclass
@@ -53,13 +56,18 @@ def hash_of(*data: Arrays | None) -> str:
     """Return a hash of the entries of arrays, or tuples of arrays; None is no data."""
     found = hashlib.blake2b(digest_size=16)
     for part in data:
-        for array in part if isinstance(part, tuple) else (part,):
+        for array in _plain(part):
             found.update(f"{() if array is None else array.shape}".encode())
             if array is not None:
                 rows = to_device(array, "cpu")  # windows that share memory are copied in pieces
                 for start in range(0, len(rows), 4096):
                     found.update(np.ascontiguousarray(rows[start : start + 4096]).data)
     return found.hexdigest()
+
+
+def _plain(data: Arrays | None) -> Iterator[np.ndarray | None]:
+    for each in data if isinstance(data, tuple) else (data,):
+        yield from (each.values, each.offsets) if isinstance(each, Ragged) else (each,)
 
 
 def score(record: dict[str, float]) -> float:

@@ -49,6 +49,26 @@ RATES = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}
 DESCENT = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
 
 
+def recurrent(gates, directions, biased, x=(4, 3, 5), hidden=4):
+    """Return x, an initial state, and the weights of a recurrent layer."""
+    G = gates * hidden
+    shapes = ((G, x[2]), (G, hidden), (G,), (G,)) * directions
+    weights = [normal(shape) if biased or len(shape) == 2 else None for shape in shapes]
+    return normal(x), normal((directions, x[1], hidden)), weights
+
+
+LENGTHS = np.array([2, 4, 1])
+UNITS, BOTH_WAYS = recurrent(3, 1, True), recurrent(3, 2, True)
+MEMORY, PLAIN_MEMORY = recurrent(4, 2, True), recurrent(4, 1, False)
+
+
+def recurrent_backward(name, arrays, lengths, needs=(True, True), places=None):
+    x, h0, weights = arrays
+    states = (h0, h0) if name == "lstm" else (h0,)
+    y, saved = getattr(reference, name)(x, *states, weights, lengths)
+    return f"{name}_backward", (normal(y.shape), x, weights, saved, lengths, needs, places), {}
+
+
 def linear_backward(dy, x, weight, relu, needs=(True, True), places=(None, None)):
     y = reference.linear(x, weight, None, relu)
     return "linear_backward", (dy, x, weight, y, relu, needs, *places), {}
@@ -114,10 +134,28 @@ CASES = {
     "avg_pool2d_dx": ("avg_pool2d_dx", (normal(INDEX.shape), (7, 6)), POOL),
     "batch_norm": ("batch_norm", (IMAGES, normal(3), normal(3), 1e-5), {}),
     "batch_norm_backward": ("batch_norm_backward", (IMAGES[::-1], IMAGES, *STATISTICS, 1e-5), {}),
+    "gru": ("gru", UNITS, {}),
+    "gru, both ways": ("gru", (*BOTH_WAYS, LENGTHS), {}),
+    "gru, batch first": ("gru", (normal((3, 4, 5)).swapaxes(0, 1), None, UNITS[2]), {}),
+    "gru_backward": recurrent_backward("gru", UNITS, None),
+    "gru_backward, both ways": recurrent_backward("gru", BOTH_WAYS, LENGTHS),
+    "gru_backward into places": recurrent_backward(
+        "gru", UNITS, LENGTHS, (False, True), [normal((12, 5)), None, normal(12), None]
+    ),
+    "lstm": ("lstm", (*MEMORY[:2], MEMORY[1][::-1], MEMORY[2], LENGTHS), {}),
+    "lstm without bias": ("lstm", (PLAIN_MEMORY[0], None, *PLAIN_MEMORY[1:]), {}),
+    "lstm_backward": recurrent_backward("lstm", MEMORY, LENGTHS),
+    "lstm_backward without bias": recurrent_backward("lstm", PLAIN_MEMORY, None),
+    "lstm_backward, only dx": recurrent_backward("lstm", MEMORY, None, (True, False)),
     "mse": ("mse", (normal((33, 17)), normal((33, 17)), 0.5), {}),
     "mse of images": ("mse", (channels_last(IMAGES), normal(IMAGES.shape), 2.0), {}),
     "bce_with_logits": ("bce_with_logits", (9 * normal((5, 6)), normal((5, 6)) > 0, 0.1), {}),
     "cross_entropy": ("cross_entropy", (5 * normal((4, 3)), np.array([2, 0, 1, 2]), 0.25), {}),
+    "cross_entropy, ignoring a class": (
+        "cross_entropy",
+        (5 * normal((4, 3)), np.array([2, 0, 2, 1]), 0.25, 2),
+        {},
+    ),
     "reparameterise": ("reparameterise", (normal((5, 3)), normal((3, 5)).T, normal((5, 3))), {}),
     "reparameterise_dlog_var": ("reparameterise_dlog_var", CODES, {}),
     "gaussian_kl": ("gaussian_kl", (normal((2, 3, 4)), normal((2, 3, 4))), {}),

@@ -205,6 +205,7 @@ def test_cross_entropy(dtype, rows, classes, shares, seed):
     target = np.random.default_rng(seed).integers(0, classes, rows, np.int32)
     with cut_into(shares):
         assert_same("cross_entropy", dtype, x, target, 0.5)
+        assert_same("cross_entropy", dtype, x, target, 0.5, 0)
 
 
 @examples

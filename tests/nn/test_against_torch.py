@@ -74,6 +74,9 @@ MODELS = {
     "Linear without bias": (lambda lib: lib.Linear(5, 3, bias=False), (2, 4, 5)),
     "Conv2d": (lambda lib: lib.Conv2d(4, 6, (3, 2), 2, (1, 0), 2, 2), (2, 4, 8, 7)),
     "Conv2d without bias": (lambda lib: lib.Conv2d(3, 2, 3, bias=False), (1, 3, 5, 5)),
+    "Conv1d": (lambda lib: lib.Conv1d(4, 6, 3, 2, 1, 2, 2), (2, 4, 8)),
+    "Conv1d same": (lambda lib: lib.Conv1d(2, 3, 4, 1, "same", 2, bias=False), (2, 2, 7)),
+    "ConvTranspose1d": (lambda lib: lib.ConvTranspose1d(4, 6, 3, 2, 1, 1, 2, True, 2), (2, 4, 5)),
     "ConvTranspose2d": (
         lambda lib: lib.ConvTranspose2d(4, 6, 3, 2, 1, 1, 2, True, 2),
         (2, 4, 5, 3),
@@ -106,6 +109,8 @@ MODELS = {
         (3, 4),
     ),
     "Embedding": (lambda lib: lib.Embedding(7, 3), 7),
+    "Embedding with padding": (lambda lib: lib.Embedding(4, 3, 0), 4),
+    "Embedding with padding at the end": (lambda lib: lib.Embedding(4, 3, -1), 4),
     "dense autoencoder": (dense_autoencoder, (3, 784)),
     "conv autoencoder": (conv_autoencoder, (3, 1, 28, 28)),
     "activations": (activations, (4, 6)),
@@ -188,6 +193,8 @@ LARGE = {
     "Linear": lambda lib: lib.Linear(300, 100),
     "Conv2d": lambda lib: lib.Conv2d(30, 40, (3, 5), groups=2),
     "ConvTranspose2d": lambda lib: lib.ConvTranspose2d(40, 30, (3, 5), groups=2),
+    "Conv1d": lambda lib: lib.Conv1d(60, 40, 9, groups=2),
+    "ConvTranspose1d": lambda lib: lib.ConvTranspose1d(40, 60, 9, groups=2),
     "Embedding": lambda lib: lib.Embedding(300, 100),
 }
 

@@ -133,10 +133,14 @@ REPRS = {
     "ConvTranspose2d(4, 2, kernel_size=(2, 3), stride=1, padding=0)": lambda: nn.ConvTranspose2d(
         4, 2, (2, 3), groups=2
     ),
+    "Conv1d(2, 4, kernel_size=(3,), stride=1, padding=same)": lambda: nn.Conv1d(
+        2, 4, 3, padding="same"
+    ),
     "BatchNorm2d(3)": lambda: nn.BatchNorm2d(3),
     "LayerNorm((4,))": lambda: nn.LayerNorm(4),
     "GroupNorm(2, 4)": lambda: nn.GroupNorm(2, 4),
     "Embedding(7, 2)": lambda: nn.Embedding(7, 2),
+    "Embedding(7, 2, padding_idx=6)": lambda: nn.Embedding(7, 2, -1),
     "Dropout(p=0.2)": lambda: nn.Dropout(0.2),
     "ReLU()": nn.ReLU,
     "Sequential(\n  (0): Sequential(\n    (0): Tanh()\n  )\n  (1): Flatten()\n)": lambda: (

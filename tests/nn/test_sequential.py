@@ -16,6 +16,8 @@ class Shifted(nn.ReLU):
 LAYERS = {
     "linear": (lambda: nn.Linear(5, 4), (3, 5)),
     "conv": (lambda: nn.Conv2d(2, 3, 3, stride=2, padding=1), (2, 2, 5, 5)),
+    "conv of sequences": (lambda: nn.Conv1d(2, 3, 3, stride=2, padding=1), (2, 2, 5)),
+    "transposed, of sequences": (lambda: nn.ConvTranspose1d(2, 3, 4, stride=2), (2, 2, 3)),
     "transposed": (lambda: nn.ConvTranspose2d(2, 3, 4, stride=2, padding=1), (2, 2, 3, 3)),
 }
 

@@ -168,6 +168,9 @@ CASES = {
     ),
     "conv1d": Case(convolutions(dims=1), ops.conv1d, F.conv1d),
     "conv1d same and valid": Case(convolutions(dims=1, named=True), ops.conv1d, quietly(F.conv1d)),
+    "conv_transpose1d": Case(
+        convolutions(dims=1, transposed=True), ops.conv_transpose1d, F.conv_transpose1d
+    ),
     "conv_transpose2d": Case(
         convolutions(transposed=True), ops.conv_transpose2d, F.conv_transpose2d
     ),

@@ -42,6 +42,30 @@ def affine_stacks(draw):
 
 
 @st.composite
+def sequences(draw, gates, states):
+    """x, the states before the first step, and the weights of one or two directions."""
+    rng, directions = draw(generators), draw(st.sampled_from([1, 2]))
+    L, N, I, H = (draw(sizes) for _ in range(4))  # noqa: E741
+    G = gates * H
+    shapes = (((G, I), (G, H)) + ((G,), (G,)) * draw(st.booleans())) * directions
+    before = [values(rng, (directions, N, H), -1, 1) for _ in range(states)]
+    weights = [values(rng, shape, -1, 1) for shape in shapes]
+    return Inputs((values(rng, (L, N, I)), *before, *weights), {"directions": directions})
+
+
+def four_each(weights, directions):
+    """Return the weights of each direction, with None where it has no bias."""
+    each = len(weights) // directions
+    rows = [weights[i : i + each] for i in range(0, len(weights), each)]
+    return [w for row in rows for w in (*row, *[None] * (4 - each))]
+
+
+def run_torch(function, x, states, weights, directions):
+    biased = len(weights) == 4 * directions
+    return function(x, states, weights, biased, 1, 0.0, True, directions == 2, False)
+
+
+@st.composite
 def lookups(draw):
     rng, rows = draw(generators), draw(st.integers(1, 5))
     index = np.asarray(rng.integers(0, rows, draw(st.lists(st.integers(0, 4), max_size=3))))
@@ -128,6 +152,16 @@ CASES = {
         affine_stacks(),
         lambda x, w1, w2, b1, b2: ops.linear_stack(x, (w1, w2), (b1, b2), (None, None)),
         lambda x, w1, w2, b1, b2: F.linear(F.linear(x, w1, b1), w2, b2),
+    ),
+    "gru": Case(
+        sequences(3, 1),
+        lambda x, h, *weights, directions: ops.gru(x, h, four_each(weights, directions)),
+        lambda x, h, *weights, directions: run_torch(torch.gru, x, h, weights, directions),
+    ),
+    "lstm": Case(
+        sequences(4, 2),
+        lambda x, h, c, *weights, directions: ops.lstm(x, h, c, four_each(weights, directions)),
+        lambda x, h, c, *weights, directions: run_torch(torch.lstm, x, (h, c), weights, directions),
     ),
     "embedding": Case(lookups(), ops.embedding, F.embedding),
     "layer_norm": Case(

@@ -28,8 +28,9 @@ SUMS = (
 )
 SUMS_OF_PRODUCTS = (
     "batch_norm binary_cross_entropy binary_cross_entropy_with_logits bmm conv1d conv2d"
-    " conv_transpose2d cross_entropy einsum group_norm huber_loss kl_div layer_norm linear matmul"
-    " mse_loss nll_loss norm prod scaled_dot_product_attention smooth_l1_loss std var"
+    " conv_transpose1d conv_transpose2d cross_entropy einsum group_norm huber_loss kl_div"
+    " layer_norm linear matmul mse_loss nll_loss norm prod scaled_dot_product_attention"
+    " smooth_l1_loss std var"
 )
 DIVIDING = "/ div ** pow log % remainder write"
 WRITING = ("write", "batch_norm")  # tensors differ after these if only one library ran them

@@ -81,8 +81,11 @@ def linear(s: Sketch, name):
 
 def embedding(s: Sketch, name):
     weight = s.floats(dims=[2])
-    rows = range(max(s.shape(weight)[0], 1))
-    return f"embedding({s.leaf((2,), (2, 3), (), dtypes=INTEGERS, pool=rows)}, {weight})"
+    rows = s.shape(weight)[0]
+    index = s.leaf((2,), (2, 3), (), dtypes=INTEGERS, pool=range(max(rows, 1)))
+    return (
+        f"embedding({index}, {weight}{chosen(s, {'padding_idx': [None, 0, -1]} if rows else {})})"
+    )
 
 
 def attention(s: Sketch, name):
@@ -169,6 +172,7 @@ LAYERS = {
     "bmm": bmm,
     "conv1d": partial(convolution, dims=1),
     "conv2d": convolution,
+    "conv_transpose1d": partial(convolution, dims=1, transposed=True),
     "conv_transpose2d": partial(convolution, transposed=True),
     "cross_entropy": partial(classification, label_smoothing=[0.0, 0.1]),
     "einsum": einsum,

@@ -18,6 +18,8 @@ EXCEPTIONS = {  # functions that are in no table, and why
     "reparameterise": "random",
     "to": "moves between devices",
     "linear_stack": "takes lists; it is linear, several times",
+    "gru": "takes a list",
+    "lstm": "takes a list",
     "gaussian_nll": "not PyTorch's",
     "gaussian_kl": "not PyTorch's",
     "setitem": "makes nothing: see in_place",

@@ -14,6 +14,10 @@ def conv1d(**options):
     return ops.conv1d(zeros(1, 2, 5), zeros(4, 2, 3), **options)
 
 
+def conv_transpose1d(**options):
+    return ops.conv_transpose1d(zeros(1, 2, 5), zeros(2, 4, 3), **options)
+
+
 def conv_transpose2d(**options):
     return ops.conv_transpose2d(zeros(1, 2, 5, 5), zeros(2, 4, 3, 3), **options)
 
@@ -59,6 +63,12 @@ VALUES = {
     ),
     r"conv1d: .* weight \(4, 2, 3, 3\) \(O, C / groups, K\)": lambda: ops.conv1d(
         zeros(1, 2, 5), zeros(4, 2, 3, 3)
+    ),
+    r"conv_transpose1d: x \(1, 3, 5\) must .* weight \(2, 4, 3\) \(C, O / groups, K\)": (
+        lambda: ops.conv_transpose1d(zeros(1, 3, 5), zeros(2, 4, 3))
+    ),
+    r"conv_transpose1d: .* weight \(2, 4, 3, 3\) \(C, O / groups, K\)": (
+        lambda: ops.conv_transpose1d(zeros(1, 2, 5), zeros(2, 4, 3, 3))
     ),
     r"conv_transpose2d: stride \(2, 0\) must be at least 1": lambda: conv_transpose2d(
         stride=(2, 0)
@@ -183,6 +193,7 @@ PAIRS = {
     "avg_pool2d": (avg_pool2d, ["kernel_size", "stride", "padding"]),
     "interpolate": (interpolate, ["size"]),
     "conv1d": (conv1d, ["stride", "padding", "dilation"]),
+    "conv_transpose1d": (conv_transpose1d, ["stride", "padding", "dilation", "output_padding"]),
 }
 NO_PAIRS = [1.0, (1, 2, 3), (1, 1.0), [], True, "2", Tensor([1])]
 CASES = [

@@ -62,6 +62,8 @@ REFUSED[ValueError] = {
     ),
     r"scatter_add: src \(1,\) is shorter": lambda: zeros(2).scatter_add(0, IDS, zeros(1)),
     "index_select: index must have one dimension": lambda: X.index_select(1, IDS[None]),
+    "embedding: padding_idx 5 is none of the 5 rows": lambda: ops.embedding(IDS, zeros(5, 2), 5),
+    "embedding: padding_idx -6 is none": lambda: ops.embedding(IDS, zeros(5, 2), -6),
     r"embedding: weight must be \(rows, features\)": lambda: ops.embedding(IDS, zeros(5)),
     "masked_fill: value 0.5 cannot be held": lambda: IDS.masked_fill(IDS > 0, 0.5),
     "masked_fill: value 1.5 cannot be held": lambda: IDS.masked_fill(IDS > 0, tensor(1.5)),

@@ -1,5 +1,7 @@
 """Of losses, what the tables of cases leave out: dtypes, layouts, reductions, and the GPU."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -98,20 +100,35 @@ def test_a_mean_over_the_batch_of_classes(target, options):
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_one_pass_or_several_give_the_same(backend, dtype):
-    """A plain call is one operation; an index to ignore that is not there leads to the others."""
+    """A plain call is one operation; weights lead to the others, even if all are 1."""
     rng = np.random.default_rng(0)
-    x, target = rng.normal(size=(6, 4)).astype(dtype), Tensor(rng.integers(0, 3, 6))
+    x, ones = rng.normal(size=(6, 4, 3)).astype(dtype), Tensor(np.ones(4, dtype))
+    target = Tensor(rng.integers(0, 4, (6, 3)))
     with use_backend(backend):
-        for reduction in ("mean", "sum", "batchmean", "none"):
+        for ignored, reduction in product((-100, 1), ("mean", "sum", "batchmean")):
             one, several = (Tensor(x, requires_grad=True) for _ in range(2))
-            loss = ops.cross_entropy(one, target, reduction=reduction)
+            options = {"ignore_index": ignored, "reduction": reduction}
+            loss = ops.cross_entropy(one, target, **options)
             assert isinstance(loss.grad_fn, CrossEntropyLoss)
-            composed = ops.cross_entropy(several, target, ignore_index=3, reduction=reduction)
+            composed = ops.cross_entropy(several, target, ones, **options)
             assert not isinstance(composed.grad_fn, CrossEntropyLoss)
             np.testing.assert_allclose(loss.data, composed.data, rtol=1e-5)
-            loss.backward(np.ones(loss.shape))
-            composed.backward(np.ones(loss.shape))
+            (loss * 2).backward()
+            (composed * 2).backward()
             np.testing.assert_allclose(one.grad.data, several.grad.data, rtol=1e-5, atol=1e-7)
+
+
+def test_a_text_after_another_costs_no_copy():
+    """Logits (N, L, K), as a linear layer gives them, lie as the kernel reads them."""
+    logits = Tensor(np.random.default_rng(0).normal(size=(2, 3, 5)), requires_grad=True)
+    target = Tensor(np.array([[1, 4, 0], [2, 0, 0]]))
+    loss = ops.cross_entropy(logits.transpose(1, 2), target, ignore_index=0, reduction="batchmean")
+    (slope,) = loss.grad_fn.saved  # (N, K, L)
+    assert slope.transpose(0, 2, 1).flags.c_contiguous
+    loss.backward()
+    rows = ops.cross_entropy(logits.reshape(6, 5), target.reshape(6), reduction="none").data
+    assert loss.item() == pytest.approx(rows[[0, 1, 3]].sum() / 2)
+    assert not logits.grad.data[target.data == 0].any()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32])
@@ -122,12 +139,25 @@ def test_class_numbers_of_any_integer_dtype(dtype):
         assert ops.cross_entropy(x, Tensor(target.astype(dtype)), **options).item() == expected
 
 
-def test_what_is_ignored_counts_for_nothing_whatever_it_is():
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_what_is_ignored_counts_for_nothing_whatever_it_is(name, backend):
     x = Tensor(np.array([[0.1, 0.9], [-np.inf, np.nan]]), requires_grad=True)
-    loss = ops.nll_loss(x, Tensor([1, 0]), ignore_index=0)
+    with use_backend(backend):
+        loss = CLASSES[name](x, Tensor([1, 0]), ignore_index=0)
+        loss.backward()
+    share = 0.0 if name == "nll_loss" else 1 / (1 + np.exp(0.8))  # softmax(x)[0]
+    assert loss.item() == pytest.approx(-0.9 if name == "nll_loss" else -np.log(1 - share))
+    expected = [[0, -1], [0, 0]] if name == "nll_loss" else [[share, -share], [0, 0]]
+    np.testing.assert_allclose(x.grad.data, expected, rtol=1e-6)
+
+
+def test_a_mean_of_nothing_is_nan_but_moves_nothing():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    loss = ops.cross_entropy(x, Tensor([0, 0]), ignore_index=0)
     loss.backward()
-    assert loss.item() == -0.9
-    assert x.grad.tolist() == [[0, -1], [0, 0]]
+    assert np.isnan(loss.item())
+    assert not x.grad.data.any()
 
 
 def test_targets_are_left_as_they_are():

@@ -1,7 +1,8 @@
-"""exp and log1p that compile to vector instructions; the C library's take one number at a time.
+"""exp, log1p, sigmoid and tanh that compile to vector instructions.
 
-For float32, with eight to sixteen numbers per instruction, they are polynomials that are accurate
-to a few units in the last place. float64, which is for checking, uses the exact functions.
+The C library's take one number at a time. For float32, with eight to sixteen numbers per
+instruction, these are polynomials that are accurate to a few units in the last place. float64,
+which is for checking, uses the exact functions.
 """
 
 import math
@@ -50,6 +51,16 @@ def exp_excess(x):
     return max(math.expm1(x) - x, 0.0)
 
 
+def sigmoid(x):
+    """Return 1 / (1 + e^-x), to its last digits also where it is nearly 0."""
+    return 1 / (1 + math.exp(-x))
+
+
+def tanh(x):
+    """Return the hyperbolic tangent, to its last digits also near 0."""
+    return math.tanh(x)
+
+
 def _in_float32(function: Callable) -> Callable[[Callable], Callable]:
     """Let compiled code that calls the function with a float32 call the decorated one."""
 
@@ -86,3 +97,21 @@ def _exp_excess32(x):
     series = x * x * (C0 + x * (C1 + x * (C2 + x * (C3 + x * (C4 + x * C5)))))
     direct = exp(x) - np.float32(1) - x
     return series if abs(x) <= np.float32(0.5) else direct
+
+
+@_in_float32(sigmoid)
+def _sigmoid32(x):
+    return np.float32(1) / (np.float32(1) + exp(-x))
+
+
+@_in_float32(tanh)
+def _tanh32(x):
+    # with m = e^(-2|x|) - 1, which is 2^n (e^r - 1) + (2^n - 1), it is -m / (2 + m)
+    limited = max(np.float32(-2) * abs(x), LOWEST)
+    n = np.rint(limited * LOG2_E)
+    r = (limited - n * LN2_HIGH) - n * LN2_LOW
+    q = r * (E1 + r * (E2 + r * (E3 + r * (E4 + r * (E5 + r * E6)))))
+    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    m = power * q + (power - np.float32(1))
+    t = -m / (np.float32(2) + m)
+    return (t if x > 0 else -t) if x == x else x

@@ -4,8 +4,9 @@ A kind is a small dataclass. A run's checkpoint holds it, so that new data are t
 the run was trained on: scaled alike, with the same categories, cut into windows of the same length.
 
 All give inputs (N, C, H, W): an image (C, H, W), a row of a table (1, 1, F), a window of W readings
-of C columns (C, 1, W), a sound's spectrogram of M bands and T frames (1, M, T). And all say by
-`errors` how the error of a row is divided among its parts.
+of C columns (C, 1, W), a sound's spectrogram of M bands and T frames (1, M, T). But texts are a
+`Ragged`, a row of numbers each. And all say by `errors` how the error of a row is divided among its
+parts.
 """
 
 import math
@@ -16,12 +17,13 @@ from minae.data.kinds.audio import AudioKind
 from minae.data.kinds.images import ImageKind
 from minae.data.kinds.series import SeriesKind
 from minae.data.kinds.table import TableKind
+from minae.data.kinds.text import TextKind
 from minae.errors import InputError
 from minae.metadata import parse
 
-Kind = ImageKind | TableKind | SeriesKind | AudioKind
+Kind = ImageKind | TableKind | SeriesKind | TextKind | AudioKind
 KINDS: dict[str, type[Kind]] = {
-    each.name: each for each in (ImageKind, TableKind, SeriesKind, AudioKind)
+    kind.name: kind for kind in (ImageKind, TableKind, SeriesKind, TextKind, AudioKind)
 }
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Kind",
     "SeriesKind",
     "TableKind",
+    "TextKind",
     "alike",
     "describe",
     "parse_kind",

@@ -1,10 +1,11 @@
-"""Noise on inputs that are in standard deviations, for a model to undo."""
+"""Noise on inputs that are in standard deviations, and on texts, for a model to undo."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from minae.data.text.tokens import END, UNKNOWN
 from minae.errors import InputError
 
 
@@ -37,3 +38,29 @@ def parse_noise(text: str, rows: str, binary: int = 0) -> InputNoise:
             f"{text!r} is nothing to do to {rows}; give noise:SIGMA, in standard deviations"
         )
     return InputNoise(sigma, binary)
+
+
+@dataclass(frozen=True)
+class WordDropout:
+    """Makes each token of texts unknown with probability `share`, independently of the others."""
+
+    share: float
+
+    def __call__(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return ids (N, L) with some unknown, but no special ones; the given ones stay."""
+        dropped = (rng.random(ids.shape, np.float32) < self.share) & (ids > END)
+        return np.where(dropped, np.int32(UNKNOWN), ids)
+
+
+def parse_dropout(text: str) -> WordDropout:
+    """Make a dropout of words from `words:0.5`. Raises InputError if it is anything else."""
+    kind, _, number = text.partition(":")
+    try:
+        share = float(number)
+    except ValueError:
+        share = math.nan
+    if kind != "words" or not 0 <= share < 1:
+        raise InputError(
+            f"{text!r} is nothing to do to texts; give words:P, the share of tokens that are hidden"
+        )
+    return WordDropout(share)

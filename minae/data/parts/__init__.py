@@ -1,0 +1,1 @@
+"""Cut data into parts, and fit their kind to the training part."""

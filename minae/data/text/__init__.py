@@ -1,0 +1,1 @@
+"""Texts: read from files, cut into tokens, which get numbers, and put together again."""

@@ -1,0 +1,178 @@
+"""Read a user's texts: lines of a file, files of a folder, or cells of a CSV file's column."""
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from minae.data.delimited import is_csv, read_csv
+from minae.data.folder import SUFFIXES as PICTURES
+from minae.data.memory import available, naming
+from minae.data.pictures import check_regular
+from minae.errors import InputError
+
+SUFFIXES = (".txt", ".md")
+_MEMORY = 12  # bytes that a byte of text takes: as text, as tokens, as their numbers
+
+
+@dataclass(eq=False)
+class Texts:
+    """Texts as they were read, each with a name, and a label if there are any.
+
+    names (N,): numbers of lines or rows, names of files, or ids; labels (N,), texts or None.
+    """
+
+    texts: list[str]
+    names: np.ndarray
+    labels: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)  # what was left out, and why
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: np.ndarray) -> "Texts":
+        """Return some of the texts, by their indices."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Texts([self.texts[i] for i in rows], self.names[rows], labels, self.notes)
+
+
+def column_of(path: Path) -> tuple[Path, str | None]:
+    """Return the file and the column that a path such as `my.csv:column` names."""
+    file, colon, column = str(path).rpartition(":")
+    if colon and column and is_csv(Path(file)) and os.path.isfile(file):
+        return Path(file), column
+    return path, None
+
+
+def is_text(path: Path) -> bool:
+    """Return whether a path is a text's: a .txt or .md file, a column of a CSV, or a folder.
+
+    A folder is one of texts if it has such files, and no pictures, in itself or in a subfolder.
+    """
+    if column_of(path)[1] is not None:
+        return True
+    if not os.path.isdir(path):
+        return path.suffix.lower() in SUFFIXES
+    found = {file.suffix.lower() for file in _files(path)}
+    return not found.isdisjoint(SUFFIXES) and found.isdisjoint(PICTURES)
+
+
+def read_texts(
+    path: Path,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    label_column: str | None = None,
+) -> Texts:
+    """Read the texts of a file or folder; `text_column` is that of a CSV if the path names none.
+
+    A file of a folder that cannot be read is left out, and a note says why. Raises InputError if
+    there is no text, or a file cannot be read.
+    """
+    file, column = column_of(path)
+    with naming(path):
+        if os.path.isdir(file):
+            found = _read_folder(file)
+        elif column is not None or (is_csv(file) and file.suffix.lower() != ".txt"):
+            found = _read_column(file, column or text_column, id_column, label_column)
+        else:
+            found = _read_lines(file)
+    found.notes = [f"{path}: {note}" for note in found.notes]
+    return found
+
+
+def _read_lines(path: Path) -> Texts:
+    lines = [line.strip() for line in io.StringIO(read_file(path), newline=None)]
+    texts = {number: line for number, line in enumerate(lines, 1) if line}
+    blank = len(lines) - len(texts)
+    notes = [f"{blank:,} blank line{'s' * (blank > 1)} left out"] if blank else []
+    return Texts([*texts.values()], np.array([*texts]), notes=notes)
+
+
+def _read_folder(folder: Path) -> Texts:
+    files, found, notes = _files(folder), {}, []
+    for path in files:
+        if path.suffix.lower() in SUFFIXES:
+            name = path.relative_to(folder).as_posix()
+            try:
+                found[name] = read_file(path)
+            except InputError as error:
+                notes.append(f"{name} left out: it {error}")
+    if not found:
+        raise InputError("; ".join(notes) or "holds no .txt or .md files; put some there")
+    others = sum(path.suffix.lower() not in SUFFIXES for path in files)
+    if others:
+        notes.append(f"{others:,} other file{'s' * (others > 1)} left out")
+    parts = [name.split("/") for name in found]
+    labels = None
+    if all(len(part) > 1 for part in parts):  # the subfolders are the classes
+        labels = np.array([part[0] for part in parts], object)
+    names = np.array([os.fsencode(name).decode(errors="replace") for name in found], object)
+    return Texts([*found.values()], names, labels, notes)
+
+
+def _read_column(
+    path: Path, column: str | None, id_column: str | None, label_column: str | None
+) -> Texts:
+    if column is None:
+        raise InputError(f"holds columns; say which one has the texts, as in {path.name}:COLUMN")
+    wanted = [name for name in (column, id_column, label_column) if name is not None]
+    frame = read_csv(path, tuple(wanted))
+    for name in wanted:
+        if name not in frame:
+            raise InputError(f"has no column {name!r}; the columns are {', '.join(frame)}")
+    cells = {name: frame[name].fillna("").str.strip().to_numpy(object) for name in wanted}
+    there = cells[column] != ""  # (N,)
+    empty = int((~there).sum())
+    notes = [f"{empty:,} row{'s' * (empty > 1)} without a text left out"] if empty else []
+    names = np.arange(len(frame)) if id_column is None else cells[id_column]
+    labels = None if label_column is None else cells[label_column][there]
+    return Texts(cells[column][there].tolist(), names[there], labels, notes)
+
+
+def read_file(path: Path) -> str:
+    """Return the text in a file: UTF-8, or UTF-16 that says so at its beginning.
+
+    Raises InputError if it is empty, no text, in another encoding, or too large for the memory.
+    """
+    check_regular(path)
+    size, room = path.stat().st_size, available()
+    needed = size * _MEMORY
+    if needed > room:
+        raise InputError(
+            f"holds {size / 1e9:,.1f} GB of text, which take about {needed / 1e9:,.1f} GB of"
+            f" memory, but {room / 1e9:,.1f} GB are free; split it, and give a part of it"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}); give access to it") from error
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if b"\0" in content[:4096] and encoding != "utf-16":
+            raise InputError("is no text; leave it out") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"is not in UTF-8, as line {line:,} shows; save it as UTF-8") from error
+    if "\0" in text:
+        raise InputError("is no text; leave it out")
+    if not text.strip():
+        raise InputError("is empty; give a file with text")
+    return text
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files in a folder and below it, in order, without hidden ones."""
+    return sorted(_walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for child in folder.iterdir():
+        if not child.name.startswith("."):
+            if child.is_dir():
+                yield from _walk(child)
+            elif child.is_file():
+                yield child
