@@ -11,7 +11,7 @@ import numpy as np
 
 import minae
 from minae import checkpoint, files, models
-from minae.data import Dataset, load
+from minae.data import Dataset, Loader, load
 from minae.data.kinds import ImageKind, describe
 from minae.data.patches import Patches
 from minae.data.picture_set import load_pictures
@@ -141,7 +141,8 @@ def _prepare(
     model.start_at_mean(dataset.train.inputs)
     run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
     if run.corruption:  # a mask that does not fit is refused here, before anything is written
-        run.corruption(dataset.test.inputs[:1], np.random.default_rng(0))
+        (row,) = next(Loader(dataset.test.inputs, batch_size=1, shuffle=False).epoch(0))
+        run.corruption(row, np.random.default_rng(0))
     held_out = inputs(model, dataset.validation) if len(dataset.validation) else None
     return run, inputs(model, dataset.train), held_out
 
