@@ -87,7 +87,10 @@ class SequenceModel(Autoencoder):
     is the length of a token's vector, `hidden` that of a GRU's state, `latent` that of the code.
     """
 
-    kinds: ClassVar = ("text",)
+    kinds = ("text",)
+    steps = 4_000
+    # clipped: now and then, the gradient of a recurrent network is very large
+    defaults: ClassVar = {"batch_size": 64, "lr": 3e-3, "schedule": "cosine", "clip": 5.0}
     has_logits = False
     decoder: Writer
 
@@ -155,7 +158,7 @@ class SequenceAutoencoder(SequenceModel):
         vocabulary: int,
         longest: int = 100,
         embedding: int = 64,
-        hidden: int = 256,
+        hidden: int = 128,
         latent: int = 64,
         word_dropout: float = 0.0,
     ):
@@ -199,7 +202,7 @@ class SequenceVAE(SequenceModel, VariationalAutoencoder):
         vocabulary: int,
         longest: int = 100,
         embedding: int = 64,
-        hidden: int = 256,
+        hidden: int = 128,
         latent: int = 32,
         word_dropout: float = 0.3,
         beta: float = 1.0,
