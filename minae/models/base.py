@@ -42,6 +42,7 @@ class Autoencoder(nn.Module):
     kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
     any_size = False  # images may have any height and width
     reach: int  # of such a model: how many pixels away an input can change an output
+    ensemble: Callable[[Tensor], Tensor]  # of such a model: the mean of eight restorations
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
     loss: Callable[..., Tensor]
