@@ -115,6 +115,14 @@ class SequenceModel(Autoencoder):
         self.encoder = nn.Sequential(reader, nn.Linear(2 * hidden, outputs))
         self.decoder = Writer(vocabulary, embedding, hidden, latent, word_dropout)
 
+    @property
+    def bytes_per_token(self) -> int:
+        """About how much memory a training step takes for each token: logits, and GRUs' parts."""
+        vocabulary, hidden, embedding = (
+            self.config[name] for name in ("vocabulary", "hidden", "embedding")
+        )
+        return 4 * (2 * vocabulary + 25 * hidden + 6 * embedding)
+
     def decode(self, z: Tensor) -> Tensor:
         """Return the texts that codes (N, Z) stand for: ids (N, L), int32."""
         return self.decoder.write(z, self.longest)

@@ -30,7 +30,7 @@ def here(minae, tmp_path):
     t = np.arange(3200) / 8000  # s
     for i in range(12):
         with wave.open(str(tmp_path / "sounds" / f"{i}.wav"), "wb") as file:
-            file.setnchannels(1), file.setsampwidth(2), file.setframerate(8000)
+            file.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
             file.writeframes(np.int16(8000 * np.sin(2 * np.pi * (200 + 50 * i) * t)).tobytes())
     return minae
 
@@ -77,6 +77,14 @@ def test_what_is_trained_is_as_long_as_the_longest_text(here, tmp_path):
     found = runs.load_run(tmp_path / "run")
     assert isinstance(found.model, models.SequenceAutoencoder)
     assert found.model.longest == found.data().train.inputs.lengths.max()
+
+
+def test_texts_that_do_not_fit_into_memory_are_refused(here, tmp_path, monkeypatch):
+    monkeypatch.setattr("minae.train.training.available", lambda: 5e4)
+    status, _, err = train(here, "sequence", "--epochs", 1)
+    assert (status, "has 7 tokens, and a batch of 16 such takes 0.0 GB" in err) == (2, True), err
+    assert "give a smaller --longest or --batch-size, or train text" in err
+    assert train(here, "text", "--epochs", 1)[0] == 0
 
 
 @pytest.mark.parametrize(
