@@ -113,8 +113,6 @@ class TextKind:
         """Read texts, with the run's vocabulary. Raises InputError if there are none."""
         found = read_texts(path, self.text_column, self.id_column, self.label_column)
         split, notes = self.split(found)
-        if (share := unknown_share(split.inputs)) > MANY:
-            notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary of the run")
         return split, [f"{path}: {note}" for note in notes]
 
     def split(self, found: Texts) -> tuple[Split, list[str]]:
@@ -122,6 +120,8 @@ class TextKind:
         whole, notes = self.numbers(found.texts), list(found.notes)
         if long := int((whole.lengths > self.longest).sum()):
             notes.append(f"{long:,} longer than {self.longest - 1:,} {self.unit} cut there")
+        if (share := unknown_share(whole)) > MANY:
+            notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary")
         labels = None if found.labels is None else encode_labels(found.labels, self.classes)
         return Split(self.cut(whole), labels, found.names), notes
 
