@@ -20,7 +20,7 @@ from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
 from minae.data.named import SERIES, TEXTS, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
-from minae.errors import InputError, complain
+from minae.errors import InputError, LeftOut, complain
 from minae.models import Autoencoder
 from minae.train.build import inputs
 from minae.train.loop import evaluate
@@ -88,19 +88,29 @@ class Run:
     def read(self, data: str) -> Split:
         """Return new data as the run's kind: all rows of a file or folder, or of a named dataset.
 
-        Of named images or tables it is the test part. What is left out of a file is said on stderr.
-        Raises InputError if the data cannot be used.
+        Of named images, tables or sounds it is the test part. What is left out of a file is said on
+        stderr. Raises InputError if the data cannot be used.
         """
+        return self.read_usable(data)[0]
+
+    def read_usable(self, data: str) -> tuple[Split, bool]:
+        """Return what `read` does, and whether all files could be used."""
         if isinstance(self.kind, SeriesKind) and data in SERIES:
-            return self.kind.windows(load_readings(data)[0])
+            return self.kind.windows(load_readings(data)[0]), True
         if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
             texts, test = TEXTS[data]()
             split, notes = self.kind.split(texts.take(np.arange(len(texts))[-test:]))
-            return _said(split, [f"{data}: {note}" for note in notes])
+            return self._said(split, [f"{data}: {note}" for note in notes])
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
-            return self._load(data).test
-        return _said(*self.kind.read(Path(data)))
+            return self._load(data).test, True
+        return self._said(*self.kind.read(Path(data)))
+
+    def _said(self, split: Split, notes: list[str]) -> tuple[Split, bool]:
+        """Say on stderr what was left out of a split; return it, and whether no file was."""
+        for note in notes:
+            complain(note)
+        return split, not any(isinstance(note, LeftOut) for note in notes)
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
@@ -119,13 +129,6 @@ class Run:
                 " holds something else; train again"
             )
         return dataset
-
-
-def _said(split: Split, notes: list[str]) -> Split:
-    """Say on stderr what was left out of a split, and return it."""
-    for note in notes:
-        complain(note)
-    return split
 
 
 def load_run(folder: Path) -> Run:

@@ -1,154 +1,108 @@
-"""Runs on texts: new ones are read by the run's vocabulary, and what has changed is refused."""
+"""Runs on texts and sounds: which models train, what they write, and how they go on."""
 
-import json
+import wave
 
 import numpy as np
 import pytest
 
-from minae.data import TextKind, load
-from minae.errors import InputError
-from minae.train import runs
-from minae.train.settings import Settings
-from minae.train.state import BEST
-from minae.train.training import train_run
+from minae import checkpoint, models
+from minae.models import MODELS
+from minae.tensor import Tensor
+from minae.train import LAST, runs
 
-from .run_files import put_together, taken_apart
-
-LINES = [
-    f"{who} {does} {what}"
-    for who in ("the cat", "my dog", "a bird")
-    for does in ("eats", "sees", "likes", "hears")
-    for what in ("fish.", "the house!", "a long road.")
-]
+OF_TEXTS = ("text", "sequence", "sequence-vae")
+WORDS = ["the", "a", "red", "blue", "cat", "dog", "sees", "hears", "runs", "and", "sleeps"]
+SMALL = {
+    "text": ("--sizes", 15, 6, 2),
+    "sequence": ("--embedding", 4, "--hidden", 6, "--latent", 3),
+    "sequence-vae": ("--embedding", 4, "--hidden", 6, "--latent", 3, "--annealing", 20),
+    "audio": ("--channels", 4, "--latent", 2),
+}
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my.txt").write_text("\n".join(LINES * 2))
-    rows = [f'r{i},"{line}",{line.split()[1]}' for i, line in enumerate(LINES * 2)]
-    (tmp_path / "my.csv").write_text("\n".join(["id,said,who", *rows]))
-    for i, line in enumerate(LINES):
-        path = tmp_path / "folder" / line.split()[1] / f"{i}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(line)
-    return tmp_path
+def here(minae, tmp_path):
+    """A folder with lines.txt, of 60 texts, and sounds/, 12 of them."""
+    rng = np.random.default_rng(0)
+    lines = [" ".join(rng.choice(WORDS, rng.integers(2, 7))) for _ in range(60)]
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    (tmp_path / "sounds").mkdir()
+    t = np.arange(3200) / 8000  # s
+    for i in range(12):
+        with wave.open(str(tmp_path / "sounds" / f"{i}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+            file.writeframes(np.int16(8000 * np.sin(2 * np.pi * (200 + 50 * i) * t)).tobytes())
+    return minae
 
 
-def trained(folder, data, model="text", **how):
-    options = {"text": {"sizes": None}, "sequence": {"hidden": 8, "embedding": 4, "latent": 4}}
-    model_options = {k: v for k, v in options[model].items() if v is not None}
-    settings = Settings.of(model, data=data, epochs=1, model_options=model_options, **how)
-    run = train_run(settings, folder / "run", command="test", show_progress=False)
-    loaded = runs.load_run(folder / "run")
-    assert loaded.kind == run.kind
-    assert loaded.image_shape == (1, 1, len(run.kind.vocabulary))
-    return loaded
+def train(here, model, *more):
+    data = "sounds" if model == "audio" else "lines.txt"
+    how = ("--data", data, "--out", "run", "--batch-size", 16, *SMALL[model])
+    return here("train", model, *how, *more)
 
 
-@pytest.mark.parametrize("model", ["text", "sequence"])
-@pytest.mark.parametrize("tokens", [None, "characters", "bpe"])
-@pytest.mark.parametrize("data", ["my.txt", "folder", "my.csv:said"])
-def test_a_run_reads_its_own_and_new_texts(here, model, tokens, data):
-    how = {"label_column": "who", "id_column": "id"} if ":" in data else {}
-    run = trained(here, data, model, tokens=tokens, **how)
-    own, split = run.data(), run.read(data)
-    assert isinstance(run.kind, TextKind)
-    row = split.names.tolist().index(own.test.names[0])
-    assert run.kind.decode(split.inputs)[row] == run.kind.decode(own.test.inputs)[0]
-    if own.test.labels is not None:
-        assert run.kind.classes == ["bird", "cat", "dog"]
-        assert split.labels[row] == own.test.labels[0]
-    (here / "new.txt").write_text("the fish eats\n")
-    assert len(run.data("new.txt").test) == 1
-    assert run.kind.decode(run.read("new.txt").inputs) == ["the fish eats"]
-    figures = runs.final_figures(run, data)
-    assert np.isfinite(list(figures.values())).all()
+@pytest.mark.parametrize("model", SMALL)
+def test_a_run_is_trained_measured_and_read(here, tmp_path, model):
+    status, _, err = train(here, model, "--epochs", 2)
+    assert (status, err) == (0, "")
+    assert (tmp_path / "run" / "learning_curves.png").is_file()
+    status, out, err = here("eval", "run")
+    assert (status, err) == (0, "")
+    assert ("nats_per_token" in out) == (model in OF_TEXTS)
+    found = runs.load_run(tmp_path / "run")
+    assert type(found.model) is MODELS[model]
+    rows = found.data().test.inputs
+    x = Tensor(rows.padded() if model in OF_TEXTS else rows)
+    assert found.model.codes(x).shape == (len(rows), 2 if model in ("text", "audio") else 3)
 
 
-def test_texts_are_cut_for_new_data_as_for_the_runs_own(here):
-    run = trained(here, "my.txt", "sequence", longest=4)
-    assert run.data().train.inputs.lengths.max() == 4
-    (here / "new.txt").write_text("the cat sees a long road, and another\n")
-    assert run.read("new.txt").inputs.lengths.tolist() == [4]
+@pytest.mark.parametrize("model", ["text", "sequence", "sequence-vae"])
+def test_a_training_that_goes_on_is_as_one_that_was_never_broken(here, tmp_path, model):
+    """To the bit: order, dropout, draws and the weight of the KL go on where they were."""
+    train(here, model, "--epochs", 4, "--schedule", "constant")
+    whole, _ = checkpoint.load(tmp_path / "run" / LAST)
+    train(here, model, "--epochs", 2, "--schedule", "constant", "--overwrite")
+    assert train(here, model, "--epochs", 4, "--schedule", "constant", "--resume")[0] == 0
+    again, _ = checkpoint.load(tmp_path / "run" / LAST)
+    assert whole.keys() == again.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(again[name], array, err_msg=name)
+    assert (model == "sequence-vae") == ("model.steps" in whole)
+    if model == "sequence-vae":
+        assert whole["model.steps"] == 4 * 3
 
 
-def test_named_texts_are_read_by_the_vocabulary_of_the_run(here, capsys):
-    run = trained(here, "my.txt")
-    split = run.read("unicode_names")
-    assert len(split) == len(load("unicode_names").test)
-    assert split.names[0].startswith("U+")
-    assert (split.labels == -1).all()
-    said = capsys.readouterr().err
-    assert said == "minae: unicode_names: 100% of the words are not in the vocabulary\n"
-    assert len(run.data("unicode_names").test) == len(split)
+def test_what_is_trained_is_as_long_as_the_longest_text(here, tmp_path):
+    train(here, "sequence", "--epochs", 1)
+    found = runs.load_run(tmp_path / "run")
+    assert isinstance(found.model, models.SequenceAutoencoder)
+    assert found.model.longest == found.data().train.inputs.lengths.max()
 
 
-def test_a_text_file_stays_what_it_was_trained_as(here):
-    """Runs on a table in a .txt file were made before such a file was taken for texts."""
-    (here / "table.txt").write_text("x\ty\n" + "".join(f"{i}\t{i % 7}\n" for i in range(40)))
-    settings = Settings.of("dense", data="table.txt", epochs=1, kind="table")
-    train_run(settings, here / "run", command="test", show_progress=False)
-    path = here / "run" / BEST
-    header, metadata, arrays = taken_apart(path)
-    metadata["settings"]["kind"] = None
-    put_together(path, header, json.dumps(metadata), arrays)
-    run = runs.load_run(here / "run")
-    assert (run.settings.kind, run.kind.name, run.data().kind.name) == (None, "table", "table")
-
-
-def test_texts_that_have_changed_are_refused(here):
-    run = trained(here, "my.txt")
-    (here / "my.txt").write_text("\n".join([*LINES, *LINES[3:], "new new new"]))
-    with pytest.raises(InputError, match=r"my\.txt is not what the run was trained on"):
-        run.data()
-
-
-def test_a_training_goes_on_with_the_same_texts_only(here):
-    trained(here, "my.txt")
-    settings = Settings.of("text", data="my.txt", epochs=1)
-    train_run(settings, here / "run", command="test", resume=True, show_progress=False)
-    (here / "my.txt").write_text("\n".join(reversed(LINES * 2)))
-    with pytest.raises(InputError, match="was trained on other data than these"):
-        train_run(settings, here / "run", command="test", resume=True, show_progress=False)
-
-
-def test_a_vocabulary_that_is_not_the_models_is_refused(here):
-    trained(here, "my.txt")
-    path = here / "run" / BEST
-    header, metadata, arrays = taken_apart(path)
-    metadata["kind"]["vocabulary"].pop()
-    put_together(path, header, json.dumps(metadata), arrays)
-    with pytest.raises(InputError, match="is not what the model takes: train again"):
-        runs.load_run(here / "run")
+def test_texts_that_do_not_fit_into_memory_are_refused(here, tmp_path, monkeypatch):
+    monkeypatch.setattr("minae.train.training.available", lambda: 5e4)
+    status, _, err = train(here, "sequence", "--epochs", 1)
+    assert (status, "has 7 tokens, and a batch of 16 such takes 0.0 GB" in err) == (2, True), err
+    assert "give a smaller --longest or --batch-size, or train text" in err
+    assert train(here, "text", "--epochs", 1)[0] == 0
 
 
 @pytest.mark.parametrize(
-    ("how", "sentence"),
+    ("arguments", "sentence"),
     [
-        ({"data": "my.csv:text"}, "has no column 'text'; the columns are id, said, who"),
-        ({"data": "no.csv:text"}, "there is no dataset and no file called 'no.csv:text'"),
-        ({"data": "my.csv", "kind": "text"}, "say which one has the texts, as in my.csv:COLUMN"),
-        ({"data": "my.txt", "corrupt": "noise:1"}, "'noise:1' is nothing to do to texts"),
-        ({"data": "my.txt", "label_column": "who"}, "has no column 'who', as it is no CSV file"),
-        ({"data": "names", "kind": "table"}, "names is of kind text: leave out --kind table"),
+        (("conv", "--data", "lines.txt"), "lines.txt is of kind text: train text, sequence or"),
+        (("dense", "--data", "lines.txt"), "'dense' takes data of kind table, images, series or"),
+        (("sequence", "--data", "digits"), "takes data of kind text, and digits is of kind images"),
+        (("audio", "--data", "lines.txt"), "takes data of kind audio, and lines.txt is of kind"),
+        (("text", "--data", "sounds"), "sounds is of kind audio: train dense, conv"),
+        (("text", "--data", "lines.txt", "--sizes", 9, 3), "sizes begin with 9, but each text of"),
+        (("text", "--data", "lines.txt", "--hidden", 3), "--hidden is no option of model 'text'"),
+        (("sequence", "--data", "lines.txt", "--word-dropout", 2), "word_dropout is a share"),
+        (("sequence-vae", "--data", "lines.txt", "--free-bits", -1), "free_bits is a number of"),
+        (("text", "--data", "lines.txt", "--corrupt", "noise:1"), "is nothing to do to texts"),
     ],
 )
-def test_what_makes_no_sense_is_refused(here, how, sentence):
-    with pytest.raises(InputError) as caught:
-        train_run(Settings.of("text", **how), here / "run", command="test", show_progress=False)
-    assert sentence in str(caught.value)
-    assert not (here / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("how", "sentence"),
-    [
-        ({"tokens": "syllables"}, "tokens 'syllables' is unknown"),
-        ({"vocabulary": 4}, "vocabulary is a whole number from 5, not 4"),
-        ({"longest": 1}, "longest is a whole number from 2, not 1"),
-    ],
-)
-def test_settings_that_are_not_allowed(how, sentence):
-    with pytest.raises(InputError, match=sentence):
-        Settings("text", **how)
+def test_what_makes_no_sense_is_refused(here, tmp_path, arguments, sentence):
+    status, _, err = here("train", *arguments, "--epochs", 1, "--out", "run")
+    assert (status, sentence in err, err.count("\n")) == (2, True, 1), err
+    assert not (tmp_path / "run").exists()

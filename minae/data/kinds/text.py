@@ -86,7 +86,7 @@ class TextKind:
             values.extend([known.get(token, UNKNOWN) for token in split(tidy(text))])
             values.append(END)
             offsets.append(len(values))
-        return Ragged(np.array(values, np.int32), np.array(offsets, np.int64))
+        return Ragged(np.frombuffer(values, np.int32), np.frombuffer(offsets, np.int64))
 
     def cut(self, rows: Ragged) -> Ragged:
         """Cut rows to the longest length, with END at the end of each."""
@@ -113,7 +113,7 @@ class TextKind:
         """Read texts, with the run's vocabulary. Raises InputError if there are none."""
         found = read_texts(path, self.text_column, self.id_column, self.label_column)
         split, notes = self.split(found)
-        return split, [f"{path}: {note}" for note in notes]
+        return split, [type(note)(f"{path}: {note}") for note in notes]
 
     def split(self, found: Texts) -> tuple[Split, list[str]]:
         """Return texts that were read as a model takes them, and what is to be said of that."""
