@@ -11,10 +11,10 @@ from minae.data.delimited import is_csv, read_csv
 from minae.data.folder import SUFFIXES as PICTURES
 from minae.data.memory import available, naming
 from minae.data.pictures import check_regular
-from minae.errors import InputError
+from minae.errors import InputError, LeftOut
 
 SUFFIXES = (".txt", ".md")
-_MEMORY = 12  # bytes that a byte of text takes: as text, as tokens, as their numbers
+_MEMORY = 24  # bytes that a byte of text takes: as text, as tokens, as their numbers
 
 
 @dataclass(eq=False)
@@ -98,7 +98,7 @@ def _read_folder(folder: Path) -> Texts:
         try:
             found[name] = read_file(path)
         except InputError as error:
-            notes.append(f"{name} left out: it {error}")
+            notes.append(LeftOut(f"{name} left out: it {error}"))
     if not found:
         raise InputError("; ".join(notes) or "holds no .txt or .md files; put some there")
     if others := len(files) - len(chosen):
