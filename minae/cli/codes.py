@@ -15,7 +15,7 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder of images, a .csv, .npz, .npy or idx file, or a dataset's name.",
+        help="A folder of images or sounds, a .csv, .npz, .npy or idx file, or a dataset's name.",
     ),
 ]
 
@@ -63,8 +63,8 @@ def nearest(
     """Find the rows whose codes are nearest to that of a row, or of a picture of yours.
 
     Beside them it says which of them are nearest by the inputs themselves, so that you see what the
-    code adds. Images and windows of a series are drawn, rows of a table printed. The exit status is
-    1 if some files could not be used.
+    code adds. Images, sounds and windows of a series are drawn, rows of a table printed. The exit
+    status is 1 if some files could not be used.
     Example: `minae nearest runs/vae-mnist my-photos/ my-photos/cat.png -n 8`
     """
     from minae.tools.nearest import nearest

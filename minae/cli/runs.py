@@ -138,7 +138,9 @@ def reconstruct(
         place(shown, "PNG to write, or CSV of a table.", "RUN/reconstructions.png"),
     ] = None,
 ) -> None:
-    """Show test images, rows or windows beside what the model makes of them.
+    """Show test images, rows, windows or sounds beside what the model makes of them.
+
+    Sounds are drawn as spectrograms, and written as WAV files into a folder beside the picture.
 
     Example: `minae reconstruct runs/dense-mnist5k --data my-images/`
     """
@@ -163,7 +165,7 @@ def sample(
         Path | None, place(shown, "PNG to write, or CSV of a table.", "RUN/samples.png")
     ] = None,
 ) -> None:
-    """Draw new images, rows or windows from a variational autoencoder.
+    """Draw new images, rows, windows or sounds from a variational autoencoder.
 
     Example: `minae sample runs/vae-mnist -n 100 --seed 1`
     """
@@ -217,8 +219,8 @@ def anomalies(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder of images, a .csv, .npz, .npy or idx file, or a dataset's name (its "
-            "test part; all of a series).",
+            help="A folder of images or sounds, a .csv, .npz, .npy or idx file, or a dataset's "
+            "name (its test part; all of a series).",
         ),
     ],
     expect: Annotated[
@@ -250,7 +252,7 @@ def anomalies(
     ] = 0,
     out: Annotated[Path | None, place(folder, "Folder to write to.", "RUN/anomalies-DATA")] = None,
 ) -> None:
-    """Find what is unlike a run's data: images, rows or readings that the model rebuilds badly.
+    """Find what is unlike a run's data: images, rows, sounds or readings that it rebuilds badly.
 
     The score is the error of the reconstruction. The threshold is that of --expect, if it is given;
     else that of --false-alarms; else, with --labels, the one with the largest F1. The same data are
