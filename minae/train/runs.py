@@ -18,7 +18,7 @@ from minae.data.kinds import ImageKind, alike, describe, parse_kind
 from minae.data.named import SERIES, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
-from minae.errors import InputError, complain
+from minae.errors import InputError, LeftOut, complain
 from minae.models import Autoencoder
 from minae.train.build import inputs
 from minae.train.loop import evaluate
@@ -86,18 +86,22 @@ class Run:
     def read(self, data: str) -> Split:
         """Return new data as the run's kind: all rows of a file or folder, or of a named dataset.
 
-        Of named images or tables it is the test part. What is left out of a file is said on stderr.
-        Raises InputError if the data cannot be used.
+        Of a named dataset, but of a series, it is the test part. What is left out of a file is said
+        on stderr. Raises InputError if the data cannot be used.
         """
+        return self.read_usable(data)[0]
+
+    def read_usable(self, data: str) -> tuple[Split, bool]:
+        """Return what `read` does, and whether all files could be used."""
         if isinstance(self.kind, SeriesKind) and data in SERIES:
-            return self.kind.windows(load_readings(data)[0])
+            return self.kind.windows(load_readings(data)[0]), True
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
-            return self._load(data).test
+            return self._load(data).test, True
         split, notes = self.kind.read(Path(data))
         for note in notes:
             complain(note)
-        return split
+        return split, not any(isinstance(note, LeftOut) for note in notes)
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation

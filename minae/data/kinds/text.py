@@ -108,15 +108,19 @@ class TextKind:
         return parse_dropout(text)
 
     def read(self, path: Path) -> tuple[Split, list[str]]:
-        """Read texts, with the run's vocabulary. Raises InputError if there are none."""
-        found = read_texts(path, self.text_column, self.id_column, self.label_column)
-        split = self.split(found)
-        return split, found.notes
+        """Read texts, with the run's vocabulary; labels need not be there.
+
+        Raises InputError if there are no texts.
+        """
+        columns = self.text_column, self.id_column, self.label_column
+        found = read_texts(path, *columns, needs_labels=False)
+        return self.split(found), found.notes
 
     def split(self, found: Texts) -> Split:
         """Return texts that were read as a model takes them."""
         labels = None if found.labels is None else encode_labels(found.labels, self.classes)
-        return Split(self.encode(found.texts), labels, found.names)
+        texts = np.array(found.texts, object)
+        return Split(self.encode(found.texts), labels, found.names, texts=texts)
 
 
 def splitter(name: str, merges: list[tuple[str, str]]) -> Callable[[str], list[str]]:

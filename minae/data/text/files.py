@@ -12,7 +12,7 @@ from minae.data.delimited import is_csv, read_csv
 from minae.data.folder import SUFFIXES as PICTURES
 from minae.data.memory import available, naming
 from minae.data.pictures import check_regular
-from minae.errors import InputError
+from minae.errors import InputError, LeftOut
 
 SUFFIXES = (".txt", ".md")
 _MEMORY = 12  # bytes that a byte of text takes: as text, as tokens, as their numbers
@@ -65,21 +65,24 @@ def read_texts(
     text_column: str | None = None,
     id_column: str | None = None,
     label_column: str | None = None,
+    needs_labels: bool = True,
 ) -> Texts:
     """Read the texts of a file or folder; `text_column` is that of a CSV if the path names none.
 
     A file of a folder that cannot be read is left out, and a note says why. Raises InputError if
-    there is no text, or a file cannot be read.
+    there is no text, a file cannot be read, or a column is missing; but that of labels may be if
+    they are not needed.
     """
     file, column = column_of(path)
     with naming(path):
         if os.path.isdir(file):
             found = _read_folder(file)
         elif column is not None or (is_csv(file) and file.suffix.lower() != ".txt"):
-            found = _read_column(file, column or text_column, id_column, label_column)
+            columns = column or text_column, id_column, label_column
+            found = _read_column(file, *columns, needs_labels)
         else:
             found = _read_lines(file)
-    found.notes = [f"{path}: {note}" for note in found.notes]
+    found.notes = [type(note)(f"{path}: {note}") for note in found.notes]
     return found
 
 
@@ -99,7 +102,7 @@ def _read_folder(folder: Path) -> Texts:
             try:
                 found[name] = read_file(path)
             except InputError as error:
-                notes.append(f"{name} left out: it {error}")
+                notes.append(LeftOut(f"{name} left out: it {error}"))
     if not found:
         raise InputError("; ".join(notes) or "holds no .txt or .md files; put some there")
     others = sum(path.suffix.lower() not in SUFFIXES for path in files)
@@ -114,12 +117,19 @@ def _read_folder(folder: Path) -> Texts:
 
 
 def _read_column(
-    path: Path, column: str | None, id_column: str | None, label_column: str | None
+    path: Path,
+    column: str | None,
+    id_column: str | None,
+    label_column: str | None,
+    needs_labels: bool,
 ) -> Texts:
     if column is None:
         raise InputError(f"holds columns; say which one has the texts, as in {path.name}:COLUMN")
     wanted = [name for name in (column, id_column, label_column) if name is not None]
     frame = read_csv(path, tuple(wanted))
+    if label_column is not None and label_column not in frame and not needs_labels:
+        wanted.remove(label_column)
+        label_column = None
     for name in wanted:
         if name not in frame:
             raise InputError(f"has no column {name!r}; the columns are {', '.join(frame)}")
