@@ -136,7 +136,7 @@ def reconstruct(
     from minae.tools import pictures
     from minae.train import runs
 
-    print("wrote", pictures.draw_reconstructions(runs.load_run(run), data, count, out))
+    print("wrote", *pictures.draw_reconstructions(runs.load_run(run), data, count, out))
 
 
 @app.command()
@@ -161,7 +161,7 @@ def sample(
     from minae.tools import pictures
     from minae.train import runs
 
-    print("wrote", pictures.draw_samples(runs.load_run(run), count, label, seed, out))
+    print("wrote", *pictures.draw_samples(runs.load_run(run), count, label, seed, out))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Load images, tables, series or texts by their name, or a user's own by their path."""
+"""Load images, tables, series, texts or sounds by name, or a user's own by their path."""
 
 import os
 from dataclasses import dataclass, replace
@@ -28,7 +28,6 @@ from minae.data.parts.series import series_parts
 from minae.data.parts.table import table_parts
 from minae.data.parts.text import text_parts
 from minae.data.sound.files import holds_sounds
-from minae.data.sound.recordings import find_recordings
 from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_texts
 from minae.errors import InputError
@@ -71,12 +70,18 @@ def load(
       shuffle by `seed`, which changes nothing in the named datasets.
     - `docstrings`: texts of functions of NumPy, SciPy, scikit-learn and scikit-image, labelled by
       subpackage.
+    - `vowels`: sounds, 2,400 / 300 / 300, labelled by vowel; `minae.data.vowel_factors` says how
+      each was made.
+    - `spoken_digits`: sounds, 2,400 / 300 / 300, the test part the official one; their names are
+      DIGIT_SPEAKER_NUMBER.
     - a user's series: 80 / 10 / 10 per cent in the order of time.
+    - a user's sounds: about 80 / 10 / 10 per cent of the pieces, after a shuffle of the recordings.
 
     A folder, an idx file, and arrays of 3 or 4 dimensions are images; a CSV file whose first column
     is a time that goes on is a series, another a table; arrays (T,) are a series, (N, F) a table.
     Texts are the lines of a .txt or .md file, the files of a folder of such (its subfolders are
-    labels), or the cells of a CSV file's column: `my.csv:column`.
+    labels), or the cells of a CSV file's column: `my.csv:column`. A WAV or FLAC file, and a folder
+    with more of these than pictures, are sounds.
 
     `validation` is the number of validation rows, taken from the training part; 0 is allowed.
     `how` are fields of `Reading`: kind, id_column, label_column, normal, window, tokens,
@@ -116,9 +121,10 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)
         return _dataset(name, found)
     if kind == "audio":
-        pieces, pool, test = named.SOUNDS[name](name)
-        found = split_sounds(Path(name), pieces, pool, test, how, validation)
-        return _dataset(name, found)
+        with naming(Path(name)):
+            return _dataset(
+                name, split_sounds(Path(name), *named.load_pieces(name), how, validation)
+            )
     readings, events = named.load_readings(name)
     return _dataset(name, series_parts(Path(name), readings, how, validation), events)
 
@@ -130,7 +136,7 @@ def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> D
     of_rows = is_csv(path) or _is_array_of_rows(path)
     if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
         with naming(path):
-            return _dataset(name, audio_parts(path, find_recordings(path), how, seed, validation))
+            return _dataset(name, audio_parts(path, how, seed, validation))
     if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):

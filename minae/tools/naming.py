@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.data import DATASETS, Split
 from minae.data.folder import list_files, read_pictures
-from minae.data.kinds import ImageKind, SeriesKind
+from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TableKind, TextKind
 from minae.data.kinds.table import OTHER
 from minae.errors import InputError, complain
 from minae.tools.images import as_batch, read_usable
@@ -21,7 +21,7 @@ def read_rows(run: Run, data: str) -> tuple[Split, bool]:
     A picture of a folder that cannot be used is left out, with a line on stderr.
     """
     if data in DATASETS or not isinstance(run.kind, ImageKind) or not os.path.isdir(data):
-        return run.read(data), True
+        return run.read_usable(data)
     files = list_files([Path(data)])
     usable = read_usable(files, run.kind.shape)
     names = [path.relative_to(data) for path, _ in usable]
@@ -47,9 +47,11 @@ def name_column(run: Run, rows: Split) -> str:
     """Return what the names of rows are called: the user's column, or what they are."""
     if rows.names is None or rows.names.dtype.kind in "iu":
         return "index"
-    if isinstance(run.kind, ImageKind):
-        return "name"
-    own = run.kind.time_column if isinstance(run.kind, SeriesKind) else run.kind.id_column
+    kind, own = run.kind, None
+    if isinstance(kind, TableKind | TextKind):
+        own = kind.id_column
+    elif isinstance(kind, SeriesKind):
+        own = kind.time_column
     return own or "name"
 
 
@@ -72,15 +74,17 @@ def as_texts(names: np.ndarray) -> list[str]:
 def labels_of(run: Run, rows: Split) -> np.ndarray | None:
     """Return labels (N,) as the user calls them: names of folders, texts, or whole numbers.
 
-    One that the run does not know is called OTHER.
+    One that the run does not know is called OTHER, unless it is a folder's name.
     """
     if rows.labels is None:
         return None
-    if not isinstance(run.kind, ImageKind):
-        return np.array([*run.kind.classes, OTHER])[rows.labels]  # -1 if the run does not know it
-    if rows.names is None:
+    if isinstance(run.kind, ImageKind | AudioKind) and rows.names is not None:
+        folders = [Path(name).parent.name for name in rows.names]
+        if all(folders):
+            return np.array(folders)
+    if isinstance(run.kind, ImageKind):
         return rows.labels
-    return np.array([Path(name).parent.name for name in rows.names])
+    return np.array([*run.kind.classes, OTHER])[rows.labels]  # -1 if the run does not know it
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,7 @@ def find_query(run: Run, rows: Split, query: str, data: str) -> Query:
             return Query(read_file(run, path), query)
     if not found and isinstance(run.kind, SeriesKind) and rows.names is not None:
         found = window_at(run.kind, rows.names, query, data)
-    if not found and isinstance(run.kind, ImageKind):
+    if not found and isinstance(run.kind, ImageKind | AudioKind):
         found = [i for i, name in enumerate(names) if Path(name).name == query]
     if not found:
         raise InputError(
@@ -119,7 +123,7 @@ def find_query(run: Run, rows: Split, query: str, data: str) -> Query:
 
 
 def read_file(run: Run, path: Path) -> Split:
-    """Return the one picture, row or window of a file. Raises InputError if there are more."""
+    """Return the one row of a file, a picture or a sound. Raises InputError if there are more."""
     if isinstance(run.kind, ImageKind):
         (outcome,) = read_pictures([path], run.kind.shape)
         if outcome.image is None:
@@ -129,7 +133,7 @@ def read_file(run: Run, path: Path) -> Split:
         return Split(as_batch([outcome.image]))
     row = run.read(str(path))
     if len(row) != 1:
-        raise InputError(f"{path} holds {len(row):,} rows or windows: give a file of one")
+        raise InputError(f"{path} holds {len(row):,} {run.kind.row}s: give a file of one")
     return row
 
 

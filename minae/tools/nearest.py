@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from minae import plots
 from minae.data import Split
-from minae.data.kinds import ImageKind, SeriesKind, TableKind
+from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TableKind
 from minae.data.kinds.table import OTHER
 from minae.errors import InputError
 from minae.files import write_whole
@@ -29,9 +29,9 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     """Print the `count` rows of `data` whose codes are nearest to the query's, and show them.
 
     `query` is the name of a row, or its number if rows have no names; a time in a window of a
-    series; or a file of one picture, row or window. Images and windows are drawn to `out`, by
-    default in the run's folder; rows of a table are printed. Windows that overlap the query or each
-    other count as one. Returns whether all rows could be used.
+    series; or a file of one row. Images, windows and sounds are drawn to `out`, by default in the
+    run's folder; rows of a table are printed. Windows that overlap the query or each other count as
+    one. Returns whether all rows could be used.
 
     Raises InputError if there is no such query, the model has no codes, or rows are too few, and
     FloatingPointError if the codes are nan or infinite.
@@ -139,9 +139,13 @@ def print_columns(kind: TableKind, rows: Split, asked: Query, found: list[int]) 
 
 
 def picture(
-    kind: ImageKind | SeriesKind, rows: Split, asked: Query, found: list[int], others: list[int]
+    kind: ImageKind | SeriesKind | AudioKind,
+    rows: Split,
+    asked: Query,
+    found: list[int],
+    others: list[int],
 ) -> Figure:
-    """Draw images behind the query, by code and by inputs, or windows below it."""
+    """Draw images behind the query, by code and by inputs; sounds by code; or windows below it."""
     query = asked.row.inputs
     if isinstance(kind, ImageKind):
         both = {"by code": found, "by pixels": others}
@@ -150,6 +154,11 @@ def picture(
         }
         return plots.strips(strips, "The query, and what is nearest to it")
     names = names_of(rows)
+    if isinstance(kind, AudioKind):
+        sounds = kind.unscaled(np.concatenate([query, rows.inputs[found]]))
+        words = [f"query {asked.name}", *(f"{rank}: {names[i]}" for rank, i in enumerate(found, 1))]
+        title = "The query, and the sounds nearest to it by code"
+        return plots.spectrograms({"": sounds}, words, kind.frequencies, kind.seconds, title)
     windows = {f"query {asked.name}": query[0, :, 0]}
     windows |= {f"{rank}: {names[i]}": rows.inputs[i, :, 0] for rank, i in enumerate(found, 1)}
     return plots.lanes(windows, "The query, and the windows nearest to it by code", kind.columns)

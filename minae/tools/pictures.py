@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import models, plots, random
-from minae.data import ImageKind, SeriesKind
+from minae.data import AudioKind, ImageKind, SeriesKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.tensor import Tensor
@@ -25,10 +25,10 @@ def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
     files = [run.folder / "learning_curves.png"]
     if not run.model.any_size:
-        files.append(draw_reconstructions(run))
+        files += draw_reconstructions(run)
     plots.save(plots.learning_curves(run.metrics["history"]), files[0])
     if isinstance(run.model, models.VariationalAutoencoder):
-        files.append(draw_samples(run))
+        files += draw_samples(run)
     for name, draw in OWN.get(run.settings.model, {}).items():
         if name in OF_IMAGES and not isinstance(run.kind, ImageKind):
             continue
@@ -40,10 +40,11 @@ def draw_run(run: Run) -> list[Path]:
 
 def draw_reconstructions(
     run: Run, data: str | None = None, count: int = 10, out: Path | None = None
-) -> Path:
-    """Show test images, rows or windows beside their reconstructions, and corrupted if they were.
+) -> list[Path]:
+    """Show test images, rows, windows or sounds beside their reconstructions, or corrupted ones.
 
-    Rows of a table go to a CSV file; of the windows of a series, some that lie far apart are drawn.
+    Rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series, some that
+    lie far apart are drawn. Returns what was written.
     """
     test = run.data(data).test
     step = max(1, len(test) // count) if isinstance(run.kind, SeriesKind) else 1
@@ -52,8 +53,7 @@ def draw_reconstructions(
     corrupted = run.corruption and run.corruption(x, np.random.default_rng(0))
     outputs = reconstruct(run.model, x if corrupted is None else corrupted, *labels)
     out = out or run.folder / f"reconstructions{ending(run.kind)}"
-    write_reconstructions(run.kind, test, corrupted, outputs, out)
-    return out
+    return write_reconstructions(run.kind, test, corrupted, outputs, out)
 
 
 @np.errstate(all="ignore")  # what is nan or infinite is said once
@@ -63,11 +63,11 @@ def draw_samples(
     label: int | None = None,
     seed: int = 0,
     out: Path | None = None,
-) -> Path:
-    """Draw images, rows or windows that a variational autoencoder makes of random latents.
+) -> list[Path]:
+    """Draw images, rows, windows or sounds that a variational autoencoder makes of random latents.
 
     A conditional one draws the class that is asked for, or ten of each, one class per row. The
-    usual count is 64, of windows 10.
+    usual count is 64, of windows and sounds 10. Returns what was written.
     """
     model, name = run.model, run.settings.model
     if not isinstance(model, models.VariationalAutoencoder):
@@ -76,7 +76,7 @@ def draw_samples(
             " train a vae or conv-vae"
         )
     random.manual_seed(seed)
-    count = count or (10 if isinstance(run.kind, SeriesKind) else 64)
+    count = count or (10 if isinstance(run.kind, SeriesKind | AudioKind) else 64)
     out = out or run.folder / f"samples{ending(run.kind)}"
 
     def sample(how: Any) -> np.ndarray:
@@ -92,14 +92,13 @@ def draw_samples(
         if isinstance(run.kind, ImageKind):
             figure = plots.strips({str(c): made[labels == c] for c in range(model.classes)})
             plots.save(figure, out)
-            return out
+            return [out]
     elif 0 <= label < model.classes:
         labels = np.full(count, label)
         made = sample(Tensor(labels))
     else:
         raise InputError(f"--label {label} is none of the classes 0 to {model.classes - 1}")
-    write_samples(run.kind, made, out, labels)
-    return out
+    return write_samples(run.kind, made, out, labels)
 
 
 def feature_maps(model: models.ConvAutoencoder, run: Run) -> Figure:

@@ -13,6 +13,7 @@ from minae.models import MODELS, Autoencoder, ConditionalVAE
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
 PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
+FEW = ("table", "series")  # kinds with few inputs
 #: Arguments of models that are no options.
 FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
 
@@ -35,7 +36,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
         longest = int(dataset.train.inputs.lengths.max())
         options = {"vocabulary": pixels, "longest": longest, **options}
     elif "sizes" in accepted:
-        behind = SIZES.get(name, SIZES["vae"]) if kind.name in PLAIN else _few(pixels)
+        behind = _few(pixels) if kind.name in FEW else SIZES.get(name, SIZES["vae"])
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(

@@ -1,7 +1,7 @@
 """Sounds: pieces of equal length as log-mel spectrograms, which a model treats as images.
 
 A sound becomes power in M mel bands over T frames, in decibels beside the recording's own level
-(`minae.data.sound.recordings`). Inputs (1, M, T) are the distance from each band's mean in standard
+(`minae.data.sound.analysis`). Inputs (1, M, T) are the distance from each band's mean in standard
 deviations; the lowest band is row 0. A sound that is shorter than T frames has silence behind it. A
 longer one is cut into pieces, each named by the second at which it begins.
 """
@@ -15,7 +15,8 @@ import numpy as np
 from minae.data.kinds.noise import InputNoise, parse_noise
 from minae.data.memory import naming
 from minae.data.sound import spectra
-from minae.data.sound.recordings import Analysis, Pieces, find_recordings, read_pieces
+from minae.data.sound.analysis import Analysis
+from minae.data.sound.recordings import Pieces, find_recordings, read_pieces
 from minae.data.split import Split
 from minae.errors import InputError
 
@@ -41,17 +42,26 @@ class AudioKind:
     @property
     def seconds(self) -> float:
         """How long a piece is."""
-        return self.frames * self.analysis.hop / self.analysis.rate
+        return self.analysis.seconds(self.frames)
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Where the bands have their peaks, (M,) in Hz."""
+        return spectra.mel_edges(len(self.means), self.analysis.rate)[1:-1]
 
     @property
     def parts(self) -> list[str]:
         """What an error is divided among: the bands, from the lowest, by their range in Hz."""
         edges = spectra.mel_edges(len(self.means), self.analysis.rate)
-        return [f"{low:.0f}-{high:.0f} Hz" for low, high in zip(edges, edges[2:], strict=False)]
+        return [f"{low:,.0f}-{high:,.0f} Hz" for low, high in zip(edges, edges[2:], strict=False)]
 
     def errors(self, split: Split, outputs: np.ndarray) -> np.ndarray:
         """Return the squared errors of outputs (N, 1, M, T), by band: (N, M) float64."""
         return np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 3))
+
+    def moments(self, split: Split, outputs: np.ndarray) -> np.ndarray:
+        """Return the squared errors of outputs (N, 1, M, T), by frame: (N, T) float64."""
+        return np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 2))
 
     def corruption(self, text: str) -> InputNoise:
         """Return the noise that a text such as `noise:0.3` means. Raises InputError if none."""
@@ -60,7 +70,7 @@ class AudioKind:
     def read(self, path: Path) -> tuple[Split, list[str]]:
         """Read the sounds of a file or folder as those that the run was trained on."""
         with naming(path):
-            found = read_pieces(find_recordings(path), self.analysis, self.frames)
+            found = read_pieces(*find_recordings(path), self.analysis, self.frames)
         return self.encode(found), [*found.left_out, *(f"{path}: {note}" for note in found.notes)]
 
     def encode(self, pieces: Pieces) -> Split:

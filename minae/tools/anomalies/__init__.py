@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots
-from minae.data import SeriesKind
+from minae.data import AudioKind, SeriesKind
 from minae.data.named import SERIES
 from minae.errors import InputError, complain
 from minae.files import write_together
@@ -179,8 +179,18 @@ def print_worst(run: Run, found: Found) -> None:
     rows = []
     for i in worst:
         of = f", {share[i]:.0%} of it in {names[largest[i]]}" if names else ""
-        rows.append((f"  {texts[i]}", f"{scores.values[i]:.4g}{of}"))
+        at = "" if scores.when is None else f", most at {scores.when[i]:.2f} s"
+        rows.append((f"  {texts[i]}", f"{scores.values[i]:.4g}{of}{at}"))
     print_rows(rows)
+
+
+def _worst_sounds(run: Run, kind: AudioKind, data: Data, worst: np.ndarray) -> Figure:
+    """Draw sounds and what the model made of them."""
+    sounds = data.split.take(worst)
+    both = {"original": sounds.inputs, "reconstructed": reconstruct(run.model, sounds.inputs)}
+    shown = {name: kind.unscaled(inputs) for name, inputs in both.items()}
+    names = [str(report.as_names(data)[i]) for i in worst]
+    return plots.spectrograms(shown, names, kind.frequencies, kind.seconds)
 
 
 def draw(run: Run, found: Found) -> dict[str, Figure]:
@@ -211,4 +221,6 @@ def draw(run: Run, found: Found) -> dict[str, Figure]:
         texts, title = report.as_names(data), "Share of the error, in %"
         named = [str(texts[i]) for i in worst]
         figures["columns.png"] = pictures.columns(scores.errors[worst], names, named, title)
+    if isinstance(run.kind, AudioKind):
+        figures["worst.png"] = _worst_sounds(run, run.kind, data, worst[:5])
     return figures

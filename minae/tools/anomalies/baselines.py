@@ -2,7 +2,7 @@
 
 PCA scores by its squared error; it has the fewest components that leave a tenth of the variance of
 held-out rows. An isolation forest (Liu, Ting and Zhou 2008) cuts the data at random, and what is
-cut off early is strange; of images it gets PCA's codes, which suit it better than pixels.
+cut off early is strange; of images and sounds it gets PCA's codes, which suit it better.
 "Seasonal" is for series: the squared distance from the mean of training readings at the same time
 of the day, of the week, or of the period found in the data, whichever is nearest to held-out ones.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minae.data import ImageKind, SeriesKind, Split
+from minae.data import AudioKind, ImageKind, SeriesKind, Split
 from minae.tools.anomalies.reading import Own, step_numbers
 from minae.tools.anomalies.scores import AT_ONCE, Method
 from minae.train.runs import Run
@@ -25,7 +25,7 @@ LONGEST = 100_000  # readings in which a period is looked for
 def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
     """Return baselines by their names, fitted to the run's training data."""
     pca, count = fit_pca(_rows(own.train), _rows(own.held_out.split))
-    project = pca.transform if isinstance(run.kind, ImageKind) else np.asarray
+    project = pca.transform if isinstance(run.kind, ImageKind | AudioKind) else np.asarray
     forest = _forest(project(_rows(own.train)))
     methods: dict[str, Method] = {
         f"PCA, {count}": lambda split: pca_errors(pca, _rows(split)),

@@ -157,6 +157,8 @@ def table(data: Data, scores: Scores, threshold: float, names: list[str]) -> byt
     if len(names) > 1:
         largest, share = scores.shares()
         columns |= {"largest_error": [names[i] for i in largest], "share": share.round(3).tolist()}
+    if scores.when is not None:
+        columns["seconds"] = scores.when.round(3).tolist()
     if data.labels is not None:
         columns["label"] = data.labels
     return _csv(columns)

@@ -1,6 +1,6 @@
 """How badly a model rebuilds each row: its score, and how that is divided among columns.
 
-An image's score is its squared error. In a table or a series, the squared error of each number is
+An image's score is its squared error. In a table or a series, and in each band of a sound, it is
 divided by twice its mean on the run's own data, so that a column that cannot be foretold counts no
 more than others; that is minus the log-likelihood of a Gaussian, in nats, as the cross-entropy of a
 category is, and the score is the sum over the columns. A window's score is the mean over its
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minae.data import ImageKind, SeriesKind, Split, TableKind
+from minae.data import AudioKind, ImageKind, SeriesKind, Split, TableKind
 from minae.tools.anomalies.reading import Data
 from minae.tools.images import reconstruct
 from minae.train.runs import Run
@@ -27,11 +27,12 @@ class Scores:
     """Scores (N,) of rows, larger ones stranger; nan for a reading that is in no whole window.
 
     errors (N, P) are what each column has of it; in a series, of the reading's own error, and of
-    images P is 1.
+    images P is 1. when (N,), of sounds, is the second of a sound at which its error is largest.
     """
 
     values: np.ndarray
     errors: np.ndarray
+    when: np.ndarray | None = None
 
     def shares(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the column with the largest error of each row, (N,), and its share, (N,)."""
@@ -42,7 +43,7 @@ class Scores:
 def columns(run: Run) -> list[str]:
     """Return the names of the columns among which errors are divided; none for images."""
     match run.kind:
-        case TableKind():
+        case TableKind() | AudioKind():
             return run.kind.parts
         case SeriesKind():
             return run.kind.columns
@@ -73,9 +74,14 @@ def score(run: Run, data: Data, weights: np.ndarray) -> Scores:
     """Score rows, or the readings of a series, by the model's errors times weights (P,)."""
     if isinstance(run.kind, SeriesKind):
         return _score_series(run, data, weights)
-    parts = [_errors(run, *pair) * weights for pair in rebuilt(run, data.split)]
-    errors = np.concatenate(parts)
-    return Scores(errors.sum(axis=1), errors)
+    found, when = [], []
+    for part, outputs in rebuilt(run, data.split):
+        found.append(_errors(run, part, outputs) * weights)
+        if isinstance(run.kind, AudioKind):
+            frames = run.kind.moments(part, outputs).argmax(axis=1)
+            when.append(run.kind.analysis.seconds(1) * frames)
+    errors = np.concatenate(found)
+    return Scores(errors.sum(axis=1), errors, np.concatenate(when) if when else None)
 
 
 def _score_series(run: Run, data: Data, weights: np.ndarray) -> Scores:
