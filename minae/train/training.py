@@ -137,7 +137,8 @@ def _prepare(
     model = build_model(settings.model, settings.model_options, dataset)
     model.start_at_mean(dataset.train.inputs)
     run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
-    if run.corruption and isinstance(run.kind, ImageKind):  # a mask that does not fit is refused here, before anything is written
+    # a mask that does not fit is refused here, before anything is written
+    if run.corruption and isinstance(run.kind, ImageKind):
         run.corruption(dataset.test.inputs[:1], np.random.default_rng(0))
     held_out = inputs(model, dataset.validation) if len(dataset.validation) else None
     return run, inputs(model, dataset.train), held_out
