@@ -19,7 +19,7 @@ from minae.errors import InputError
 from minae.files import write_together
 from minae.report import print_rows
 from minae.tools.images import in_batches
-from minae.tools.naming import labels_of, name_column, names_of, read_rows, stem
+from minae.tools.naming import file_of, labels_of, name_column, names_of, read_rows, stem
 from minae.train.build import inputs
 from minae.train.runs import Run
 
@@ -60,7 +60,7 @@ def embed(run: Run, data: str, out: Path | None, method: str) -> bool:
 
 def check_out(out: Path, run: Run, *read: str) -> None:
     """Raise InputError if a file to write is, or lies in, what is read, or the run's own data."""
-    for data in (*read, run.settings.data):
+    for data in map(file_of, (*read, run.settings.data)):
         real = os.path.realpath(data)  # unlike Path.resolve, never raises
         if os.path.exists(data) and Path(os.path.realpath(out)).is_relative_to(real):
             raise InputError(f"{out} would change {data}: name another file with --out")

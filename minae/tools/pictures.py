@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import models, plots, random
-from minae.data import AudioKind, ImageKind, SeriesKind
+from minae.data import AudioKind, ImageKind, Ragged, SeriesKind, TextKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
 from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
+from minae.tools.texts import write_csv, write_rebuilt
 from minae.train.build import inputs
 from minae.train.runs import Run
 
@@ -41,18 +42,19 @@ def draw_run(run: Run) -> list[Path]:
 def draw_reconstructions(
     run: Run, data: str | None = None, count: int = 10, out: Path | None = None
 ) -> list[Path]:
-    """Show test images, rows, windows or sounds beside their reconstructions, or corrupted ones.
+    """Show rows of the test part beside their reconstructions, and corrupted if they were.
 
-    Rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series, some that
+    Texts and rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series, some that
     lie far apart are drawn. Returns what was written.
     """
-    test = run.data(data).test
+    test, out = run.data(data).test, out or run.folder / f"reconstructions{ending(run.kind)}"
+    if isinstance(run.kind, TextKind):
+        return write_rebuilt(run, test, count, out)
     step = max(1, len(test) // count) if isinstance(run.kind, SeriesKind) else 1
     test = test.take(slice(0, step * count, step))
     x, *labels = inputs(run.model, test)
     corrupted = run.corruption and run.corruption(x, np.random.default_rng(0))
     outputs = reconstruct(run.model, x if corrupted is None else corrupted, *labels)
-    out = out or run.folder / f"reconstructions{ending(run.kind)}"
     return write_reconstructions(run.kind, test, corrupted, outputs, out)
 
 
@@ -64,7 +66,7 @@ def draw_samples(
     seed: int = 0,
     out: Path | None = None,
 ) -> list[Path]:
-    """Draw images, rows, windows or sounds that a variational autoencoder makes of random latents.
+    """Show rows that a variational autoencoder makes of random latents: pictures, sounds or a CSV.
 
     A conditional one draws the class that is asked for, or ten of each, one class per row. The
     usual count is 64, of windows and sounds 10. Returns what was written.
@@ -72,8 +74,8 @@ def draw_samples(
     model, name = run.model, run.settings.model
     if not isinstance(model, models.VariationalAutoencoder):
         raise InputError(
-            f"a {name} autoencoder has no distribution to sample codes from;"
-            " train a vae or conv-vae"
+            f"a {name} autoencoder has no distribution to sample codes from; train a"
+            f" {'sequence-vae' if isinstance(run.kind, TextKind) else 'vae or conv-vae'}"
         )
     random.manual_seed(seed)
     count = count or (10 if isinstance(run.kind, SeriesKind | AudioKind) else 64)
@@ -85,6 +87,9 @@ def draw_samples(
     if not isinstance(model, models.ConditionalVAE):
         if label is not None:
             raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
+        if isinstance(run.kind, TextKind):
+            write_csv(out, {"text": run.kind.decode(model.sample(count).numpy())})
+            return [out]
         labels, made = None, sample(count)
     elif label is None:
         labels = np.repeat(np.arange(model.classes), 10)
@@ -133,14 +138,20 @@ def denoised(model: models.Autoencoder, run: Run) -> Figure:
 
 def kl_by_latent(model: models.VariationalAutoencoder, run: Run) -> Figure:
     """Draw how many nats each latent takes, the largest first: those at 0 are switched off."""
-    nats = np.sort(latent_kl(model, run.data().test.inputs))[::-1]
+    nats = np.sort(latent_kl(model, _test_inputs(run)))[::-1]
     curve = np.arange(1, len(nats) + 1), nats
     return plots.lines({"KL of a latent": curve}, "latent, by rank", f"nats per {run.kind.row}")
 
 
-def latent_kl(model: models.VariationalAutoencoder, images: np.ndarray) -> np.ndarray:
-    """Return the KL of each latent from the prior, mean over images: (Z,), in nats."""
-    mean, log_var = (t.numpy() for t in model.encode(Tensor(images)))
+def _test_inputs(run: Run) -> np.ndarray:
+    """Return the inputs of the test part; of texts the first ones, padded to one length."""
+    test = run.data().test.inputs
+    return test[slice(FEW)].padded() if isinstance(test, Ragged) else test
+
+
+def latent_kl(model: models.VariationalAutoencoder, inputs: np.ndarray) -> np.ndarray:
+    """Return the KL of each latent from the prior, mean over inputs: (Z,), in nats."""
+    mean, log_var = (t.numpy() for t in model.encode(Tensor(inputs)))
     return 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).mean(axis=0)
 
 
@@ -188,4 +199,5 @@ OWN: dict[str, dict[str, Callable[..., Figure]]] = {
     "beta-vae": _LATENTS | {"traversals": traversals},
     "iwae": _LATENTS | {"bound": bound},
     "vq-vae": {"codebook": codebook_use},
+    "sequence-vae": _LATENTS,
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minae import plots
-from minae.data import AudioKind, ImageKind, Kind, SeriesKind, Split, TableKind
+from minae.data import AudioKind, ImageKind, Kind, SeriesKind, Split, TableKind, TextKind
 from minae.data.sound.files import as_wav
 from minae.errors import InputError
 from minae.files import write_together, write_whole
@@ -103,7 +103,7 @@ def _write_sounds(
 
 def ending(kind: Kind) -> str:
     """Return how the names of files end that show rows of a kind."""
-    return ".csv" if isinstance(kind, TableKind) else ".png"
+    return ".csv" if isinstance(kind, TableKind | TextKind) else ".png"
 
 
 def _names(split: Split) -> list[str]:
