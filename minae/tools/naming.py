@@ -130,6 +130,11 @@ def _find(run: Run, rows: Split, query: str, data: str) -> Query:
         if os.path.isdir(data) and rows.names is not None:
             found = [i for i, n in enumerate(names) if os.path.realpath(Path(data, n)) == real]
         if not found:
+            pieces = [name for name in names if name.rpartition(" @ ")[0] == path.name]
+            if pieces and isinstance(run.kind, AudioKind):
+                raise InputError(
+                    f"{query} is in {len(pieces)} pieces: give one, such as {pieces[0]!r}"
+                )
             return Query(read_file(run, path), query)
     if not found and isinstance(run.kind, SeriesKind) and rows.names is not None:
         found = window_at(run.kind, rows.names, query, data)

@@ -37,9 +37,9 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     """Print the `count` rows of `data` whose codes are nearest to the query's, and show them.
 
     `query` is the name of a row, or its number if rows have no names; a time in a window of a
-    series; a file of one row; or, of texts, any text. Images, windows and sounds are drawn to `out`, by default in the
-    run's folder; texts and rows of a table are printed. Windows that overlap the query or each other count as
-    one. Returns whether all rows could be used.
+    series; a file of one row; or, of texts, any text. Images, windows and sounds are drawn to
+    `out`, by default in the run's folder; texts and rows of a table are printed. Windows that
+    overlap the query or each other count as one. Returns whether all rows could be used.
 
     Raises InputError if there is no such query, the model has no codes, or rows are too few, and
     FloatingPointError if the codes are nan or infinite.

@@ -44,8 +44,8 @@ def draw_reconstructions(
 ) -> list[Path]:
     """Show rows of the test part beside their reconstructions, and corrupted if they were.
 
-    Texts and rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series, some that
-    lie far apart are drawn. Returns what was written.
+    Texts and rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series,
+    some that lie far apart are drawn. Returns what was written.
     """
     test, out = run.data(data).test, out or run.folder / f"reconstructions{ending(run.kind)}"
     if isinstance(run.kind, TextKind):

@@ -71,7 +71,7 @@ def write_samples(
             names = [
                 f"{kind.classes[label]}, {name}" for label, name in zip(labels, names, strict=True)
             ]
-        return _write_sounds(kind, {"sample": inputs}, names, out)
+        return _write_sounds(kind, {"": inputs}, names, out)
     else:
         plots.save(plots.image_grid(inputs), out)
     return [out]
@@ -94,8 +94,8 @@ def _write_sounds(
     folder, files = out.with_suffix(""), {out: plots.as_png(figure)}
     for what, inputs in made.items():
         for number, waveform in enumerate(kind.decode(inputs), 1):
-            name = f"{number:02}.wav" if what == "sample" else f"{number:02} {what}.wav"
-            files[folder / name] = as_wav(waveform, kind.analysis.rate)
+            name = f"{number:02} {what}".strip()
+            files[folder / f"{name}.wav"] = as_wav(waveform, kind.analysis.rate)
     stale = set(folder.glob("[0-9][0-9]*.wav")) - files.keys()
     write_together(files, instead_of=stale)
     return [out, folder]

@@ -54,5 +54,5 @@ def split_sounds(
     kind = fit_audio(pieces, train, classes)
     everything = kind.encode(pieces)
     parts = [everything.take(rows) for rows in (train, held_out, test)]
-    notes = f" ({'; '.join(pieces.notes)})" if pieces.notes else ""
-    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.about}{notes}"]
+    done = f" ({pieces.done})" if pieces.done else ""
+    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.about}{done}"]

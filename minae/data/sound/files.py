@@ -149,7 +149,7 @@ def _opened(source: Source) -> Iterator[Any]:
             yield sound
     except soundfile.LibsndfileError as error:
         why = error.error_string.strip().rstrip(".")
-        raise InputError(f"is no sound that can be read ({why}): convert it to WAV") from error
+        raise InputError(f"cannot be read as a sound ({why}): mend or remove it") from error
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})") from error
 

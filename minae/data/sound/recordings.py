@@ -1,5 +1,7 @@
 """Recordings, in files or made by machine, as spectrograms cut into pieces of one length."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -38,7 +40,7 @@ class Pieces:
     """Pieces of recordings: decibels (N, M, T), names (N,), labels (N,) texts or None.
 
     recording (N,) is the number of the recording that a piece is of, place (N,) where its middle
-    lies there, from 0 to 1. `about` says what was read, and `notes` what was done to some of it;
+    lies there, from 0 to 1. `about` says what was read, and `done` what was done to some of it;
     `left_out` has a line for each file that cannot be used.
     """
 
@@ -49,7 +51,7 @@ class Pieces:
     recording: np.ndarray
     place: np.ndarray
     about: str
-    notes: list[str]
+    done: str
     left_out: list[LeftOut]
 
     def __len__(self) -> int:
@@ -79,18 +81,23 @@ def find_recordings(path: Path) -> tuple[list[Recording], list[LeftOut]]:
             left_out.append(LeftOut(error))
             continue
         inside = each.relative_to(path) if each != path else Path(each.name)
-        label = inside.parent.name or None
+        label = _written(inside.parent.name) or None
 
         def blocks(rate: int, each: Path = each, header: Header = header) -> Iterable[np.ndarray]:
             return read_blocks(each, header, rate)
 
-        found.append(Recording(inside.as_posix(), label, each, header, blocks))
+        found.append(Recording(_written(inside.as_posix()), label, each, header, blocks))
     left_out += [LeftOut(f"{other}: is no sound") for other in others]
     if not found:
         if paths == [path]:
             read_header(path)  # which says why
         raise InputError("holds no sound that can be read: give WAV or FLAC files")
     return found, left_out
+
+
+def _written(name: str) -> str:
+    """Return a file's name as text that can be written, also where it is not UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def made_recording(name: str, label: str, waveform: np.ndarray, rate: int) -> Recording:
@@ -144,13 +151,12 @@ def read_pieces(
     names, labels, numbers, places = [], [], [], []
     for number, (each, (starts, _)) in enumerate(zip(used, cut, strict=True)):
         for i, start in enumerate(starts):
-            at = "" if len(starts) == 1 else f" @ {analysis.seconds(start):.1f} s"
+            at = "" if len(starts) == 1 else f" @ {analysis.seconds(start):.2f} s"
             names.append(each.name + at)
             labels.append(each.label)
             numbers.append(number)
             places.append((i + 0.5) / len(starts))
     decibels = np.concatenate([pieces for _, pieces in cut])
-    notes = _done(used, decibels, analysis, whole)
     return Pieces(
         analysis,
         decibels,
@@ -159,9 +165,15 @@ def read_pieces(
         np.array(numbers),
         np.array(places),
         _about(used, decibels, analysis),
-        notes,
+        _done(used, decibels, analysis, whole, len(lines)),
         lines,
     )
+
+
+def start_of(name: str) -> float:
+    """Return the second at which a piece begins in its recording, by its name."""
+    found = re.search(r" @ (\d+\.\d\d) s$", name)
+    return float(found[1]) if found else 0.0
 
 
 def cut_up(
@@ -198,7 +210,7 @@ def order_of(pieces: Pieces, seed: int) -> np.ndarray:
 def _about(used: list[Recording], decibels: np.ndarray, analysis: Analysis) -> str:
     """Return what was made of recordings, in words."""
     lengths = [each.header.seconds for each in used]
-    low, high = f"{min(lengths):.2g}", f"{max(lengths):.2g}"
+    low, high = f"{min(lengths):.2f}", f"{max(lengths):.2f}"
     N, M, T = decibels.shape
     return (
         f"{len(used):,} recording{'s' * (len(used) > 1)} of {low}{f' to {high}' * (low != high)} s"
@@ -208,8 +220,8 @@ def _about(used: list[Recording], decibels: np.ndarray, analysis: Analysis) -> s
 
 
 def _done(
-    used: list[Recording], decibels: np.ndarray, analysis: Analysis, whole: bool
-) -> list[str]:
+    used: list[Recording], decibels: np.ndarray, analysis: Analysis, whole: bool, left_out: int
+) -> str:
     """Return what was done to some recordings, with their numbers."""
     rates = Counter(each.header.rate for each in used if each.header.rate != analysis.rate)
     length = analysis.seconds(decibels.shape[2])
@@ -217,8 +229,9 @@ def _done(
     silent = int((decibels == -analysis.range).all(axis=(1, 2)).sum())
     counts = {
         f"resampled from {', '.join(f'{rate:,}' for rate in sorted(rates))} Hz": rates.total(),
-        "of several channels, averaged": sum(each.header.channels > 1 for each in used),
+        "with several channels, averaged": sum(each.header.channels > 1 for each in used),
         "without their end": sum(length < each.header.seconds <= longest for each in used),
-        f"sound{'s' * (silent > 1)} silent": silent,
+        "silent": silent,
+        f"file{'s' * (left_out > 1)} left out": left_out,
     }
-    return [f"{count:,} {what}" for what, count in counts.items() if count]
+    return "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)

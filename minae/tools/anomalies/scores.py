@@ -1,10 +1,11 @@
 """How badly a model rebuilds each row: its score, and how that is divided among columns.
 
-An image's score is its squared error. In a table or a series, and in each band of a sound, it is
-divided by twice its mean on the run's own data, so that a column that cannot be foretold counts no
-more than others; that is minus the log-likelihood of a Gaussian, in nats, as the cross-entropy of a
-category is, and the score is the sum over the columns. A window's score is the mean over its
-readings, and a reading's the mean over the windows that it lies in.
+An image's score is its squared error. In a table, a series or a sound, the squared error of each
+number, or of a range of frequencies, is divided by twice its mean on the run's own data, so that a
+column that cannot be foretold counts no more than others; that is minus the log-likelihood of a
+Gaussian, in nats, as the cross-entropy of a category is, and the score is the sum over the columns.
+A window's score is the mean over its readings, and a reading's the mean over the windows that it
+lies in.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ class Scores:
     """Scores (N,) of rows, larger ones stranger; nan for a reading that is in no whole window.
 
     errors (N, P) are what each column has of it; in a series, of the reading's own error, and of
-    images P is 1. when (N,), of sounds, is the second of a sound at which its error is largest.
+    images P is 1. when (N,), of sounds, is the second of a recording at which the error is largest.
     """
 
     values: np.ndarray
@@ -78,8 +79,7 @@ def score(run: Run, data: Data, weights: np.ndarray) -> Scores:
     for part, outputs in rebuilt(run, data.split):
         found.append(_errors(run, part, outputs) * weights)
         if isinstance(run.kind, AudioKind):
-            frames = run.kind.moments(part, outputs).argmax(axis=1)
-            when.append(run.kind.analysis.seconds(1) * frames)
+            when.append(run.kind.moments(part, outputs))
     errors = np.concatenate(found)
     return Scores(errors.sum(axis=1), errors, np.concatenate(when) if when else None)
 
