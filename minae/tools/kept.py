@@ -43,10 +43,10 @@ def _key(run: Run, rows: Split) -> str:
     made = hashlib.sha256(json.dumps([minae.__version__, models.describe(run.model)]).encode())
     for name, weights in sorted(run.model.state_dict().items()):
         made.update(name.encode())
-        made.update(np.ascontiguousarray(weights))
+        made.update(np.ascontiguousarray(weights).data)
     for array in inputs(run.model, rows):
         for part in (array.values, array.offsets) if isinstance(array, Ragged) else (array,):
             made.update(f"{part.dtype} {part.shape}".encode())
             for start in range(0, len(part), AT_ONCE):
-                made.update(np.ascontiguousarray(part[start : start + AT_ONCE]))
+                made.update(np.ascontiguousarray(part[start : start + AT_ONCE]).data)
     return made.hexdigest()

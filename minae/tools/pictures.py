@@ -69,7 +69,7 @@ def draw_samples(
     """Show rows that a variational autoencoder makes of random latents: pictures, sounds or a CSV.
 
     A conditional one draws the class that is asked for, or ten of each, one class per row. The
-    usual count is 64, of windows and sounds 10. Returns what was written.
+    usual count is 64, of windows, sounds and texts 10. Returns what was written.
     """
     model, name = run.model, run.settings.model
     if not isinstance(model, models.VariationalAutoencoder):
@@ -78,18 +78,20 @@ def draw_samples(
             f" {'sequence-vae' if isinstance(run.kind, TextKind) else 'vae or conv-vae'}"
         )
     random.manual_seed(seed)
-    count = count or (10 if isinstance(run.kind, SeriesKind | AudioKind) else 64)
+    few = SeriesKind | AudioKind | TextKind
+    count = count or (10 if isinstance(run.kind, few) else 64)
     out = out or run.folder / f"samples{ending(run.kind)}"
+
+    if isinstance(run.kind, TextKind):
+        _refuse_label(label, name)
+        write_csv(out, {"text": run.kind.decode(model.sample(count).numpy())})
+        return [out]
 
     def sample(how: Any) -> np.ndarray:
         return finite(model.sample(how).numpy()).reshape(-1, *run.image_shape)
 
     if not isinstance(model, models.ConditionalVAE):
-        if label is not None:
-            raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
-        if isinstance(run.kind, TextKind):
-            write_csv(out, {"text": run.kind.decode(model.sample(count).numpy())})
-            return [out]
+        _refuse_label(label, name)
         labels, made = None, sample(count)
     elif label is None:
         labels = np.repeat(np.arange(model.classes), 10)
@@ -104,6 +106,11 @@ def draw_samples(
     else:
         raise InputError(f"--label {label} is none of the classes 0 to {model.classes - 1}")
     return write_samples(run.kind, made, out, labels)
+
+
+def _refuse_label(label: int | None, name: str) -> None:
+    if label is not None:
+        raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
 
 
 def feature_maps(model: models.ConvAutoencoder, run: Run) -> Figure:

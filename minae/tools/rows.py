@@ -18,10 +18,11 @@ from minae.tools.naming import names_of
 
 DIGITS = "%.7g"  # what float32 holds
 MOST_DRAWN = 40  # in one figure
+RowKind = ImageKind | TableKind | SeriesKind | AudioKind  # kinds whose rows are arrays
 
 
 def write_reconstructions(
-    kind: Kind, split: Split, corrupted: np.ndarray | None, outputs: np.ndarray, out: Path
+    kind: RowKind, split: Split, corrupted: np.ndarray | None, outputs: np.ndarray, out: Path
 ) -> list[Path]:
     """Write rows, what was made of them for the model to undo, if anything, and what it rebuilt.
 
@@ -46,7 +47,7 @@ def write_reconstructions(
 
 
 def write_samples(
-    kind: Kind, inputs: np.ndarray, out: Path, labels: np.ndarray | None = None
+    kind: RowKind, inputs: np.ndarray, out: Path, labels: np.ndarray | None = None
 ) -> list[Path]:
     """Write rows (N, C, H, W) that a model made up: a CSV, curves, sounds or a grid of images.
 

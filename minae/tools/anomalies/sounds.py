@@ -1,11 +1,14 @@
 """Where the error of a sound is: from when to when, and between which frequencies."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots
 from minae.data import AudioKind
 from minae.data.sound import spectra
+from minae.data.sound.recordings import start_of
 from minae.tools.images import reconstruct
 from minae.train.runs import Run
 
@@ -31,10 +34,11 @@ def _around_peak(values: np.ndarray) -> tuple[int, int]:
     return int(first), int(behind[0] - 1 if len(behind) else len(values) - 1)
 
 
-def in_units(kind: AudioKind, places: np.ndarray) -> np.ndarray:
-    """Return frames and bands (N, 4), as `stretch` does, as seconds into the sound and hertz."""
+def in_units(kind: AudioKind, places: np.ndarray, names: Sequence | np.ndarray) -> np.ndarray:
+    """Return frames and bands (N, 4), as `stretch` does, as seconds of the recordings and hertz."""
     edges = spectra.mel_edges(len(kind.means), kind.analysis.rate)
-    seconds = kind.analysis.seconds(1) * np.array([places[:, 0], places[:, 1] + 1])
+    starts = np.array([start_of(str(name)) for name in names])
+    seconds = starts + kind.analysis.seconds(1) * np.array([places[:, 0], places[:, 1] + 1])
     return np.stack([*seconds, edges[places[:, 2]], edges[places[:, 3] + 2]], axis=1)
 
 
