@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minae import models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, alike, describe, parse_kind
-from minae.data.named import SERIES, load_readings
+from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
+from minae.data.named import SERIES, TEXTS, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
 from minae.errors import InputError, LeftOut, complain
@@ -95,6 +97,9 @@ class Run:
         """Return what `read` does, and whether all files could be used."""
         if isinstance(self.kind, SeriesKind) and data in SERIES:
             return self.kind.windows(load_readings(data)[0]), True
+        if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
+            texts, test = TEXTS[data]()
+            return self.kind.split(texts.take(np.arange(len(texts))[-test:]))[0], True
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
             return self._load(data).test, True
@@ -152,14 +157,26 @@ def load_run(folder: Path) -> Run:
     return run
 
 
+def check_ensemble(run: Run) -> None:
+    """Raise InputError unless the run's model can restore a picture turned in eight ways."""
+    if not run.model.any_size:
+        raise InputError(
+            f"--ensemble is for a model made by `minae train restore`, and {run.folder} holds a"
+            f" {run.settings.model}: leave it out"
+        )
+
+
 def final_figures(
-    run: Run, data: str | None = None, corrupt: str | None = None
+    run: Run, data: str | None = None, corrupt: str | None = None, ensemble: bool = False
 ) -> dict[str, float]:
     """Return the model's figures on each part of its own data, or of others, as `part_figure`.
 
-    `corrupt` is a corruption to undo in place of the one that the model was trained with. Raises
-    InputError if it is none, and FloatingPointError if a figure is nan or infinite.
+    `corrupt` is a corruption to undo in place of the one that the model was trained with;
+    `ensemble` is as in `ResUNet`. Raises InputError if they are nothing for the model, and
+    FloatingPointError if a figure is nan or infinite.
     """
+    if ensemble:
+        check_ensemble(run)
     if corrupt is not None:
         run = replace(run, settings=replace(run.settings, corrupt=corrupt))
     model, figures = run.model, {}
@@ -169,7 +186,7 @@ def final_figures(
         if not len(rows) or (model.any_size and part == "train"):
             continue
         if model.any_size:
-            found = picture_figures(model, rows, run.restores)
+            found = picture_figures(model, rows, run.restores, ensemble)
         else:
             found = evaluate(model, inputs(model, rows), corrupt=run.corruption)
         figures |= {f"{part}_{name}": value for name, value in found.items()}

@@ -16,6 +16,7 @@ from numba.core import config
 from threadpoolctl import threadpool_limits
 
 from minae.kernels import wanted_threads
+from minae.kernels.cpu.compile.memory import keep_freed_memory
 
 WORTH_A_THREAD = 200_000  # multiplications: below, waking threads takes longer than the work
 # How often libgomp's threads look for work before they sleep. Its default of 300,000 makes training
@@ -41,6 +42,7 @@ def num_threads() -> int:
     if given:
         numba.set_num_threads(threads)
     threadpool_limits(limits=1, user_api="blas")  # NumPy's too
+    keep_freed_memory()
     return threads
 
 

@@ -90,11 +90,11 @@ def _read_texts(run: Run, kind: TextKind, data: str, out: Path, label_column: st
         check_out(out, list_files([Path(file_of(data))]))
         own = label_column in (None, "label") and kind.label_column
         columns = kind.text_column, kind.id_column, own or label_column
-        found = read_texts(path, *columns, needs_labels=label_column is not None)
-        for note in found.notes:
-            complain(note)
-        split, whole = kind.split(found), not any(isinstance(n, LeftOut) for n in found.notes)
-        labels = found.labels
+        found = read_texts(path, *columns)
+        split, notes = kind.split(found)
+        for note in notes:
+            complain(f"{path}: {note}")
+        labels, whole = found.labels, not any(isinstance(note, LeftOut) for note in notes)
     if labels is None and label_column is not None:
         raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
     if labels is not None:
