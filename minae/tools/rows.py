@@ -93,10 +93,13 @@ def _write_sounds(
         kind.seconds,
     )
     folder, files = out.with_suffix(""), {out: plots.as_png(figure)}
-    for what, inputs in made.items():
-        for number, waveform in enumerate(kind.decode(inputs), 1):
+    waves = {what: kind.decode(inputs) for what, inputs in made.items()}
+    peak = max(float(np.abs(wave).max()) for each in waves.values() for wave in each)
+    for what, each in waves.items():
+        for number, wave in enumerate(each, 1):
             name = f"{number:02} {what}".strip()
-            files[folder / f"{name}.wav"] = as_wav(waveform, kind.analysis.rate)
+            quieter = wave / max(peak, 1)  # all alike: their loudness has a meaning beside others
+            files[folder / f"{name}.wav"] = as_wav(quieter, kind.analysis.rate)
     stale = set(folder.glob("[0-9][0-9]*.wav")) - files.keys()
     write_together(files, instead_of=stale)
     return [out, folder]

@@ -83,15 +83,17 @@ def write_rebuilt(run: Run, test: Split, count: int, out: Path) -> list[Path]:
         columns["probable words"] = [
             " ".join(kind.vocabulary[i] for i in row[:MOST_WORDS]) for row in words
         ]
-        said = f"{words_found(test.inputs, words):.1%} of their different words are among as many"
-        said += " that the model finds most probable"
+        share = words_found(test.inputs, words)
+        said = f"{share:.1%} of the different words of a text are among as many most probable ones"
     else:
         made = rewritten(run.model, given)
         columns["reconstructed"] = kind.decode(made)
         exact, right = agreement(test.inputs, made)
-        said = f"{exact:.1%} without a mistake; {right:.1%} of their tokens in their place"
+        said = (
+            f"{exact:.1%} of the texts without a mistake, {right:.1%} of all tokens in their place"
+        )
     write_csv(out, {name: values[:count] for name, values in columns.items()})
-    print_rows([("rebuilt", f"of {len(test):,} test texts {said}")])
+    print_rows([("rebuilt", f"{said}; {len(test):,} test texts")])
     return [out]
 
 

@@ -166,7 +166,9 @@ def table(
         columns |= dict(
             zip(("from_seconds", "to_seconds"), units.T.round(2).tolist(), strict=False)
         )
-        columns |= dict(zip(("from_hertz", "to_hertz"), units.T[2:].round().tolist(), strict=True))
+        columns |= dict(
+            zip(("from_hertz", "to_hertz"), units.T[2:].round().astype(int).tolist(), strict=True)
+        )
     elif scores.divided:
         largest, share = scores.largest(names)
         columns |= {"largest_error": largest, "share": share.round(3).tolist()}

@@ -18,11 +18,12 @@ SHOWN = 5  # sounds
 def stretch(errors: np.ndarray) -> tuple[int, int, int, int]:
     """Return the frames and bands with most of the errors (M, T): first and last of each.
 
-    The frames are those around the worst one whose errors are half of its at least, and so are the
-    bands, of the errors in these frames.
+    Bands are those around the worst one, near the worst moment, whose errors are half of its at
+    least; frames are chosen likewise, by the errors in these bands.
     """
     first, last = _around_peak(errors.sum(axis=0))
-    return first, last, *_around_peak(errors[:, first : last + 1].sum(axis=1))
+    low, high = _around_peak(errors[:, first : last + 1].sum(axis=1))
+    return *_around_peak(errors[low : high + 1].sum(axis=0)), low, high
 
 
 def _around_peak(values: np.ndarray) -> tuple[int, int]:
@@ -48,7 +49,7 @@ def draw_worst(run: Run, inputs: np.ndarray, names: list[str], places: np.ndarra
     assert isinstance(kind, AudioKind)
     both = {"original": inputs, "reconstructed": reconstruct(run.model, inputs)}
     shown = {name: kind.unscaled(each) for name, each in both.items()}
-    title = "The strangest sounds; the frame shows where the error is"
+    title = "The strangest sounds; the frame shows where most of the error is"
     return plots.spectrograms(
         shown, names, kind.frequencies, kind.seconds, title, framed=list(map(tuple, places))
     )
