@@ -138,7 +138,8 @@ def _find(run: Run, rows: Split, query: str, data: str) -> Query:
             return Query(read_file(run, path), query)
     if not found and isinstance(run.kind, SeriesKind) and rows.names is not None:
         found = window_at(run.kind, rows.names, query, data)
-    if not found and isinstance(run.kind, ImageKind | AudioKind | TextKind):
+    of_files = rows.names is not None and rows.names.dtype.kind == "O"
+    if not found and of_files and isinstance(run.kind, ImageKind | AudioKind | TextKind):
         found = [i for i, name in enumerate(names) if Path(name).name == query]
     is_name = query.isdecimal() or (path.suffix.lower() in SUFFIXES and len(query.split()) == 1)
     if not found and isinstance(run.kind, TextKind) and not is_name:

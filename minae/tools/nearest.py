@@ -30,6 +30,7 @@ from minae.tools.texts import line_of
 from minae.train.runs import Run
 
 MOST_COLUMNS = 15  # of a table that are printed
+MOST_UNKNOWN = 8  # words of a query that are printed
 AT_ONCE = 4096  # rows whose distances are computed together
 
 
@@ -146,7 +147,10 @@ def summary(
 ) -> list[tuple[str, str]]:
     """Return lines on how far codes and inputs agree, with each other and with the labels."""
     count = len(found)
-    lines = [("unknown", ", ".join(asked.unknown))] if asked.unknown else []
+    lines = []
+    if count_unknown := len(asked.unknown):
+        more = f" and {count_unknown - MOST_UNKNOWN} more" if count_unknown > MOST_UNKNOWN else ""
+        lines.append(("unknown", ", ".join(asked.unknown[:MOST_UNKNOWN]) + more))
     lines += [("agreement", f"{same} of {count} are also among the {count} nearest by the inputs")]
     labels, label = labels_of(run, rows), labels_of(run, asked.row)
     if labels is not None and label is not None and label[0] != OTHER:
