@@ -1,4 +1,4 @@
-"""Load images, tables, series, texts or sounds by name, or a user's own by their path."""
+"""Load images, tables, series, texts or sounds by their name, or a user's own by their path."""
 
 import os
 from dataclasses import dataclass, replace
@@ -85,7 +85,7 @@ def load(
     is a time that goes on is a series, another a table; arrays (T,) are a series, (N, F) a table.
     Texts are the lines of a .txt or .md file, the files of a folder of such (its subfolders are
     labels), or the cells of a CSV file's column: `my.csv:column`. A WAV or FLAC file, and a folder
-    with more of these than pictures, are sounds.
+    with as many of these as pictures, or texts, or more, are sounds.
 
     `validation` is the number of validation rows, taken from the training part; 0 is allowed.
     `how` are fields of `Reading`: kind, id_column, label_column, normal, window, tokens,
@@ -135,12 +135,12 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
 
 def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> Dataset:
     name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
-    if how.kind == "text" or (how.kind is None and is_text(path)):
-        return _texts(path, name, how, seed, validation)
-    of_rows = is_csv(path) or _is_array_of_rows(path)
     if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
         with naming(path):
             return _dataset(name, audio_parts(path, how, seed, validation))
+    if how.kind == "text" or (how.kind is None and is_text(path)):
+        return _texts(path, name, how, seed, validation)
+    of_rows = is_csv(path) or _is_array_of_rows(path)
     if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.data import DATASETS, Split
 from minae.data.folder import list_files, read_pictures
-from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TableKind, TextKind
+from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TextKind
 from minae.data.kinds.table import OTHER
 from minae.data.kinds.text import splitter
 from minae.data.memory import naming
@@ -59,11 +59,9 @@ def name_column(run: Run, rows: Split) -> str:
         return "index"
     if rows.names.dtype.kind in "iu":
         return "number" if isinstance(run.kind, TextKind) else "index"  # of a line, or a row
-    kind, own = run.kind, None
-    if isinstance(kind, TableKind | TextKind):
-        own = kind.id_column
-    elif isinstance(kind, SeriesKind):
-        own = kind.time_column
+    if isinstance(run.kind, ImageKind | AudioKind):
+        return "name"
+    own = run.kind.time_column if isinstance(run.kind, SeriesKind) else run.kind.id_column
     return own or "name"
 
 

@@ -80,7 +80,7 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     print_rows(lines)
     if isinstance(run.kind, TableKind):
         print_columns(run.kind, rows, asked, found)
-    elif not isinstance(run.kind, TextKind):
+    elif isinstance(run.kind, ImageKind | SeriesKind | AudioKind):
         write_whole(out, plots.as_png(picture(run.kind, rows, asked, found, others)))
         print("wrote", out, sep="\n  ")
     return whole

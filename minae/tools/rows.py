@@ -41,8 +41,9 @@ def write_reconstructions(
         made["reconstructed"] = outputs
         if isinstance(kind, AudioKind):
             return _write_sounds(kind, made, names_of(split), out)
-        curves = {name: kind.decode(inputs) for name, inputs in made.items()}
-        plots.save(plots.windows(curves, kind.columns, _names(split)), out)
+        if isinstance(kind, SeriesKind):
+            curves = {name: kind.decode(inputs) for name, inputs in made.items()}
+            plots.save(plots.windows(curves, kind.columns, _names(split)), out)
     return [out]
 
 

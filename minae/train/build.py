@@ -14,7 +14,7 @@ from minae.models import MODELS, Autoencoder, ConditionalVAE
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
 PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
-FEW = ("table", "series")  # kinds with few inputs
+FEW = ("table", "series")  # kinds of few inputs
 #: Arguments of models that are no options.
 FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
 

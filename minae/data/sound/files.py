@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from minae.data.folder import children, picture_names
+from minae.data import folder
+from minae.data.folder import children
 from minae.data.pictures import check_regular
 from minae.errors import InputError, complain
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au")
 RATES = 1_000, 768_000  # the lowest and highest that are believed
 AT_ONCE = 30  # seconds of a file
+TEXTS = (".txt", ".md")
 Source = Path | bytes  # a file, or its content
 
 
@@ -42,10 +44,13 @@ def is_sound(path: Path) -> bool:
 
 
 def holds_sounds(path: Path) -> bool:
-    """Return whether a path is a sound, or a folder with more sounds than pictures."""
+    """Return whether a path is a sound, or a folder with no fewer sounds than pictures or texts."""
     if not os.path.isdir(path):
         return is_sound(path)
-    return len(list_sounds(path)[0]) > len(picture_names(path))
+    sounds, others = list_sounds(path)
+    endings = [other.suffix.lower() for other in others]
+    counts = [sum(map(endings.count, kind)) for kind in (folder.SUFFIXES, TEXTS)]
+    return len(sounds) >= max(1, *counts)
 
 
 def list_sounds(path: Path) -> tuple[list[Path], list[Path]]:

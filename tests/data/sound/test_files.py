@@ -117,7 +117,7 @@ def test_a_wav_file_holds_the_waveform(tmp_path):
     np.testing.assert_allclose(read(tmp_path / "a.wav"), WAVE, atol=0.51 / 32768)
 
 
-def test_a_folder_is_of_sounds_if_it_has_more_of_them_than_pictures(tmp_path):
+def test_a_folder_is_of_sounds_if_most_of_it_is(tmp_path):
     assert not files.holds_sounds(tmp_path)
     for name in ("a.png", "b.wav", "c.FLAC", ".hidden.wav", "notes.txt"):
         (tmp_path / name).touch()
@@ -126,5 +126,7 @@ def test_a_folder_is_of_sounds_if_it_has_more_of_them_than_pictures(tmp_path):
     assert [path.name for path in sounds] == ["b.wav", "c.FLAC"]
     assert [path.name for path in others] == ["a.png", "notes.txt"]
     (tmp_path / "d.jpg").touch()
+    assert files.holds_sounds(tmp_path)
+    (tmp_path / "e.jpg").touch()
     assert not files.holds_sounds(tmp_path)
     assert files.holds_sounds(tmp_path / "b.wav")
