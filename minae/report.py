@@ -14,6 +14,8 @@ UNITS = {
     "squared_error": "summed over {values}, mean per {row}",
     "psnr": "of the restored pictures, dB, mean",
     "psnr_corrupted": "before, dB, mean",
+    "exact": "share of texts rebuilt without a mistake",
+    "nats_per_token": "of all texts together",
     "perplexity": "codes that would hold as much, used alike",
 }
 

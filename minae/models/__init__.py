@@ -1,4 +1,4 @@
-"""Autoencoders, dense, convolutional and variational, by the name that `minae train` calls them."""
+"""Autoencoders, by the name that `minae train` calls them."""
 
 import inspect
 from pathlib import Path
@@ -9,7 +9,9 @@ from minae.errors import InputError
 from minae.metadata import parse_all
 from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
 from minae.models.base import Autoencoder, check_choice
+from minae.models.documents import DocumentAutoencoder
 from minae.models.res_unet import ResUNet
+from minae.models.sequences import SequenceAutoencoder, SequenceVAE
 from minae.models.vae import IWAE, VAE, BetaVAE, ConditionalVAE, ConvVAE, VariationalAutoencoder
 from minae.models.vq_vae import VQVAE
 from minae.nn import init
@@ -25,12 +27,15 @@ MODELS: dict[str, type[Autoencoder]] = {
     "iwae": IWAE,
     "vq-vae": VQVAE,
     "restore": ResUNet,
+    "text": DocumentAutoencoder,
+    "sequence": SequenceAutoencoder,
+    "sequence-vae": SequenceVAE,
 }
 
 __all__ = [
     "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE", "ConvAutoencoder",
-    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "ResUNet", "VariationalAutoencoder",
-    "describe", "load", "save",
+    "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "DocumentAutoencoder", "ResUNet",
+    "SequenceAutoencoder", "SequenceVAE", "VariationalAutoencoder", "describe", "load", "save",
 ]  # fmt: skip
 
 
@@ -75,6 +80,6 @@ def _build(cls: type[Autoencoder], config: dict[str, Any], most: int) -> Autoenc
     kinds = {name: p.annotation for name, p in inspect.signature(cls).parameters.items()}
     config = parse_all(kinds, config, "config")
     lengths = [len(value) for value in config.values() if isinstance(value, (list, tuple))]
-    if max(*lengths, config.get("convs_per_stage", 0)) > most:
+    if max([*lengths, config.get("convs_per_stage", 0)]) > most:
         raise InputError(f"config has more layers than the file has weights, {most}")
     return cls(**config)

@@ -99,6 +99,8 @@ class ConvAutoencoder(PlainAutoencoder):
     of the code. The loss is "bce" (inputs in [0, 1]) or "mse".
     """
 
+    kinds = base.OF_GRIDS
+
     def __init__(
         self,
         image_shape: Shape = (1, 28, 28),
@@ -120,6 +122,7 @@ class DenoisingAutoencoder(PlainAutoencoder):
     clean ones as targets (Vincent et al. 2008): copying would leave the noise in.
     """
 
+    kinds = base.OF_GRIDS
     corruption = "noise:0.5"
 
     def __init__(

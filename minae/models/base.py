@@ -15,6 +15,9 @@ from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.tensor import Tensor
 
+#: Kinds of data whose inputs lie in a grid, where neighbours belong together.
+OF_GRIDS = ("images", "series", "audio")
+
 
 class Autoencoder(nn.Module):
     """Base of the models: subclasses set `encoder` and `decoder` and say how they are trained.
@@ -28,12 +31,14 @@ class Autoencoder(nn.Module):
     """
 
     encoder: nn.Sequential
-    decoder: nn.Sequential
+    decoder: Any  # an nn.Sequential, but of models of sequences
     config: dict[str, Any]
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
     binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     defaults: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
+    #: names of the kinds of data that it trains on
+    kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
     any_size = False  # images may have any height and width
     reach: int  # of such a model: how many pixels away an input can change an output
     conditional = False  # a batch is images and their labels, which all methods are given too
@@ -105,6 +110,12 @@ def check_count(name: str, value: int, low: int = 1, high: int = 10**8) -> None:
     """Raise InputError unless `value` is a whole number from `low` to `high`."""
     if not isinstance(value, Integral) or not low <= value <= high:
         raise InputError(f"{name} is a whole number from {low} to {high:,}, not {value}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise InputError unless `value` is a number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise InputError(f"{name} is a share, a number from 0 to 1, not {value}")
 
 
 def check_sizes(sizes: Sequence[int]) -> None:

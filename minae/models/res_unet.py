@@ -37,6 +37,7 @@ class ResUNet(Autoencoder):
     down and as many on the way up.
     """
 
+    kinds = ("images",)
     corruption = "noise:0.1"
     any_size = True
     # Clipping always acts, on a loss summed over pixels. Without it the first gradients, which are

@@ -25,11 +25,13 @@ class VariationalAutoencoder(Autoencoder):
 
     The Bernoulli likelihood takes the decoder's output as logits. The Gaussian takes it as the
     mean, with one variance for all pixels, which is learned too (Rybkin et al. 2021); the last
-    `binary` outputs are logits all the same, for inputs that are 0 or 1.
+    `binary` outputs are logits all the same, for inputs that are 0 or 1. None is for a subclass
+    that computes another likelihood.
     """
 
-    def __init__(self, latent: int, likelihood: str, beta: float, binary: int = 0):
-        base.check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+    def __init__(self, latent: int, likelihood: str | None, beta: float, binary: int = 0):
+        if likelihood is not None:
+            base.check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         base.check_count("latent", latent)
         base.check_count("binary", binary, 0)
         if not 0 <= beta < math.inf:
@@ -154,6 +156,8 @@ class VAE(VariationalAutoencoder):
 
 class ConvVAE(VariationalAutoencoder):
     """Variational autoencoder of convolutions: see ConvAutoencoder and VAE for the arguments."""
+
+    kinds = base.OF_GRIDS
 
     def __init__(
         self,

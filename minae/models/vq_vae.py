@@ -16,6 +16,8 @@ class VQVAE(Autoencoder):
     h w log2(codes) bits. `latent` is the length of each vector; the rest is as in ConvAutoencoder.
     """
 
+    kinds = base.OF_GRIDS
+
     def __init__(
         self,
         image_shape: Shape = (1, 28, 28),

@@ -4,36 +4,43 @@ import inspect
 import math
 from typing import Any
 
-from minae.data import Dataset, Kind, Split
-from minae.data.kinds import ImageKind
+from minae.data import Dataset, Kind, Ragged, Split
 from minae.data.split import Inputs
 from minae.errors import InputError
 from minae.models import MODELS, Autoencoder, ConditionalVAE
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
-SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5]}
-FROM_DATA = ("--image-shape", "--image-channels", "--classes", "--binary")  # no options
+SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
+PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
+#: Arguments of models that are no options.
+FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
 
 
 def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
-    """Build one of `models.MODELS` for the images of a dataset.
+    """Build one of `models.MODELS` for the rows of a dataset.
 
-    `options` are arguments of its constructor; sizes, image shape and number of classes default to
-    what fits the data. Raises InputError if the model has no such option, or it does not fit.
+    `options` are arguments of its constructor; sizes, shape, vocabulary and number of classes
+    default to what fits the data. Raises InputError if the model has no such option, or it does not
+    fit.
     """
     image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
     accepted, kind = inspect.signature(cls).parameters, dataset.kind
     pixels = math.prod(image_shape)
-    if not isinstance(kind, ImageKind):
-        options = _standardised(name, dict(options), kind, accepted)
-    if "sizes" in accepted:
-        behind = SIZES.get(name, SIZES["vae"]) if isinstance(kind, ImageKind) else _few(pixels)
+    _check_kind(name, dataset)
+    if kind.name not in PLAIN:
+        options = _standardised(dict(options), kind, accepted)
+    if "vocabulary" in accepted:
+        assert isinstance(dataset.train.inputs, Ragged)
+        longest = int(dataset.train.inputs.lengths.max())
+        options = {"vocabulary": pixels, "longest": longest, **options}
+    elif "sizes" in accepted:
+        behind = SIZES.get(name, SIZES["vae"]) if kind.name in PLAIN else _few(pixels)
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
-                f"sizes begin with {options['sizes'][0]}, but an image of shape {image_shape} has"
-                f" {pixels} pixels: begin with {pixels}"
+                f"sizes begin with {options['sizes'][0]}, but an input of shape {image_shape} has"
+                f" {pixels} numbers: begin with {pixels}"
             )
     else:
         options = {"image_shape": image_shape, **options}
@@ -52,9 +59,10 @@ def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
     accepted = inspect.signature(MODELS[name]).parameters
     for option in options:
         if option not in accepted:
-            flags = ["--" + p.replace("_", "-") for p in (option, *accepted)]
-            theirs = ", ".join(f for f in flags[1:] if f not in FROM_DATA)
-            raise InputError(f"{flags[0]} is no option of model {name!r}, which has {theirs}")
+            flag, *flags = [
+                "--" + p.replace("_", "-") for p in (option, *accepted) if p not in FROM_DATA
+            ]
+            raise InputError(f"{flag} is no option of model {name!r}, which has {', '.join(flags)}")
     return MODELS[name](**options)
 
 
@@ -63,17 +71,29 @@ def _few(inputs: int) -> list[int]:
     return [max(16, min(128, 4 * inputs)), max(2, min(32, inputs // 4))]
 
 
-def _standardised(name: str, options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:
-    """Return options with the loss for inputs in standard deviations, and 0/1 inputs behind them.
-
-    Raises InputError if the model cannot be trained on such a kind.
-    """
-    if "image_shape" in accepted and kind.name == "table":
+def _check_kind(name: str, dataset: Dataset) -> None:
+    """Raise InputError unless a model can be trained on such data; it names models that can."""
+    kinds, kind = MODELS[name].kinds, dataset.kind.name
+    if kind in kinds:
+        return
+    if kind == "table":
         instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(
             f"model {name!r} is for images and series, whose neighbours belong together; for a"
             f" table, train {instead}"
         )
+    others = [other for other, cls in MODELS.items() if kind in cls.kinds]
+    raise InputError(
+        f"model {name!r} is for data of kind {' or '.join(kinds)}, and {dataset.name} is of kind"
+        f" {kind}: train {', '.join(others)}"
+    )
+
+
+def _standardised(options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:
+    """Return options with the loss for inputs in standard deviations, and 0/1 inputs behind them.
+
+    Raises InputError for the other loss.
+    """
     for option, fits in (("loss", "mse"), ("likelihood", "gaussian")):
         if option in accepted and options.setdefault(option, fits) != fits:
             raise InputError(

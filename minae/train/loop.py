@@ -203,4 +203,7 @@ def evaluate(
             totals[name] = totals.get(name, 0.0) + value * len(batch[0])
     random.set_state(state)
     model.train(was_training)
-    return {name: total / loader.num_rows for name, total in totals.items()}
+    means = {name: total / loader.num_rows for name, total in totals.items()}
+    if "tokens" in means:  # of all texts together: a mean over texts would favour the short ones
+        means["nats_per_token"] = means.pop("nats") / max(means.pop("tokens"), 1e-9)
+    return means

@@ -134,7 +134,7 @@ def load_run(folder: Path) -> Run:
     if model.any_size:
         fits = shape[0] == model.config["image_channels"]
     else:
-        config = model.config
+        config = model.config  # of which one says what the model takes
         takes = config.get("image_shape") or config.get("sizes") or [config["vocabulary"]]
         fits = takes[0] == math.prod(shape) or takes == [*shape]
     if min(shape) < 1 or shape != kind.shape or not fits:

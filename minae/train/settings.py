@@ -78,7 +78,8 @@ class Settings(Fitting):
 
     model: str = option(
         MISSING,
-        "dense, conv, denoising, restore, vae, conv-vae, beta-vae, cvae, iwae or vq-vae.",
+        "Of images, tables, series and sounds: dense, conv, denoising, restore, vae, conv-vae,"
+        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence or sequence-vae.",
         choices=MODELS,
     )
     data: str = option(
@@ -168,3 +169,10 @@ class ModelOptions:
     beta: float | None = option(None, "Weight of a VAE's KL.")
     k: int | None = option(None, "Draws for each image, iwae.")
     codes: int | None = option(None, "Vectors in the codebook, vq-vae.")
+    embedding: int | None = option(None, "Length of a token's vector, sequence, sequence-vae.")
+    hidden: int | None = option(None, "Length of a GRU's state, sequence, sequence-vae.")
+    word_dropout: float | None = option(
+        None, "Share of tokens not told to the decoder, sequence, sequence-vae."
+    )
+    annealing: int | None = option(None, "Steps until the KL weighs beta, sequence-vae.")
+    free_bits: float | None = option(None, "Nats of KL that cost nothing, sequence-vae.")

@@ -14,6 +14,7 @@ from minae.kernels.cuda import (
     optim,
     pool,
     random,
+    recurrent,
     reductions,
 )
 
@@ -143,7 +144,9 @@ def test_they_compile():
     pytest.importorskip("cuda.bindings.nvjitlink", reason="needs minae[cuda-compile]")
     from minae.kernels.cuda.launch import build
 
-    modules = elementwise, gaussian, linear, losses, optim, pool, random, reductions
+    modules = (
+        elementwise, gaussian, linear, losses, optim, pool, random, recurrent, reductions,
+    )  # fmt: skip
     for rung in [rung for module in modules for rung in module.RUNGS.values()]:
         code = build.cubin(build.ptx(rung, (9, 0)), (9, 0))
         assert code.spills == 0
