@@ -62,18 +62,20 @@ def _cross_entropy(t, T, x, target, scale, ignored, total_loss, dx):
         if target[i] == ignored:
             dx[i] = 0
             continue
-        largest = x[i, 0]
-        for j in range(K):
-            largest = largest if x[i, j] <= largest else x[i, j]
+        row, slope = x[i], dx[i]
+        largest = row[0]
+        for v in row:
+            largest = max(largest, v)  # a NaN may get lost here, but not in the next loop
         total = x.dtype.type(0)
         for j in range(K):
-            dx[i, j] = exp(x[i, j] - largest)
-            total += dx[i, j]
+            e = exp(row[j] - largest)
+            slope[j] = e
+            total += e
         share = factor / total
         for j in range(K):
-            dx[i, j] *= share
-        dx[i, target[i]] -= factor
-        total_loss[t] += np.log(total) + largest - x[i, target[i]]
+            slope[j] *= share
+        slope[target[i]] -= factor
+        total_loss[t] += np.log(total) + largest - row[target[i]]
 
 
 def _long_rows(x):

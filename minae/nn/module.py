@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
 
+import numpy as np
+
 from minae.kernels import arrays
 from minae.kernels.arrays import Array
 from minae.tensor import Tensor, as_array
@@ -62,11 +64,11 @@ class Module:
         """Yield this module and all below it."""
         return (module for _, module in self.named_modules())
 
-    def _named_state(self, *kinds: type[T]) -> Iterator[tuple[str, T]]:
+    def _named_state(self, *kinds: type[T], repeat: bool = False) -> Iterator[tuple[str, T]]:
         seen = set()  # a parameter used in two places is one parameter, under its first name
         for path, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, kinds) and id(value) not in seen:
+                if isinstance(value, kinds) and (repeat or id(value) not in seen):
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
@@ -78,21 +80,30 @@ class Module:
         """Yield the parameters of this module and all below it."""
         return (parameter for _, parameter in self.named_parameters())
 
+    def _state(self) -> dict[str, Tensor]:
+        """Return parameters and buffers by path; tied ones, which are one, under each of theirs."""
+        return dict(self._named_state(Parameter, Buffer, repeat=True))
+
     def state_dict(self) -> dict[str, Array]:
-        """Return the arrays of all parameters and buffers by path: the arrays themselves."""
-        return {name: value.data for name, value in self._named_state(Parameter, Buffer)}
+        """Return the arrays of all parameters and buffers by path: the arrays themselves.
+
+        One that several modules use, such as a tied weight, is there under each of its paths.
+        """
+        return {name: value.data for name, value in self._state().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Copy arrays (or tensors of PyTorch on the CPU) into the parameters and buffers.
 
-        Raises ValueError, and copies nothing, if a key is missing or unknown, or a shape differs.
+        Of a tied weight one key is enough. Raises ValueError, and copies nothing, if a key is
+        missing or unknown, a shape differs, or the keys of one parameter have different values.
         """
         given: dict[str, Array] = {name: as_array(value) for name, value in state.items()}
-        if problem := _mismatch(self.state_dict(), given):
+        own = self._state()
+        if problem := _mismatch(own, given):
             raise ValueError(f"the state does not fit {type(self).__name__}: {problem}")
-        for name, own in self._named_state(Parameter, Buffer):
-            own.data[...] = arrays.beside(given[name], own.data)
-            own.written()
+        for name, array in given.items():
+            own[name].data[...] = arrays.beside(array, own[name].data)
+            own[name].written()
 
     @property
     def device(self) -> str:
@@ -137,11 +148,21 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
-def _mismatch(own: dict[str, Array], other: dict[str, Array]) -> str | None:
-    for kind, a, b in (("missing", own, other), ("unknown", other, own)):
-        if names := sorted(a.keys() - b.keys()):
-            return f"{names[0]} is {kind}" + (f", and {len(names) - 1} more" if names[1:] else "")
+def _mismatch(own: dict[str, Tensor], given: dict[str, Array]) -> str | None:
+    """Say what is wrong with arrays for our own state; None if they fit."""
+    first: dict[int, str] = {}  # by a tensor's id: the first key that gives its values
     for name, value in own.items():
-        if other[name].shape != value.shape:
-            return f"{name} has shape {other[name].shape}, here it is {value.shape}"
+        if name in given:
+            first.setdefault(id(value), name)
+    missing = {name for name, value in own.items() if id(value) not in first}
+    for kind, names in (("missing", missing), ("unknown", given.keys() - own.keys())):
+        if names:
+            more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+            return f"{min(names)} is {kind}{more}"
+    for name in [name for name in own if name in given]:
+        array, other = given[name], first[id(own[name])]
+        if array.shape != own[name].shape:
+            return f"{name} has shape {array.shape}, here it is {own[name].shape}"
+        if other != name and not np.array_equal(array, given[other], equal_nan=True):
+            return f"{other} and {name} are one parameter here, but have different values"
     return None

@@ -108,7 +108,7 @@ class Embedding(Op):
 
     def forward(self, weight, index, padding_idx=None):
         self.save(weight.shape, index, padding_idx)
-        return weight[index]
+        return weight.take(index, axis=0)  # faster than weight[index]
 
     def backward(self, dy):
         shape, index, padding_idx = self.saved

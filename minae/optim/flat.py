@@ -48,14 +48,20 @@ _UNHELD = getrefcount(_place.tensor) + getrefcount(_place.array)
 
 
 class Flat:
-    """The parameters of one dtype, side by side, with their gradients and an optimiser's state.
+    """Parameters of one group and dtype, side by side, with gradients and an optimiser's state.
 
     The parameters' arrays become views of the vector `x`; `numbers` are theirs among all parameters
     of the optimiser, and `state` holds its vectors by name.
     """
 
-    def __init__(self, parameters: list[Tensor], numbers: list[int], state_names: tuple[str, ...]):
-        self.parameters, self.numbers = parameters, numbers
+    def __init__(
+        self,
+        parameters: list[Tensor],
+        numbers: list[int],
+        state_names: tuple[str, ...],
+        group: dict[str, Any],
+    ):
+        self.parameters, self.numbers, self.group = parameters, numbers, group
         self.ends = [0, *np.cumsum([p.numel() for p in parameters]).tolist()]
         one, shape = parameters[0].data, (2 + len(state_names), self.ends[-1])
         self.x, self.dx, *states = self.vectors = [*np.zeros(shape, one.dtype, like=one)]

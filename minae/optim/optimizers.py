@@ -16,6 +16,7 @@ from minae import kernels
 from minae.kernels import arrays
 from minae.kernels.arrays import Array
 from minae.optim.flat import Flat
+from minae.optim.groups import Parameters, groups_of, options_of
 from minae.tensor import Tensor
 from minae.versions import clock
 
@@ -33,40 +34,68 @@ def check_at_least_0(**numbers: float) -> None:
 
 
 class Optimizer:
-    """Base: holds the parameters, the learning rate, and one state array a name and parameter.
+    """Base: holds the parameters, the options, and one state array a name and parameter.
 
-    From then on the parameters' arrays are views of one vector: `.data` and `state_dict()` that
-    were taken before show the values of before.
+    Parameters that need options of their own come in groups, such as [{"params": weights,
+    "weight_decay": 0.1}, {"params": biases}]; what a group does not say is as for all.
+    `param_groups` are such dicts with all options, which may change from step to step.
+
+    From then on the parameters' arrays are views of one vector, or of one for each group: `.data`
+    and `state_dict()` that were taken before show the values of before.
     """
 
     state_names: tuple[str, ...] = ()
-    #: update(x, dx, step, *states) changes x (P,) and its states in place; the first step is step 1
+    #: check(**options) raises ValueError if they are not allowed
+    check: Callable[..., None]
+    #: update(x, dx, step, *states, **options) changes x (P,) and its states in place; the first
+    #: step is step 1
     update: Callable[..., None]
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float):
-        listed = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor)
-        self.parameters = list(parameters) if listed else []
-        if not listed or not all(isinstance(p, Tensor) for p in self.parameters):
-            name = type(self).__name__
-            raise TypeError(f"{name} takes a list of parameters, or model.parameters()")
+    def __init__(self, parameters: Parameters, **options: Any):
+        self.param_groups = [
+            options | group for group in groups_of(parameters, type(self).__name__)
+        ]
+        self.parameters: list[Tensor] = []
+        for group in self.param_groups:
+            if unknown := group.keys() - {"params", *options}:
+                raise TypeError(f"{type(self).__name__} has no option {min(unknown)!r} of a group")
+            self.check(**options_of(group))
+            self.parameters += group["params"]
         if not self.parameters:
             raise ValueError("the optimizer was given no parameters")
         if not all(p.is_leaf for p in self.parameters):
             raise ValueError("the optimizer was given a result: only leaves are learned")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("the optimizer was given one parameter twice")
-        check_at_least_0(lr=lr)
-        self.lr = lr
         self.steps = [0] * len(self.parameters)  # one may get gradients later
-        self.flats, self.state = [], {}
         if len({p.device for p in self.parameters}) > 1:
             raise ValueError("parameters are on cpu and on cuda: move the model to one of them")
-        for dtype in dict.fromkeys(p.dtype for p in self.parameters):
-            numbers = [i for i, p in enumerate(self.parameters) if p.dtype == dtype]
-            flat = Flat([self.parameters[i] for i in numbers], numbers, self.state_names)
+        self.flats: list[Flat] = []
+        self.state: dict[str, Array] = {}
+        first = 0
+        for group in self.param_groups:
+            self._lay_out(group, first)
+            first += len(group["params"])
+
+    def _lay_out(self, group: dict[str, Any], first: int) -> None:
+        """Put a group's parameters side by side, those of a type; the first has this number."""
+        numbered = dict(enumerate(group["params"], first))
+        for dtype in dict.fromkeys(p.dtype for p in group["params"]):
+            numbers = [i for i, p in numbered.items() if p.dtype == dtype]
+            flat = Flat([numbered[i] for i in numbers], numbers, self.state_names, group)
             self.flats.append(flat)
             for name, array in flat.state.items():
                 self.state |= {f"{i}.{name}": flat.part(array, n) for n, i in enumerate(numbers)}
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; if groups have several, that of the first. Setting it sets all."""
+        return self.param_groups[0]["lr"]
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        for group in self.param_groups:
+            group["lr"] = lr
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -83,7 +112,8 @@ class Optimizer:
         self.count_step()
         for flat in self.flats:
             for step, x, dx, *states in flat.updates(self.steps):
-                self.update(x, dx, step if number is None else number, *states)
+                step = step if number is None else number
+                self.update(x, dx, step, *states, **options_of(flat.group))
 
     def count_step(self) -> None:
         """Count a step of every parameter that has a gradient, for it changes."""
@@ -95,7 +125,9 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, as arrays by name."""
-        return {"lr": np.array(self.lr), "steps": np.array(self.steps, np.int64), **self.state}
+        rates = np.array([group["lr"] for group in self.param_groups])
+        lr = rates if len(rates) > 1 else rates[0, ...]
+        return {"lr": lr, "steps": np.array(self.steps, np.int64), **self.state}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Take over what state_dict returned.
@@ -108,9 +140,10 @@ class Optimizer:
         for name, value in own.items():
             if (shape := np.shape(state[name])) != value.shape:
                 raise ValueError(f"the state {name} has shape {shape}, here it is {value.shape}")
-        if not (np.asarray(state["lr"]) >= 0 and (np.asarray(state["steps"]) >= 0).all()):
+        if not all((np.asarray(state[name]) >= 0).all() for name in ("lr", "steps")):
             raise ValueError("the state's lr and steps are numbers of at least 0")
-        self.lr = float(state["lr"])
+        for group, lr in zip(self.param_groups, np.ravel(state["lr"]).tolist(), strict=True):
+            group["lr"] = lr
         self.steps = np.asarray(state["steps"]).tolist()
         for name, value in self.state.items():
             value[...] = arrays.beside(state[name], value)
@@ -127,25 +160,26 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Parameters,
         lr: float = 1e-3,
         momentum: float = 0.0,
         *,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):
-        check_at_least_0(momentum=momentum, weight_decay=weight_decay)
+        options = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(parameters, **options, nesterov=nesterov)
+
+    @staticmethod
+    def check(lr: float, momentum: float, weight_decay: float, nesterov: bool) -> None:
+        """Raise ValueError unless a group may have these options."""
+        check_at_least_0(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
-        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
-        super().__init__(parameters, lr)
 
-    def update(self, x: Array, dx: Array, step: Any, velocity: Array) -> None:
+    def update(self, x: Array, dx: Array, step: Any, velocity: Array, **options: Any) -> None:
         """Take one step."""
-        momentum, decay, nesterov = self.momentum, self.weight_decay, self.nesterov
-        kernels.backend_of(x).sgd(
-            x, dx, velocity, lr=self.lr, momentum=momentum, weight_decay=decay, nesterov=nesterov
-        )
+        kernels.backend_of(x).sgd(x, dx, velocity, **options)
 
 
 class Adam(Optimizer):
@@ -164,32 +198,29 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        check_at_least_0(eps=eps, weight_decay=weight_decay)
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, **options)
+
+    @staticmethod
+    def check(lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
+        """Raise ValueError unless a group may have these options."""
+        check_at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
         pair = isinstance(betas, tuple | list) and len(betas) == 2
         if not pair or not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas are two numbers from 0 to below 1, not {betas!r}")
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
-        super().__init__(parameters, lr)
 
-    def update(self, x: Array, dx: Array, step: Any, exp_avg: Array, exp_avg_sq: Array) -> None:
+    def update(
+        self, x: Array, dx: Array, step: Any, exp_avg: Array, exp_avg_sq: Array, **options: Any
+    ) -> None:
         """Take one step."""
-        kernels.backend_of(x).adam(x, dx, exp_avg, exp_avg_sq, step=step, **self.numbers())
-
-    def numbers(self) -> dict[str, Any]:
-        """Return what a step depends on beside the gradients and the state."""
-        return {
-            "lr": self.lr,
-            "betas": self.betas,
-            "eps": self.eps,
-            "weight_decay": self.weight_decay,
-            "decoupled": self.decoupled,
-        }
+        adam = kernels.backend_of(x).adam
+        adam(x, dx, exp_avg, exp_avg_sq, step=step, **options, decoupled=self.decoupled)
 
 
 class AdamW(Adam):
@@ -202,7 +233,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

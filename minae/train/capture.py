@@ -44,7 +44,7 @@ class CapturedStep:
         self.batch: list[Any] | None = None  # where the graph reads it
         self.graph: Any = None
         self.loss: Any = None
-        self.rate: float | None = None
+        self.rates: list[float] | None = None
 
     def __call__(self, batch: Sequence[Any]) -> float:
         """Take one step on a batch of arrays of the GPU; return the loss from before it.
@@ -67,7 +67,7 @@ class CapturedStep:
         taken = self.optimizer.steps[0]
         if taken != self.counted:
             self.number.fill(taken)
-        if self.rate == self.optimizer.lr:
+        if self.rates == [group["lr"] for group in self.optimizer.param_groups]:
             self.optimizer.count_step()
         else:
             self._record(batch)
@@ -95,4 +95,4 @@ class CapturedStep:
                     f"this model's step cannot be recorded ({error}): leave out --cuda-graph"
                 ) from error
             self.graph = self.stream.end_capture()
-        self.rate = self.optimizer.lr
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]

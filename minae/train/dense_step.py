@@ -17,6 +17,7 @@ from minae.kernels.arrays import Array
 from minae.models.autoencoders import PlainAutoencoder
 from minae.nn import Module, fusion
 from minae.optim import Adam, AdamW, Optimizer
+from minae.optim.groups import options_of
 
 
 class Plan(NamedTuple):
@@ -51,7 +52,8 @@ def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> flo
     from minae.kernels.cpu import dense_step as cpu  # not before: it takes time to load
 
     adam: Any = optimizer
-    numbers = cpu.adam_numbers(adam.steps[0] + 1, **adam.numbers())
+    options = options_of(adam.param_groups[0]) | {"decoupled": adam.decoupled}
+    numbers = cpu.adam_numbers(adam.steps[0] + 1, **options)
     loss = cpu.dense_step(
         cpu.product_for(x.itemsize, 1),
         plan.layers,
@@ -82,7 +84,9 @@ def _plan(planned: list, optimizer: Optimizer) -> Plan:
         places = starts.get(id(weight)), starts.get(id(bias))
         rows.append((*places, inputs, outputs, activation is not None))
         largest = max(largest, inputs * outputs)
-    learned = len(optimizer.parameters) == 2 * len(owned) and None not in sum(rows, ())
+    places = {start for row in rows for start in row[:2]} - {None}
+    # all are learned, and each in one place: the kernel would not add up a tied one's gradients
+    learned = len(places) == len(optimizer.parameters) == 2 * len(owned)
     counts = optimizer.steps.count(optimizer.steps[0])  # all have the same number, for Adam
     takes = learned and counts == len(optimizer.steps)
     return Plan(planned, owned, np.array(rows if takes else [], np.int64).reshape(-1, 5), largest)

@@ -25,6 +25,7 @@ from minae.grad_mode import no_grad
 from minae.kernels.arrays import to_device
 from minae.nn import Module
 from minae.optim import Adam, Optimizer, Schedule
+from minae.optim.schedules import warmed_up
 from minae.tensor import Tensor
 from minae.train.capture import CapturedStep
 from minae.train.reporter import Reporter, reporter
@@ -58,10 +59,10 @@ def fit(
     Args:
         model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
             Batches are moved to its device.
-        train, validation: an array, or a tuple of arrays whose rows belong together; rows of
-            different lengths are a `minae.data.Ragged`. `train` can be patches instead, which
-            bring their own batches, seed and corruption.
-        settings: epochs (in all, also when resuming; 10 if None), batch_size, clip (the largest
+        train, validation: an array, or a tuple of arrays whose rows belong together. `train` can be
+            patches instead, which bring their own batches, seed and corruption.
+        settings: epochs (in all, also when resuming; 10 if None), batch_size, warmup (the steps in
+            which the learning rate rises linearly to what the optimiser has), clip (the largest
             joint norm of all gradients), patience, seed (of the batches' order and of all random
             numbers drawn in training), cuda_graph (see `minae.train.capture`).
         optimizer: Adam with its defaults if left out.
@@ -107,7 +108,9 @@ def fit(
             if state.out_of_patience(settings.patience):
                 break
             start = time.perf_counter()
-            loss = _train_epoch(model, _batches(loader, epoch, corrupt, device), step, report)
+            arrays = _batches(loader, epoch, corrupt, device)
+            arrays = warmed_up(arrays, optimizer, settings.warmup, taken=epoch * len(loader))
+            loss = _train_epoch(model, arrays, step, report)
             record = {"epoch": epoch + 1, "train_loss": loss}
             if validation is not None:
                 figures = evaluate(model, validation, batch_size=batch_size, corrupt=corrupt)

@@ -55,6 +55,9 @@ class Fitting:
         low=1,
     )
     batch_size: int = option(128, "Images, rows or windows per step; restore: 16 patches.", low=1)
+    warmup: int = option(
+        0, "Steps, not epochs, over which the learning rate rises to --lr.", low=0, since=3
+    )
     clip: float | None = option(None, "Largest gradient norm; restore: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1

@@ -68,6 +68,15 @@ def activations(lib):
     return lib.Sequential(*layers, lib.LeakyReLU(0.2), lib.Softmax(dim=1))
 
 
+def tied(lib):
+    """Words in, words out, by one table of vectors (Press & Wolf 2017)."""
+    network = lib.Sequential(
+        lib.Embedding(6, 4, 0), lib.Linear(4, 4), lib.Tanh(), lib.Linear(4, 4), lib.Linear(4, 6)
+    )
+    network[-1].weight = network[0].weight
+    return network
+
+
 MODELS = {
     # name: (what builds it in either library, the shape of its input; int: numbers below that)
     "Linear": (lambda lib: lib.Linear(5, 3), (4, 5)),
@@ -111,6 +120,7 @@ MODELS = {
     "Embedding": (lambda lib: lib.Embedding(7, 3), 7),
     "Embedding with padding": (lambda lib: lib.Embedding(4, 3, 0), 4),
     "Embedding with padding at the end": (lambda lib: lib.Embedding(4, 3, -1), 4),
+    "tied weights": (tied, 6),
     "dense autoencoder": (dense_autoencoder, (3, 784)),
     "conv autoencoder": (conv_autoencoder, (3, 1, 28, 28)),
     "activations": (activations, (4, 6)),

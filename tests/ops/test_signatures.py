@@ -92,7 +92,9 @@ def test_layers_take_their_arguments_in_pytorchs_order(name):
         assert ours == theirs[: len(ours)]
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "StepLR", "CosineAnnealingLR"])
+@pytest.mark.parametrize(
+    "name", ["SGD", "Adam", "AdamW", "LinearLR", "StepLR", "CosineAnnealingLR"]
+)
 def test_optimisers_take_their_arguments_in_pytorchs_order(name):
     module = torch.optim if hasattr(torch.optim, name) else torch.optim.lr_scheduler
     ours = positional(getattr(optim, name).__init__)[1:]

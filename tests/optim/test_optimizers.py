@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from minae import Tensor, optim
+from minae import Tensor, nn, optim
 from minae.nn import Parameter
+from minae.optim.schedules import warmed_up
 
 STEPS = 20
 SHAPES = [(3, 4), (5,), ()]
@@ -31,6 +32,14 @@ OPTIMIZERS = {
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
 
 
+#: For two groups, of the first and third parameter and of the second, what each has of its own.
+OWN = {
+    "SGD": ({"weight_decay": 0.5}, {"lr": 0.02, "momentum": 0.5, "nesterov": True}),
+    "Adam": ({"weight_decay": 0.5, "eps": 1e-3}, {"lr": 0.02, "betas": (0.5, 0.6)}),
+    "AdamW": ({"weight_decay": 0.5}, {"lr": 0.02, "weight_decay": 0.0}),
+}
+
+
 def start(dtype=np.float64, seed=0):
     """Return parameters, and the gradients of every step."""
     rng = np.random.default_rng(seed)
@@ -46,6 +55,14 @@ def make(name, arrays):
     kind, options = OPTIMIZERS[name]
     parameters = [Parameter(x.copy()) for x in arrays]
     return getattr(optim, kind)(iter(parameters), **options), parameters
+
+
+def in_groups(library, kind, parameters, **options):
+    """Return an optimiser of either library with the groups of OWN."""
+    a, b, c = parameters
+    first, second = OWN[kind]
+    groups = [{"params": iter([a, c]), **first}, {"params": b, **second}]
+    return getattr(library, kind)(groups, **options)
 
 
 def make_torch(torch, name, arrays):
@@ -79,6 +96,52 @@ def test_steps_are_torchs(torch, name, dtype):
         for x, t in zip(parameters, expected, strict=True):
             assert x.dtype == dtype
             assert_close(x.data, t)
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_groups_are_torchs(torch, kind):
+    """Options of its own, or of all; and a schedule moves the rate of each group from its base."""
+    arrays, steps = start()
+    parameters = [Parameter(x.copy()) for x in arrays]
+    expected = [torch.tensor(x).requires_grad_() for x in arrays]
+    ours = in_groups(optim, kind, parameters, lr=0.1)
+    theirs = in_groups(torch.optim, kind, expected, lr=0.1)
+    schedule = optim.CosineAnnealingLR(ours, STEPS, eta_min=0.01)
+    their_schedule = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, STEPS, eta_min=0.01)
+    for gradients in steps:
+        step(ours, parameters, gradients)
+        step(theirs, expected, gradients)
+        schedule.step()
+        their_schedule.step()
+        ours.param_groups[0]["weight_decay"] *= 0.9
+        theirs.param_groups[0]["weight_decay"] *= 0.9
+        for x, t in zip(parameters, expected, strict=True):
+            assert_close(x.data, t)
+
+
+def test_a_step_is_one_pass_for_each_group(monkeypatch):
+    parameters = [Parameter(x) for x in start(np.float32)[0]]
+    optimizer, passes = in_groups(optim, "Adam", parameters), []
+    monkeypatch.setattr(optimizer, "update", lambda x, *others, **options: passes.append(x.size))
+    for _ in range(2):
+        optimizer.zero_grad()
+        sum((p * p).sum() for p in parameters).backward()
+        optimizer.step()
+    assert passes == [13, 5] * 2
+
+
+def test_which_parameters_decay():
+    model = nn.Sequential(
+        nn.Embedding(5, 4), nn.Conv1d(4, 3, 2), nn.BatchNorm1d(3), nn.Linear(3, 5, bias=False)
+    )
+    model[3].weight = model[0].weight  # one parameter
+    decaying, others = optim.decay_groups(model, 0.1)
+    assert decaying["params"] == [model[0].weight, model[1].weight]
+    assert others["params"] == [model[1].bias, model[2].weight, model[2].bias]
+    assert (decaying["weight_decay"], others["weight_decay"]) == (0.1, 0)
+    adam = optim.AdamW(optim.decay_groups(model, 0.1), lr=0.5)
+    assert [group["weight_decay"] for group in adam.param_groups] == [0.1, 0]
+    assert len(optim.decay_groups(nn.Embedding(5, 4), 0.1)) == 1  # no group without parameters
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -155,6 +218,38 @@ def test_a_resumed_run_continues_bit_for_bit(name):
         np.testing.assert_array_equal(x.data, y.data)
 
 
+@pytest.mark.parametrize("kind", OWN)
+def test_groups_and_their_schedule_continue_bit_for_bit(kind):
+    arrays, steps = start(np.float32)
+    runs = []
+    for stop in (STEPS, 7):
+        parameters = [Parameter(x.copy()) for x in arrays]
+        optimizer = in_groups(optim, kind, parameters)
+        schedule = optim.LinearLR(optimizer, 0.1, total_iters=15)
+        for count, gradients in enumerate(steps):
+            if count == stop:
+                saved = {name: value.copy() for name, value in optimizer.state_dict().items()}
+                parameters = [Parameter(p.data.copy()) for p in parameters]
+                optimizer, old = in_groups(optim, kind, parameters), schedule
+                schedule = optim.LinearLR(optimizer, 0.1, total_iters=15)
+                optimizer.load_state_dict(saved)
+                schedule.load_state_dict(old.state_dict())
+            step(optimizer, parameters, gradients)
+            schedule.step()
+        runs.append([p.data for p in parameters])
+    for x, y in zip(*runs, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_the_lr_of_several_groups():
+    parameters = [Parameter(x) for x in start()[0]]
+    optimizer = in_groups(optim, "SGD", parameters, lr=0.1)
+    assert optimizer.lr == 0.1
+    assert optimizer.state_dict()["lr"].tolist() == [0.1, 0.02]
+    optimizer.lr = 0.3
+    assert [group["lr"] for group in optimizer.param_groups] == [0.3, 0.3]
+
+
 def test_a_state_is_arrays_by_name():
     optimizer, parameters = make("Adam", start()[0])
     step(optimizer, parameters, start()[1][0])
@@ -188,6 +283,8 @@ def test_a_state_of_something_else_is_refused_and_changes_nothing(other, shapes,
 SCHEDULES = {
     "cosine": ("CosineAnnealingLR", {"T_max": 15}),
     "cosine to a floor": ("CosineAnnealingLR", {"T_max": 15, "eta_min": 0.02}),
+    "linear": ("LinearLR", {}),
+    "linear to less": ("LinearLR", {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 9}),
     "steps": ("StepLR", {"step_size": 4}),
     "steps by half": ("StepLR", {"step_size": 1, "gamma": 0.5}),
 }
@@ -225,13 +322,23 @@ def test_a_resumed_schedule_continues(name):
     for _ in range(5):
         schedule.step()
     resumed, _ = make("SGD", start()[0])
-    resumed.load_state_dict(optimizer.state_dict())  # its lr is no longer the base
     again = getattr(optim, kind)(resumed, **options)
+    resumed.load_state_dict(optimizer.state_dict())  # its lr is no longer the base
     again.load_state_dict(schedule.state_dict())
+    assert resumed.lr == optimizer.lr
     for _ in range(5):
         schedule.step()
         again.step()
         assert resumed.lr == optimizer.lr
+
+
+@pytest.mark.parametrize("taken", [0, 3, 9])
+def test_a_warm_up_rises_step_by_step(taken):
+    optimizer = in_groups(optim, "SGD", [Parameter(x) for x in start()[0]], lr=0.5)
+    rates = [optimizer.state_dict()["lr"] for _ in warmed_up("abcde", optimizer, 5, taken)]
+    shares = np.minimum(np.arange(taken + 1, taken + 6) / 5, 1)
+    np.testing.assert_allclose(rates, shares[:, None] * [0.5, 0.02])
+    assert optimizer.state_dict()["lr"].tolist() == [0.5, 0.02]
 
 
 # --- clipping -----------------------------------------------------------------------------------
@@ -289,7 +396,13 @@ REFUSED = [
     ("given no parameters", lambda p: optim.SGD([])),
     ("takes a list of parameters", lambda p: optim.Adam(p)),
     ("takes a list of parameters", lambda p: optim.SGD(None)),
-    ("takes a list of parameters, or", lambda p: optim.SGD([{"params": [p]}])),
+    ("SGD takes a list of parameters, .* or of groups", lambda p: optim.SGD([{"weights": [p]}])),
+    ("takes a list of parameters", lambda p: optim.SGD([{"params": [p]}, p])),
+    ("takes a list of parameters", lambda p: optim.SGD([{"params": [1.0]}])),
+    ("given no parameters", lambda p: optim.SGD([{"params": []}])),
+    ("given one parameter twice", lambda p: optim.SGD([{"params": p}, {"params": p}])),
+    ("SGD has no option 'eps' of a group", lambda p: optim.SGD([{"params": p, "eps": 1}])),
+    ("weight_decay is a number", lambda p: optim.Adam([{"params": p, "weight_decay": -1}])),
     ("only leaves are learned", lambda p: optim.SGD([p * 2])),
     ("nesterov needs a momentum", lambda p: optim.SGD([p], nesterov=True)),
     ("momentum is a number of at least 0, not -1", lambda p: optim.SGD([p], momentum=-1)),
@@ -303,6 +416,12 @@ REFUSED = [
     ("step_size is a number of steps above 0", lambda p: optim.StepLR(optim.SGD([p]), 0)),
     ("step_size is a number of steps above 0", lambda p: optim.StepLR(optim.SGD([p]), "a")),
     ("T_max is a number of steps", lambda p: optim.CosineAnnealingLR(optim.SGD([p]), 0)),
+    (
+        "start_factor is a number above 0, up to 1, not 0",
+        lambda p: optim.LinearLR(optim.SGD([p]), 0),
+    ),
+    ("end_factor is a number from 0 to 1", lambda p: optim.LinearLR(optim.SGD([p]), 0.5, 2)),
+    ("total_iters is a number", lambda p: optim.LinearLR(optim.SGD([p]), total_iters=0)),
     ("max_norm is a number of at least 0", lambda p: optim.clip_grad_norm_([p], -1.0)),
 ]
 

@@ -7,7 +7,7 @@ from minae import nn, random
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
 from minae.models import ConvAutoencoder, DenseAutoencoder
-from minae.optim import SGD, Adam, AdamW
+from minae.optim import SGD, Adam, AdamW, decay_groups
 from minae.train import step
 from minae.train.dense_step import dense_step
 
@@ -115,6 +115,15 @@ def test_it_leaves_alone_what_was_changed(change):
     assert dense_step(model, optimizer, [images()]) is None
 
 
+class Tied(DenseAutoencoder):
+    """Square, with one weight in two layers, and as many parameters as without."""
+
+    def __init__(self):
+        super().__init__([9, 9], loss="mse")
+        self.decoder[0].weight = self.encoder[1].weight
+        self.extra = nn.Parameter(np.zeros(9, np.float32))
+
+
 @pytest.mark.parametrize(
     ("model", "optimizer", "batch"),
     [
@@ -122,6 +131,7 @@ def test_it_leaves_alone_what_was_changed(change):
         (DenseAutoencoder(SIZES), SGD, images()),
         (DenseAutoencoder(SIZES, activation="tanh"), Adam, images()),
         (DenseAutoencoder(SIZES, tied=True), Adam, images()),
+        (Tied(), Adam, images()),
         (ConvAutoencoder((1, 8, 8)), Adam, images(2, 64).reshape(2, 1, 8, 8)),
         (DenseAutoencoder([900, 800]), Adam, images(50, 900)),  # worth several threads
         (DenseAutoencoder(SIZES), Adam, images(dtype=np.float64)),
@@ -132,6 +142,12 @@ def test_it_leaves_alone_what_was_changed(change):
 )
 def test_it_leaves_others_alone(model, optimizer, batch):
     assert dense_step(*prepared(optimizer, model=model), [batch]) is None
+
+
+def test_it_leaves_groups_alone():
+    model, _ = prepared()
+    optimizer = AdamW(decay_groups(model, 0.1))
+    assert dense_step(model, optimizer, [images()]) is None
 
 
 def test_it_keeps_to_the_chosen_backend_and_mode():

@@ -66,6 +66,17 @@ def test_gradients_are_clipped(name):
     assert 0 < max(abs(a - b).max() for a, b in zip(after, before, strict=True)) < 1e-5
 
 
+def test_a_warm_up_begins_with_small_steps(monkeypatch):
+    """256 images are four steps: the second epoch goes on where the first one stopped."""
+    model, rates = small_vae(), []
+    adam = optim.Adam(model.parameters(), lr=0.01)
+    schedule = optim.StepLR(adam, step_size=2, gamma=0.5)
+    monkeypatch.setattr(adam, "step", lambda: rates.append(adam.lr))
+    train(model, optimizer=adam, schedule=schedule, warmup=6)
+    np.testing.assert_allclose(rates[:6], 0.01 * np.arange(1, 7) / 6)
+    assert rates[6:] == [0.01] * 2 + [0.005] * 4
+
+
 def test_same_seed_same_bits(tmp_path):
     for name in ("a", "b"):
         train(small_vae(), tmp_path / name)
