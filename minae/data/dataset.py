@@ -69,8 +69,12 @@ def load(
       1 in the windows that people have marked.
     - a user's images, table or texts: about 80 / 10 / 10 per cent, at least one row each, after a
       shuffle by `seed`, which changes nothing in the named datasets.
-    - `docstrings`: texts of functions of NumPy, SciPy, scikit-learn and scikit-image, labelled by
-      subpackage.
+    - `docstrings`: about 3,000 texts on functions of NumPy, SciPy, scikit-learn and scikit-image,
+      labelled by subpackage, every one equally often in each part, nearly.
+    - `unicode_names`: the 12,771 names of characters in Unicode 3.2 that say what they are,
+      labelled by category; `names`: 29,494 first names; `tiny_shakespeare`: 25,557 lines.
+    - `trec`: 4,952 / 500 / 500 questions, labelled by what is asked for; the test set is the
+      official one.
     - a user's series: 80 / 10 / 10 per cent in the order of time.
 
     A folder, an idx file, and arrays of 3 or 4 dimensions are images; a CSV file whose first column
@@ -111,7 +115,7 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         found = table_parts(Path(name), frame, None, how, 0, validation)
         return _dataset(name, found)
     if kind == "text":
-        texts, test = named.TEXTS[name](name)
+        texts, test = named.TEXTS[name]()
         rows = np.arange(len(texts))
         found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)
         return _dataset(name, found)
@@ -156,6 +160,10 @@ def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> D
 def _texts(path: Path, name: str, how: Reading, seed: int, validation: int | None) -> Dataset:
     texts = read_texts(path, None, how.id_column, how.label_column)
     with naming(path):
+        if column_of(path)[1] is None and (column := how.id_column or how.label_column):
+            raise InputError(f"has no column {column!r}, as it is no CSV file: leave it out")
+        if how.label_column is not None and texts.labels is None:
+            raise InputError(f"has no column {how.label_column!r}; name another as --label-column")
         rows = divided(len(texts), "texts", seed)
         return _dataset(name, text_parts(path, texts, *rows, how, validation))
 

@@ -16,28 +16,13 @@ from minae.data.sound import vowels
 from minae.data.sound.files import read_blocks
 from minae.data.sound.recordings import Analysis, Pieces, pieces_of, read_archive
 from minae.data.sources import fetch
-from minae.data.split import Split
-from minae.data.text.docstrings import read_docstrings
+from minae.data.split import Split, stratified_order
+from minae.data.text import corpora
 from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 SoundParts = tuple[Pieces, np.ndarray, np.ndarray]  # the indices to train on, and to test on
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
-
-
-def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Shuffle rows so that every class is spread evenly over the whole order.
-
-    labels (N,) -> permutation (N,). Wherever this order is cut, the parts hold each class in its
-    proportion, give or take a few rows. The n rows of a class are put in random order, and the k-th
-    of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
-    """
-    shuffled = np.argsort(rng.random(len(labels)), kind="stable")
-    place = np.empty(len(labels))
-    for label in np.unique(labels):
-        rows = shuffled[labels[shuffled] == label]
-        place[rows] = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
-    return np.argsort(place, kind="stable")
 
 
 def _load_mnist(name: str) -> ImageParts:
@@ -71,12 +56,6 @@ def _load_breast_cancer(name: str) -> tuple[Frame, str]:
     found: Any = load_breast_cancer(as_frame=True)
     frame = found.data.assign(diagnosis=found.target_names[found.target])
     return frame, "diagnosis"
-
-
-def _load_docstrings(name: str) -> tuple[Texts, int]:
-    texts: Any = read_docstrings()
-    order = stratified_order(texts.labels, np.random.default_rng(0))
-    return texts.take(order), round(len(texts) / 10)
 
 
 def _load_vowels(name: str) -> SoundParts:
@@ -123,7 +102,13 @@ SERIES = {
     "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
 }
 #: The named datasets of texts: in a fixed order, of which the last so many are the test part.
-TEXTS: dict[str, Callable[[str], tuple[Texts, int]]] = {"docstrings": _load_docstrings}
+TEXTS: dict[str, Callable[[], tuple[Texts, int]]] = {
+    "docstrings": corpora.load_docstrings,
+    "unicode_names": corpora.load_unicode_names,
+    "trec": corpora.load_trec,
+    "names": corpora.load_names,
+    "tiny_shakespeare": corpora.load_shakespeare,
+}
 #: The named datasets of sounds.
 SOUNDS: dict[str, Callable[[str], SoundParts]] = {
     "vowels": _load_vowels,

@@ -58,6 +58,21 @@ def divide(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return order[:-test], order[-test:]
 
 
+def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle rows so that every class is spread evenly over the whole order.
+
+    labels (N,) -> permutation (N,). Wherever this order is cut, the parts hold each class in its
+    proportion, give or take a few rows. The n rows of a class are put in random order, and the k-th
+    of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
+    """
+    shuffled = np.argsort(rng.random(len(labels)), kind="stable")
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = shuffled[labels[shuffled] == label]
+        place[rows] = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+    return np.argsort(place, kind="stable")
+
+
 def keep_normal(
     pool: np.ndarray, test: np.ndarray, normal: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

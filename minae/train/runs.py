@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minae import models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, alike, describe, parse_kind
-from minae.data.named import SERIES, load_readings
+from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
+from minae.data.named import SERIES, TEXTS, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
 from minae.errors import InputError, complain
@@ -91,6 +93,9 @@ class Run:
         """
         if isinstance(self.kind, SeriesKind) and data in SERIES:
             return self.kind.windows(load_readings(data)[0])
+        if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
+            texts, test = TEXTS[data]()
+            return self.kind.split(texts.take(np.arange(len(texts))[-test:]))[0]
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
             return self._load(data).test
