@@ -28,7 +28,7 @@ NAMES = """
     sqrt square subtract take tanh tensordot vdot where zeros zeros_like
 """
 FUNCTIONS = set(NAMES.split())  # that CuPy has, and minae uses
-NAMES = "any all argmax argmin copy cumprod max mean min prod squeeze std sum var"
+NAMES = "any all argmax argmin copy cumprod max mean min prod squeeze std sum take var"
 METHODS = set(NAMES.split())
 
 capturing: list | None = None  # the recorded launches

@@ -318,7 +318,7 @@ def _backward(dy, x, weights, saved, lengths, needs, places):
     dx, dweights = np.empty((L * N, I) if needs[0] else (0, 0), dtype), []
     for d in range(D):
         four = weights[4 * d : 4 * d + 4]
-        into = [
+        into: list = [
             np.empty(weight.shape if needs[1] else (0, 0), dtype) if place is None else place
             for weight, place in zip(four[:2], places[4 * d : 4 * d + 2], strict=True)
         ]

@@ -12,7 +12,7 @@ import numpy as np
 from minae import nn
 from minae.bench.workloads import Workload
 from minae.kernels.arrays import to_device
-from minae.models import ResUNet
+from minae.models import ResUNet, SequenceAutoencoder
 
 
 def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Callable:
@@ -66,6 +66,10 @@ def torch_network(workload: Workload, device: str) -> tuple[Any, Any]:
         from minae.bench.torch_res_unet import TorchResUNet
 
         network = TorchResUNet(**model.config)
+    elif isinstance(model, SequenceAutoencoder):
+        from minae.bench.torch_sequences import TorchSequenceAutoencoder
+
+        network = TorchSequenceAutoencoder(**model.config)
     else:
         network = _torch_autoencoder(model)
     state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""The workloads: models as a user would build them, on images that look like the real ones."""
+"""The workloads: models as a user would build them, on data that look like the real ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +11,13 @@ from minae import nn, random
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
-from minae.models import VAE, ConvAutoencoder, DenseAutoencoder, ResUNet
+from minae.models import VAE, ConvAutoencoder, DenseAutoencoder, ResUNet, SequenceAutoencoder
 from minae.models.base import Autoencoder
+from minae.models.sequences import END
 from minae.tensor import Tensor
 
 BATCHES = 32  # used in turn
+LETTERS = 64  # in a vocabulary
 Arrays = tuple[np.ndarray, ...]
 
 
@@ -46,6 +48,18 @@ def _shades(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     spectrum = np.fft.rfft2(rng.standard_normal(shape, np.float32))
     fields = np.fft.irfft2(spectrum / frequency**2, (H, W))
     return (fields / fields.std((-2, -1), keepdims=True)).astype(np.float32)
+
+
+def texts(rng: np.random.Generator, shape: tuple[int, ...]) -> Arrays:
+    """Return ids of texts of one length, with their end; letters are as unequal as in a language.
+
+    The k-th most frequent one is drawn 1 / k times as often as the first (Zipf 1949).
+    """
+    letters = np.arange(END + 1, LETTERS)
+    frequencies = 1 / np.arange(1, len(letters) + 1)
+    ids = rng.choice(letters, shape, p=frequencies / frequencies.sum()).astype(np.int32)
+    ids[..., -1] = END
+    return (ids,)
 
 
 @dataclass(frozen=True)
@@ -82,24 +96,32 @@ class Workload:
         model, found = self.build(), []
 
         class Recorded:
-            def forward(self, x: Tensor) -> Tensor:
-                y = super().forward(x)  # pyright: ignore[reportAttributeAccessIssue] - the layer's
-                found.append((self, x, y))
+            def forward(self, x: Tensor, *others: Any) -> Any:
+                layer: Any = super()
+                y = layer.forward(x, *others)
+                found.append((self, x, y[0] if isinstance(y, tuple) else y))
                 return y
 
-        for _, layer in model.named_modules():
-            if hasattr(layer, "weight"):  # of a subclass, it is not fused with its neighbours
+        for layer in model.modules():
+            if [*layer.parameters()] and not [*layer.named_children()]:
+                # of a subclass, it is not fused with its neighbours
                 layer.__class__ = type("Recorded", (Recorded, type(layer)), {})
         with use_backend("reference"):  # nothing to compile
-            model(Tensor(self.batches()[0][0]))
+            model.loss(*map(Tensor, self.batches()[0]))
         return found
 
     def flops(self) -> float:
         """Count the floating point operations of the matrix products in one training step."""
         total = 0.0
         for i, (layer, x, y) in enumerate(self.layers()):
-            positions = (x if isinstance(layer, nn.ConvTranspose2d) else y).numel()
-            products = positions * layer.weight.numel() / layer.weight.shape[0]
+            if isinstance(layer, nn.Embedding):
+                continue  # no product, but its weights have to get gradients from all that follows
+            if isinstance(layer, nn.GRU | nn.LSTM):
+                weights = sum(p.numel() for p in layer.parameters() if p.ndim == 2)
+                products = x.numel() / x.shape[-1] * weights
+            else:
+                positions = (x if isinstance(layer, nn.ConvTranspose2d) else y).numel()
+                products = positions * layer.weight.numel() / layer.weight.shape[0]
             total += 2 * products * (3 if i else 2)  # forward, dweight; dx but of the first layer
         return total
 
@@ -107,6 +129,7 @@ class Workload:
 _deep_conv = partial(ConvAutoencoder, channels=(32, 64), convs_per_stage=2)
 _small = partial(DenseAutoencoder, [64, 32, 16], loss="mse")
 _dense = partial(DenseAutoencoder, [784, 512, 256, 32])
+_letters = partial(SequenceAutoencoder, LETTERS, 32, embedding=32, hidden=128, latent=64)
 
 WORKLOADS = {
     "W1": Workload("dense 784-512-256-32", _dense, (784,), 128),
@@ -115,6 +138,7 @@ WORKLOADS = {
     "W4": Workload("conv 32-64, two a stage", _deep_conv, (1, 28, 28), 128),
     "W5": Workload("dense 64-32-16, batch 16", _small, (64,), 16),
     "W5-1": Workload("dense 64-32-16, batch 1", _small, (64,), 1),
+    "W6": Workload("GRU 128 of letters, length 32, batch 32", _letters, (32,), 32, texts),
     "restore": Workload(
         "residual U-Net 48-96, 72 x 72, batch 16", ResUNet, (1, 72, 72), 16, photographs, 1.0
     ),

@@ -59,8 +59,9 @@ def fit(
     Args:
         model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
             Batches are moved to its device.
-        train, validation: an array, or a tuple of arrays whose rows belong together. `train` can be
-            patches instead, which bring their own batches, seed and corruption.
+        train, validation: an array, or a tuple of arrays whose rows belong together; rows of
+            different lengths are a `minae.data.Ragged`. `train` can be patches instead, which
+            bring their own batches, seed and corruption.
         settings: epochs (in all, also when resuming; 10 if None), batch_size, warmup (the steps in
             which the learning rate rises linearly to what the optimiser has), clip (the largest
             joint norm of all gradients), patience, seed (of the batches' order and of all random

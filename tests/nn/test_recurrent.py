@@ -74,7 +74,7 @@ def test_outputs_and_gradients(name, options, lengths):
     t, *torch_states = (torch.tensor(a, requires_grad=True) for a in arrays)
     results = run_ours(ours, x, tuple(states), lengths)
     expected = run_theirs(theirs, t, tuple(torch_states), lengths)
-    loss, torch_loss, rng = 0, 0, np.random.default_rng(4)
+    loss, torch_loss, rng = Tensor(0.0), torch.zeros(()), np.random.default_rng(4)
     for y, e in zip(results, expected, strict=True):
         close(y.data, e.detach().numpy(), "output")
         weights = rng.normal(size=y.shape).astype(np.float32)

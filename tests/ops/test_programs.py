@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
-from minae import Tensor, ops, optim
+from minae import Tensor, nn, ops, optim
 
 from .cases import torch
 from .differences import DIFFERENCES, TOLERATED
@@ -85,6 +85,17 @@ SHOWN = {
         "float32 [1.0, 2.0]",
         "float32 [2.0, 3.0]",
     ),
+    "tied-states": (
+        f"m = nn.Sequential(nn.Linear(2, 2, False), nn.Linear(2, 2, False)); {FLAT}\n"
+        "m[1].weight = m[0].weight; m.load_state_dict({'1.weight': x}); y = m[0].weight",
+        "float32 [[1.0, 2.0], [3.0, 4.0]]",
+        "RuntimeError",
+    ),
+    "group-options": (
+        f"{ONES}; SGD([{{'params': [x], 'beta': 0.9}}], 0.1); y = x",
+        "TypeError",
+        "float32 [1.0, 2.0]",
+    ),
     "negative-steps": (f"{COUNT}; y = x[::-1]", "int64 [2, 1, 0]", "ValueError"),
     "fractions": (f"{COUNT}; y = x; y[0] = 2.5", "TypeError", "int64 [2, 1, 2]"),
     "numbers": (f"{BYTES}; y = x + 300", "OverflowError", "uint8 [44, 51]"),
@@ -149,8 +160,9 @@ def outcome(lines, names) -> str:
 @pytest.mark.parametrize("name", SHOWN)
 def test_differences(name):
     lines, ours, theirs = SHOWN[name]
-    our_names = {"zeros": np.zeros, "tensor": Tensor, "SGD": optim.SGD}
+    our_names = {"zeros": np.zeros, "tensor": Tensor, "SGD": optim.SGD, "nn": nn}
     their_names = {"zeros": np.zeros, "tensor": torch.tensor, "SGD": torch.optim.SGD}
+    their_names["nn"] = torch.nn
     assert outcome(lines, {**OUR_NAMES, **our_names}) == ours
     assert outcome(lines, {**THEIR_NAMES, **their_names}) == theirs
     assert ours != theirs
