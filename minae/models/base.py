@@ -37,6 +37,7 @@ class Autoencoder(nn.Module):
     binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     defaults: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
+    steps = 2_000  # that `minae train` takes at least, but of images
     #: names of the kinds of data that it trains on
     kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
     any_size = False  # images may have any height and width

@@ -28,6 +28,7 @@ class DocumentAutoencoder(Autoencoder):
 
     kinds: ClassVar = ("text",)
     corruption = "words:0.5"
+    defaults: ClassVar = {"batch_size": 64, "lr": 2e-3, "schedule": "cosine"}
     has_logits = False
 
     def __init__(self, sizes: list[int], activation: str = "relu"):

@@ -57,12 +57,12 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
 def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
     """Make one of `models.MODELS`. Raises InputError if it has no such option."""
     accepted = inspect.signature(MODELS[name]).parameters
-    for option in options:
-        if option not in accepted:
-            flag, *flags = [
-                "--" + p.replace("_", "-") for p in (option, *accepted) if p not in FROM_DATA
-            ]
-            raise InputError(f"{flag} is no option of model {name!r}, which has {', '.join(flags)}")
+    for option in options.keys() - accepted:
+        flags = ["--" + p.replace("_", "-") for p in accepted if p not in FROM_DATA]
+        raise InputError(
+            f"--{option.replace('_', '-')} is no option of model {name!r}, which has"
+            f" {', '.join(flags)}"
+        )
     return MODELS[name](**options)
 
 

@@ -31,13 +31,16 @@ from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
-STEPS = 2_000  # of a table or series, at least: they have fewer rows than there are images
 
 
 def _usual_epochs(dataset: Dataset, settings: Settings) -> int:
-    """Return how many epochs to train: of a table or series as many as make 2,000 steps."""
+    """Return how many epochs to train: 10, but as many as make the model's usual steps.
+
+    Images make them whatever their number: there are enough.
+    """
     steps = -(-len(dataset.train) // settings.batch_size)  # in an epoch
-    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-STEPS // steps)
+    usual = MODELS[settings.model].steps
+    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-usual // steps)
     return max(USUAL_EPOCHS, fewest)
 
 
