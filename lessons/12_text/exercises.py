@@ -36,9 +36,9 @@ def count_pairs(texts, V, window):
 def ppmi(counts):
     """Return the positive pointwise mutual information of each pair, in nats: floats (V, C).
 
-    counts (V, C) says how often each of V words stands near each of C words, whole numbers >= 0,
-    not all of them 0, some perhaps in the billions; V and C need not be the same. With n the entry, r the sum of its row, c that
-    of its column, and N that of all of counts:
+    counts (V, C) says how often each of V words stands near each of C words: whole numbers >= 0,
+    not all of them 0, some perhaps in the billions. V and C need not be the same. With n the entry,
+    r the sum of its row, c that of its column, and N that of all of counts:
 
         PPMI = max(0, log(n N / (r c)))
 
