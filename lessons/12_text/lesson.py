@@ -208,7 +208,7 @@ directions, sigma = singular(ppmi)
 minae.manual_seed(0)
 linear = LinearAutoencoder()
 rows = ppmi.astype(np.float32)
-fit(linear, rows, epochs=20, batch_size=50, lr=3e-3)
+fit(linear, rows, epochs=15, batch_size=50, lr=3e-3)
 left = {
     "nothing, all zeros": 1.0,
     "linear autoencoder, trained": train.evaluate(linear, rows)["loss"] * V / (ppmi**2).sum(),
@@ -668,7 +668,7 @@ speller = models.SequenceAutoencoder(
     len(unicode.kind.vocabulary), longest=LONGEST + 8, embedding=32, hidden=192, latent=64
 )
 speller.start_at_mean(seen)
-fit(speller, seen, epochs=10, batch_size=32, lr=4e-3, max_grad_norm=1.0)
+fit(speller, seen, epochs=8, batch_size=32, lr=4e-3, max_grad_norm=1.0)
 seen_codes, unseen_codes = codes(speller, seen), codes(speller, unseen)
 rebuilt = written(speller, unicode.kind, unseen_codes)
 exact = share_equal(rebuilt, unseen_names)
@@ -792,7 +792,7 @@ def sentences(part):
 learned = sentences(data.train)
 held_out = [one for one in sentences(data.test) if one not in set(learned)]
 learned, held_out = (Ragged.of([(*one, END) for one in some]) for some in (learned, held_out))
-EPOCHS = 7
+EPOCHS = 6
 STEPS = EPOCHS * -(-len(learned) // 64)
 ways = {
     "plain": {"annealing": 0, "word_dropout": 0.0},
@@ -816,9 +816,9 @@ title = "The KL term of unseen sentences, epoch by epoch"
 keep(plots.lines(curves, "epoch", "nats", title), "collapse.png")
 plain, annealed, dropped = kl.values()
 assert plain < 0.3
-assert annealed > plain + 0.5
+assert annealed > plain + 0.2
 assert dropped > annealed + 0.5
-assert table[0][3] < 0.1 < table[2][3]
+assert table[0][3] < 0.05 < table[2][3]
 assert table[0][2] < table[2][2]
 
 # %% [markdown]
