@@ -1,5 +1,6 @@
 """Plain autoencoders: squeeze through a narrow code, and make the output equal the input."""
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -147,9 +148,9 @@ class SpectrogramAutoencoder(PlainAutoencoder):
     """Convolutions over time, of spectrograms whose bands are the channels, to a code and back.
 
     The inputs are (1, M, T), M bands over T frames, in standard deviations. A filter sees all bands
-    of a few frames: unlike an image, a spectrogram shifted along its height is another sound.
-    `channels`, `latent` and `convs_per_stage` are as in ConvAutoencoder; the loss is the squared
-    error.
+    of a few frames at once: in an image, a form may stand higher or lower; a sound that is moved to
+    other bands is another sound. Between the last feature map and the code lie `hidden` units; the
+    other arguments are as in ConvAutoencoder. The loss is the squared error.
     """
 
     kinds = ("audio",)
@@ -159,17 +160,24 @@ class SpectrogramAutoencoder(PlainAutoencoder):
         self,
         image_shape: Shape,
         channels: tuple[int, ...] = (128, 128),
+        hidden: int = 256,
         latent: int = 32,
         convs_per_stage: int = 1,
     ):
         super().__init__("mse")
+        base.check_count("hidden", hidden)
+        base.check_count("latent", latent)
         self.shape = (*image_shape,)
         _, M, T = image_shape
-        stages = Stages((M, 1, T), channels, convs_per_stage)
+        stages = Stages((M, 1, T), channels, convs_per_stage, nn.SiLU)
+        last = stages.shapes[-1]
+        sizes = [math.prod(last), hidden, latent]
         bands = nn.Flatten(), nn.Unflatten(1, (M, 1, T))
-        self.encoder = nn.Sequential(*bands, *stages.encoder(latent))
-        self.decoder = stages.decoder(latent)
-        base.initialise("relu", self.encoder, self.decoder)
+        code = nn.Flatten(), *base.mlp(sizes, "silu")
+        self.encoder = nn.Sequential(*bands, *stages.down(), *code)
+        feature_map = *base.mlp(sizes[::-1], "silu"), nn.SiLU(), nn.Unflatten(1, last)
+        self.decoder = nn.Sequential(*feature_map, *stages.up())
+        base.initialise("silu", self.encoder, self.decoder)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the spectrograms that codes (N, Z) stand for: (N, 1, M, T)."""

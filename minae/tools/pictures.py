@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import models, plots, random
-from minae.data import ImageKind, SeriesKind
+from minae.data import ImageKind, SeriesKind, TextKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.tensor import Tensor
@@ -24,10 +24,11 @@ FEW = 200  # images behind the numbers in a picture
 def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
     files = [run.folder / "learning_curves.png"]
-    if not run.model.any_size:
+    drawn = not (run.model.any_size or isinstance(run.kind, TextKind))
+    if drawn:
         files.append(draw_reconstructions(run))
     plots.save(plots.learning_curves(run.metrics["history"]), files[0])
-    if isinstance(run.model, models.VariationalAutoencoder):
+    if drawn and isinstance(run.model, models.VariationalAutoencoder):
         files.append(draw_samples(run))
     for name, draw in OWN.get(run.settings.model, {}).items():
         if name in OF_IMAGES and not isinstance(run.kind, ImageKind):

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minae.data import Dataset, Kind, Ragged, Split
@@ -39,8 +40,8 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
-                f"sizes begin with {options['sizes'][0]}, but an input of shape {image_shape} has"
-                f" {pixels} numbers: begin with {pixels}"
+                f"sizes begin with {options['sizes'][0]}, but each {kind.row} of {dataset.name} has"
+                f" {pixels} inputs: begin with {pixels}"
             )
     else:
         options = {"image_shape": image_shape, **options}
@@ -84,9 +85,15 @@ def _check_kind(name: str, dataset: Dataset) -> None:
         )
     others = [other for other, cls in MODELS.items() if kind in cls.kinds]
     raise InputError(
-        f"model {name!r} is for data of kind {' or '.join(kinds)}, and {dataset.name} is of kind"
-        f" {kind}: train {', '.join(others)}"
+        f"model {name!r} takes data of kind {_either(kinds)}, and {dataset.name} is of kind {kind}:"
+        f" train {_either(others)}"
     )
+
+
+def _either(names: Sequence[str]) -> str:
+    """Return names as "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _standardised(options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:

@@ -153,14 +153,26 @@ def load_run(folder: Path) -> Run:
     return run
 
 
+def check_ensemble(run: Run) -> None:
+    """Raise InputError unless the run's model can restore a picture turned in eight ways."""
+    if not run.model.any_size:
+        raise InputError(
+            f"--ensemble is for a model made by `minae train restore`, and {run.folder} holds a"
+            f" {run.settings.model}: leave it out"
+        )
+
+
 def final_figures(
-    run: Run, data: str | None = None, corrupt: str | None = None
+    run: Run, data: str | None = None, corrupt: str | None = None, ensemble: bool = False
 ) -> dict[str, float]:
     """Return the model's figures on each part of its own data, or of others, as `part_figure`.
 
-    `corrupt` is a corruption to undo in place of the one that the model was trained with. Raises
-    InputError if it is none, and FloatingPointError if a figure is nan or infinite.
+    `corrupt` is a corruption to undo in place of the one that the model was trained with;
+    `ensemble` is as in `ResUNet`. Raises InputError if they are nothing for the model, and
+    FloatingPointError if a figure is nan or infinite.
     """
+    if ensemble:
+        check_ensemble(run)
     if corrupt is not None:
         run = replace(run, settings=replace(run.settings, corrupt=corrupt))
     model, figures = run.model, {}
@@ -170,7 +182,7 @@ def final_figures(
         if not len(rows) or (model.any_size and part == "train"):
             continue
         if model.any_size:
-            found = picture_figures(model, rows, run.restores)
+            found = picture_figures(model, rows, run.restores, ensemble)
         else:
             found = evaluate(model, inputs(model, rows), corrupt=run.corruption)
         figures |= {f"{part}_{name}": value for name, value in found.items()}

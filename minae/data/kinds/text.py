@@ -46,10 +46,11 @@ class TextKind:
     classes: list[str] = field(default_factory=list)  # the labels of the training data, by number
 
     def __post_init__(self):
-        if self.tokens not in TOKENS:
-            raise InputError(
-                f"tokens {self.tokens!r} is unknown: choose one of {', '.join(TOKENS)}"
-            )
+        check_tokens(self.tokens)
+        if self.vocabulary[: len(SPECIAL)] != SPECIAL:
+            raise InputError(f"vocabulary does not begin with {', '.join(SPECIAL)}")
+        if self.longest < 2:
+            raise InputError(f"longest is a whole number from 2, not {self.longest}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -136,6 +137,12 @@ def unknown_share(rows: Ragged) -> float:
     return float((rows.values == UNKNOWN).sum() / max(tokens, 1))
 
 
+def check_tokens(name: str) -> None:
+    """Raise InputError unless texts can be cut into such tokens."""
+    if name not in TOKENS:
+        raise InputError(f"tokens {name!r} is unknown: choose one of {', '.join(TOKENS)}")
+
+
 def splitter(name: str, merges: list[tuple[str, str]]) -> Callable[[str], list[str]]:
     """Return what cuts a text into its tokens."""
     if name == "bpe":
@@ -148,6 +155,7 @@ def fit_text(texts: list[str], name: str, size: int) -> tuple[list[str], list[tu
 
     A token occurs at least twice; the most frequent come first. Raises InputError if none does.
     """
+    check_tokens(name)
     room, counts = size - len(SPECIAL), Counter()
     if name == "bpe":
         pieces = bpe.count_pieces(map(tidy, texts))

@@ -145,12 +145,14 @@ def read_file(path: Path) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        if b"\0" in content[:4096] and encoding != "utf-16":
-            raise InputError("is no text; leave it out") from error
+        if encoding == "utf-16":
+            raise InputError("is damaged UTF-16; save it as UTF-8") from error
+        if b"\0" in content[:4096]:
+            raise InputError("is no text; give a text file") from error
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"is not in UTF-8, as line {line:,} shows; save it as UTF-8") from error
     if "\0" in text:
-        raise InputError("is no text; leave it out")
+        raise InputError("is no text; give a text file")
     if not text.strip():
         raise InputError("is empty; give a file with text")
     return text
