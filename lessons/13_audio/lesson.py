@@ -755,8 +755,8 @@ SETTINGS = {  # over and floor; memory and over
     ],
     "Wiener": [
         (memory, over)
-        for memory in (0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
-        for over in (0.7, 1, 1.5, 2, 3)
+        for memory in (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+        for over in (0.35, 0.5, 0.7, 1, 1.5, 2)
     ],
 }
 
@@ -781,7 +781,7 @@ def cleaned(noisy, parts, sizes, steps):
     y = noisy.spoilt(test, 2)
     S, found = noisy.stft(y), {"noisy": y}
     for name, way in best_filters(noisy, choosing).items():
-        print(f"{name}: {way} is best on validation sounds")
+        print(f"{name}, best on validation sounds: {way[0]}, {way[1]}")
         found[name] = noisy.filtered(S, *way)
     clean = noisy.log_mel(noisy.stft(noisy.clean[training]))
     mean, std = clean.mean(axis=(0, 2), keepdims=True), clean.std()
@@ -825,9 +825,7 @@ def show_noise(table, title):
         (name, *(v.get(key, "") for key in ("ratio", "off", "kept", "left", "flutter")))
         for name, v in table.items()
     ]
-    print_table(
-        (title, "above the error", "off in log-mel", "kept", "noise left", "flutter"), rows, "dB"
-    )
+    print_table((title, "wave", "log-mel", "kept", "left", "flutter"), rows, "dB")
 
 
 padded = np.pad(waveforms, ((0, 0), (0, 40)))  # 20 frames
@@ -839,13 +837,12 @@ show_noise(vowels_in_noise, "vowels, 0 dB")
 # %% [markdown]
 # The columns, in dB:
 #
-# - how far the sound is above what is wrong with it, sample by sample;
-# - how far its log-mel spectrogram is from the clean one's;
-# - how much of the sound is kept, in entries where it is ten times as strong as the noise;
-# - how much noise is left where there is nothing else, beside what there was;
-# - how much this remainder changes from one frame to the next. Gains that open and close at random
-#   make noise **flutter**: single frequencies sound for a moment here and there, like a music box
-#   far away.
+# - **wave**: how far the sound is above what is wrong with it, sample by sample. More is better.
+# - **log-mel**: how far its log-mel spectrogram is from the clean one's. Less is better.
+# - **kept**: how much of the sound is there still, where it has ten times the power of the noise.
+# - **left**: how much noise is left where there is nothing else.
+# - **flutter**: how much that changes from one frame to the next. Gains that open and close at
+#   random let single frequencies sound for a moment here and there, like a music box far away.
 
 # %%
 three = [*ends, next(i for i, x in enumerate(test_names) if x.startswith("who'd c"))]
