@@ -381,7 +381,7 @@ men = [next(i for i, x in enumerate(names[parts[2]]) if x.startswith(f"{v} man")
 for view, name in ((fine, "fine"), (coarse, "coarse")):
     middles = spectra.mel_edges(view.analysis.bands, RATE)[1:-1]
     picture = {"": view.unscaled(view.test[men])}
-    figure = plots.spectrograms(picture, VOWELS, middles, 0.3, f"Ten vowels, men's, {name}")
+    figure = plots.spectrograms(picture, VOWELS, middles, n / RATE, f"Ten vowels, men's, {name}")
     keep(figure, f"vowels_{name}.png")
 
 # %% [markdown]
@@ -446,12 +446,8 @@ for k in NUMBERS:
     linear = pca_of(coarse.train, k)
     rebuilt = linear.inverse_transform(linear.transform(rows_of(coarse.test)))
     error["PCA"].append(relative_error(rebuilt, coarse.test, average))
-header = ("relative error", *map(str, NUMBERS))
-print_table(
-    header,
-    [(name, *values) for name, values in error.items()],
-    "unseen vowels, by how many numbers the code has",
-)
+rows = [(name, *(f"{value:.3f}" for value in values)) for name, values in error.items()]
+print_table(("", *map(str, NUMBERS)), rows, "relative error by numbers in the code, unseen vowels")
 curves = {name: (NUMBERS, np.log10(values)) for name, values in error.items()}
 title = "Unseen vowels, rebuilt from few numbers"
 keep(plots.lines(curves, "numbers", "log10 of the relative error", title), "numbers.png")
@@ -578,9 +574,8 @@ rows = {
 rows = {name: row[[0, 2, 3, 4, 6]] for name, row in rows.items()}
 middles = spectra.mel_edges(40, RATE)[1:-1]
 columns = ["heed", "1/3", "1/2", "2/3", "hod"]
-keep(
-    plots.spectrograms(rows, columns, middles, 0.32, "From heed to hod, in three ways"), "walk.png"
-)
+title = "From heed to hod, in three ways"
+keep(plots.spectrograms(rows, columns, middles, n / RATE, title), "walk.png")
 
 # %% [markdown]
 # Compare the rows. In the lowest one the second hill glides down from 2,800 to 1,000 Hz, as the
@@ -852,10 +847,9 @@ shown = {"clean": noisy.clean[parts[2]]} | {
 rows = {name: noisy.log_mel(noisy.stft(x[three])) for name, x in shown.items()}
 rows = {name.replace("spectral ", ""): np.maximum(row, -30) for name, row in rows.items()}
 rows["drawn"] = np.maximum(drawn[three], -30)
+columns = [str(test_names[i]) for i in three]
 title = "Vowels in noise, and without it; dB above the noise"
-keep(
-    plots.spectrograms(rows, [str(test_names[i]) for i in three], middles, 0.32, title), "noise.png"
-)
+keep(plots.spectrograms(rows, columns, middles, n / RATE, title), "noise.png")
 i = ends[0]
 hear("noisy.wav", found["noisy"][i])
 for name in ("spectral subtraction", "Wiener", "autoencoder"):
