@@ -22,4 +22,4 @@ def test_what_is_made_of_texts_comes_in_their_order():
     found = in_batches(function, rows)
     assert found.tolist() == [row.sum() for row in rows]
     assert widths == sorted(widths)
-    assert sum(widths) < 0.75 * 60 * len(widths)
+    assert sum(widths) < 0.85 * 60 * len(widths)
