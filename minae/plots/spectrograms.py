@@ -1,9 +1,12 @@
 """Spectrograms of sounds, side by side, with seconds and hertz."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from minae.plots.style import make_axes, plain, styled
 
@@ -20,12 +23,14 @@ def spectrograms(
     seconds: float,
     title: str = "",
     unit: str = "dB",
+    framed: Sequence[tuple[int, int, int, int]] = (),
 ) -> Figure:
     """Draw spectrograms, a column for each sound, and a row for each of `rows`, all on one scale.
 
     Each of the rows is (N, M, T): N sounds, M bands from the lowest, T frames. `names` are those of
     the sounds, `frequencies` (M,) the bands' middles in Hz, and `seconds` is how long T frames are.
-    Five sounds stand beside each other; further ones below.
+    Five sounds stand beside each other; further ones below. `framed` are, for each sound, the first
+    and last frame and the first and last band of a part that gets a frame.
     """
     shapes = {array.shape for array in rows.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 3:
@@ -52,9 +57,13 @@ def spectrograms(
             extent = (0, seconds, 0, M)
             look = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": low, "vmax": high}
             image = axes.imshow(array[i], extent=extent, interpolation="nearest", **look)
+            if framed:
+                _frame(axes, framed[i], seconds / array.shape[2])
             axes.set_yticks(M * places, [f"{hz:,}" for hz in marks] if column == 0 else [])
             axes.tick_params(labelsize=7, length=2)
-            axes.locator_params(axis="x", nbins=3)
+            axes.xaxis.set_major_locator(
+                MaxNLocator(3, prune="upper")
+            )  # which meets the next one's
             axes.tick_params(labelbottom=row == len(rows) - 1)
             if row == 0:
                 axes.set_title(_cut(names[i]), fontsize=8, loc="left", pad=3)
@@ -70,6 +79,13 @@ def spectrograms(
     return figure
 
 
+def _frame(axes: Any, part: tuple[int, int, int, int], step: float) -> None:
+    """Draw a frame around frames and bands, first and last of each; `step` is the frames' hop."""
+    first, last, low, high = part
+    size = (last + 1 - first) * step, high + 1 - low
+    axes.add_patch(Rectangle((first * step, low), *size, fill=False, edgecolor="#7fffd4"))
+
+
 def _marks(frequencies: np.ndarray) -> tuple[list[int], np.ndarray]:
     """Return the MARKS among frequencies (M,) that have room, and their heights from 0 to 1."""
     inside = [hz for hz in MARKS if frequencies[0] <= hz <= frequencies[-1]]
@@ -81,6 +97,6 @@ def _marks(frequencies: np.ndarray) -> tuple[list[int], np.ndarray]:
     return [inside[i] for i in chosen], heights[chosen]
 
 
-def _cut(name: str, length: int = 24) -> str:
+def _cut(name: str, length: int = 20) -> str:
     """Return the end of a name that is too long for its column."""
     return plain(name if len(name) <= length else "…" + name[1 - length :])

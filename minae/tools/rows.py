@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minae import plots
-from minae.data import AudioKind, ImageKind, Kind, SeriesKind, Split, TableKind
+from minae.data import AudioKind, ImageKind, Kind, SeriesKind, Split, TableKind, TextKind
 from minae.data.sound.files import as_wav
 from minae.errors import InputError
 from minae.files import write_together, write_whole
@@ -18,10 +18,11 @@ from minae.tools.naming import names_of
 
 DIGITS = "%.7g"  # what float32 holds
 MOST_DRAWN = 40  # in one figure
+RowKind = ImageKind | TableKind | SeriesKind | AudioKind  # kinds whose rows are arrays
 
 
 def write_reconstructions(
-    kind: Kind, split: Split, corrupted: np.ndarray | None, outputs: np.ndarray, out: Path
+    kind: RowKind, split: Split, corrupted: np.ndarray | None, outputs: np.ndarray, out: Path
 ) -> list[Path]:
     """Write rows, what was made of them for the model to undo, if anything, and what it rebuilt.
 
@@ -47,7 +48,7 @@ def write_reconstructions(
 
 
 def write_samples(
-    kind: Kind, inputs: np.ndarray, out: Path, labels: np.ndarray | None = None
+    kind: RowKind, inputs: np.ndarray, out: Path, labels: np.ndarray | None = None
 ) -> list[Path]:
     """Write rows (N, C, H, W) that a model made up: a CSV, curves, sounds or a grid of images.
 
@@ -93,10 +94,13 @@ def _write_sounds(
         kind.seconds,
     )
     folder, files = out.with_suffix(""), {out: plots.as_png(figure)}
-    for what, inputs in made.items():
-        for number, waveform in enumerate(kind.decode(inputs), 1):
+    waves = {what: kind.decode(inputs) for what, inputs in made.items()}
+    peak = max(float(np.abs(wave).max()) for each in waves.values() for wave in each)
+    for what, each in waves.items():
+        for number, wave in enumerate(each, 1):
             name = f"{number:02} {what}".strip()
-            files[folder / f"{name}.wav"] = as_wav(waveform, kind.analysis.rate)
+            quieter = wave / max(peak, 1)  # all alike: their loudness has a meaning beside others
+            files[folder / f"{name}.wav"] = as_wav(quieter, kind.analysis.rate)
     stale = set(folder.glob("[0-9][0-9]*.wav")) - files.keys()
     write_together(files, instead_of=stale)
     return [out, folder]
@@ -104,7 +108,7 @@ def _write_sounds(
 
 def ending(kind: Kind) -> str:
     """Return how the names of files end that show rows of a kind."""
-    return ".csv" if isinstance(kind, TableKind) else ".png"
+    return ".csv" if isinstance(kind, TableKind | TextKind) else ".png"
 
 
 def _names(split: Split) -> list[str]:

@@ -88,8 +88,8 @@ class Run:
     def read(self, data: str) -> Split:
         """Return new data as the run's kind: all rows of a file or folder, or of a named dataset.
 
-        Of named images, tables or sounds it is the test part. What is left out of a file is said on
-        stderr. Raises InputError if the data cannot be used.
+        Of a named dataset, but of a series, it is the test part. What is left out of a file is said
+        on stderr. Raises InputError if the data cannot be used.
         """
         return self.read_usable(data)[0]
 
@@ -100,17 +100,11 @@ class Run:
         if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
             texts, test = TEXTS[data]()
             split, notes = self.kind.split(texts.take(np.arange(len(texts))[-test:]))
-            return self._said(split, [f"{data}: {note}" for note in notes])
+            return _said(split, [f"{data}: {note}" for note in notes])
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
             return self._load(data).test, True
-        return self._said(*self.kind.read(Path(data)))
-
-    def _said(self, split: Split, notes: list[str]) -> tuple[Split, bool]:
-        """Say on stderr what was left out of a split; return it, and whether no file was."""
-        for note in notes:
-            complain(note)
-        return split, not any(isinstance(note, LeftOut) for note in notes)
+        return _said(*self.kind.read(Path(data)))
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
@@ -129,6 +123,13 @@ class Run:
                 " holds something else; train again"
             )
         return dataset
+
+
+def _said(split: Split, notes: list[str]) -> tuple[Split, bool]:
+    """Say on stderr what was left out of a split; return it, and whether all files were used."""
+    for note in notes:
+        complain(note)
+    return split, not any(isinstance(note, LeftOut) for note in notes)
 
 
 def load_run(folder: Path) -> Run:

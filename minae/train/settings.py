@@ -62,7 +62,7 @@ class Fitting:
     warmup: int = option(
         0, "Steps, not epochs, over which the learning rate rises to --lr.", low=0, since=3
     )
-    clip: float | None = option(None, "Largest gradient norm; restore: 1, sequences: 5.", low=0.0)
+    clip: float | None = option(None, "Largest gradient norm; restore, sequences: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
     )
@@ -91,7 +91,8 @@ class Settings(Fitting):
     )
     data: str = option(
         "mnist5k",
-        "A dataset's name, or a folder of images or texts, .csv, .txt, .npz, .npy or idx file.",
+        "A dataset's name, or a folder of images, texts or sounds, .csv, .txt, .wav, .npz, .npy"
+        " or idx file.",
     )
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(

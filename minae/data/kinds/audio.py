@@ -17,7 +17,7 @@ from minae.data.kinds.noise import InputNoise, parse_noise
 from minae.data.memory import naming
 from minae.data.sound import spectra
 from minae.data.sound.analysis import Analysis
-from minae.data.sound.recordings import Pieces, find_recordings, read_pieces, start_of
+from minae.data.sound.recordings import Pieces, find_recordings, read_pieces
 from minae.data.split import Split
 from minae.errors import InputError
 
@@ -68,13 +68,6 @@ class AudioKind:
         """Return the squared errors of outputs (N, 1, M, T) by ranges: (N, parts) float64."""
         of_bands = np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 3))
         return np.stack([of_bands[:, bands].sum(axis=1) for bands in self._ranges], axis=1)
-
-    def moments(self, split: Split, outputs: np.ndarray) -> np.ndarray:
-        """Return the second of its recording at which each output (N, 1, M, T) errs most: (N,)."""
-        errors = np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 2))  # (N, T)
-        assert split.names is not None
-        starts = [start_of(name) for name in split.names]
-        return np.array(starts) + self.analysis.seconds(1) * errors.argmax(axis=1)
 
     def corruption(self, text: str) -> InputNoise:
         """Return the noise that a text such as `noise:0.3` means. Raises InputError if none."""

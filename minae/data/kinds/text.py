@@ -123,7 +123,8 @@ class TextKind:
         if (share := unknown_share(whole)) > MANY:
             notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary")
         labels = None if found.labels is None else encode_labels(found.labels, self.classes)
-        return Split(self.cut(whole), labels, found.names), notes
+        texts = np.array(found.texts, object)
+        return Split(self.cut(whole), labels, found.names, texts=texts), notes
 
     @property
     def unit(self) -> str:

@@ -68,7 +68,7 @@ def read_texts(
     """Read the texts of a file or folder; `text_column` is that of a CSV if the path names none.
 
     A file of a folder that cannot be read is left out, and a note says why. Raises InputError if
-    there is no text, or a file cannot be read.
+    there is no text, a file cannot be read, or a column is missing, but that of labels.
     """
     file, column = column_of(path)
     with naming(path):
@@ -92,10 +92,14 @@ def _read_lines(path: Path) -> Texts:
 def _read_folder(folder: Path) -> Texts:
     files, found, notes = _files(folder), {}, []
     chosen = [path for path in files if path.suffix.lower() in SUFFIXES]
-    _check_room(chosen)
+    room = available()
+    large = [path for path in chosen if path.stat().st_size * _MEMORY > room]
+    _check_room([path for path in chosen if path not in large])
     for path in chosen:
         name = path.relative_to(folder).as_posix()
         try:
+            if path in large:
+                _check_room([path])
             found[name] = read_file(path)
         except InputError as error:
             notes.append(LeftOut(f"{name} left out: it {error}"))

@@ -15,6 +15,7 @@ import numpy as np
 
 from minae.data import AudioKind, ImageKind, SeriesKind, Split, TableKind
 from minae.tools.anomalies.reading import Data
+from minae.tools.anomalies.sounds import stretch
 from minae.tools.images import reconstruct
 from minae.train.runs import Run
 
@@ -28,17 +29,32 @@ class Scores:
     """Scores (N,) of rows, larger ones stranger; nan for a reading that is in no whole window.
 
     errors (N, P) are what each column has of it; in a series, of the reading's own error, and of
-    images P is 1. when (N,), of sounds, is the second of a recording at which the error is largest.
+    images P is 1, of texts 0.
     """
 
     values: np.ndarray
     errors: np.ndarray
-    when: np.ndarray | None = None
 
-    def shares(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the column with the largest error of each row, (N,), and its share, (N,)."""
+    @property
+    def divided(self) -> bool:
+        """Whether a score is divided among parts."""
+        return self.errors.shape[1] > 1
+
+    def largest(self, names: list[str]) -> tuple[list[str], np.ndarray]:
+        """Return by row the name of the column with the largest error, and its share, (N,)."""
         total = np.maximum(self.errors.sum(axis=1), np.finfo(float).tiny)
-        return self.errors.argmax(axis=1), self.errors.max(axis=1) / total
+        return [names[i] for i in self.errors.argmax(axis=1)], self.errors.max(axis=1) / total
+
+    def take(self, row: int) -> "Scores":
+        """Return the score of one row."""
+        return Scores(self.values[row : row + 1], self.errors[row : row + 1])
+
+
+@dataclass(frozen=True, eq=False)
+class SoundScores(Scores):
+    """Scores of sounds; places (N, 4) are the frames and bands with most of the error."""
+
+    places: np.ndarray
 
 
 def columns(run: Run) -> list[str]:
@@ -75,13 +91,15 @@ def score(run: Run, data: Data, weights: np.ndarray) -> Scores:
     """Score rows, or the readings of a series, by the model's errors times weights (P,)."""
     if isinstance(run.kind, SeriesKind):
         return _score_series(run, data, weights)
-    found, when = [], []
+    found, places = [], []
     for part, outputs in rebuilt(run, data.split):
         found.append(_errors(run, part, outputs) * weights)
         if isinstance(run.kind, AudioKind):
-            when.append(run.kind.moments(part, outputs))
+            places += map(stretch, np.square(outputs - part.inputs)[:, 0])  # (M, T) each
     errors = np.concatenate(found)
-    return Scores(errors.sum(axis=1), errors, np.concatenate(when) if when else None)
+    if places:
+        return SoundScores(errors.sum(axis=1), errors, np.array(places))
+    return Scores(errors.sum(axis=1), errors)
 
 
 def _score_series(run: Run, data: Data, weights: np.ndarray) -> Scores:
