@@ -9,7 +9,7 @@ import numpy as np
 
 from minae.data import named, readers
 from minae.data.delimited import is_csv
-from minae.data.kinds import KINDS, ImageKind, Kind
+from minae.data.kinds import KINDS, AudioKind, ImageKind, Kind
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -98,6 +98,8 @@ def load(
     if reading.kind is not None and reading.kind not in KINDS:
         raise InputError(f"kind {reading.kind!r} is unknown: choose one of {', '.join(KINDS)}")
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
+        if reading.seconds is not None:
+            raise InputError(f"{name_or_path} is cut up already: leave out --seconds")
         return _load_named(name_or_path, reading, validation)
     path = Path(name_or_path)
     if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
@@ -105,7 +107,10 @@ def load(
             f"there is no dataset and no file called {str(path)!r}; "
             f"the datasets are {', '.join(DATASETS)}"
         )
-    return _load_path(path, reading, seed, validation)
+    dataset = _load_path(path, reading, seed, validation)
+    if reading.seconds is not None and not isinstance(dataset.kind, AudioKind):
+        raise InputError(f"{path}: --seconds is for sounds: leave it out")
+    return dataset
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:

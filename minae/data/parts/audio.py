@@ -54,5 +54,8 @@ def split_sounds(
     kind = fit_audio(pieces, train, classes)
     everything = kind.encode(pieces)
     parts = [everything.take(rows) for rows in (train, held_out, test)]
-    done = f" ({pieces.done})" if pieces.done else ""
-    return kind, parts, [*pieces.left_out, f"{path.name}: {pieces.about}{done}"]
+    more = [pieces.done] if pieces.done else []
+    if count := len(pieces.left_out):
+        more.append(f"{count:,} file{'s' * (count > 1)} left out")
+    said = f"{path.name}: {pieces.about}" + (f" ({'; '.join(more)})" if more else "")
+    return kind, parts, [*pieces.left_out, said]

@@ -165,7 +165,7 @@ def read_pieces(
         np.array(numbers),
         np.array(places),
         _about(used, decibels, analysis),
-        _done(used, decibels, analysis, whole, len(lines)),
+        _done(used, decibels, analysis, whole),
         lines,
     )
 
@@ -185,10 +185,10 @@ def cut_up(
     piece, without its end; a shorter one gets silence behind it. Of others the last piece ends
     where the recording does, and shares some frames with the one before.
     """
-    T = decibels.shape[1]
+    T = decibels.shape[1] - 1  # in the middle of the last frame the recording ends
     if whole or 1.5 * frames >= T:
         piece = np.full((1, len(decibels), frames), silence, np.float32)
-        piece[0, :, :T] = decibels[:, :frames]
+        piece[0, :, : T + 1] = decibels[:, :frames]
         return [0], piece
     starts = [*range(0, T - frames, frames), T - frames]
     return starts, np.stack([decibels[:, start : start + frames] for start in starts])
@@ -219,9 +219,7 @@ def _about(used: list[Recording], decibels: np.ndarray, analysis: Analysis) -> s
     )
 
 
-def _done(
-    used: list[Recording], decibels: np.ndarray, analysis: Analysis, whole: bool, left_out: int
-) -> str:
+def _done(used: list[Recording], decibels: np.ndarray, analysis: Analysis, whole: bool) -> str:
     """Return what was done to some recordings, with their numbers."""
     rates = Counter(each.header.rate for each in used if each.header.rate != analysis.rate)
     length = analysis.seconds(decibels.shape[2])
@@ -232,6 +230,5 @@ def _done(
         "with several channels, averaged": sum(each.header.channels > 1 for each in used),
         "without their end": sum(length < each.header.seconds <= longest for each in used),
         "silent": silent,
-        f"file{'s' * (left_out > 1)} left out": left_out,
     }
     return "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)
