@@ -160,7 +160,7 @@ class SpectrogramAutoencoder(PlainAutoencoder):
         self,
         image_shape: Shape,
         channels: tuple[int, ...] = (128, 128),
-        hidden: int = 128,
+        hidden: int = 256,
         latent: int = 32,
         convs_per_stage: int = 1,
     ):

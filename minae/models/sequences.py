@@ -90,7 +90,7 @@ class SequenceModel(Autoencoder):
     kinds = ("text",)
     steps = 4_000
     # clipped: now and then, the gradient of a recurrent network is very large
-    defaults: ClassVar = {"batch_size": 64, "lr": 3e-3, "schedule": "cosine", "clip": 5.0}
+    defaults: ClassVar = {"batch_size": 64, "lr": 3e-3, "schedule": "cosine", "clip": 1.0}
     has_logits = False
     decoder: Writer
 

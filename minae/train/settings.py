@@ -62,7 +62,7 @@ class Fitting:
     warmup: int = option(
         0, "Steps, not epochs, over which the learning rate rises to --lr.", low=0, since=3
     )
-    clip: float | None = option(None, "Largest gradient norm; restore: 1, sequences: 5.", low=0.0)
+    clip: float | None = option(None, "Largest gradient norm; restore, sequences: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
     )
