@@ -78,6 +78,11 @@ def _check_kind(name: str, dataset: Dataset) -> None:
     kinds, kind = MODELS[name].kinds, dataset.kind.name
     if kind in kinds:
         return
+    if kinds == ("text",) and kind in ("table", "series"):
+        raise InputError(
+            f"model {name!r} takes texts: say which column has them, as in --data"
+            f" {dataset.name}:COLUMN"
+        )
     if kind == "table":
         instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(

@@ -128,6 +128,7 @@ def test_a_vocabulary_that_is_not_the_models_is_refused(here):
     [
         ({"data": "my.csv:text"}, "has no column 'text'; the columns are id, said, who"),
         ({"data": "no.csv:text"}, "there is no dataset and no file called 'no.csv:text'"),
+        ({"data": "my.csv"}, "say which column has them, as in --data my.csv:COLUMN"),
         ({"data": "my.csv", "kind": "text"}, "say which one has the texts, as in my.csv:COLUMN"),
         ({"data": "my.txt", "corrupt": "noise:1"}, "'noise:1' is nothing to do to texts"),
         ({"data": "my.txt", "label_column": "who"}, "has no column 'who', as it is no CSV file"),

@@ -86,7 +86,7 @@ class TextKind:
             values.extend([known.get(token, UNKNOWN) for token in split(tidy(text))])
             values.append(END)
             offsets.append(len(values))
-        return Ragged(np.array(values, np.int32), np.array(offsets, np.int64))
+        return Ragged(np.frombuffer(values, np.int32), np.frombuffer(offsets, np.int64))
 
     def cut(self, rows: Ragged) -> Ragged:
         """Cut rows to the longest length, with END at the end of each."""

@@ -14,7 +14,7 @@ from minae.data.pictures import check_regular
 from minae.errors import InputError, LeftOut
 
 SUFFIXES = (".txt", ".md")
-_MEMORY = 12  # bytes that a byte of text takes: as text, as tokens, as their numbers
+_MEMORY = 24  # bytes that a byte of text takes: as text, as tokens, as their numbers
 
 
 @dataclass(eq=False)
