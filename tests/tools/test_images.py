@@ -1,25 +1,31 @@
-"""Rows run through a model in batches."""
+"""Rows of different lengths in batches."""
 
 import numpy as np
+import pytest
 
 from minae.data import Ragged
-from minae.ops import sum as total
-from minae.tools.images import BATCH, in_batches
+from minae.tools import images
+from minae.tools.images import by_length, in_batches
+
+RNG = np.random.default_rng(0)
+TEXTS = Ragged.of([RNG.integers(4, 90, n) for n in RNG.permutation(np.arange(1, 60))])
 
 
-def test_what_is_made_of_texts_comes_in_their_order():
-    """They are taken by their length, so that little is padded."""
-    rng = np.random.default_rng(0)
-    rows = Ragged.of(
-        [rng.integers(1, 100, length) for length in rng.integers(1, 60, 3 * BATCH + 5)]
-    )
-    widths = []
+@pytest.mark.parametrize(("texts", "tokens"), [(7, 10**6), (512, 100), (512, 1)])
+def test_batches_hold_every_row_once_and_are_small_enough(monkeypatch, texts, tokens):
+    monkeypatch.setattr(images, "TEXTS", texts)
+    monkeypatch.setattr(images, "TOKENS", tokens)
+    found = list(by_length(TEXTS))
+    assert sorted(np.concatenate([rows for rows, _ in found]).tolist()) == list(range(59))
+    for rows, ids in found:
+        np.testing.assert_array_equal(ids, TEXTS[rows].padded())
+        assert len(rows) <= texts
+        assert ids.size <= tokens or len(rows) == 1
+    padding = sum((ids == 0).sum() for _, ids in found)
+    assert padding < 0.1 * len(TEXTS.values)
 
-    def function(ids):
-        widths.append(ids.shape[1])
-        return total(ids, 1)
 
-    found = in_batches(function, rows)
-    assert found.tolist() == [row.sum() for row in rows]
-    assert widths == sorted(widths)
-    assert sum(widths) < 0.85 * 60 * len(widths)
+def test_results_come_in_the_order_of_the_rows(monkeypatch):
+    monkeypatch.setattr(images, "TOKENS", 100)
+    found = in_batches(lambda ids: ids.sum(axis=1), TEXTS)
+    np.testing.assert_array_equal(found, [row.sum() for row in TEXTS])
