@@ -19,13 +19,15 @@ class Split:
     inputs (N, C, H, W), float32, is what a model takes; of texts, token ids: a `Ragged` of N
     rows. labels (N,), int64 or None; names (N,), what the rows are called: file names, ids, numbers
     of lines, the times at which windows begin (datetime64[us]), or None, where they are numbered;
-    gaps (N, parts), bool or None, the values that are missing.
+    gaps (N, parts), bool or None, the values that are missing; texts (N,), as they were read, or
+    None where rows are no texts.
     """
 
     inputs: Inputs
     labels: np.ndarray | None = None
     names: np.ndarray | None = None
     gaps: np.ndarray | None = None
+    texts: np.ndarray | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -37,7 +39,7 @@ class Split:
 
     def take(self, rows: slice | np.ndarray) -> "Split":
         """Return some of the rows: by a slice as views, by their indices in that order."""
-        arrays = (self.labels, self.names, self.gaps)
+        arrays = (self.labels, self.names, self.gaps, self.texts)
         return Split(self.inputs[rows], *(None if a is None else a[rows] for a in arrays))
 
     def joined(self, other: "Split") -> "Split":
@@ -56,6 +58,21 @@ def divide(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Shuffle the indices of rows; return those to train on, and those to test on, a tenth."""
     order, test = np.random.default_rng(seed).permutation(rows), max(1, round(rows / 10))
     return order[:-test], order[-test:]
+
+
+def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle rows so that every class is spread evenly over the whole order.
+
+    labels (N,) -> permutation (N,). Wherever this order is cut, the parts hold each class in its
+    proportion, give or take a few rows. The n rows of a class are put in random order, and the k-th
+    of them gets a random place in [k/n, (k+1)/n); all rows are then sorted by their places.
+    """
+    shuffled = np.argsort(rng.random(len(labels)), kind="stable")
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = shuffled[labels[shuffled] == label]
+        place[rows] = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+    return np.argsort(place, kind="stable")
 
 
 def keep_normal(

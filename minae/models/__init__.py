@@ -7,7 +7,12 @@ from typing import Any
 from minae import checkpoint
 from minae.errors import InputError
 from minae.metadata import parse_all
-from minae.models.autoencoders import ConvAutoencoder, DenoisingAutoencoder, DenseAutoencoder
+from minae.models.autoencoders import (
+    ConvAutoencoder,
+    DenoisingAutoencoder,
+    DenseAutoencoder,
+    SpectrogramAutoencoder,
+)
 from minae.models.base import Autoencoder, check_choice
 from minae.models.documents import DocumentAutoencoder
 from minae.models.res_unet import ResUNet
@@ -27,6 +32,7 @@ MODELS: dict[str, type[Autoencoder]] = {
     "iwae": IWAE,
     "vq-vae": VQVAE,
     "restore": ResUNet,
+    "audio": SpectrogramAutoencoder,
     "text": DocumentAutoencoder,
     "sequence": SequenceAutoencoder,
     "sequence-vae": SequenceVAE,
@@ -35,7 +41,8 @@ MODELS: dict[str, type[Autoencoder]] = {
 __all__ = [
     "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE", "ConvAutoencoder",
     "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "DocumentAutoencoder", "ResUNet",
-    "SequenceAutoencoder", "SequenceVAE", "VariationalAutoencoder", "describe", "load", "save",
+    "SequenceAutoencoder", "SequenceVAE", "SpectrogramAutoencoder", "VariationalAutoencoder",
+    "describe", "load", "save",
 ]  # fmt: skip
 
 

@@ -1,5 +1,10 @@
 """Plain autoencoders: squeeze through a narrow code, and make the output equal the input."""
 
+import math
+from typing import ClassVar
+
+import numpy as np
+
 from minae import nn, ops
 from minae.models import base
 from minae.models.base import Autoencoder, Shape, Stages
@@ -137,3 +142,47 @@ class DenoisingAutoencoder(PlainAutoencoder):
         self.encoder = nn.Sequential(*stages.down(), nn.Flatten())
         self.decoder = nn.Sequential(nn.Unflatten(1, stages.shapes[-1]), *stages.up())
         base.initialise("relu", self.encoder, self.decoder)
+
+
+class SpectrogramAutoencoder(PlainAutoencoder):
+    """Convolutions over time, of spectrograms whose bands are the channels, to a code and back.
+
+    The inputs are (1, M, T), M bands over T frames, in standard deviations. A filter sees all bands
+    of a few frames at once: in an image, a form may stand higher or lower; a sound that is moved to
+    other bands is another sound. Between the last feature map and the code lie `hidden` units; the
+    other arguments are as in ConvAutoencoder. The loss is the squared error.
+    """
+
+    kinds = ("audio",)
+    defaults: ClassVar = {"batch_size": 64, "lr": 2e-3, "schedule": "cosine"}
+
+    def __init__(
+        self,
+        image_shape: Shape,
+        channels: tuple[int, ...] = (128, 128),
+        hidden: int = 256,
+        latent: int = 32,
+        convs_per_stage: int = 1,
+    ):
+        super().__init__("mse")
+        base.check_count("hidden", hidden)
+        base.check_count("latent", latent)
+        self.shape = (*image_shape,)
+        _, M, T = image_shape
+        stages = Stages((M, 1, T), channels, convs_per_stage, nn.SiLU)
+        last = stages.shapes[-1]
+        sizes = [math.prod(last), hidden, latent]
+        bands = nn.Flatten(), nn.Unflatten(1, (M, 1, T))
+        code = nn.Flatten(), *base.mlp(sizes, "silu")
+        self.encoder = nn.Sequential(*bands, *stages.down(), *code)
+        feature_map = *base.mlp(sizes[::-1], "silu"), nn.SiLU(), nn.Unflatten(1, last)
+        self.decoder = nn.Sequential(*feature_map, *stages.up())
+        base.initialise("silu", self.encoder, self.decoder)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the spectrograms that codes (N, Z) stand for: (N, 1, M, T)."""
+        return super().decode(z).reshape(len(z), *self.shape)
+
+    def start_at_mean(self, images: np.ndarray) -> None:
+        """Set the last bias so that training begins with the mean of each band as output."""
+        super().start_at_mean(images.swapaxes(1, 2))

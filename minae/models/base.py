@@ -37,10 +37,12 @@ class Autoencoder(nn.Module):
     binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     defaults: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
+    steps = 2_000  # that `minae train` takes at least, but of images
     #: names of the kinds of data that it trains on
     kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
     any_size = False  # images may have any height and width
     reach: int  # of such a model: how many pixels away an input can change an output
+    ensemble: Callable[[Tensor], Tensor]  # of such a model: the mean of eight restorations
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
     loss: Callable[..., Tensor]
@@ -170,7 +172,13 @@ class Stages:
     changes the size, and `convs_per_stage` - 1 more. Raises InputError if these make no network.
     """
 
-    def __init__(self, image_shape: Shape, channels: Sequence[int], convs_per_stage: int):
+    def __init__(
+        self,
+        image_shape: Shape,
+        channels: Sequence[int],
+        convs_per_stage: int,
+        activation: type[nn.Module] = nn.ReLU,
+    ):
         if len(image_shape) != 3 or not channels:
             raise InputError(
                 f"a convolutional model needs an image shape (C, H, W) and channels, not"
@@ -179,7 +187,7 @@ class Stages:
         for count in (*image_shape, *channels):
             check_count("each of image shape and channels", count)
         check_count("convs_per_stage", convs_per_stage, 1, 2)
-        self.convs_per_stage = convs_per_stage
+        self.convs_per_stage, self.activation = convs_per_stage, activation
         self.shapes: list[Shape] = [(*image_shape,)]
         for c in channels:
             _, h, w = self.shapes[-1]
@@ -194,9 +202,9 @@ class Stages:
         """Return the layers from images to the feature map of the last stage."""
         layers = []
         for (c_in, _, _), (c_out, _, _) in pairwise(self.shapes):
-            layers += [self._conv(c_in, c_out, self.stride), nn.ReLU()]
+            layers += [self._conv(c_in, c_out, self.stride), self.activation()]
             for _ in range(self.convs_per_stage - 1):
-                layers += [self._conv(c_out, c_out), nn.ReLU()]
+                layers += [self._conv(c_out, c_out), self.activation()]
         return layers
 
     def up(self) -> list[nn.Module]:
@@ -204,11 +212,11 @@ class Stages:
         layers = []
         for (c_in, _, _), (c_out, h, w) in pairwise(self.shapes[::-1]):
             for _ in range(self.convs_per_stage - 1):
-                layers += [self._conv(c_in, c_in), nn.ReLU()]
+                layers += [self._conv(c_in, c_in), self.activation()]
             # with stride 2 and padding 1, a kernel of 4 gives an even size, one of 3 an odd size
             size = (1 if self.flat else 4 - h % 2, 4 - w % 2)
             up = nn.ConvTranspose2d(c_in, c_out, size, self.stride, self.padding)
-            layers += [up, nn.ReLU()]
+            layers += [up, self.activation()]
         return layers[:-1]
 
     def _conv(self, c_in: int, c_out: int, stride: Any = 1) -> nn.Conv2d:
@@ -223,5 +231,5 @@ class Stages:
     def decoder(self, in_features: int) -> nn.Sequential:
         """Return the network from (N, in_features) to images (N, C, H, W)."""
         last = self.shapes[-1]
-        start = nn.Linear(in_features, math.prod(last)), nn.ReLU(), nn.Unflatten(1, last)
+        start = nn.Linear(in_features, math.prod(last)), self.activation(), nn.Unflatten(1, last)
         return nn.Sequential(*start, *self.up())

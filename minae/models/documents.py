@@ -26,8 +26,9 @@ class DocumentAutoencoder(Autoencoder):
     The loss is that of a multinomial distribution, -Σ_w count_w log p_w, in nats.
     """
 
-    kinds: ClassVar = ("text",)
+    kinds = ("text",)
     corruption = "words:0.5"
+    defaults: ClassVar = {"batch_size": 64, "lr": 2e-3, "schedule": "cosine"}
     has_logits = False
 
     def __init__(self, sizes: list[int], activation: str = "relu"):

@@ -1,12 +1,13 @@
 """A network that restores pictures of any size: it predicts what has to change in them."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import ClassVar
 
 import numpy as np
 
 from minae import nn, ops
 from minae.errors import InputError
+from minae.grad_mode import no_grad
 from minae.metrics import psnr
 from minae.models.base import Autoencoder, check_count
 from minae.tensor import Tensor
@@ -91,6 +92,21 @@ class ResUNet(Autoencoder):
             h = decode(up(h) + skips.pop())
         change = ops.pixel_shuffle(self.tail(h + first), 2)
         return (padded + change)[:, :, :H, :W]
+
+    @no_grad()
+    def ensemble(self, x: Tensor) -> Tensor:
+        """Return the mean of what becomes of x turned and mirrored in eight ways, turned back.
+
+        It takes eight times as long, and the errors partly cancel (Lim et al. 2017).
+        """
+        pixels, total = x.numpy(), np.zeros(x.shape, np.float32)
+        for turns, mirrored in product(range(4), (False, True)):
+            turned = np.rot90(pixels, turns, (2, 3))
+            turned = turned[..., ::-1] if mirrored else turned
+            made = self(Tensor(np.ascontiguousarray(turned))).numpy()
+            made = made[..., ::-1] if mirrored else made
+            total += np.rot90(made, -turns, (2, 3))
+        return Tensor(total / 8)
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Return the squared error, summed over a picture, averaged over the batch."""

@@ -87,7 +87,10 @@ class SequenceModel(Autoencoder):
     is the length of a token's vector, `hidden` that of a GRU's state, `latent` that of the code.
     """
 
-    kinds: ClassVar = ("text",)
+    kinds = ("text",)
+    steps = 4_000
+    # clipped: now and then, the gradient of a recurrent network is very large
+    defaults: ClassVar = {"batch_size": 64, "lr": 3e-3, "schedule": "cosine", "clip": 1.0}
     has_logits = False
     decoder: Writer
 
@@ -111,6 +114,14 @@ class SequenceModel(Autoencoder):
         reader = Reader(vocabulary, embedding, hidden)
         self.encoder = nn.Sequential(reader, nn.Linear(2 * hidden, outputs))
         self.decoder = Writer(vocabulary, embedding, hidden, latent, word_dropout)
+
+    @property
+    def bytes_per_token(self) -> int:
+        """About how much memory a training step takes for each token: logits, and GRUs' parts."""
+        vocabulary, hidden, embedding = (
+            self.config[name] for name in ("vocabulary", "hidden", "embedding")
+        )
+        return 4 * (2 * vocabulary + 25 * hidden + 6 * embedding)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the texts that codes (N, Z) stand for: ids (N, L), int32."""
@@ -155,7 +166,7 @@ class SequenceAutoencoder(SequenceModel):
         vocabulary: int,
         longest: int = 100,
         embedding: int = 64,
-        hidden: int = 256,
+        hidden: int = 128,
         latent: int = 64,
         word_dropout: float = 0.0,
     ):
@@ -199,7 +210,7 @@ class SequenceVAE(SequenceModel, VariationalAutoencoder):
         vocabulary: int,
         longest: int = 100,
         embedding: int = 64,
-        hidden: int = 256,
+        hidden: int = 128,
         latent: int = 32,
         word_dropout: float = 0.3,
         beta: float = 1.0,

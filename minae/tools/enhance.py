@@ -18,7 +18,7 @@ from minae.files import write_whole
 from minae.tools.images import check_out, reconstruct
 from minae.tools.originals import as_table, find_originals, measure, print_measured, read_original
 from minae.tools.tiles import apply_in_tiles
-from minae.train.runs import Run
+from minae.train.runs import Run, check_ensemble
 
 COMPARISON, QUALITY = "comparison.png", "quality.csv"
 SHOWN = 6  # pictures in the comparison
@@ -32,12 +32,14 @@ def enhance(
     overwrite: bool = False,
     strength: float = 1,
     originals: Path | None = None,
+    ensemble: bool = False,
 ) -> bool:
     """Write what the model makes of each picture to `out`, and a comparison; print a summary.
 
     `images` are pictures and folders of them, which are read, restored and written one by one.
     `strength` times the change that the model makes is made to them: 0 leaves a picture as it is.
-    `originals` is a folder of clean pictures of the same names and sizes, to measure against.
+    `originals` is a folder of clean pictures of the same names and sizes, to measure against;
+    `ensemble` is as in `ResUNet`.
 
     Returns whether every file could be used; those that could not are named. Raises InputError if
     none can, `out` holds one of them, or a result is there and `overwrite` is not set; OSError if
@@ -47,6 +49,8 @@ def enhance(
         raise InputError(f"--strength is a number from 0 to 10, not {strength}")
     if not isinstance(run.kind, ImageKind):
         raise InputError(f"{run.folder} was trained on a {run.kind.name}: take a run of images")
+    if ensemble:
+        check_ensemble(run)
     given = list_files(images)
     found = find_originals(originals, given) if originals else None
     check_out(out, [*given, *(found or {}).values()])
@@ -58,7 +62,9 @@ def enhance(
         for number, path in enumerate(given):
             try:
                 picture = _read(run, path)
-                restored = _restore(run, picture, strength, lambda part, n=number: tell(n + part))
+                restored = _restore(
+                    run, picture, strength, ensemble, lambda part, n=number: tell(n + part)
+                )
                 suffix, content = encode(restored)
                 file = out / _name(path, suffix, taken)
                 if not overwrite:
@@ -135,7 +141,9 @@ def _read(run: Run, path: Path) -> Picture:
     return picture
 
 
-def _restore(run: Run, picture: Picture, strength: float, tell: Callable[[float], None]) -> Picture:
+def _restore(
+    run: Run, picture: Picture, strength: float, ensemble: bool, tell: Callable[[float], None]
+) -> Picture:
     """Return what the model makes of a picture; all but its pixels stays as it is.
 
     A model of grey images restores each channel of a coloured picture. One of colours is given
@@ -146,7 +154,7 @@ def _restore(run: Run, picture: Picture, strength: float, tell: Callable[[float]
     if len(image) != channels:
         batch = np.repeat(image[:, None], channels, axis=1)  # (3, 1, H, W) or (1, 3, H, W)
     if run.model.any_size:
-        made = apply_in_tiles(run.model, batch, tell)
+        made = apply_in_tiles(run.model, batch, ensemble, tell)
     else:
         made = reconstruct(run.model, batch)
     made = made[0] if len(image) == channels else made.mean(axis=1)  # (C, H, W)

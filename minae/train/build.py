@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minae.data import Dataset, Kind, Ragged, Split
@@ -13,6 +14,7 @@ from minae.models import MODELS, Autoencoder, ConditionalVAE
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
 PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
+FEW = ("table", "series")  # kinds of few inputs
 #: Arguments of models that are no options.
 FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
 
@@ -35,12 +37,12 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
         longest = int(dataset.train.inputs.lengths.max())
         options = {"vocabulary": pixels, "longest": longest, **options}
     elif "sizes" in accepted:
-        behind = SIZES.get(name, SIZES["vae"]) if kind.name in PLAIN else _few(pixels)
+        behind = _few(pixels) if kind.name in FEW else SIZES.get(name, SIZES["vae"])
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
-                f"sizes begin with {options['sizes'][0]}, but an input of shape {image_shape} has"
-                f" {pixels} numbers: begin with {pixels}"
+                f"sizes begin with {options['sizes'][0]}, but each {kind.row} of {dataset.name} has"
+                f" {pixels} inputs: begin with {pixels}"
             )
     else:
         options = {"image_shape": image_shape, **options}
@@ -57,12 +59,12 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
 def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
     """Make one of `models.MODELS`. Raises InputError if it has no such option."""
     accepted = inspect.signature(MODELS[name]).parameters
-    for option in options:
-        if option not in accepted:
-            flag, *flags = [
-                "--" + p.replace("_", "-") for p in (option, *accepted) if p not in FROM_DATA
-            ]
-            raise InputError(f"{flag} is no option of model {name!r}, which has {', '.join(flags)}")
+    for option in options.keys() - accepted:
+        flags = ["--" + p.replace("_", "-") for p in accepted if p not in FROM_DATA]
+        raise InputError(
+            f"--{option.replace('_', '-')} is no option of model {name!r}, which has"
+            f" {', '.join(flags)}"
+        )
     return MODELS[name](**options)
 
 
@@ -76,6 +78,11 @@ def _check_kind(name: str, dataset: Dataset) -> None:
     kinds, kind = MODELS[name].kinds, dataset.kind.name
     if kind in kinds:
         return
+    if kinds == ("text",) and kind in ("table", "series"):
+        raise InputError(
+            f"model {name!r} takes texts: say which column has them, as in --data"
+            f" {dataset.name}:COLUMN"
+        )
     if kind == "table":
         instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(
@@ -84,9 +91,15 @@ def _check_kind(name: str, dataset: Dataset) -> None:
         )
     others = [other for other, cls in MODELS.items() if kind in cls.kinds]
     raise InputError(
-        f"model {name!r} is for data of kind {' or '.join(kinds)}, and {dataset.name} is of kind"
-        f" {kind}: train {', '.join(others)}"
+        f"model {name!r} takes data of kind {_either(kinds)}, and {dataset.name} is of kind {kind}:"
+        f" train {_either(others)}"
     )
+
+
+def _either(names: Sequence[str]) -> str:
+    """Return names as "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _standardised(options: dict[str, Any], kind: Kind, accepted: Any) -> dict[str, Any]:

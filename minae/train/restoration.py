@@ -41,18 +41,20 @@ def patches_of(
 
 @no_grad()
 def picture_figures(
-    model: Autoencoder, pictures: Pictures, corrupt: Corruption
+    model: Autoencoder, pictures: Pictures, corrupt: Corruption, ensemble: bool = False
 ) -> dict[str, float]:
     """Return the mean PSNR of pictures in dB, corrupted and restored.
 
-    Each is corrupted from a seed of its own, which is always the same.
+    Each is corrupted from a seed of its own, which is always the same. `ensemble` is as in
+    `ResUNet`.
     """
+    restore = model.ensemble if ensemble else model
     before, after = [], []
     for index, picture in enumerate(pictures):
         rng = np.random.default_rng((0, index))
         clean = np.divide(picture, 255, dtype=np.float32)[None]  # (1, C, H, W)
         spoilt = corrupt.drawn(rng)(clean, rng)
-        restored = model(Tensor(spoilt)).numpy().clip(0, 1)
+        restored = restore(Tensor(spoilt)).numpy().clip(0, 1)
         before.append(psnr(spoilt, clean))
         after.append(psnr(restored, clean))
     return {"psnr_corrupted": float(np.mean(before)), "psnr": float(np.mean(after))}

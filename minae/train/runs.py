@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minae import models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
-from minae.data.kinds import ImageKind, alike, describe, parse_kind
-from minae.data.named import SERIES, load_readings
+from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
+from minae.data.named import SERIES, TEXTS, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
-from minae.errors import InputError, complain
+from minae.errors import InputError, LeftOut, complain
 from minae.models import Autoencoder
 from minae.train.build import inputs
 from minae.train.loop import evaluate
@@ -86,18 +88,23 @@ class Run:
     def read(self, data: str) -> Split:
         """Return new data as the run's kind: all rows of a file or folder, or of a named dataset.
 
-        Of named images or tables it is the test part. What is left out of a file is said on stderr.
-        Raises InputError if the data cannot be used.
+        Of a named dataset, but of a series, it is the test part. What is left out of a file is said
+        on stderr. Raises InputError if the data cannot be used.
         """
+        return self.read_usable(data)[0]
+
+    def read_usable(self, data: str) -> tuple[Split, bool]:
+        """Return what `read` does, and whether all files could be used."""
         if isinstance(self.kind, SeriesKind) and data in SERIES:
-            return self.kind.windows(load_readings(data)[0])
+            return self.kind.windows(load_readings(data)[0]), True
+        if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
+            texts, test = TEXTS[data]()
+            split, notes = self.kind.split(texts.take(np.arange(len(texts))[-test:]))
+            return _said(split, [f"{data}: {note}" for note in notes])
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
-            return self._load(data).test
-        split, notes = self.kind.read(Path(data))
-        for note in notes:
-            complain(note)
-        return split
+            return self._load(data).test, True
+        return _said(*self.kind.read(Path(data)))
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
@@ -105,7 +112,7 @@ class Run:
         if name == self.settings.data and name not in DATASETS:  # what it was taken for then
             how |= {"kind": self.kind.name}
         dataset = load(name, seed=seed, validation=validation, **how)
-        if dataset.image_shape != self.image_shape:
+        if dataset.image_shape != self.image_shape and not isinstance(self.kind, TextKind):
             raise InputError(
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
@@ -116,6 +123,13 @@ class Run:
                 " holds something else; train again"
             )
         return dataset
+
+
+def _said(split: Split, notes: list[str]) -> tuple[Split, bool]:
+    """Say on stderr what was left out of a split; return it, and whether all files were used."""
+    for note in notes:
+        complain(note)
+    return split, not any(isinstance(note, LeftOut) for note in notes)
 
 
 def load_run(folder: Path) -> Run:
@@ -148,14 +162,26 @@ def load_run(folder: Path) -> Run:
     return run
 
 
+def check_ensemble(run: Run) -> None:
+    """Raise InputError unless the run's model can restore a picture turned in eight ways."""
+    if not run.model.any_size:
+        raise InputError(
+            f"--ensemble is for a model made by `minae train restore`, and {run.folder} holds a"
+            f" {run.settings.model}: leave it out"
+        )
+
+
 def final_figures(
-    run: Run, data: str | None = None, corrupt: str | None = None
+    run: Run, data: str | None = None, corrupt: str | None = None, ensemble: bool = False
 ) -> dict[str, float]:
     """Return the model's figures on each part of its own data, or of others, as `part_figure`.
 
-    `corrupt` is a corruption to undo in place of the one that the model was trained with. Raises
-    InputError if it is none, and FloatingPointError if a figure is nan or infinite.
+    `corrupt` is a corruption to undo in place of the one that the model was trained with;
+    `ensemble` is as in `ResUNet`. Raises InputError if they are nothing for the model, and
+    FloatingPointError if a figure is nan or infinite.
     """
+    if ensemble:
+        check_ensemble(run)
     if corrupt is not None:
         run = replace(run, settings=replace(run.settings, corrupt=corrupt))
     model, figures = run.model, {}
@@ -165,7 +191,7 @@ def final_figures(
         if not len(rows) or (model.any_size and part == "train"):
             continue
         if model.any_size:
-            found = picture_figures(model, rows, run.restores)
+            found = picture_figures(model, rows, run.restores, ensemble)
         else:
             found = evaluate(model, inputs(model, rows), corrupt=run.corruption)
         figures |= {f"{part}_{name}": value for name, value in found.items()}

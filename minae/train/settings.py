@@ -50,15 +50,19 @@ class Fitting:
 
     epochs: int | None = option(
         None,
-        "Passes over the training data: 10; of tables and series 2,000 steps; of restore 60, each"
-        " of 1,024 patches.",
+        "Passes over the training data: 10; of other data than images 2,000 steps, sequences 4,000;"
+        " of restore 60, each of 1,024 patches.",
         low=1,
     )
-    batch_size: int = option(128, "Images, rows or windows per step; restore: 16 patches.", low=1)
+    batch_size: int = option(
+        128,
+        "Images, rows or windows per step; texts and sounds: 64; restore: 16 patches.",
+        low=1,
+    )
     warmup: int = option(
         0, "Steps, not epochs, over which the learning rate rises to --lr.", low=0, since=3
     )
-    clip: float | None = option(None, "Largest gradient norm; restore: 1.", low=0.0)
+    clip: float | None = option(None, "Largest gradient norm; restore, sequences: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
     )
@@ -87,7 +91,8 @@ class Settings(Fitting):
     )
     data: str = option(
         "mnist5k",
-        "A dataset's name, or a folder of images or texts, .csv, .txt, .npz, .npy or idx file.",
+        "A dataset's name, or a folder of images, texts or sounds, .csv, .txt, .wav, .npz, .npy"
+        " or idx file.",
     )
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(
@@ -126,12 +131,14 @@ class Settings(Fitting):
     corrupt: str | None = option(
         None,
         "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10;"
-        " denoising: noise:0.5, restore: noise:0.1.",
+        " denoising: noise:0.5, restore: noise:0.1, text: words:0.5.",
     )
     optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
-    lr: float = option(1e-3, "Learning rate.", low=0.0)
+    lr: float = option(1e-3, "Learning rate; text, audio: 0.002, sequences: 0.003.", low=0.0)
     weight_decay: float = option(0.0, "Pull of the weights to 0.", low=0.0)
-    schedule: str = option("constant", "constant, cosine (restore) or step.", choices=SCHEDULES)
+    schedule: str = option(
+        "constant", "constant, cosine (restore, texts, audio) or step.", choices=SCHEDULES
+    )
     device: str = option("cpu", "cpu, or cuda for an NVIDIA GPU.", since=1)
     kernels: str = option(
         "own",
@@ -173,7 +180,9 @@ class ModelOptions:
     k: int | None = option(None, "Draws for each image, iwae.")
     codes: int | None = option(None, "Vectors in the codebook, vq-vae.")
     embedding: int | None = option(None, "Length of a token's vector, sequence, sequence-vae.")
-    hidden: int | None = option(None, "Length of a GRU's state, sequence, sequence-vae.")
+    hidden: int | None = option(
+        None, "Length of a GRU's state, sequence, sequence-vae; units before the code, audio."
+    )
     word_dropout: float | None = option(
         None, "Share of tokens not told to the decoder, sequence, sequence-vae."
     )

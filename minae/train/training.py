@@ -11,8 +11,9 @@ import numpy as np
 
 import minae
 from minae import checkpoint, files, models
-from minae.data import Dataset, load
+from minae.data import Dataset, Loader, load
 from minae.data.kinds import ImageKind, describe
+from minae.data.memory import available
 from minae.data.patches import Patches
 from minae.data.picture_set import load_pictures
 from minae.errors import InputError
@@ -21,6 +22,7 @@ from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
 from minae.models import MODELS
+from minae.models.sequences import SequenceModel
 from minae.random import manual_seed
 from minae.train.build import build_model, inputs, make_model
 from minae.train.loop import USUAL_EPOCHS, fit
@@ -31,13 +33,16 @@ from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 
 #: What multiplies on a GPU, and the context for it.
 KERNELS = {"own": nullcontext, "tf32": tensor_cores, "vendor": partial(use_backend, "vendor")}
-STEPS = 2_000  # of a table or series, at least: they have fewer rows than there are images
 
 
 def _usual_epochs(dataset: Dataset, settings: Settings) -> int:
-    """Return how many epochs to train: of a table or series as many as make 2,000 steps."""
+    """Return how many epochs to train: 10, but as many as make the model's usual steps.
+
+    Images make them whatever their number: there are enough.
+    """
     steps = -(-len(dataset.train) // settings.batch_size)  # in an epoch
-    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-STEPS // steps)
+    usual = MODELS[settings.model].steps
+    fewest = 1 if isinstance(dataset.kind, ImageKind) else -(-usual // steps)
     return max(USUAL_EPOCHS, fewest)
 
 
@@ -135,12 +140,26 @@ def _prepare(
         for note in dataset.notes:
             print(note)
     model = build_model(settings.model, settings.model_options, dataset)
+    if isinstance(model, SequenceModel):
+        _check_room(model, dataset, settings.batch_size)
     model.start_at_mean(dataset.train.inputs)
     run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
     if run.corruption:  # a mask that does not fit is refused here, before anything is written
-        run.corruption(dataset.test.inputs[:1], np.random.default_rng(0))
+        (row,) = next(Loader(dataset.test.inputs, batch_size=1, shuffle=False).epoch(0))
+        run.corruption(row, np.random.default_rng(0))
     held_out = inputs(model, dataset.validation) if len(dataset.validation) else None
     return run, inputs(model, dataset.train), held_out
+
+
+def _check_room(model: SequenceModel, dataset: Dataset, batch_size: int) -> None:
+    """Raise InputError if a batch of the longest texts does not fit into free memory."""
+    needed, room = batch_size * model.longest * model.bytes_per_token, available()
+    if needed > room:
+        raise InputError(
+            f"the longest text of {dataset.name} has {model.longest:,} tokens, and a batch of"
+            f" {batch_size} such takes {needed / 1e9:,.1f} GB of memory, but {room / 1e9:,.1f} GB"
+            " are free: give a smaller --longest or --batch-size, or train text"
+        )
 
 
 def _check_settings(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minae.data import load
-from minae.data.named import stratified_order
+from minae.data.split import stratified_order
 from minae.errors import InputError
 
 needs_mnist = pytest.mark.skipif(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .cases import assert_close, normal, read_only
+from .cases import assert_close, cut_into, normal, read_only
 
 MASK = np.arange(20).reshape(4, 5) % 3 == 0
 INDICES = {
@@ -50,12 +50,23 @@ def test_index_add_undoes_indexing(kernels, dtype, index):
 
 
 @pytest.mark.parametrize("rows", [5, 4000], ids=["few rows", "many rows"])
-def test_index_add_gathers_an_embeddings_gradient(kernels, dtype, rows):
-    index = np.random.default_rng(0).integers(-50, 50, size=(rows, 2))
+@pytest.mark.parametrize("number", [np.int64, np.int32])
+@pytest.mark.parametrize("shares", [1, 3, 9])
+def test_index_add_gathers_an_embeddings_gradient(kernels, dtype, rows, number, shares):
+    index = np.random.default_rng(0).integers(-50, 50, size=(rows, 2)).astype(number)
     values = normal(1, rows, 2, 8, dtype=dtype)
     one_hot = np.eye(50)[index].reshape(2 * rows, 50)
     expected = one_hot.T @ values.reshape(2 * rows, 8)
-    assert_close(kernels.index_add((50, 8), index, values), expected, dtype)
+    with cut_into(shares):
+        assert_close(kernels.index_add((50, 8), index, values), expected, dtype)
+
+
+def test_index_add_loses_nothing_in_long_sums(kernels):
+    """Added up in float32, 2²⁴ + 1 is 2²⁴ again."""
+    index, values = np.zeros(2**24 + 100, np.int8), np.ones((1, 1), np.float32)
+    index[:2] = 1
+    values = np.broadcast_to(values, (len(index), 1))
+    assert kernels.index_add((2, 1), index, values).ravel().tolist() == [2**24 + 98, 2]
 
 
 def test_index_add_broadcasts_its_values(kernels, dtype):

@@ -31,6 +31,7 @@ BUILD = {
     "dense-binary": lambda: models.DenseAutoencoder([64, 32, 8], loss="mse", binary=20),
     "vae-binary": lambda: models.VAE([64, 32, 4], likelihood="gaussian", binary=20),
     "vq-vae": lambda: models.VQVAE((1, 8, 8), (4, 8), codes=16, latent=2),
+    "audio": lambda: models.SpectrogramAutoencoder((1, 8, 8), (4, 8), hidden=8, latent=8),
 }
 VAES = [
     name
@@ -114,7 +115,9 @@ def test_it_begins_with_the_mean_image(model):
     z = Tensor(np.zeros_like(model.codes(*x).data))
     output = model.decode(z, *x[1:]).data.reshape(IMAGES[0].shape)
     mean = IMAGES.mean(axis=0)
-    if "convs_per_stage" in model.config:  # one bias for all pixels
+    if isinstance(model, models.SpectrogramAutoencoder):  # one bias for a band
+        mean = np.full_like(mean, 1) * mean.mean(axis=2, keepdims=True)
+    elif "convs_per_stage" in model.config:  # one bias for all pixels
         mean = np.full_like(mean, mean.mean())
     np.testing.assert_allclose(output, mean, atol=2e-3)
 
@@ -348,6 +351,8 @@ def test_tied_weights_are_one_parameter():
         (lambda: models.ConvVAE((1, 28, 28), ()), r"channels, not \(1, 28, 28\) and \(\)"),
         (lambda: models.ConvAutoencoder(channels=(0,)), "image shape and channels .*, not 0"),
         (lambda: models.ConvAutoencoder(latent=0), "latent is a whole number from 1 .*, not 0"),
+        (lambda: models.SpectrogramAutoencoder((1, 8, 8), latent=0), "latent is a whole number"),
+        (lambda: models.SpectrogramAutoencoder((1, 8, 8), hidden=0), "hidden is a whole number"),
         (lambda: models.ConvVAE(latent=-1), "latent is a whole number from 1 .*, not -1"),
         *(
             (lambda n=n: models.DenoisingAutoencoder(convs_per_stage=n), f"from 1 to 2, not {n}")
@@ -394,3 +399,20 @@ def test_the_last_inputs_are_told_by_their_cross_entropy(binary):
     )
     share = np.clip(t.mean((0, 1, 2)), 0.001, 0.999)
     np.testing.assert_allclose(1 / (1 + np.exp(-bias[64 - binary :])), share, rtol=1e-4)
+
+
+@no_grad()
+def test_the_bands_of_a_spectrogram_are_channels():
+    minae.manual_seed(0)
+    model = models.SpectrogramAutoencoder((1, 6, 10), (4, 8), hidden=5, latent=3)
+    x = Tensor(np.random.default_rng(0).normal(size=(7, 1, 6, 10)).astype(np.float32))
+    z = model.codes(x)
+    assert (z.shape, model.decode(z).shape, model(x).shape) == ((7, 3), x.shape, x.shape)
+    first = next(w for _, w in model.named_parameters() if w.ndim == 4)
+    assert first.shape == (4, 6, 1, 3)  # each filter sees all bands of three frames
+    means = np.arange(6, dtype=np.float32)[:, None].repeat(10, axis=1)
+    model.start_at_mean(np.stack([means[None]] * 4))
+    model.decoder[-1].weight.data[...] = 0
+    np.testing.assert_allclose(model.decode(z).data[0, 0], means, atol=1e-6)
+    expected = ((x.data - means) ** 2).sum() / 7
+    assert model.loss(x).item() == pytest.approx(expected, rel=1e-5)

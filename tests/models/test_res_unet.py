@@ -37,6 +37,19 @@ def test_what_is_out_of_reach_changes_nothing(model):
     assert model.reach / 2 < farthest <= model.reach
 
 
+@no_grad()
+def test_an_ensemble_treats_all_eight_ways_alike(model):
+    x = np.random.default_rng(0).random((2, 1, 13, 22), np.float32)
+    whole = model.ensemble(Tensor(x)).numpy()
+    assert np.abs(whole - model(Tensor(x)).numpy()).max() > 1e-5
+    turned = np.ascontiguousarray(np.rot90(x, 1, (2, 3))[..., ::-1])
+    same = np.rot90(model.ensemble(Tensor(turned)).numpy()[..., ::-1], -1, (2, 3))
+    np.testing.assert_allclose(whole, same, atol=1e-6)
+    for way in range(4):  # what is the same in all ways stays so
+        flat = Tensor(np.full((1, 1, 8, 8), way / 4, np.float32))
+        np.testing.assert_allclose(model.ensemble(flat).numpy().std(), 0, atol=0.02)
+
+
 def test_it_learns_and_every_parameter_takes_part(model):
     rng = np.random.default_rng(0)
     clean = np.repeat(rng.random((64, 1, 1, 1), np.float32), 16, axis=2).repeat(16, axis=3)

@@ -197,6 +197,7 @@ def test_initial_shapes_and_constants(name):
         assert actual.shape == expected.shape
         if expected.size > 1 and np.ptp(expected) == 0:
             np.testing.assert_array_equal(actual, expected)
+        assert not actual[expected == 0].any()  # such as the vector of padding
 
 
 LARGE = {

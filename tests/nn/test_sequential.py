@@ -39,10 +39,16 @@ def test_one_pass_or_two(layer, activation):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
 
 
-def test_the_kernel_does_apply_it():
-    network = nn.Sequential(nn.Linear(5, 4), nn.ReLU())
-    y = network(Tensor(np.ones((3, 5), np.float32)))
-    assert type(y.grad_fn).__name__ == "Linear"
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_kernel_does_apply_it(layer):
+    make, shape = LAYERS[layer]
+    op = nn.Sequential(make(), nn.ReLU())(Tensor(np.ones(shape, np.float32))).grad_fn
+    names = []
+    while op is not None:
+        names.append(type(op).__name__)
+        op = op.inputs[0].grad_fn
+    assert {*names} & {"Linear", "Conv2d", "ConvTranspose2d"}
+    assert "ReLU" not in names
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])

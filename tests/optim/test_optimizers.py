@@ -335,8 +335,8 @@ def test_a_resumed_schedule_continues(name):
 @pytest.mark.parametrize("taken", [0, 3, 9])
 def test_a_warm_up_rises_step_by_step(taken):
     optimizer = in_groups(optim, "SGD", [Parameter(x) for x in start()[0]], lr=0.5)
-    rates = [optimizer.state_dict()["lr"] for _ in warmed_up("abcde", optimizer, 5, taken)]
-    shares = np.minimum(np.arange(taken + 1, taken + 6) / 5, 1)
+    rates = [optimizer.state_dict()["lr"] for _ in warmed_up("abcde", optimizer, 7, taken)]
+    shares = np.minimum(np.arange(taken + 1, taken + 6) / 7, 1)
     np.testing.assert_allclose(rates, shares[:, None] * [0.5, 0.02])
     assert optimizer.state_dict()["lr"].tolist() == [0.5, 0.02]
 

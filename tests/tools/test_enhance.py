@@ -293,6 +293,21 @@ def test_a_restoring_model(minae, tmp_path):
     with Image.open(tmp_path / "run" / "enhanced" / "a.png") as picture:
         np.testing.assert_allclose(np.asarray(picture, int), as_bytes(made), atol=1)
 
+    status, _, err = minae("enhance", "run", "photos", "--ensemble", "--overwrite")
+    assert (status, err) == (0, "")
+    turned = model.ensemble(Tensor(given[:, None])).numpy()[:, 0]
+    with Image.open(tmp_path / "run" / "enhanced" / "a.png") as picture:
+        np.testing.assert_allclose(np.asarray(picture, int), as_bytes(turned), atol=1)
+
+
+@pytest.mark.parametrize("command", [("enhance", "run", "photos"), ("eval", "run")])
+def test_an_ensemble_needs_a_restoring_model(minae, run, tmp_path, command):
+    save(tmp_path / "photos", DIGITS, ["a.png"])
+    status, _, err = minae(*command, "--ensemble")
+    assert status == 2
+    assert err.endswith("leave it out\n")
+    assert len(err.splitlines()) == 1
+
 
 def test_a_run_of_a_table_is_refused(minae, tmp_path):
     table = np.random.default_rng(0).random((30, 4)).round(3)

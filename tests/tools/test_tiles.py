@@ -45,7 +45,9 @@ def test_tiles_are_as_the_whole(model, monkeypatch, shape):
     with no_grad():
         whole = model(Tensor(images)).numpy()
     told = []
-    np.testing.assert_allclose(tiles.apply_in_tiles(model, images, told.append), whole, atol=1e-6)
+    np.testing.assert_allclose(
+        tiles.apply_in_tiles(model, images, tell=told.append), whole, atol=1e-6
+    )
     assert told == sorted(told)
     assert told[-1] == 1
 

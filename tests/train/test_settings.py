@@ -11,9 +11,8 @@ from minae.errors import InputError
 from minae.metadata import VERSION
 from minae.models import MODELS
 from minae.train import Fitting, fit
+from minae.train.build import FROM_DATA
 from minae.train.settings import ModelOptions, Settings
-
-BY_DATA = {"image_channels", "image_shape", "classes", "binary"}
 
 
 class Scale(nn.Module):
@@ -35,7 +34,7 @@ def test_every_field_with_a_help_is_an_option(minae):
 
 def test_the_models_options_are_their_constructors():
     taken = {name for cls in MODELS.values() for name in inspect.signature(cls).parameters}
-    assert {each.name for each in fields(ModelOptions)} == taken - BY_DATA
+    assert {each.name for each in fields(ModelOptions)} == taken - FROM_DATA
 
 
 # in the files of the first version; later fields say since when, so that it can be read

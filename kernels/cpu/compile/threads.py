@@ -11,12 +11,12 @@ import sys
 from typing import Any
 
 import numba
-import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401 - loads SciPy's BLAS, so that it is limited
 from numba.core import config
 from threadpoolctl import threadpool_limits
 
 from minae.kernels import wanted_threads
+from minae.kernels.cpu.compile.memory import keep_freed_memory
 
 WORTH_A_THREAD = 200_000  # multiplications: below, waking threads takes longer than the work
 # How often libgomp's threads look for work before they sleep. Its default of 300,000 makes training
@@ -42,7 +42,7 @@ def num_threads() -> int:
     if given:
         numba.set_num_threads(threads)
     threadpool_limits(limits=1, user_api="blas")  # NumPy's too
-    _keep_memory()
+    keep_freed_memory()
     return threads
 
 
@@ -56,17 +56,6 @@ def layer() -> str:
     num_threads()
     numba.get_num_threads()  # starts them
     return numba.threading_layer()  # pyright: ignore[reportPrivateImportUsage] - documented
-
-
-def _keep_memory() -> None:
-    """Let the process keep up to 64 MB that arrays have left, for the next training step's.
-
-    From its start, glibc gives more than some hundred kilobytes back to the system at once, and a
-    page that comes back costs as much as a hundred vectors of arithmetic: with W6 of `minae bench`,
-    a third of each step. Once a large block has been freed, it takes blocks of that size for usual,
-    up to 32 MB, and keeps twice as much (mallopt(3)). This one is never written to.
-    """
-    np.empty(31 << 20, np.uint8)
 
 
 def _choose_layer() -> None:

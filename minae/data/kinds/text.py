@@ -21,6 +21,7 @@ from minae.errors import InputError
 TOKENS = ("words", "characters", "bpe")
 LONGEST = 10_000  # tokens of a text, if nobody says otherwise
 VOCABULARY = 5_000  # tokens, if nobody says otherwise
+MANY = 0.2  # share of unknown tokens in new texts that is worth a remark
 LEAST = 2  # times that a token occurs in the training part: what it is there once tells nothing
 
 
@@ -45,10 +46,11 @@ class TextKind:
     classes: list[str] = field(default_factory=list)  # the labels of the training data, by number
 
     def __post_init__(self):
-        if self.tokens not in TOKENS:
-            raise InputError(
-                f"tokens {self.tokens!r} is unknown: choose one of {', '.join(TOKENS)}"
-            )
+        check_tokens(self.tokens)
+        if self.vocabulary[: len(SPECIAL)] != SPECIAL:
+            raise InputError(f"vocabulary does not begin with {', '.join(SPECIAL)}")
+        if self.longest < 2:
+            raise InputError(f"longest is a whole number from 2, not {self.longest}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -84,7 +86,7 @@ class TextKind:
             values.extend([known.get(token, UNKNOWN) for token in split(tidy(text))])
             values.append(END)
             offsets.append(len(values))
-        return Ragged(np.array(values, np.int32), np.array(offsets, np.int64))
+        return Ragged(np.frombuffer(values, np.int32), np.frombuffer(offsets, np.int64))
 
     def cut(self, rows: Ragged) -> Ragged:
         """Cut rows to the longest length, with END at the end of each."""
@@ -110,13 +112,36 @@ class TextKind:
     def read(self, path: Path) -> tuple[Split, list[str]]:
         """Read texts, with the run's vocabulary. Raises InputError if there are none."""
         found = read_texts(path, self.text_column, self.id_column, self.label_column)
-        split = self.split(found)
-        return split, found.notes
+        split, notes = self.split(found)
+        return split, [type(note)(f"{path}: {note}") for note in notes]
 
-    def split(self, found: Texts) -> Split:
-        """Return texts that were read as a model takes them."""
+    def split(self, found: Texts) -> tuple[Split, list[str]]:
+        """Return texts that were read as a model takes them, and what is to be said of that."""
+        whole, notes = self.numbers(found.texts), list(found.notes)
+        if long := int((whole.lengths > self.longest).sum()):
+            notes.append(f"{long:,} longer than {self.longest - 1:,} {self.unit} cut there")
+        if (share := unknown_share(whole)) > MANY:
+            notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary")
         labels = None if found.labels is None else encode_labels(found.labels, self.classes)
-        return Split(self.encode(found.texts), labels, found.names)
+        texts = np.array(found.texts, object)
+        return Split(self.cut(whole), labels, found.names, texts=texts), notes
+
+    @property
+    def unit(self) -> str:
+        """What tokens are called."""
+        return "tokens" if self.tokens == "bpe" else self.tokens
+
+
+def unknown_share(rows: Ragged) -> float:
+    """Return which share of the tokens of texts is unknown."""
+    tokens = (rows.values != END).sum()
+    return float((rows.values == UNKNOWN).sum() / max(tokens, 1))
+
+
+def check_tokens(name: str) -> None:
+    """Raise InputError unless texts can be cut into such tokens."""
+    if name not in TOKENS:
+        raise InputError(f"tokens {name!r} is unknown: choose one of {', '.join(TOKENS)}")
 
 
 def splitter(name: str, merges: list[tuple[str, str]]) -> Callable[[str], list[str]]:
@@ -131,22 +156,24 @@ def fit_text(texts: list[str], name: str, size: int) -> tuple[list[str], list[tu
 
     A token occurs at least twice; the most frequent come first. Raises InputError if none does.
     """
-    room, merges = size - len(SPECIAL), []
+    check_tokens(name)
+    room, counts = size - len(SPECIAL), Counter()
     if name == "bpe":
         pieces = bpe.count_pieces(map(tidy, texts))
-        merges = bpe.learn_merges(pieces, room, LEAST)
-        cut, counts = bpe.splitter(merges), Counter()
+        found, merges = bpe.learn(pieces, room, LEAST)
+        cut = bpe.splitter(merges)
         for piece, count in pieces.items():
             for token in cut(piece):
                 counts[token] += count
     else:
-        cut, counts = splitter(name, []), Counter()
+        merges, cut = [], splitter(name, [])
         for text in texts:
             counts.update(cut(tidy(text)))
-    usual = sorted((-count, token) for token, count in counts.items() if count >= LEAST)
-    if not usual:
-        raise InputError("has no token that comes twice; give more text, or --tokens characters")
-    return [*SPECIAL, *(token for _, token in usual[:room])], merges
+        found = {token for token, count in counts.items() if count >= LEAST}
+    if not found:
+        raise InputError("has nothing that occurs twice; give more text, or --tokens characters")
+    ordered = sorted(found, key=lambda token: (-counts[token], token))
+    return [*SPECIAL, *ordered[:room]], merges
 
 
 def usual_tokens(texts: list[str]) -> str:

@@ -4,11 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from minae.data.kinds.text import LONGEST, VOCABULARY, TextKind, fit_text, usual_tokens
+from minae.data.delimited import is_csv
+from minae.data.kinds.text import (
+    LONGEST,
+    VOCABULARY,
+    TextKind,
+    fit_text,
+    unknown_share,
+    usual_tokens,
+)
 from minae.data.parts.dividing import Fitted, Reading, in_order, set_aside
 from minae.data.split import Split
 from minae.data.text.files import Texts, column_of
-from minae.data.text.tokens import END, SPECIAL, UNKNOWN
 from minae.errors import InputError
 
 
@@ -41,22 +48,24 @@ def text_parts(
         how.label_column,
         classes,
     )
-    everything = kind.split(found)
+    everything, notes = kind.split(found)
     parts = [everything.take(part) for part in rows]
-    return kind, parts, [*found.notes, _about_texts(path, kind, parts)]
+    said = [f"{path.name}: {note}" for note in notes]
+    about = _about_texts(path, kind, parts)
+    if how.kind is None and is_csv(path):
+        about += "; --kind table reads it as a table"
+    return kind, parts, [*said, about]
 
 
 def _about_texts(path: Path, kind: TextKind, parts: list[Split]) -> str:
     """Return a line that says what was made of texts."""
     count = sum(map(len, parts))
-    what = "tokens" if kind.tokens == "bpe" else kind.tokens
     longest = max(int(part.inputs.lengths.max(initial=1)) - 1 for part in parts)
-    said = [f"a vocabulary of {kind.shape[2] - len(SPECIAL):,}"]
-    held_out = parts[1].inputs.values
-    if len(held_out):
-        unknown = (held_out == UNKNOWN).sum() / max((held_out != END).sum(), 1)
-        said.append(f"{unknown:.1%} of the validation part is not in it")
-    said.append(f"the longest text has {longest:,}")
+    said = [f"a vocabulary of {len(kind.vocabulary):,}"]
+    if len(parts[1]):
+        share = unknown_share(parts[1].inputs)
+        said[0] += f", which lacks {share:.1%} of the {kind.unit} in the validation part"
+    said.append(f"at most {longest:,} in a text")
     if kind.classes:
         said.append(f"{len(kind.classes):,} labels")
-    return f"{path.name}: {count:,} texts of {what} ({'; '.join(said)})"
+    return f"{path.name}: {count:,} texts, cut into {kind.unit} ({'; '.join(said)})"

@@ -34,8 +34,8 @@ def count_pieces(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
-def learn_merges(counts: Counter[str], size: int, least: int) -> list[Pair]:
-    """Return the pairs to merge, in their order, so that there are `size` tokens at most.
+def learn(counts: Counter[str], size: int, least: int) -> tuple[set[str], list[Pair]]:
+    """Return the tokens, `size` at most, and the pairs to merge, in their order.
 
     `counts` says how often each piece occurs. Characters that occur fewer than `least` times are
     no tokens, and pairs that do are not merged. Of equally frequent pairs, the first in
@@ -45,8 +45,8 @@ def learn_merges(counts: Counter[str], size: int, least: int) -> list[Pair]:
     for piece, count in counts.items():
         for character in piece:
             alphabet[character] += count
-    known = {character for character, count in alphabet.items() if count >= least}
-    parts = [[c if c in known else UNKNOWN for c in piece] for piece in counts]
+    tokens = {character for character, count in alphabet.most_common(size) if count >= least}
+    parts = [[c if c in tokens else UNKNOWN for c in piece] for piece in counts]
     times = list(counts.values())
     pairs: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)  # the pieces that have a pair
@@ -57,25 +57,27 @@ def learn_merges(counts: Counter[str], size: int, least: int) -> list[Pair]:
     queue = [(-count, pair) for pair, count in pairs.items()]
     heapq.heapify(queue)
     merges: list[Pair] = []
-    while queue and len(known) + len(merges) < size:
+    while queue and len(tokens) < size:
         count, pair = heapq.heappop(queue)
         if -count != pairs[pair]:  # it changed since then, and is in the queue once more
             continue
         if -count < least:
             break
+        tokens.add(pair[0] + pair[1])
         merges.append(pair)
-        changed: set[Pair] = set()
+        changes: Counter[Pair] = Counter()
         for i in where.pop(pair):
-            before, parts[i] = parts[i], merged(parts[i], pair)
-            for old in pairs_of(before):
-                pairs[old] -= times[i]
+            for old in pairs_of(parts[i]):
+                changes[old] -= times[i]
+            parts[i] = merged(parts[i], pair)
             for new in pairs_of(parts[i]):
-                pairs[new] += times[i]
+                changes[new] += times[i]
                 where[new].add(i)
-            changed.update(pairs_of(before), pairs_of(parts[i]))
-        for other in changed:
-            heapq.heappush(queue, (-pairs[other], other))
-    return merges
+        for other, change in changes.items():
+            if change:
+                pairs[other] += change
+                heapq.heappush(queue, (-pairs[other], other))
+    return tokens, merges
 
 
 def pairs_of(symbols: list[str]) -> list[Pair]:

@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.metadata import version
 
 import numpy as np
 
@@ -112,6 +111,8 @@ def read_docstrings() -> Texts:
 
     They are kept in the user's cache, under the versions that they are from.
     """
+    from importlib.metadata import version
+
     versions = {package: version(name) for package, name in PACKAGES.items()}
     name = "-".join(f"{package}-{number}" for package, number in versions.items())
     path = cache_folder() / f"docstrings-{FORM}-{name}.json"
@@ -123,7 +124,7 @@ def read_docstrings() -> Texts:
             write_whole(path, json.dumps(found).encode())
     names, labels = np.array(found["names"], object), np.array(found["labels"], object)
     said = ", ".join(f"{PACKAGES[package]} {number}" for package, number in versions.items())
-    return Texts(found["texts"], names, labels, [f"docstrings: those of {said}"])
+    return Texts(found["texts"], names, labels, [f"those of {said}"])
 
 
 def _collect() -> dict[str, list[str]]:

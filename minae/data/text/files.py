@@ -1,6 +1,5 @@
 """Read a user's texts: lines of a file, files of a folder, or cells of a CSV file's column."""
 
-import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,10 +11,10 @@ from minae.data.delimited import is_csv, read_csv
 from minae.data.folder import SUFFIXES as PICTURES
 from minae.data.memory import available, naming
 from minae.data.pictures import check_regular
-from minae.errors import InputError
+from minae.errors import InputError, LeftOut
 
 SUFFIXES = (".txt", ".md")
-_MEMORY = 12  # bytes that a byte of text takes: as text, as tokens, as their numbers
+_MEMORY = 24  # bytes that a byte of text takes: as text, as tokens, as their numbers
 
 
 @dataclass(eq=False)
@@ -69,41 +68,44 @@ def read_texts(
     """Read the texts of a file or folder; `text_column` is that of a CSV if the path names none.
 
     A file of a folder that cannot be read is left out, and a note says why. Raises InputError if
-    there is no text, or a file cannot be read.
+    there is no text, a file cannot be read, or a column is missing, but that of labels.
     """
     file, column = column_of(path)
     with naming(path):
         if os.path.isdir(file):
-            found = _read_folder(file)
-        elif column is not None or (is_csv(file) and file.suffix.lower() != ".txt"):
-            found = _read_column(file, column or text_column, id_column, label_column)
-        else:
-            found = _read_lines(file)
-    found.notes = [f"{path}: {note}" for note in found.notes]
-    return found
+            return _read_folder(file)
+        if column is not None or (is_csv(file) and file.suffix.lower() != ".txt"):
+            return _read_column(file, column or text_column, id_column, label_column)
+        return _read_lines(file)
 
 
 def _read_lines(path: Path) -> Texts:
-    lines = [line.strip() for line in io.StringIO(read_file(path), newline=None)]
-    texts = {number: line for number, line in enumerate(lines, 1) if line}
-    blank = len(lines) - len(texts)
+    _check_room([path])
+    text = read_file(path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    lines = [line.strip() for line in text.split("\n")]
+    numbers = [number for number, line in enumerate(lines, 1) if line]
+    blank = len(lines) - len(numbers)
     notes = [f"{blank:,} blank line{'s' * (blank > 1)} left out"] if blank else []
-    return Texts([*texts.values()], np.array([*texts]), notes=notes)
+    return Texts([line for line in lines if line], np.array(numbers), notes=notes)
 
 
 def _read_folder(folder: Path) -> Texts:
     files, found, notes = _files(folder), {}, []
-    for path in files:
-        if path.suffix.lower() in SUFFIXES:
-            name = path.relative_to(folder).as_posix()
-            try:
-                found[name] = read_file(path)
-            except InputError as error:
-                notes.append(f"{name} left out: it {error}")
+    chosen = [path for path in files if path.suffix.lower() in SUFFIXES]
+    room = available()
+    large = [path for path in chosen if path.stat().st_size * _MEMORY > room]
+    _check_room([path for path in chosen if path not in large])
+    for path in chosen:
+        name = path.relative_to(folder).as_posix()
+        try:
+            if path in large:
+                _check_room([path])
+            found[name] = read_file(path)
+        except InputError as error:
+            notes.append(LeftOut(f"{name} left out: it {error}"))
     if not found:
         raise InputError("; ".join(notes) or "holds no .txt or .md files; put some there")
-    others = sum(path.suffix.lower() not in SUFFIXES for path in files)
-    if others:
+    if others := len(files) - len(chosen):
         notes.append(f"{others:,} other file{'s' * (others > 1)} left out")
     parts = [name.split("/") for name in found]
     labels = None
@@ -121,30 +123,24 @@ def _read_column(
     wanted = [name for name in (column, id_column, label_column) if name is not None]
     frame = read_csv(path, tuple(wanted))
     for name in wanted:
-        if name not in frame:
+        if name not in frame and name != label_column:
             raise InputError(f"has no column {name!r}; the columns are {', '.join(frame)}")
+    wanted = [name for name in wanted if name in frame]
     cells = {name: frame[name].fillna("").str.strip().to_numpy(object) for name in wanted}
     there = cells[column] != ""  # (N,)
     empty = int((~there).sum())
     notes = [f"{empty:,} row{'s' * (empty > 1)} without a text left out"] if empty else []
     names = np.arange(len(frame)) if id_column is None else cells[id_column]
-    labels = None if label_column is None else cells[label_column][there]
+    labels = cells[label_column][there] if label_column in cells else None
     return Texts(cells[column][there].tolist(), names[there], labels, notes)
 
 
 def read_file(path: Path) -> str:
     """Return the text in a file: UTF-8, or UTF-16 that says so at its beginning.
 
-    Raises InputError if it is empty, no text, in another encoding, or too large for the memory.
+    Raises InputError if it is empty, no text, or in another encoding.
     """
     check_regular(path)
-    size, room = path.stat().st_size, available()
-    needed = size * _MEMORY
-    if needed > room:
-        raise InputError(
-            f"holds {size / 1e9:,.1f} GB of text, which take about {needed / 1e9:,.1f} GB of"
-            f" memory, but {room / 1e9:,.1f} GB are free; split it, and give a part of it"
-        )
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -153,15 +149,28 @@ def read_file(path: Path) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        if b"\0" in content[:4096] and encoding != "utf-16":
-            raise InputError("is no text; leave it out") from error
+        if encoding == "utf-16":
+            raise InputError("is damaged UTF-16; save it as UTF-8") from error
+        if b"\0" in content[:4096]:
+            raise InputError("is no text; give a text file") from error
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"is not in UTF-8, as line {line:,} shows; save it as UTF-8") from error
     if "\0" in text:
-        raise InputError("is no text; leave it out")
+        raise InputError("is no text; give a text file")
     if not text.strip():
         raise InputError("is empty; give a file with text")
     return text
+
+
+def _check_room(paths: list[Path]) -> None:
+    """Raise InputError unless the texts of files fit into the memory."""
+    size, room = sum(path.stat().st_size for path in paths), available()
+    needed = size * _MEMORY
+    if needed > room:
+        raise InputError(
+            f"holds {size / 1e9:,.1f} GB of text, which take about {needed / 1e9:,.1f} GB of"
+            f" memory, but {room / 1e9:,.1f} GB are free; give a part of it"
+        )
 
 
 def _files(folder: Path) -> list[Path]:
