@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 
 from minae.plots.style import make_axes, plain, styled
 
@@ -61,10 +60,8 @@ def spectrograms(
                 _frame(axes, framed[i], seconds / array.shape[2])
             axes.set_yticks(M * places, [f"{hz:,}" for hz in marks] if column == 0 else [])
             axes.tick_params(labelsize=7, length=2)
-            axes.xaxis.set_major_locator(
-                MaxNLocator(3, prune="upper")
-            )  # which meets the next one's
-            axes.tick_params(labelbottom=row == len(rows) - 1)
+            axes.locator_params(axis="x", nbins=3)
+            axes.tick_params(labelbottom=column == 0 and row == len(rows) - 1)
             if row == 0:
                 axes.set_title(_cut(names[i]), fontsize=8, loc="left", pad=3)
             if column == 0:

@@ -33,7 +33,7 @@ def kept_codes(run: Run, rows: Split, place: Path) -> tuple[np.ndarray, bool]:
         if metadata["key"] == key:
             return arrays["codes"], True
     codes = encode(run, rows)
-    with suppress(OSError):
+    with suppress(OSError, InputError):  # the folder cannot be written to
         checkpoint.save(place, {"codes": codes}, {"key": key})
     return codes, False
 

@@ -100,11 +100,17 @@ class Run:
         if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
             texts, test = TEXTS[data]()
             split, notes = self.kind.split(texts.take(np.arange(len(texts))[-test:]))
-            return _said(split, [f"{data}: {note}" for note in notes])
+            return self._said(split, [f"{data}: {note}" for note in notes])
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
             return self._load(data).test, True
-        return _said(*self.kind.read(Path(data)))
+        return self._said(*self.kind.read(Path(data)))
+
+    def _said(self, split: Split, notes: list[str]) -> tuple[Split, bool]:
+        """Say on stderr what was left out of a split; return it, and whether no file was."""
+        for note in notes:
+            complain(note)
+        return split, not any(isinstance(note, LeftOut) for note in notes)
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
@@ -123,13 +129,6 @@ class Run:
                 " holds something else; train again"
             )
         return dataset
-
-
-def _said(split: Split, notes: list[str]) -> tuple[Split, bool]:
-    """Say on stderr what was left out of a split; return it, and whether all files were used."""
-    for note in notes:
-        complain(note)
-    return split, not any(isinstance(note, LeftOut) for note in notes)
 
 
 def load_run(folder: Path) -> Run:

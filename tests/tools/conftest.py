@@ -61,3 +61,44 @@ def home(tmp_path_factory):
     train(home / "restore", home / "photos", "restore", model_options={"channels": [4]})
     train(home / "digits", "digits", "vae", model_options={"sizes": [64, 32, 8]})
     return home
+
+
+SUBJECTS = {
+    "fruit": ["red", "ripe", "apple", "pear", "plum", "tastes", "sweet", "grows", "tree", "juice"],
+    "machines": ["old", "engine", "motor", "wheel", "makes", "loud", "noise", "turns", "oil"],
+}
+
+
+def sentences(count, seed=0):
+    """Return sentences about two subjects in turns, and their labels."""
+    rng, labels = np.random.default_rng(seed), [["fruit", "machines"][i % 2] for i in range(count)]
+    made = [["The", *rng.choice(SUBJECTS[of], rng.integers(3, 9)), "."] for of in labels]
+    return [" ".join(words) for words in made], labels
+
+
+def write_texts(folder):
+    """Write texts as a CSV file with ids and labels, as lines, and as a folder of files."""
+    texts, labels = sentences(120)
+    rows = [
+        f"n{i},{text},{label}" for i, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]
+    (folder / "notes.csv").write_text("\n".join(["id,text,subject", *rows]) + "\n")
+    (folder / "lines.txt").write_text("\n".join(texts) + "\n")
+    for i, (text, label) in enumerate(zip(texts[:40], labels, strict=False)):
+        (folder / "docs" / label).mkdir(parents=True, exist_ok=True)
+        (folder / "docs" / label / f"{i}.txt").write_text(text.replace(" ", "\n", 1))
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory):
+    """A folder with texts, and a run of each model of texts."""
+    folder = tmp_path_factory.mktemp("texts")
+    write_texts(folder)
+    columns = {"id_column": "id", "label_column": "subject"}
+    small = {"embedding": 6, "hidden": 10, "latent": 4}
+    for model in ("text", "sequence", "sequence-vae"):
+        options = {"model_options": {} if model == "text" else small}
+        train(folder / model, folder / "notes.csv:text", model, batch_size=16, **columns, **options)
+    train(folder / "docs-run", folder / "docs", "text", batch_size=16)
+    train(folder / "lines-run", folder / "lines.txt", "sequence", model_options=small)
+    return folder
