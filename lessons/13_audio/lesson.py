@@ -1003,14 +1003,16 @@ assert speech["ideal gains"]["ratio"] > speech["Wiener"]["ratio"]
 #   split of these digits they were.
 # - **In noise it is as with the vowels,** only more so. Speech changes faster than a vowel, and 32
 #   numbers do not say how. Sample by sample Wiener's filter is far ahead; in the spectrogram, the
-#   code. (The filter for log-mels is at the end of the settings tried. Twice as far as before, it
-#   was a quarter of a decibel better; six are missing.)
+#   code. (The filter for log-mels took the last of the settings that it was offered, so it could be
+#   a little better still. With fewer to choose from it was a quarter of a decibel worse; six are
+#   missing.)
 #
-#   If you have run `--full`, listen to `seven_wiener.wav` and `seven_autoencoder.wav`. The
-#   first is the speaker, with flutter. In the second there is silence around the word, but the word
-#   itself is weak and muffled: see how little is kept.
+#   If you have run `--full`, listen to `seven_wiener.wav` and `seven_autoencoder.wav`. The first is
+#   the speaker, with flutter. In the second there is silence around the word, but the word itself
+#   is weak and muffled: see how little is kept.
 #
-# For restoring, lesson 7 found that details have to go *around* the code. That holds for sound too.
+# For restoring, lesson 7 found that details have to go *around* the code. That is likely to hold for
+# sound too, but this lesson has not tried it.
 #
 # ## Exercises
 #
