@@ -1011,8 +1011,8 @@ assert speech["ideal gains"]["ratio"] > speech["Wiener"]["ratio"]
 #   the speaker, with flutter. In the second there is silence around the word, but the word itself
 #   is weak and muffled: see how little is kept.
 #
-# For restoring, lesson 7 found that details have to go *around* the code. That is likely to hold for
-# sound too, but this lesson has not tried it.
+# For restoring, lesson 7 found that details have to go *around* the code. That is likely to hold
+# for sound too, but this lesson has not tried it.
 #
 # ## Exercises
 #
