@@ -80,7 +80,7 @@ class TextKind:
     def numbers(self, texts: Iterable[str]) -> Ragged:
         """Return what `encode` does, but without cutting any text."""
         split = splitter(self.tokens, self.merges)
-        known = {token: i for i, token in enumerate(self.vocabulary) if i >= len(SPECIAL)}
+        known = {token: i for i, token in enumerate(self.vocabulary)}
         values, offsets = array("i"), array("q", [0])
         for text in texts:
             values.extend([known.get(token, UNKNOWN) for token in split(tidy(text))])
