@@ -58,7 +58,7 @@ def test_errors_are_divided_among_ranges_of_frequencies():
     ends = [part.removesuffix(" Hz").split("-") for part in KIND.parts]
     assert [high for _, high in ends[:-1]] == [low for low, _ in ends[1:]]
     only = split.inputs.copy()
-    only[:, 0, 9, 5] += 7  # the highest band, in frame 5 of 16 ms
+    only[:, 0, 9, 5] += 7  # the highest band
     assert KIND.errors(split, only).argmax(axis=1).tolist() == [7, 7]
 
 

@@ -42,6 +42,8 @@ def test_the_stretch_is_around_the_largest_error():
     assert stretch(errors) == (11, 13, 6, 7)
     assert stretch(np.ones((3, 4))) == (0, 3, 0, 2)
     assert stretch(np.zeros((3, 4))) == (0, 3, 0, 2)
+    errors[:, 14] = 1.2  # as much in all, but not in these bands
+    assert stretch(errors) == (11, 13, 6, 7)
     errors[6:8, 11] = 100
     assert stretch(errors) == (11, 11, 6, 7)
 
