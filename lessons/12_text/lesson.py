@@ -1015,15 +1015,15 @@ few, many = "100", list(found["tf-idf"])[-1]
 mean = {name: {count: x.mean() for count, x in row.items()} for name, row in found.items()}
 assert mean["pretrained"][few] > mean["random start"][few] + 5
 assert all(abs(mean["pretrained"][n] - mean["tf-idf"][n]) < 5 for n in found["tf-idf"])
-assert mean["pretrained"][many] > mean["random start"][many]
+assert mean["pretrained"][many] > mean["random start"][many] - 1.5
 
 # %% [markdown]
-# - **Pretraining helps where labels are few:** with 100, the network is more than ten points better
-#   than the same one from random weights, with 500 and more by two or three.
-# - **tf-idf is hard to beat.** With 100 and 500 labels a regression on counted words, in which
-#   "what" and "many" and "who" say a lot, is as good as the pretrained network, with no training on
-#   the texts and in a second. With all labels the network is ahead by a point or two, of which the
-#   500 test questions alone leave about one and a half uncertain.
+# - **Pretraining helps where labels are few.** With 100, the network is more than ten points better
+#   than the same one from random weights; with 500, about two; with all of them, hardly.
+# - **tf-idf is hard to beat.** With 100 and 500 labels, a regression on counted words, among which
+#   "who", "where" and "many" say a lot, is as good as the pretrained network, and takes a second.
+#   With all labels the network is a point or so ahead, and 500 test questions leave about one and a
+#   half points uncertain.
 #
 # Published figures for all 5,452 labels are from networks that had read far more text before: skip
 # thoughts (Kiros and others 2015), GRUs that learned from 74 million sentences of books to write
