@@ -10,6 +10,10 @@ class InputError(ValueError):
     """
 
 
+class LeftOut(str):
+    """A note, one sentence, on a file that could not be used, while the others were."""
+
+
 def complain(sentence: object) -> None:
     """Print one line on stderr."""
     print(f"minae: {printable(str(sentence))}", file=sys.stderr)

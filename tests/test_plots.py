@@ -31,6 +31,7 @@ CURVES = {
 MANY = np.resize(COLOUR, (300, 3, 8, 10))
 WINDOWS = {f"{k}: 2025-03-01 0{k}:00, $1 or $2": rng.normal(size=(2, 48)) for k in range(6)}
 QUESTIONS = np.array(["abbreviation", "description", "human being"])[DIGITS % 3]
+SOUNDS = -50 * rng.random((12, 40, 64))
 TITLE = "A title that is too long for one line over the smallest of the figures"
 
 FIGURES = {
@@ -57,6 +58,15 @@ FIGURES = {
     "one code": lambda: plots.latent_plane(CODES[:1] * 1e6, [0]),
     "map with images": lambda: plots.code_map(CODES[:, :2], "x", "y", DIGITS, TITLE, MANY),
     "map of two wide images": lambda: plots.code_map(CODES[:2, :2], "x", "y", images=COLOUR[:2]),
+    "a spectrogram": lambda: plots.spectrograms(
+        {"": SOUNDS[:1]}, ["$a$"], np.linspace(20, 3900, 40), 0.3, TITLE
+    ),
+    "spectrograms of twelve sounds": lambda: plots.spectrograms(
+        {"original": SOUNDS, "reconstructed": SOUNDS},
+        [f"a/long/name/of a recording.wav @ {i:.2f} s" for i in range(12)],
+        700 * (10 ** np.linspace(0.02, 1.08, 40) - 1),
+        1.024,
+    ),
     "windows in lanes": lambda: plots.lanes(WINDOWS, TITLE, ["heat in °C", "power in $"]),
     "one constant window": lambda: plots.lanes({"alone": np.ones((1, 24))}),
     "curves": lambda: plots.learning_curves(HISTORY, BASELINES, TITLE, "mean squared error"),

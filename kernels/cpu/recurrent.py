@@ -19,114 +19,27 @@ from minae.kernels import reference, shapes
 from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import plain, suits
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.compile.vector_math import sigmoid, tanh
 from minae.kernels.cpu.products.multiply import ROWS, affine, cut, multiply, product_for
+from minae.kernels.cpu.recurrent_cells import (
+    gru_cell,
+    gru_cell_backward,
+    lstm_cell,
+    lstm_cell_backward,
+)
 from minae.kernels.reference.common import into as into_place
 
 
 @compiled
-def _gru_cell(parts, of_h, h):
-    """Complete a row's parts, of which n, r, z are of x alone so far, and h becomes the next."""
-    H = h.size
-    n, r, z, both = parts[:H], parts[H : 2 * H], parts[2 * H : 3 * H], parts[H : 3 * H]
-    n_h, before, n_of_h = parts[3 * H : 4 * H], parts[4 * H :], of_h[2 * H :]
-    for j in range(2 * H):
-        both[j] = sigmoid(both[j] + of_h[j])
-    for j in range(H):
-        n[j] = tanh(n[j] + r[j] * n_of_h[j])
-    for j in range(H):
-        n_h[j] = n_of_h[j]
-    for j in range(H):
-        before[j] = h[j]
-    for j in range(H):
-        h[j] = n[j] + z[j] * (h[j] - n[j])
-
-
-@compiled
-def _gru_cell_backward(parts, dparts, dh):
-    """Set dparts from the gradient of the next h, and dh to that of this one, but for W_hh's."""
-    H, one = dh.size, dh.dtype.type(1)
-    n, r, z, n_h, h = (
-        parts[:H],
-        parts[H : 2 * H],
-        parts[2 * H : 3 * H],
-        parts[3 * H :],
-        parts[4 * H :],
-    )
-    dn, dr, dz, dn_h = dparts[:H], dparts[H : 2 * H], dparts[2 * H : 3 * H], dparts[3 * H :]
-    for j in range(H):
-        dn[j] = dh[j] * (one - z[j]) * (one - n[j] * n[j])
-    for j in range(H):
-        dz[j] = dh[j] * (h[j] - n[j]) * (z[j] * (one - z[j]))
-    for j in range(H):
-        dr[j] = dn[j] * n_h[j] * (r[j] * (one - r[j]))
-    for j in range(H):
-        dn_h[j] = dn[j] * r[j]
-    for j in range(H):
-        dh[j] *= z[j]
-
-
-@compiled
-def _lstm_cell(parts, of_h, h, c):
-    """Complete a row's parts, of which i, f, g, o are of x alone so far; h, c become the next."""
-    H = h.size
-    i, f, g, o, i_f = parts[:H], parts[H:], parts[2 * H :], parts[3 * H :], parts[: 2 * H]
-    before, c_before, g_of_h, o_of_h = parts[4 * H :], parts[5 * H :], of_h[2 * H :], of_h[3 * H :]
-    for j in range(2 * H):
-        i_f[j] = sigmoid(i_f[j] + of_h[j])
-    for j in range(H):
-        g[j] = tanh(g[j] + g_of_h[j])
-    for j in range(H):
-        o[j] = sigmoid(o[j] + o_of_h[j])
-    for j in range(H):
-        before[j] = h[j]
-    for j in range(H):
-        c_before[j] = c[j]
-    for j in range(H):
-        c[j] = f[j] * c[j] + i[j] * g[j]
-    for j in range(H):
-        h[j] = o[j] * tanh(c[j])
-
-
-@compiled
-def _lstm_cell_backward(parts, dparts, dh, dc):
-    """Set dparts from the gradients of the next h and c, dc to that of this c, and dh to 0."""
-    H, one = dh.size, dh.dtype.type(1)
-    i, f, g, o, c = parts[:H], parts[H:], parts[2 * H :], parts[3 * H :], parts[5 * H :]
-    di, df, dg, do = dparts[:H], dparts[H:], dparts[2 * H :], dparts[3 * H :]
-    for j in range(H):
-        do[j] = tanh(f[j] * c[j] + i[j] * g[j])  # of the next c
-    for j in range(H):
-        dc[j] += dh[j] * o[j] * (one - do[j] * do[j])
-    for j in range(H):
-        do[j] *= dh[j] * o[j] * (one - o[j])
-    for j in range(H):
-        di[j] = dc[j] * g[j] * (i[j] * (one - i[j]))
-    for j in range(H):
-        df[j] = dc[j] * c[j] * (f[j] * (one - f[j]))
-    for j in range(H):
-        dg[j] = dc[j] * i[j] * (one - g[j] * g[j])
-    for j in range(H):
-        dc[j] *= f[j]
-    for j in range(H):
-        dh[j] = 0
-
-
-@compiled
-def _share(t, T, product, a, transpose_a, b, transpose_b, c, bias, add):
-    """Share t of c = op(a) op(b) + bias, or c += op(a) op(b) if `add`."""
-    i, k, j, l = cut(t, T, *c.shape, a.size // len(c), c.itemsize)  # noqa: E741
+def _share(t, T, product, a, transpose_a, b, c, add):
+    """Share t of c = op(a) b, or c += that if `add`."""
+    i, k, j, l = cut(t, T, *c.shape, len(b), c.itemsize)  # noqa: E741
     aa = a[:, i:k] if transpose_a else a[i:k]
-    bb = b[j:l] if transpose_b else b[:, j:l]
-    if add:
-        multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], True)
-    else:
-        affine(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], bias[j:l], False)
+    multiply(product, t, aa, transpose_a, b[:, j:l], False, c[i:k, j:l], add)
 
 
 @compiled
 def _columns(G, H):
-    """Return where a row has what the first rows of weight_ih give, and how many: the rest is at 0.
+    """Return where a row has what the first rows of weight_ih give, and how many; the rest is at 0.
 
     The parts of a GRU's weights are in the order r, z, n.
     """
@@ -138,11 +51,11 @@ def _inputs(t, T, product, x, weight_ih, bias, weight_hh, saved, turned):
     """Set the parts of saved that x gives in one direction, and turned = weight_hhᵀ."""
     G, H = weight_hh.shape
     at, first = _columns(G, H)
-    into = saved[:, at : at + first]
-    _share(t, T, product, x, False, weight_ih[:first], True, into, bias[:first], False)
-    if first < G:
-        into = saved[:, :at]
-        _share(t, T, product, x, False, weight_ih[first:], True, into, bias[first:], False)
+    for low, high, column in ((0, first, at), (first, G, 0)):
+        c = saved[:, column : column + high - low]
+        i, k, j, l = cut(t, T, *c.shape, x.shape[1], c.itemsize)  # noqa: E741
+        weight, part = weight_ih[low + j : low + l], bias[low + j : low + l]
+        affine(product, t, x[i:k], False, weight, True, c[i:k, j:l], part, False)
     for k in range(t * H // T, (t + 1) * H // T):
         for g in range(G):
             turned[k, g] = weight_hh[g, k]
@@ -176,9 +89,9 @@ def _steps(t, T, product, turned, bias, states, lengths, per_step, per_row, save
                 if not inside:
                     parts[:] = 0
                 elif S == 1:
-                    _gru_cell(parts, of_h[k], now[0, k])
+                    gru_cell(parts, of_h[k], now[0, k])
                 else:
-                    _lstm_cell(parts, of_h[k], now[0, k], now[1, k])
+                    lstm_cell(parts, of_h[k], now[0, k], now[1, k])
                 for j in range(S):
                     out, value = y[j, at, d * H : (d + 1) * H], now[j, k]
                     for m in range(H):
@@ -199,34 +112,31 @@ def _steps_backward(
         if low == high:
             continue
         weight = weight_hh if d == 0 else reverse_hh
-        dnow = np.zeros((S, high - low, H), dy.dtype)
-        dof_h, some = np.zeros((high - low, G), dy.dtype), np.zeros(4 * H, dy.dtype)
+        dnow, some = np.zeros((S, high - low, H), dy.dtype), np.zeros(4 * H, dy.dtype)
         for i in range(L):
             s = L - 1 - i if d == 0 else i
+            first = s * per_step + low * per_row
             some[:] = 0
             for k in range(high - low):
-                at = s * per_step + (low + k) * per_row
-                dpart, dof = dparts[d, at], dof_h[k]
+                at = first + k * per_row
+                dpart = dparts[d, at]
                 if s >= lengths[low + k]:
                     dpart[:] = 0
-                    dof[:] = 0
                     continue
                 for j in range(S):
                     dvalue, reaches = dnow[j, k], dy[j, at, d * H : (d + 1) * H]
                     for m in range(H):
                         dvalue[m] += reaches[m]
                 if S == 1:
-                    _gru_cell_backward(saved[d, at], dpart, dnow[0, k])
+                    gru_cell_backward(saved[d, at], dpart, dnow[0, k])
                 else:
-                    _lstm_cell_backward(saved[d, at], dpart, dnow[0, k], dnow[1, k])
-                of_w = dpart[4 * H - G :]
-                for m in range(G):
-                    dof[m] = of_w[m]
+                    lstm_cell_backward(saved[d, at], dpart, dnow[0, k], dnow[1, k])
                 for m in range(4 * H):
                     some[m] += dpart[m]
             for m in range(4 * H):
                 totals[t, d, m] += some[m]
-            multiply(product, t, dof_h, False, weight, False, dnow[0], True)
+            of_hh = dparts[d, first : first + (high - low) * per_row : per_row, 4 * H - G :]
+            multiply(product, t, of_hh, False, weight, False, dnow[0], True)
         dstates[:, d, low:high] = dnow
 
 
@@ -236,21 +146,17 @@ def _gradients(t, T, product, dparts, x, saved, weight_ih, dweight_ih, dweight_h
 
     What is empty is not wanted. dx is added to what is there if `add`.
     """
-    H, I = dparts.shape[1] // 4, x.shape[1]  # noqa: E741
-    G = len(weight_ih)
+    G, H = len(weight_ih), dparts.shape[1] // 4
     at, first = _columns(G, H)
-    none = np.zeros(max(H, I), x.dtype)
-    one, rest = dparts[:, at : at + first], dparts[:, :at]
-    if dweight_ih.size:
-        _share(t, T, product, one, True, x, False, dweight_ih[:first], none, False)
-        if first < G:
-            _share(t, T, product, rest, True, x, False, dweight_ih[first:], none, False)
+    for low, high, column in ((0, first, at), (first, G, 0)):
+        of_ih = dparts[:, column : column + high - low]
+        if dweight_ih.size and low < high:
+            _share(t, T, product, of_ih, True, x, dweight_ih[low:high], False)
+        if dx.size and low < high:
+            _share(t, T, product, of_ih, False, weight_ih[low:high], dx, add or low > 0)
+    if dweight_hh.size:
         of_hh, h = dparts[:, 4 * H - G :], saved[:, 4 * H : 5 * H]
-        _share(t, T, product, of_hh, True, h, False, dweight_hh, none, False)
-    if dx.size:
-        _share(t, T, product, one, False, weight_ih[:first], False, dx, none, add)
-        if first < G:
-            _share(t, T, product, rest, False, weight_ih[first:], False, dx, none, True)
+        _share(t, T, product, of_hh, True, h, dweight_hh, False)
 
 
 def gru(x, h0, weights, lengths=None):
@@ -324,7 +230,8 @@ def _backward(dy, x, weights, saved, lengths, needs, places):
         ]
         _gradients(T, product, dparts[d], rows, saved[d], plain(four[0]), *into, dx, d > 0)
         total = totals[:, d].sum(axis=0).astype(dtype)
-        sums = np.roll(total[:G], G - 4 * H), total[4 * H - G :]  # of a GRU, n, r, z to r, z, n
+        of_hh = total[4 * H - G :]
+        sums = total if G == 4 * H else np.concatenate((of_hh[: 2 * H], total[:H])), of_hh
         for bias, place, value in zip(four[2:], places[4 * d + 2 : 4 * d + 4], sums, strict=True):
             into.append(None if bias is None else into_place(place, value))
         dweights += into if needs[1] else [None] * 4

@@ -41,10 +41,13 @@ def call(way: str, title: str) -> Callable[..., Any]:
 
 def _argument(rng: np.random.Generator, word: str) -> Any:
     """Return an array of the shape that a word names; for another word its value."""
+    if "," in word and "(" not in word:
+        # weights of all steps, so small that gradients do not grow from step to step
+        return tuple(_argument(rng, each) / 100 for each in word.split(","))
     if not re.fullmatch(r"\d+(x\d+)*", word):
         return word if word.isalpha() else literal_eval(word)
     shape = tuple(map(int, word.split("x")))
-    if len(shape) < 4 or shape[2:] in ((3, 3), (4, 4)):
+    if len(shape) < 4 or shape[2] != shape[3] or shape[2:] in ((3, 3), (4, 4)):  # no images
         return rng.random(shape, np.float32)
     N, C, H, W = shape
     return rng.random((N, H, W, C), np.float32).transpose(0, 3, 1, 2)

@@ -15,7 +15,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder of images, a .csv, .npz, .npy or idx file, or a dataset's name.",
+        help="A folder of images, texts or sounds, a .csv, .txt, .wav, .npz, .npy or idx file, "
+        "my.csv:column, or a dataset's name.",
     ),
 ]
 
@@ -36,7 +37,9 @@ def embed(
 
     A variational autoencoder's code is its mean. The map is a projection: it says how much of the
     variance of the codes it shows. The exit status is 1 if some files could not be used.
-    Example: `minae embed runs/vae-mnist fashion_mnist --out codes.csv --map tsne`
+
+    Examples: `minae embed runs/vae-mnist fashion_mnist --out codes.csv --map tsne`,
+    `minae embed runs/text-letters letters.csv:body --out codes.csv`
     """
     from minae.tools.embed import MAPS, embed
     from minae.train.runs import load_run
@@ -54,18 +57,26 @@ def nearest(
         str,
         typer.Argument(
             metavar="QUERY",
-            help="A row's name, or its number if rows have none; a time; or a file of one row.",
+            help="A row's name, or its number if rows have none; a time; a file of one row; or, "
+            "of texts, any text in quotes.",
         ),
     ],
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="Rows to find.")] = 5,
-    out: Annotated[Path | None, place(picture, "PNG to write.", "RUN/nearest-DATA.png")] = None,
+    out: Annotated[
+        Path | None,
+        place(picture, "PNG to write, but of texts and tables.", "RUN/nearest-DATA.png"),
+    ] = None,
 ) -> None:
-    """Find the rows whose codes are nearest to that of a row, or of a picture of yours.
+    """Find the rows whose codes are nearest to that of a row, or of a picture or text of yours.
 
     Beside them it says which of them are nearest by the inputs themselves, so that you see what the
-    code adds. Images and windows of a series are drawn, rows of a table printed. The exit status is
-    1 if some files could not be used.
-    Example: `minae nearest runs/vae-mnist my-photos/ my-photos/cat.png -n 8`
+    code adds: of texts, those that share the most rare words. Images, windows of a series and
+    sounds are drawn, texts and rows of a table printed. The codes of 10,000 rows or more are kept
+    in RUN/nearest-DATA.safetensors, and made anew when rows or weights have changed. The exit
+    status is 1 if some files could not be used.
+
+    Examples: `minae nearest runs/vae-mnist my-photos/ my-photos/cat.png -n 8`,
+    `minae nearest runs/text-docstrings docstrings "smooth a noisy signal"`
     """
     from minae.tools.nearest import nearest
     from minae.train.runs import load_run

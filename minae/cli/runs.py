@@ -135,17 +135,20 @@ def reconstruct(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=20, help="How many.")] = 10,
     out: Annotated[
         Path | None,
-        place(shown, "PNG to write, or CSV of a table.", "RUN/reconstructions.png"),
+        place(shown, "PNG to write, or CSV of texts and tables.", "RUN/reconstructions.png"),
     ] = None,
 ) -> None:
-    """Show test images, rows or windows beside what the model makes of them.
+    """Show rows of the test part beside what the model makes of them: pictures, texts, sounds.
+
+    Sounds are written as WAV files, too, into a folder beside the picture. Of a text, a model of
+    documents gives the most probable words.
 
     Example: `minae reconstruct runs/dense-mnist5k --data my-images/`
     """
     from minae.tools import pictures
     from minae.train import runs
 
-    print("wrote", pictures.draw_reconstructions(runs.load_run(run), data, count, out))
+    print("wrote", *pictures.draw_reconstructions(runs.load_run(run), data, count, out))
 
 
 @app.command()
@@ -160,17 +163,17 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     out: Annotated[
-        Path | None, place(shown, "PNG to write, or CSV of a table.", "RUN/samples.png")
+        Path | None, place(shown, "PNG to write, or CSV of texts and tables.", "RUN/samples.png")
     ] = None,
 ) -> None:
-    """Draw new images, rows or windows from a variational autoencoder.
+    """Make new images, rows, windows, texts or sounds with a variational autoencoder.
 
     Example: `minae sample runs/vae-mnist -n 100 --seed 1`
     """
     from minae.tools import pictures
     from minae.train import runs
 
-    print("wrote", pictures.draw_samples(runs.load_run(run), count, label, seed, out))
+    print("wrote", *pictures.draw_samples(runs.load_run(run), count, label, seed, out))
 
 
 @app.command()
@@ -217,8 +220,9 @@ def anomalies(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder of images, a .csv, .npz, .npy or idx file, or a dataset's name (its "
-            "test part; all of a series).",
+            help="A folder of images, texts or sounds, a .csv, .txt, .wav, .npz, .npy or idx file, "
+            "my.csv:column, or a dataset's name (its test part; all of "
+            "a series).",
         ),
     ],
     expect: Annotated[
@@ -235,8 +239,9 @@ def anomalies(
         str | None,
         typer.Option(
             metavar="FILE_OR_COLUMN",
-            help="What is an anomaly: a column of DATA ('label' of a dataset), a file with a label "
-            "for each row, or, for a series, one with the start and end of each event.",
+            help="What is an anomaly: a column of DATA ('label' of a dataset or subfolders), a "
+            "file with a label for each row, or, for a series, one with the start and end of each "
+            "event.",
         ),
     ] = None,
     normal: Annotated[
@@ -250,13 +255,14 @@ def anomalies(
     ] = 0,
     out: Annotated[Path | None, place(folder, "Folder to write to.", "RUN/anomalies-DATA")] = None,
 ) -> None:
-    """Find what is unlike a run's data: images, rows or readings that the model rebuilds badly.
+    """Find what is unlike a run's data: images, rows, readings, texts or sounds rebuilt badly.
 
-    The score is the error of the reconstruction. The threshold is that of --expect, if it is given;
-    else that of --false-alarms; else, with --labels, the one with the largest F1. The same data are
-    scored by PCA, an isolation forest and, for a series, the usual value at this time, so that you
-    see which is best, or how far they agree. What is easy to rebuild, such as an empty image, can
-    score low though it is unlike the others. The exit status is 1 if some files could not be used.
+    The score is the error of the reconstruction, of texts -log p per token. The threshold is that
+    of --expect, if it is given; else that of --false-alarms; else, with --labels, the one with the
+    largest F1. The same data are scored by PCA (of texts, LSA), an isolation forest and, for a
+    series, the usual value at this time, so that you see which is best, or how far they agree. What
+    is easy to rebuild, such as an empty image, can score low though it is unlike the others. The
+    exit status is 1 if some files could not be used.
 
     Examples: `minae anomalies runs/dense-mnist5k fashion_mnist`,
     `minae anomalies runs/dense-machines new.csv --expect 0.01`

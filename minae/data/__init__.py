@@ -8,7 +8,7 @@ from minae.data.corruptions import *  # noqa: F403
 from minae.data.dataset import Dataset, load
 from minae.data.kinds import AudioKind, ImageKind, Kind, SeriesKind, TableKind, TextKind
 from minae.data.loader import Loader
-from minae.data.named import DATASETS, load_readings
+from minae.data.named import DATASETS, Sounds, load_readings, load_sounds
 from minae.data.ragged import Ragged
 from minae.data.sound.vowels import vowel_factors
 from minae.data.sources import SOURCES, Source, fetch, list_sources
@@ -16,7 +16,7 @@ from minae.data.split import Split
 
 __all__ = [
     "DATASETS", "SOURCES", "AudioKind", "Dataset", "ImageKind", "Kind", "Loader", "Ragged",
-    "SeriesKind", "Source", "Split", "TableKind", "TextKind", "fetch", "list_sources", "load",
-    "load_readings", "vowel_factors",
+    "SeriesKind", "Sounds", "Source", "Split", "TableKind", "TextKind", "fetch", "list_sources",
+    "load", "load_readings", "load_sounds", "vowel_factors",
 ]  # fmt: skip
 __all__ += corruptions.__all__

@@ -1,4 +1,4 @@
-"""Load images, tables, series or texts by their name, or a user's own by their path."""
+"""Load images, tables, series, texts or sounds by their name, or a user's own by their path."""
 
 import os
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 
 from minae.data import named, readers
 from minae.data.delimited import is_csv
-from minae.data.kinds import KINDS, ImageKind, Kind
+from minae.data.kinds import KINDS, AudioKind, ImageKind, Kind
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -28,7 +28,6 @@ from minae.data.parts.series import series_parts
 from minae.data.parts.table import table_parts
 from minae.data.parts.text import text_parts
 from minae.data.sound.files import holds_sounds
-from minae.data.sound.recordings import find_recordings
 from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_texts
 from minae.errors import InputError
@@ -75,12 +74,18 @@ def load(
       labelled by category; `names`: 29,494 first names; `tiny_shakespeare`: 25,557 lines.
     - `trec`: 4,952 / 500 / 500 questions, labelled by what is asked for; the test set is the
       official one.
+    - `vowels`: sounds, 2,400 / 300 / 300, labelled by vowel; `minae.data.vowel_factors` says how
+      each was made.
+    - `spoken_digits`: sounds, 2,400 / 300 / 300, the test part the official one; their names are
+      DIGIT_SPEAKER_NUMBER.
     - a user's series: 80 / 10 / 10 per cent in the order of time.
+    - a user's sounds: about 80 / 10 / 10 per cent of the pieces, after a shuffle of the recordings.
 
     A folder, an idx file, and arrays of 3 or 4 dimensions are images; a CSV file whose first column
     is a time that goes on is a series, another a table; arrays (T,) are a series, (N, F) a table.
     Texts are the lines of a .txt or .md file, the files of a folder of such (its subfolders are
-    labels), or the cells of a CSV file's column: `my.csv:column`.
+    labels), or the cells of a CSV file's column: `my.csv:column`. A WAV or FLAC file, and a folder
+    with as many of these as pictures, or texts, or more, are sounds.
 
     `validation` is the number of validation rows, taken from the training part; 0 is allowed.
     `how` are fields of `Reading`: kind, id_column, label_column, normal, window, tokens,
@@ -93,6 +98,8 @@ def load(
     if reading.kind is not None and reading.kind not in KINDS:
         raise InputError(f"kind {reading.kind!r} is unknown: choose one of {', '.join(KINDS)}")
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
+        if reading.seconds is not None:
+            raise InputError(f"{name_or_path} is cut up already: leave out --seconds")
         return _load_named(name_or_path, reading, validation)
     path = Path(name_or_path)
     if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
@@ -100,7 +107,10 @@ def load(
             f"there is no dataset and no file called {str(path)!r}; "
             f"the datasets are {', '.join(DATASETS)}"
         )
-    return _load_path(path, reading, seed, validation)
+    dataset = _load_path(path, reading, seed, validation)
+    if reading.seconds is not None and not isinstance(dataset.kind, AudioKind):
+        raise InputError(f"{path}: --seconds is for sounds: leave it out")
+    return dataset
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
@@ -120,21 +130,22 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)
         return _dataset(name, found)
     if kind == "audio":
-        pieces, pool, test = named.SOUNDS[name](name)
-        found = split_sounds(Path(name), pieces, pool, test, how, validation)
-        return _dataset(name, found)
+        with naming(Path(name)):
+            return _dataset(
+                name, split_sounds(Path(name), *named.load_pieces(name), how, validation)
+            )
     readings, events = named.load_readings(name)
     return _dataset(name, series_parts(Path(name), readings, how, validation), events)
 
 
 def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> Dataset:
     name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
+    if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
+        with naming(path):
+            return _dataset(name, audio_parts(path, how, seed, validation))
     if how.kind == "text" or (how.kind is None and is_text(path)):
         return _texts(path, name, how, seed, validation)
     of_rows = is_csv(path) or _is_array_of_rows(path)
-    if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
-        with naming(path):
-            return _dataset(name, audio_parts(path, find_recordings(path), how, seed, validation))
     if how.kind == "images" or (how.kind is None and not of_rows):
         return _images(name, _user_images(path, seed), how, validation)
     with naming(path):

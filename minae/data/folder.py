@@ -30,7 +30,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if not paths and not classes:
         raise InputError(
             f"{folder}: there are no images in this folder or directly in its subfolders; "
-            f"put some there ({', '.join(suffix[1:] for suffix in SUFFIXES)})"
+            f"put some there ({', '.join(suffix[1:] for suffix in SUFFIXES)}), or texts (txt, md)"
         )
     if paths and classes:
         raise InputError(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,30 @@ from minae.data.delimited import Frame
 from minae.data.kinds.series import Readings, read_readings
 from minae.data.memory import naming
 from minae.data.sound import vowels
-from minae.data.sound.files import read_blocks
-from minae.data.sound.recordings import Analysis, Pieces, pieces_of, read_archive
+from minae.data.sound.analysis import Analysis
+from minae.data.sound.files import read_archive
+from minae.data.sound.recordings import Pieces, made_recording, read_pieces
 from minae.data.sources import fetch
 from minae.data.split import Split, stratified_order
 from minae.data.text import corpora
 from minae.data.text.files import Texts
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
-SoundParts = tuple[Pieces, np.ndarray, np.ndarray]  # the indices to train on, and to test on
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
+
+
+@dataclass(frozen=True, eq=False)
+class Sounds:
+    """Waveforms (n,) float32, `rate` samples a second, each with a name and a label, texts (N,).
+
+    test (N,) bool says which are for testing.
+    """
+
+    waveforms: list[np.ndarray]
+    rate: int
+    names: np.ndarray
+    labels: np.ndarray
+    test: np.ndarray
 
 
 def _load_mnist(name: str) -> ImageParts:
@@ -58,33 +72,26 @@ def _load_breast_cancer(name: str) -> tuple[Frame, str]:
     return frame, "diagnosis"
 
 
-def _load_vowels(name: str) -> SoundParts:
-    """Make the vowels; a tenth of each vowel and voice is for testing."""
-    fetch(name)
+def _make_vowels(name: str) -> Sounds:
+    fetch(name)  # which says what to do if the means are not there
     names, labels, factors = vowels.draw_factors()
-    analysis = Analysis(vowels.RATE, range=60)
-    waveforms = vowels.synthesise(factors)
-    pieces = pieces_of(waveforms, names, labels, analysis, 20)
-    order = stratified_order(np.arange(len(names)) // vowels.EACH, np.random.default_rng(0))
-    tenth = len(order) // 10
-    return pieces, order[:-tenth], order[-tenth:]
+    groups = np.arange(len(names)) // vowels.EACH  # of a vowel and a voice
+    order = stratified_order(groups, np.random.default_rng(0))
+    waveforms = vowels.synthesise(factors[order])
+    test = np.arange(len(order)) >= round(0.9 * len(order))
+    return Sounds(list(waveforms), vowels.RATE, names[order], labels[order], test)
 
 
-def _load_spoken_digits(name: str) -> SoundParts:
-    """Load the recordings; 0 to 4 of each speaker and digit are the official test part.
-
-    Names are DIGIT_SPEAKER_NUMBER.
-    """
+def _load_spoken_digits(name: str) -> Sounds:
+    """Load an archive of files DIGIT_SPEAKER_NUMBER.wav; 0 to 4 are the official test part."""
     (path,) = fetch(name).values()
-    recordings = read_archive(path)
-    names = [each.name for each in recordings]
-    analysis = Analysis(8000, range=40)
-    waveforms = [np.concatenate([*read_blocks(e.source, e.header, 8000)]) for e in recordings]
-    pieces = pieces_of(waveforms, names, np.array([n[0] for n in names], object), analysis, 40)
-    number = np.array([int(n.rpartition("_")[2]) for n in names])
-    order = stratified_order(pieces.labels.astype(int), np.random.default_rng(0))
-    is_test = number[order] < 5
-    return pieces, order[~is_test], order[is_test]
+    with naming(path):
+        names, waveforms, rate = read_archive(path)
+    parts = [str(name).split("_") for name in names]
+    digits = np.array([digit for digit, _, _ in parts], object)
+    order = stratified_order(digits, np.random.default_rng(0))
+    test = np.array([int(parts[i][2]) < 5 for i in order])
+    return Sounds([waveforms[i] for i in order], rate, names[order], digits[order], test)
 
 
 #: The named datasets of images, and of rows of a table.
@@ -109,10 +116,10 @@ TEXTS: dict[str, Callable[[], tuple[Texts, int]]] = {
     "names": corpora.load_names,
     "tiny_shakespeare": corpora.load_shakespeare,
 }
-#: The named datasets of sounds.
-SOUNDS: dict[str, Callable[[str], SoundParts]] = {
-    "vowels": _load_vowels,
-    "spoken_digits": _load_spoken_digits,
+#: Of sounds, what they are made or read by, the range in dB, and the frames of a piece.
+SOUNDS: dict[str, tuple[Callable[[str], Sounds], float, int]] = {
+    "vowels": (_make_vowels, 60.0, 20),  # no noise, so all of what is quiet is of use
+    "spoken_digits": (_load_spoken_digits, 40.0, 40),  # noise, and 95 in 100 are 0.6 s at most
 }
 _KINDS = {"images": IMAGES, "table": TABLES, "series": SERIES, "text": TEXTS, "audio": SOUNDS}
 DATASETS = [name for names in _KINDS.values() for name in names]
@@ -121,6 +128,24 @@ DATASETS = [name for names in _KINDS.values() for name in names]
 def kind_of(name: str) -> str:
     """Return the kind of a named dataset."""
     return next(kind for kind, names in _KINDS.items() if name in names)
+
+
+def load_sounds(name: str) -> Sounds:
+    """Return a named dataset of sounds as waveforms. Raises InputError if it cannot be loaded."""
+    load, *_ = SOUNDS[name]
+    return load(name)
+
+
+def load_pieces(name: str) -> tuple[Pieces, np.ndarray, np.ndarray]:
+    """Return spectrograms of named sounds, a piece of each, and the indices of both parts."""
+    load, range, frames = SOUNDS[name]
+    sounds = load(name)
+    made = [
+        made_recording(*each, sounds.rate)
+        for each in zip(sounds.names, sounds.labels, sounds.waveforms, strict=True)
+    ]
+    pieces = read_pieces(made, [], Analysis(sounds.rate, range=range), frames, whole=True)
+    return pieces, np.flatnonzero(~sounds.test), np.flatnonzero(sounds.test)
 
 
 def load_readings(name: str) -> tuple[Readings, list[Event]]:

@@ -46,13 +46,16 @@ class Ragged:
         return self._starts_of(self.offsets[:-1][rows], self.lengths[rows])
 
     def cut(self, length: int) -> "Ragged":
-        """Return the first `length` numbers of each row."""
+        """Return the first `length` numbers of each row; the same rows if none is longer."""
+        if self.lengths.max(initial=0) <= length:
+            return self
         return self._starts_of(self.offsets[:-1], np.minimum(self.lengths, length))
 
     def _starts_of(self, starts: np.ndarray, lengths: np.ndarray) -> "Ragged":
         """Return rows of these lengths (N,) that begin in `values` at starts (N,)."""
         offsets = _offsets(lengths)
-        places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])  # (T,)
+        places = np.repeat(starts - offsets[:-1], lengths)  # (T,)
+        places += np.arange(len(places), dtype=np.int32)
         return Ragged(self.values[places], offsets)
 
     def padded(self) -> np.ndarray:

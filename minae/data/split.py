@@ -19,13 +19,15 @@ class Split:
     inputs (N, C, H, W), float32, is what a model takes; of texts, token ids: a `Ragged` of N
     rows. labels (N,), int64 or None; names (N,), what the rows are called: file names, ids, numbers
     of lines, the times at which windows begin (datetime64[us]), or None, where they are numbered;
-    gaps (N, parts), bool or None, the values that are missing.
+    gaps (N, parts), bool or None, the values that are missing; texts (N,), as they were read, or
+    None where rows are no texts.
     """
 
     inputs: Inputs
     labels: np.ndarray | None = None
     names: np.ndarray | None = None
     gaps: np.ndarray | None = None
+    texts: np.ndarray | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -37,7 +39,7 @@ class Split:
 
     def take(self, rows: slice | np.ndarray) -> "Split":
         """Return some of the rows: by a slice as views, by their indices in that order."""
-        arrays = (self.labels, self.names, self.gaps)
+        arrays = (self.labels, self.names, self.gaps, self.texts)
         return Split(self.inputs[rows], *(None if a is None else a[rows] for a in arrays))
 
     def joined(self, other: "Split") -> "Split":

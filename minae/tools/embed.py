@@ -19,7 +19,7 @@ from minae.errors import InputError
 from minae.files import write_together
 from minae.report import print_rows
 from minae.tools.images import in_batches
-from minae.tools.naming import labels_of, name_column, names_of, read_rows, stem
+from minae.tools.naming import file_of, labels_of, name_column, names_of, read_rows, stem
 from minae.train.build import inputs
 from minae.train.runs import Run
 
@@ -60,7 +60,7 @@ def embed(run: Run, data: str, out: Path | None, method: str) -> bool:
 
 def check_out(out: Path, run: Run, *read: str) -> None:
     """Raise InputError if a file to write is, or lies in, what is read, or the run's own data."""
-    for data in (*read, run.settings.data):
+    for data in map(file_of, (*read, run.settings.data)):
         real = os.path.realpath(data)  # unlike Path.resolve, never raises
         if os.path.exists(data) and Path(os.path.realpath(out)).is_relative_to(real):
             raise InputError(f"{out} would change {data}: name another file with --out")
@@ -109,7 +109,7 @@ def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple[Fig
     """Draw codes (N, Z), two or more of each, in the plane; return it and what it is worth.
 
     "pca" projects all codes; "tsne" places MOST of them at most (van der Maaten & Hinton 2008).
-    Classes are coloured if they are few, and images are drawn beside the points.
+    The largest classes are coloured, and images are drawn beside the points.
     """
     from sklearn.decomposition import PCA
 
@@ -131,10 +131,19 @@ def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple[Fig
             f"distances between them mean nothing ({remark})"
         )
     labels = labels_of(run, rows)
-    if labels is not None and len(np.unique(labels)) > FEW:
-        labels, remark = None, f"{remark}; not coloured, as there are more than {FEW} classes"
+    if labels is not None and (classes := len(np.unique(labels))) > FEW:
+        labels = with_others(labels)
+        remark += f"; of {classes:,} classes, the {FEW - 1} largest have a colour of their own"
     images = rows.inputs if isinstance(run.kind, ImageKind) else None
     return plots.code_map(points, *axes, labels, images=images), remark
+
+
+def with_others(labels: np.ndarray) -> np.ndarray:
+    """Return labels (N,) as texts, with those of all but the FEW - 1 largest classes as one."""
+    names, index, counts = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    names = names.astype(object)
+    names[np.argsort(-counts, kind="stable")[FEW - 1 :]] = "others"
+    return names[index].astype(str)
 
 
 def _tsne(codes: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A user's pictures and a model: those that it can take, and what it makes of them."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from minae.train.runs import Run, load_run
 from minae.train.state import Rows
 
 BATCH = 128
+TEXTS, TOKENS = 512, 8192  # of a batch, at most, but one text
 
 
 def open_run(folder: Path) -> Run:
@@ -75,16 +76,30 @@ def reconstruct(model: Autoencoder, *inputs: np.ndarray) -> np.ndarray:
 def in_batches(function: Callable[..., Tensor], *inputs: Rows) -> np.ndarray:
     """Return a function of rows, such as a model or its `codes`, for arrays (N, ...): (N, ...).
 
-    Rows of different lengths are taken by length, so that little is padded, and what is made of
-    them is put back into their order. Raises FloatingPointError if some of it is nan or infinite.
+    Raises FloatingPointError if some of it is nan or infinite.
     """
-    first, order = inputs[0], None
+    first, *_ = inputs
     if isinstance(first, Ragged):
-        order = np.argsort(first.lengths, kind="stable")
-        inputs = tuple(rows[order] for rows in inputs)
+        pairs = [(rows, function(Tensor(ids)).numpy()) for rows, ids in by_length(first)]
+        order, results = map(np.concatenate, zip(*pairs, strict=True))
+        return finite(results[np.argsort(order)])
     loader = Loader(*inputs, batch_size=BATCH, shuffle=False)
-    results = finite(np.concatenate([function(*map(Tensor, b)).numpy() for b in loader.epoch(0)]))
-    return results if order is None else results[np.argsort(order)]
+    return finite(np.concatenate([function(*map(Tensor, b)).numpy() for b in loader.epoch(0)]))
+
+
+def by_length(texts: Ragged) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield batches of texts of similar length, so that little is padded: their indices, their ids.
+
+    Indices are (n,), ids (n, L).
+    """
+    order = np.argsort(texts.lengths, kind="stable")
+    lengths, start = texts.lengths[order], 0
+    while start < len(order):
+        longest = lengths[start : start + TEXTS]  # of the texts up to each
+        fits = longest * np.arange(1, len(longest) + 1) <= TOKENS
+        rows = order[start : start + max(1, int(fits.sum()))]
+        yield rows, texts[rows].padded()
+        start += len(rows)
 
 
 def finite(images: np.ndarray) -> np.ndarray:

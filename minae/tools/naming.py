@@ -1,15 +1,20 @@
 """A user's rows: what they are called, and which one a query names."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from minae.data import DATASETS, Split
 from minae.data.folder import list_files, read_pictures
-from minae.data.kinds import ImageKind, SeriesKind
+from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TextKind
 from minae.data.kinds.table import OTHER
+from minae.data.kinds.text import splitter
+from minae.data.memory import naming
+from minae.data.text.files import SUFFIXES, column_of
+from minae.data.text.files import read_file as read_text
+from minae.data.text.tokens import SPECIAL, UNKNOWN, tidy
 from minae.errors import InputError, complain
 from minae.tools.images import as_batch, read_usable
 from minae.train.runs import Run
@@ -21,7 +26,7 @@ def read_rows(run: Run, data: str) -> tuple[Split, bool]:
     A picture of a folder that cannot be used is left out, with a line on stderr.
     """
     if data in DATASETS or not isinstance(run.kind, ImageKind) or not os.path.isdir(data):
-        return run.read(data), True
+        return run.read_usable(data)
     files = list_files([Path(data)])
     usable = read_usable(files, run.kind.shape)
     names = [path.relative_to(data) for path, _ in usable]
@@ -40,14 +45,21 @@ def written(name: Path | str) -> str:
 
 def stem(data: str) -> str:
     """Return what the files that are made from data are called: its name without an ending."""
-    return Path(os.path.realpath(data)).stem  # unlike Path.resolve, never raises
+    return Path(os.path.realpath(file_of(data))).stem  # unlike Path.resolve, never raises
+
+
+def file_of(data: str) -> str:
+    """Return data, or the file of which it names a column, as in my.csv:column."""
+    return str(column_of(Path(data))[0])
 
 
 def name_column(run: Run, rows: Split) -> str:
     """Return what the names of rows are called: the user's column, or what they are."""
-    if rows.names is None or rows.names.dtype.kind in "iu":
+    if rows.names is None:
         return "index"
-    if isinstance(run.kind, ImageKind):
+    if rows.names.dtype.kind in "iu":
+        return "number" if isinstance(run.kind, TextKind) else "index"  # of a line, or a row
+    if isinstance(run.kind, ImageKind | AudioKind):
         return "name"
     own = run.kind.time_column if isinstance(run.kind, SeriesKind) else run.kind.id_column
     return own or "name"
@@ -72,28 +84,43 @@ def as_texts(names: np.ndarray) -> list[str]:
 def labels_of(run: Run, rows: Split) -> np.ndarray | None:
     """Return labels (N,) as the user calls them: names of folders, texts, or whole numbers.
 
-    One that the run does not know is called OTHER.
+    One that the run does not know is called OTHER, unless it is a folder's name.
     """
     if rows.labels is None:
         return None
-    if not isinstance(run.kind, ImageKind):
-        return np.array([*run.kind.classes, OTHER])[rows.labels]  # -1 if the run does not know it
-    if rows.names is None:
+    if isinstance(run.kind, ImageKind | AudioKind) and rows.names is not None:
+        folders = [Path(name).parent.name for name in rows.names]
+        if all(folders):
+            return np.array(folders)
+    if isinstance(run.kind, ImageKind):
         return rows.labels
-    return np.array([Path(name).parent.name for name in rows.names])
+    return np.array([*run.kind.classes, OTHER])[rows.labels]  # -1 if the run does not know it
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is asked for: a split of one row, its name, and its index if it is one of the data."""
+    """What is asked for: a split of one row, its name, and its index if it is one of the data.
+
+    Of a text, `unknown` are the tokens that the run's vocabulary has not.
+    """
 
     row: Split
     name: str
     index: int | None = None
+    unknown: tuple[str, ...] = ()
 
 
 def find_query(run: Run, rows: Split, query: str, data: str) -> Query:
-    """Return what a query names. Raises InputError if that is nothing, or several rows."""
+    """Return what a query names, or says itself: of texts, it may be a text.
+
+    Raises InputError if that is nothing, or several rows, or a text of unknown words.
+    """
+    if isinstance(run.kind, TextKind):
+        return check_known(run.kind, _find(run, rows, query, data))
+    return _find(run, rows, query, data)
+
+
+def _find(run: Run, rows: Split, query: str, data: str) -> Query:
     names = names_of(rows)
     path, found = Path(query), [i for i, name in enumerate(names) if name == query]
     if not found and os.path.isfile(path):  # unlike path.is_file(), never raises
@@ -101,11 +128,20 @@ def find_query(run: Run, rows: Split, query: str, data: str) -> Query:
         if os.path.isdir(data) and rows.names is not None:
             found = [i for i, n in enumerate(names) if os.path.realpath(Path(data, n)) == real]
         if not found:
+            pieces = [name for name in names if name.rpartition(" @ ")[0] == path.name]
+            if pieces and isinstance(run.kind, AudioKind):
+                raise InputError(
+                    f"{query} is in {len(pieces)} pieces: give one, such as {pieces[0]!r}"
+                )
             return Query(read_file(run, path), query)
     if not found and isinstance(run.kind, SeriesKind) and rows.names is not None:
         found = window_at(run.kind, rows.names, query, data)
-    if not found and isinstance(run.kind, ImageKind):
+    of_files = rows.names is not None and rows.names.dtype.kind == "O"
+    if not found and of_files and isinstance(run.kind, ImageKind | AudioKind | TextKind):
         found = [i for i, name in enumerate(names) if Path(name).name == query]
+    is_name = query.isdecimal() or (path.suffix.lower() in SUFFIXES and len(query.split()) == 1)
+    if not found and isinstance(run.kind, TextKind) and not is_name:
+        return Query(one_text(run.kind, query), f'"{" ".join(query.split())}"')
     if not found:
         raise InputError(
             f"{query!r} is no row of {data}, and no file: give a name such as {names[0]!r}"
@@ -119,7 +155,7 @@ def find_query(run: Run, rows: Split, query: str, data: str) -> Query:
 
 
 def read_file(run: Run, path: Path) -> Split:
-    """Return the one picture, row or window of a file. Raises InputError if there are more."""
+    """Return the one row of a file, a picture or a sound. Raises InputError if there are more."""
     if isinstance(run.kind, ImageKind):
         (outcome,) = read_pictures([path], run.kind.shape)
         if outcome.image is None:
@@ -127,10 +163,32 @@ def read_file(run: Run, path: Path) -> Split:
         if outcome.remark:
             complain(outcome.remark)
         return Split(as_batch([outcome.image]))
+    if isinstance(run.kind, TextKind):
+        with naming(path):
+            return one_text(run.kind, read_text(path))
     row = run.read(str(path))
     if len(row) != 1:
-        raise InputError(f"{path} holds {len(row):,} rows or windows: give a file of one")
+        raise InputError(f"{path} holds {len(row):,} {run.kind.row}s: give a file of one")
     return row
+
+
+def one_text(kind: TextKind, text: str) -> Split:
+    """Return a text as a split of one row."""
+    return Split(kind.encode([text]), texts=np.array([text], object))
+
+
+def check_known(kind: TextKind, asked: Query) -> Query:
+    """Return a query for a text with its unknown tokens. Raises InputError if all are unknown."""
+    assert asked.row.texts is not None
+    ids = asked.row.inputs.values
+    if not (ids >= len(SPECIAL)).any():
+        what = "tokens" if kind.tokens == "bpe" else kind.tokens
+        raise InputError(
+            f"none of the {what} of {asked.name} is in the run's vocabulary: ask with others"
+        )
+    tokens = splitter(kind.tokens, kind.merges)(tidy(asked.row.texts[0]))
+    unknown = [token for token, i in zip(tokens, ids, strict=False) if i == UNKNOWN]
+    return replace(asked, unknown=tuple(dict.fromkeys(unknown)))
 
 
 def window_at(kind: SeriesKind, times: np.ndarray, query: str, data: str) -> list[int]:

@@ -1,10 +1,15 @@
 """What is alike: the rows of data whose codes are nearest to that of a query.
 
-Near means by Euclidean distance. By the angle between codes (cosine), up to 2 more of 100
-neighbours have the query's label if codes are long (mnist5k, 20 and 32 numbers), but 4 to 15 fewer
-if they are of 2 numbers; and codes near 0 have no angle.
+Near means by Euclidean distance. By the angle between codes, up to 2 more of 100 neighbours have
+the query's label if codes are long (mnist5k, 20 and 32 numbers), but 4 to 15 fewer if they are of 2
+numbers; and codes near 0 have no angle.
+
+Of texts, near means by the angle, as 1 - cosine: 2 to 4 more of 100 neighbours have the query's
+label (docstrings and TREC's questions, codes of 10 and 32 numbers), and none fewer if the model is
+of sequences. By the inputs, texts are near if they share many rare words: 1 - cosine of tf-idf.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +17,20 @@ from matplotlib.figure import Figure
 
 from minae import plots
 from minae.data import Split
-from minae.data.kinds import ImageKind, SeriesKind, TableKind
+from minae.data.kinds import AudioKind, ImageKind, Kind, SeriesKind, TableKind, TextKind
 from minae.data.kinds.table import OTHER
 from minae.errors import InputError
 from minae.files import write_whole
 from minae.report import print_rows, print_table
+from minae.tools.bags import fit_tfidf
 from minae.tools.embed import check_apart, check_model, check_out, encode
+from minae.tools.kept import FEWEST, kept_codes
 from minae.tools.naming import Query, find_query, labels_of, name_column, names_of, read_rows, stem
+from minae.tools.texts import line_of
 from minae.train.runs import Run
 
 MOST_COLUMNS = 15  # of a table that are printed
+MOST_UNKNOWN = 8  # words of a query that are printed
 AT_ONCE = 4096  # rows whose distances are computed together
 
 
@@ -29,23 +38,25 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     """Print the `count` rows of `data` whose codes are nearest to the query's, and show them.
 
     `query` is the name of a row, or its number if rows have no names; a time in a window of a
-    series; or a file of one picture, row or window. Images and windows are drawn to `out`, by
-    default in the run's folder; rows of a table are printed. Windows that overlap the query or each
-    other count as one. Returns whether all rows could be used.
+    series; a file of one row; or, of texts, any text. Images, windows and sounds are drawn to
+    `out`, by default in the run's folder; texts and rows of a table are printed. Windows that
+    overlap the query or each other count as one. Returns whether all rows could be used.
 
     Raises InputError if there is no such query, the model has no codes, or rows are too few, and
     FloatingPointError if the codes are nan or infinite.
     """
-    if out and isinstance(run.kind, TableKind):
-        raise InputError("rows of a table are printed, not drawn: leave out --out")
+    if out and isinstance(run.kind, TableKind | TextKind):
+        raise InputError(f"{run.kind.row}s are printed, not drawn: leave out --out")
     out = out or run.folder / f"nearest-{stem(data)}.png"
     check_out(out, run, data, query)
     check_model(run)
     rows, whole = read_rows(run, data)
     asked = find_query(run, rows, query, data)
-    codes, code = encode(run, rows), encode(run, asked.row)
+    codes, kept = kept_codes(run, rows, place := run.folder / f"nearest-{stem(data)}.safetensors")
     check_apart(codes)
-    by_code, by_inputs = distances(codes, code), distances(rows.inputs, asked.row.inputs)
+    distance = angles if isinstance(run.kind, TextKind) else distances
+    by_code = distance(codes, encode(run, asked.row))
+    by_inputs = input_distances(run.kind, rows, asked.row)
     places, reach = places_of(run, rows)
     found, others = (pick(d, places, reach, asked.index, count) for d in (by_code, by_inputs))
     if len(found) < count:
@@ -61,10 +72,15 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
         header.append("label")
         columns.append([str(labels[i]) for i in found])
     print_table(tuple(header), list(zip(*columns, strict=True)), f"nearest to {asked.name}")
-    print_rows(summary(run, rows, asked, found, others, int(same.any(axis=1).sum())))
+    if rows.texts is not None:
+        print_texts(rows.texts[found])
+    lines = summary(run, rows, asked, found, others, int(same.any(axis=1).sum()))
+    if len(rows) >= FEWEST:
+        lines.append(("codes", f"{'kept' if kept else 'made now, and kept'} in {place}"))
+    print_rows(lines)
     if isinstance(run.kind, TableKind):
         print_columns(run.kind, rows, asked, found)
-    else:
+    elif isinstance(run.kind, ImageKind | SeriesKind | AudioKind):
         write_whole(out, plots.as_png(picture(run.kind, rows, asked, found, others)))
         print("wrote", out, sep="\n  ")
     return whole
@@ -75,6 +91,24 @@ def distances(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     parts = (rows[i : i + AT_ONCE] for i in range(0, len(rows), AT_ONCE))
     squares = (np.square(np.subtract(part, query, dtype=np.float64)) for part in parts)
     return np.sqrt(np.concatenate([part.reshape(len(part), -1).sum(axis=1) for part in squares]))
+
+
+def angles(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Return 1 - the cosine of the angle between each of the rows (N, Z) and a query (1, Z): (N,).
+
+    A row of zeros is as far as one at a right angle.
+    """
+    x, y = rows.astype(np.float64), query[0].astype(np.float64)
+    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y)
+    return np.maximum(1 - x @ y / np.maximum(norms, np.finfo(float).tiny), 0)  # not -1e-16
+
+
+def input_distances(kind: Kind, rows: Split, query: Split) -> np.ndarray:
+    """Return how far each of the rows is from a query, by the inputs: (N,)."""
+    if not isinstance(kind, TextKind):
+        return distances(rows.inputs, query.inputs)
+    vectors = fit_tfidf(rows.inputs, len(kind.vocabulary))
+    return 1 - (vectors(rows.inputs) @ vectors(query.inputs).T).toarray()[:, 0]
 
 
 def places_of(run: Run, rows: Split) -> tuple[np.ndarray, float]:
@@ -113,13 +147,24 @@ def summary(
 ) -> list[tuple[str, str]]:
     """Return lines on how far codes and inputs agree, with each other and with the labels."""
     count = len(found)
-    lines = [("agreement", f"{same} of {count} are also among the {count} nearest by the inputs")]
+    lines = []
+    if count_unknown := len(asked.unknown):
+        more = f" and {count_unknown - MOST_UNKNOWN} more" if count_unknown > MOST_UNKNOWN else ""
+        lines.append(("unknown", ", ".join(asked.unknown[:MOST_UNKNOWN]) + more))
+    lines += [("agreement", f"{same} of {count} are also among the {count} nearest by the inputs")]
     labels, label = labels_of(run, rows), labels_of(run, asked.row)
     if labels is not None and label is not None and label[0] != OTHER:
         by_code, by_inputs = ((labels[chosen] == label).sum() for chosen in (found, others))
         theirs = f"of those nearest by the inputs {by_inputs}"
         lines.append(("label", f"{by_code} of {count} have the query's, {label[0]}; {theirs}"))
     return lines
+
+
+def print_texts(texts: np.ndarray) -> None:
+    """Print the beginnings of texts, a line each, as wide as the terminal."""
+    room = shutil.get_terminal_size().columns - 4
+    for rank, text in enumerate(texts, 1):
+        print(f"{rank:2}  {line_of(text, room)}")
 
 
 def print_columns(kind: TableKind, rows: Split, asked: Query, found: list[int]) -> None:
@@ -139,9 +184,13 @@ def print_columns(kind: TableKind, rows: Split, asked: Query, found: list[int]) 
 
 
 def picture(
-    kind: ImageKind | SeriesKind, rows: Split, asked: Query, found: list[int], others: list[int]
+    kind: ImageKind | SeriesKind | AudioKind,
+    rows: Split,
+    asked: Query,
+    found: list[int],
+    others: list[int],
 ) -> Figure:
-    """Draw images behind the query, by code and by inputs, or windows below it."""
+    """Draw images behind the query, by code and by inputs; sounds by code; or windows below it."""
     query = asked.row.inputs
     if isinstance(kind, ImageKind):
         both = {"by code": found, "by pixels": others}
@@ -150,6 +199,11 @@ def picture(
         }
         return plots.strips(strips, "The query, and what is nearest to it")
     names = names_of(rows)
+    if isinstance(kind, AudioKind):
+        sounds = kind.unscaled(np.concatenate([query, rows.inputs[found]]))
+        words = [f"query {asked.name}", *(f"{rank}: {names[i]}" for rank, i in enumerate(found, 1))]
+        title = "The query, and the sounds nearest to it by code"
+        return plots.spectrograms({"": sounds}, words, kind.frequencies, kind.seconds, title)
     windows = {f"query {asked.name}": query[0, :, 0]}
     windows |= {f"{rank}: {names[i]}": rows.inputs[i, :, 0] for rank, i in enumerate(found, 1)}
     return plots.lanes(windows, "The query, and the windows nearest to it by code", kind.columns)

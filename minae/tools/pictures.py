@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import models, plots, random
-from minae.data import ImageKind, SeriesKind, TextKind
+from minae.data import AudioKind, ImageKind, Ragged, SeriesKind, TextKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.tensor import Tensor
 from minae.tools.images import finite, reconstruct
 from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
+from minae.tools.texts import write_csv, write_rebuilt
 from minae.train.build import inputs
 from minae.train.runs import Run
 
@@ -24,12 +25,11 @@ FEW = 200  # images behind the numbers in a picture
 def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
     files = [run.folder / "learning_curves.png"]
-    drawn = not (run.model.any_size or isinstance(run.kind, TextKind))
-    if drawn:
-        files.append(draw_reconstructions(run))
+    if not run.model.any_size:
+        files += draw_reconstructions(run)
     plots.save(plots.learning_curves(run.metrics["history"]), files[0])
-    if drawn and isinstance(run.model, models.VariationalAutoencoder):
-        files.append(draw_samples(run))
+    if isinstance(run.model, models.VariationalAutoencoder):
+        files += draw_samples(run)
     for name, draw in OWN.get(run.settings.model, {}).items():
         if name in OF_IMAGES and not isinstance(run.kind, ImageKind):
             continue
@@ -41,20 +41,21 @@ def draw_run(run: Run) -> list[Path]:
 
 def draw_reconstructions(
     run: Run, data: str | None = None, count: int = 10, out: Path | None = None
-) -> Path:
-    """Show test images, rows or windows beside their reconstructions, and corrupted if they were.
+) -> list[Path]:
+    """Show rows of the test part beside their reconstructions, and corrupted if they were.
 
-    Rows of a table go to a CSV file; of the windows of a series, some that lie far apart are drawn.
+    Texts and rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series,
+    some that lie far apart are drawn. Returns what was written.
     """
-    test = run.data(data).test
+    test, out = run.data(data).test, out or run.folder / f"reconstructions{ending(run.kind)}"
+    if isinstance(run.kind, TextKind):
+        return write_rebuilt(run, test, count, out)
     step = max(1, len(test) // count) if isinstance(run.kind, SeriesKind) else 1
     test = test.take(slice(0, step * count, step))
     x, *labels = inputs(run.model, test)
     corrupted = run.corruption and run.corruption(x, np.random.default_rng(0))
     outputs = reconstruct(run.model, x if corrupted is None else corrupted, *labels)
-    out = out or run.folder / f"reconstructions{ending(run.kind)}"
-    write_reconstructions(run.kind, test, corrupted, outputs, out)
-    return out
+    return write_reconstructions(run.kind, test, corrupted, outputs, out)
 
 
 @np.errstate(all="ignore")  # what is nan or infinite is said once
@@ -64,28 +65,33 @@ def draw_samples(
     label: int | None = None,
     seed: int = 0,
     out: Path | None = None,
-) -> Path:
-    """Draw images, rows or windows that a variational autoencoder makes of random latents.
+) -> list[Path]:
+    """Show rows that a variational autoencoder makes of random latents: pictures, sounds or a CSV.
 
     A conditional one draws the class that is asked for, or ten of each, one class per row. The
-    usual count is 64, of windows 10.
+    usual count is 64, of windows, sounds and texts 10. Returns what was written.
     """
     model, name = run.model, run.settings.model
     if not isinstance(model, models.VariationalAutoencoder):
         raise InputError(
-            f"a {name} autoencoder has no distribution to sample codes from;"
-            " train a vae or conv-vae"
+            f"a {name} autoencoder has no distribution to sample codes from; train a"
+            f" {'sequence-vae' if isinstance(run.kind, TextKind) else 'vae or conv-vae'}"
         )
     random.manual_seed(seed)
-    count = count or (10 if isinstance(run.kind, SeriesKind) else 64)
+    few = SeriesKind | AudioKind | TextKind
+    count = count or (10 if isinstance(run.kind, few) else 64)
     out = out or run.folder / f"samples{ending(run.kind)}"
+
+    if isinstance(run.kind, TextKind):
+        _refuse_label(label, name)
+        write_csv(out, {"text": run.kind.decode(model.sample(count).numpy())})
+        return [out]
 
     def sample(how: Any) -> np.ndarray:
         return finite(model.sample(how).numpy()).reshape(-1, *run.image_shape)
 
     if not isinstance(model, models.ConditionalVAE):
-        if label is not None:
-            raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
+        _refuse_label(label, name)
         labels, made = None, sample(count)
     elif label is None:
         labels = np.repeat(np.arange(model.classes), 10)
@@ -93,14 +99,18 @@ def draw_samples(
         if isinstance(run.kind, ImageKind):
             figure = plots.strips({str(c): made[labels == c] for c in range(model.classes)})
             plots.save(figure, out)
-            return out
+            return [out]
     elif 0 <= label < model.classes:
         labels = np.full(count, label)
         made = sample(Tensor(labels))
     else:
         raise InputError(f"--label {label} is none of the classes 0 to {model.classes - 1}")
-    write_samples(run.kind, made, out, labels)
-    return out
+    return write_samples(run.kind, made, out, labels)
+
+
+def _refuse_label(label: int | None, name: str) -> None:
+    if label is not None:
+        raise InputError(f"--label is for a cvae; this {name} knows nothing of classes")
 
 
 def feature_maps(model: models.ConvAutoencoder, run: Run) -> Figure:
@@ -135,14 +145,20 @@ def denoised(model: models.Autoencoder, run: Run) -> Figure:
 
 def kl_by_latent(model: models.VariationalAutoencoder, run: Run) -> Figure:
     """Draw how many nats each latent takes, the largest first: those at 0 are switched off."""
-    nats = np.sort(latent_kl(model, run.data().test.inputs))[::-1]
+    nats = np.sort(latent_kl(model, _test_inputs(run)))[::-1]
     curve = np.arange(1, len(nats) + 1), nats
     return plots.lines({"KL of a latent": curve}, "latent, by rank", f"nats per {run.kind.row}")
 
 
-def latent_kl(model: models.VariationalAutoencoder, images: np.ndarray) -> np.ndarray:
-    """Return the KL of each latent from the prior, mean over images: (Z,), in nats."""
-    mean, log_var = (t.numpy() for t in model.encode(Tensor(images)))
+def _test_inputs(run: Run) -> np.ndarray:
+    """Return the inputs of the test part; of texts the first ones, padded to one length."""
+    test = run.data().test.inputs
+    return test[slice(FEW)].padded() if isinstance(test, Ragged) else test
+
+
+def latent_kl(model: models.VariationalAutoencoder, inputs: np.ndarray) -> np.ndarray:
+    """Return the KL of each latent from the prior, mean over inputs: (Z,), in nats."""
+    mean, log_var = (t.numpy() for t in model.encode(Tensor(inputs)))
     return 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).mean(axis=0)
 
 
@@ -190,4 +206,5 @@ OWN: dict[str, dict[str, Callable[..., Figure]]] = {
     "beta-vae": _LATENTS | {"traversals": traversals},
     "iwae": _LATENTS | {"bound": bound},
     "vq-vae": {"codebook": codebook_use},
+    "sequence-vae": _LATENTS,
 }

@@ -14,6 +14,7 @@ from minae.models import MODELS, Autoencoder, ConditionalVAE
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
 PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
+FEW = ("table", "series")  # kinds of few inputs
 #: Arguments of models that are no options.
 FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
 
@@ -36,7 +37,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
         longest = int(dataset.train.inputs.lengths.max())
         options = {"vocabulary": pixels, "longest": longest, **options}
     elif "sizes" in accepted:
-        behind = SIZES.get(name, SIZES["vae"]) if kind.name in PLAIN else _few(pixels)
+        behind = _few(pixels) if kind.name in FEW else SIZES.get(name, SIZES["vae"])
         options = {"sizes": [pixels, *behind], **options}
         if options["sizes"][0] != pixels:
             raise InputError(
@@ -77,6 +78,11 @@ def _check_kind(name: str, dataset: Dataset) -> None:
     kinds, kind = MODELS[name].kinds, dataset.kind.name
     if kind in kinds:
         return
+    if kinds == ("text",) and kind in ("table", "series"):
+        raise InputError(
+            f"model {name!r} takes texts: say which column has them, as in --data"
+            f" {dataset.name}:COLUMN"
+        )
     if kind == "table":
         instead = "dense --corrupt noise:0.3" if name == "denoising" else "dense or vae"
         raise InputError(

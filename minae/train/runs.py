@@ -20,7 +20,7 @@ from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
 from minae.data.named import SERIES, TEXTS, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
-from minae.errors import InputError, complain
+from minae.errors import InputError, LeftOut, complain
 from minae.models import Autoencoder
 from minae.train.build import inputs
 from minae.train.loop import evaluate
@@ -88,21 +88,23 @@ class Run:
     def read(self, data: str) -> Split:
         """Return new data as the run's kind: all rows of a file or folder, or of a named dataset.
 
-        Of named images or tables it is the test part. What is left out of a file is said on stderr.
-        Raises InputError if the data cannot be used.
+        Of a named dataset, but of a series, it is the test part. What is left out of a file is said
+        on stderr. Raises InputError if the data cannot be used.
         """
+        return self.read_usable(data)[0]
+
+    def read_usable(self, data: str) -> tuple[Split, bool]:
+        """Return what `read` does, and whether all files could be used."""
         if isinstance(self.kind, SeriesKind) and data in SERIES:
-            return self.kind.windows(load_readings(data)[0])
+            return self.kind.windows(load_readings(data)[0]), True
         if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
             texts, test = TEXTS[data]()
-            return self.kind.split(texts.take(np.arange(len(texts))[-test:]))[0]
+            split, notes = self.kind.split(texts.take(np.arange(len(texts))[-test:]))
+            return _said(split, [f"{data}: {note}" for note in notes])
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
-            return self._load(data).test
-        split, notes = self.kind.read(Path(data))
-        for note in notes:
-            complain(note)
-        return split
+            return self._load(data).test, True
+        return _said(*self.kind.read(Path(data)))
 
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
@@ -110,7 +112,7 @@ class Run:
         if name == self.settings.data and name not in DATASETS:  # what it was taken for then
             how |= {"kind": self.kind.name}
         dataset = load(name, seed=seed, validation=validation, **how)
-        if dataset.image_shape != self.image_shape:
+        if dataset.image_shape != self.image_shape and not isinstance(self.kind, TextKind):
             raise InputError(
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
@@ -121,6 +123,13 @@ class Run:
                 " holds something else; train again"
             )
         return dataset
+
+
+def _said(split: Split, notes: list[str]) -> tuple[Split, bool]:
+    """Say on stderr what was left out of a split; return it, and whether all files were used."""
+    for note in notes:
+        complain(note)
+    return split, not any(isinstance(note, LeftOut) for note in notes)
 
 
 def load_run(folder: Path) -> Run:

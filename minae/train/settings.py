@@ -91,7 +91,8 @@ class Settings(Fitting):
     )
     data: str = option(
         "mnist5k",
-        "A dataset's name, or a folder of images or texts, .csv, .txt, .npz, .npy or idx file.",
+        "A dataset's name, or a folder of images, texts or sounds, .csv, .txt, .wav, .npz, .npy"
+        " or idx file.",
     )
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
     kind: str | None = option(

@@ -56,6 +56,13 @@ def test_flops_of_a_convolution():
     assert work.flops() == 2 * 128 * (3 * sum(layers) - layers[0])
 
 
+def test_flops_of_a_sequence_autoencoder():
+    """For each token, one way and back, then on; tables of vectors are looked up."""
+    reads, writes = 2 * 3 * 128 * (32 + 128), 3 * 128 * (32 + 64 + 128) + 128 * 64
+    of_codes = 2 * 128 * 64 + 64 * 128
+    assert WORKLOADS["W6"].flops() == 2 * 3 * 32 * (32 * (reads + writes) + of_codes)
+
+
 def test_figures(monkeypatch):
     times = {"minae": (1.0, 2.0, 1.0), "torch": (2.0, 4.0, 3.0), "torch fused": (1.5, 3.0, 1.5)}
     figures = compare._figures(times, dict.fromkeys(times, 100.0), 2e6, limit_gflops=4.0)

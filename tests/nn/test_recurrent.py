@@ -1,5 +1,7 @@
 """GRU and LSTM beside PyTorch's: outputs, last states and gradients, with rows of many lengths."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -84,7 +86,8 @@ def test_outputs_and_gradients(name, options, lengths):
         )
     loss.backward()
     torch_loss.backward()
-    for a, e in zip((x, *states), (t, *torch_states), strict=True):
+    pairs: Any = zip((x, *states), (t, *torch_states), strict=True)
+    for a, e in pairs:
         if e.grad is not None:
             close(a.grad.data, e.grad.numpy(), "inputs")
     for path, parameter in theirs.named_parameters():
@@ -120,7 +123,7 @@ def test_what_is_behind_a_rows_end_has_no_effect():
     y, h = gru(Tensor(x), Tensor(h0), lengths)
     behind = np.arange(L)[:, None] >= np.array(lengths)  # (L, N)
     assert (y.data[behind] == 0).all()
-    other = Tensor(np.where(behind[:, :, None], np.float32(9), x), requires_grad=True)
+    other: Any = Tensor(np.where(behind[:, :, None], np.float32(9), x), requires_grad=True)
     again, h_again = gru(other, Tensor(h0), lengths)
     np.testing.assert_array_equal(again.data, y.data)
     np.testing.assert_array_equal(h_again.data, h.data)

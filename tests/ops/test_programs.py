@@ -124,6 +124,16 @@ SHOWN = {
         "ValueError",
         "float32 [[[[4.0, 3.0], [2.0, 1.0]]]]",
     ),
+    "lengths": (
+        f"{FLAT}; y = nn.GRU(2, 1)(x[:, None], None, [1])[0] > 9",
+        "bool [[[False]], [[False]]]",
+        "TypeError",
+    ),
+    "unbatched": (
+        f"{FLAT}; y = nn.GRU(2, 1)(x)[0] > 9",
+        "ValueError",
+        "bool [[False], [False]]",
+    ),
     "nothing-to-normalise": (
         f"{NO_ROWS}; y = layer_norm(x.T, (0,))",
         "ValueError",

@@ -85,13 +85,14 @@ def test_a_map_by_tsne_is_seeded_and_of_some_rows(minae, home, tmp_path, monkeyp
     np.testing.assert_array_equal(DIGITS.test.labels[chosen], labels)
 
 
-def test_many_classes_are_not_coloured(minae, home, monkeypatch):
+def test_of_many_classes_the_largest_are_coloured(minae, home, monkeypatch):
     calls = drawn(monkeypatch)
-    images = DIGITS.test.images[:24]
-    np.savez("many.npz", images=images, labels=np.arange(24) // 2)
+    images, labels = DIGITS.test.images[:30], np.r_[np.arange(24) // 2, 3, 3, 5, 5, 8, 11]
+    np.savez("many.npz", images=images, labels=labels)
     _, out, _ = minae("embed", home / "digits", "many.npz")
-    assert "not coloured, as there are more than 10 classes" in out
-    assert calls[0][0][3] is None
+    assert "of 12 classes, the 9 largest have a colour of their own" in out
+    shown = np.array([str(i) if i in (0, 1, 10, 2, 3, 5, 8, 11, 4) else "others" for i in labels])
+    assert calls[0][0][3].tolist() == shown.tolist()
     assert (home / "digits" / "codes-many-map.png").exists()
 
 

@@ -139,7 +139,7 @@ def test_images_are_drawn_behind_the_query(minae, here, tmp_path, monkeypatch):
         ("images", ("photos", "cut.png", "--out", "cut.png"), "cut.png would change cut.png"),
         ("table", ("plants.csv", "p99"), "'p99' is no row of plants.csv, and no file: give a name"),
         ("table", ("twice.csv", "p1"), "'p1' names 2 rows of twice.csv, such as number 1 and 40"),
-        ("table", ("plants.csv", "three.csv"), "three.csv holds 3 rows or windows: give a file"),
+        ("table", ("plants.csv", "three.csv"), "three.csv holds 3 rows: give a file of one"),
         ("table", ("plants.csv", "p1", "--out", "a.png"), "printed, not drawn: leave out --out"),
         ("series", ("plant.csv", "noon"), "'noon' is no time, and no file: give a time such as"),
         ("series", ("plant.csv", "3.4.2025 05:00"), "give a time such as 2025-03-01 00:00:00"),

@@ -3,7 +3,8 @@
 By default glibc gives large blocks back to the system as soon as they are free, and the system
 clears each page that it hands out again. A network without gradients frees each layer's output, so
 clearing pages took more than twice the time of the arithmetic (pictures of 320 x 480 through the
-restoring network); of a step of W6 in `minae bench`, a third. The process's peak is the same; what it has had, it keeps until it ends.
+restoring network); of a step of W6 in `minae bench`, a third. The process's peak is the same; what
+it has had, it keeps until it ends.
 """
 
 import ctypes

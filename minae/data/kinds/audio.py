@@ -1,12 +1,13 @@
 """Sounds: pieces of equal length as log-mel spectrograms, which a model treats as images.
 
 A sound becomes power in M mel bands over T frames, in decibels beside the recording's own level
-(`minae.data.sound.recordings`). Inputs (1, M, T) are the distance from each band's mean in standard
+(`minae.data.sound.analysis`). Inputs (1, M, T) are the distance from each band's mean in standard
 deviations; the lowest band is row 0. A sound that is shorter than T frames has silence behind it. A
 longer one is cut into pieces, each named by the second at which it begins.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,9 +16,12 @@ import numpy as np
 from minae.data.kinds.noise import InputNoise, parse_noise
 from minae.data.memory import naming
 from minae.data.sound import spectra
-from minae.data.sound.recordings import Analysis, Pieces, find_recordings, read_pieces
+from minae.data.sound.analysis import Analysis
+from minae.data.sound.recordings import Pieces, find_recordings, read_pieces
 from minae.data.split import Split
 from minae.errors import InputError
+
+RANGES = 8  # of frequencies, among which an error is divided
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,29 @@ class AudioKind:
     @property
     def seconds(self) -> float:
         """How long a piece is."""
-        return self.frames * self.analysis.hop / self.analysis.rate
+        return self.analysis.seconds(self.frames)
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Where the bands have their peaks, (M,) in Hz."""
+        return spectra.mel_edges(len(self.means), self.analysis.rate)[1:-1]
 
     @property
     def parts(self) -> list[str]:
-        """What an error is divided among: the bands, from the lowest, by their range in Hz."""
-        edges = spectra.mel_edges(len(self.means), self.analysis.rate)
-        return [f"{low:.0f}-{high:.0f} Hz" for low, high in zip(edges, edges[2:], strict=False)]
+        """What an error is divided among: ranges of frequencies, of a few bands each."""
+        last = np.cumsum([len(bands) for bands in self._ranges])[:-1]
+        between = (self.frequencies[last - 1] + self.frequencies[last]) / 2
+        ends = np.rint([0, *between, self.analysis.rate / 2]).astype(int)
+        return [f"{low:,}-{high:,} Hz" for low, high in pairwise(ends)]
+
+    @property
+    def _ranges(self) -> list[np.ndarray]:
+        return np.array_split(np.arange(len(self.means)), min(RANGES, len(self.means)))
 
     def errors(self, split: Split, outputs: np.ndarray) -> np.ndarray:
-        """Return the squared errors of outputs (N, 1, M, T), by band: (N, M) float64."""
-        return np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 3))
+        """Return the squared errors of outputs (N, 1, M, T) by ranges: (N, parts) float64."""
+        of_bands = np.square(outputs - split.inputs, dtype=np.float64).sum(axis=(1, 3))
+        return np.stack([of_bands[:, bands].sum(axis=1) for bands in self._ranges], axis=1)
 
     def corruption(self, text: str) -> InputNoise:
         """Return the noise that a text such as `noise:0.3` means. Raises InputError if none."""
@@ -60,8 +76,9 @@ class AudioKind:
     def read(self, path: Path) -> tuple[Split, list[str]]:
         """Read the sounds of a file or folder as those that the run was trained on."""
         with naming(path):
-            found = read_pieces(find_recordings(path), self.analysis, self.frames)
-        return self.encode(found), [*found.left_out, *(f"{path}: {note}" for note in found.notes)]
+            found = read_pieces(*find_recordings(path), self.analysis, self.frames)
+        notes = [*found.left_out, *([f"{path}: {found.done}"] if found.done else [])]
+        return self.encode(found), notes
 
     def encode(self, pieces: Pieces) -> Split:
         """Return the inputs of pieces, with names, and labels as the run numbers them.
@@ -80,8 +97,12 @@ class AudioKind:
         return ((decibels - means) / np.float32(self.std))[:, None]
 
     def unscaled(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the decibels (N, M, T) that inputs or outputs (N, 1, M, T) stand for, float32."""
-        return inputs[:, 0] * np.float32(self.std) + np.array(self.means, np.float32)[:, None]
+        """Return the decibels (N, M, T) that inputs or outputs (N, 1, M, T) stand for, float32.
+
+        What is below silence is silence.
+        """
+        decibels = inputs[:, 0] * np.float32(self.std) + np.array(self.means, np.float32)[:, None]
+        return np.maximum(decibels, np.float32(-self.analysis.range))
 
     def decode(self, inputs: np.ndarray) -> list[np.ndarray]:
         """Return waveforms (n,) float32 that sound like inputs or outputs (N, 1, M, T).

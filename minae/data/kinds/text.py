@@ -80,13 +80,13 @@ class TextKind:
     def numbers(self, texts: Iterable[str]) -> Ragged:
         """Return what `encode` does, but without cutting any text."""
         split = splitter(self.tokens, self.merges)
-        known = {token: i for i, token in enumerate(self.vocabulary) if i >= len(SPECIAL)}
+        known = {token: i for i, token in enumerate(self.vocabulary)}
         values, offsets = array("i"), array("q", [0])
         for text in texts:
             values.extend([known.get(token, UNKNOWN) for token in split(tidy(text))])
             values.append(END)
             offsets.append(len(values))
-        return Ragged(np.array(values, np.int32), np.array(offsets, np.int64))
+        return Ragged(np.frombuffer(values, np.int32), np.frombuffer(offsets, np.int64))
 
     def cut(self, rows: Ragged) -> Ragged:
         """Cut rows to the longest length, with END at the end of each."""
@@ -113,17 +113,18 @@ class TextKind:
         """Read texts, with the run's vocabulary. Raises InputError if there are none."""
         found = read_texts(path, self.text_column, self.id_column, self.label_column)
         split, notes = self.split(found)
-        if (share := unknown_share(split.inputs)) > MANY:
-            notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary of the run")
-        return split, [f"{path}: {note}" for note in notes]
+        return split, [type(note)(f"{path}: {note}") for note in notes]
 
     def split(self, found: Texts) -> tuple[Split, list[str]]:
         """Return texts that were read as a model takes them, and what is to be said of that."""
         whole, notes = self.numbers(found.texts), list(found.notes)
         if long := int((whole.lengths > self.longest).sum()):
             notes.append(f"{long:,} longer than {self.longest - 1:,} {self.unit} cut there")
+        if (share := unknown_share(whole)) > MANY:
+            notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary")
         labels = None if found.labels is None else encode_labels(found.labels, self.classes)
-        return Split(self.cut(whole), labels, found.names), notes
+        texts = np.array(found.texts, object)
+        return Split(self.cut(whole), labels, found.names, texts=texts), notes
 
     @property
     def unit(self) -> str:

@@ -1,105 +1,47 @@
-"""Recordings as spectrograms, cut into pieces of one length."""
+"""Recordings, in files or made by machine, as spectrograms cut into pieces of one length."""
 
-import tarfile
+import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from minae.data.memory import check_room, naming
-from minae.data.sound import spectra
-from minae.data.sound.files import Header, Source, list_sounds, read_blocks, read_header
-from minae.errors import InputError
+from minae.data.sound.analysis import Analysis
+from minae.data.sound.files import Header, list_sounds, read_blocks, read_header
+from minae.errors import InputError, LeftOut
 
-BANDS = 40
-FRAME, HOP = 32.0, 16.0  # milliseconds
-RANGE = 50.0  # dB
-HIGHEST_RATE = 16_000  # Hz: above 8 kHz there is little of a voice, and a quarter of the mel scale
+HIGHEST_RATE = (
+    16_000  # Hz: above 8 kHz a voice has little, and the mel scale a quarter of its bands
+)
 LONGEST = 1.024  # seconds of a piece of longer recordings, unless something else is asked for
-SILENT = -80.0  # dB: a recording that is never louder is silent
-QUIETEST = 10 * np.log10(spectra.QUIETEST)
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """How sounds become spectrograms.
-
-    Decibels are those beside the level of a recording, and what is `range` below it is silence: so
-    all recordings are equally loud, and what a quiet room has does not matter.
-    """
-
-    rate: int  # samples a second
-    bands: int = BANDS
-    frame_ms: float = FRAME
-    hop_ms: float = HOP
-    range: float = RANGE
-
-    @property
-    def frame(self) -> int:
-        """Samples in a frame, an even number."""
-        return 2 * round(self.rate * self.frame_ms / 2000)
-
-    @property
-    def hop(self) -> int:
-        """Samples from one frame to the next."""
-        return round(self.rate * self.hop_ms / 1000)
-
-    @cached_property
-    def filters(self) -> np.ndarray:
-        """The mel filters, (M, B)."""
-        return spectra.mel_filters(self.bands, self.frame, self.rate)
-
-    def seconds(self, frames: int) -> float:
-        """Return how long so many frames are."""
-        return frames * self.hop / self.rate
-
-    def decibels(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
-        """Return the spectrogram (M, T) of a recording in blocks (n,).
-
-        Its level is that of the loudest band, in a frame that one in a hundred is louder than.
-        """
-        found = spectra.mel_decibels(blocks, self.filters, self.hop)
-        level = np.percentile(found.max(axis=0), 99)
-        if level < SILENT:
-            return np.full_like(found, -self.range)
-        return np.maximum(found - np.float32(level), np.float32(-self.range))
-
-    def waveforms(self, decibels: np.ndarray) -> np.ndarray:
-        """Return waveforms (N, T * hop), float32, with nearly these spectrograms (N, M, T)."""
-        power = np.where(decibels > 0.5 - self.range, 10 ** (decibels.astype(np.float64) / 10), 0)
-        gain = spectra.hann(self.frame).sum() / 2  # of a sine
-        magnitudes = np.sqrt(spectra.from_mel(power, self.filters)) * gain
-        length = decibels.shape[-1] * self.hop
-        return spectra.griffin_lim(magnitudes, self.frame, self.hop, length)
+FEW = 10  # recordings: fewer are divided in the order of time
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording that is to be read, with its label if it has one."""
+    """A recording that is to be read: its blocks (n,), float32, at a rate that they are asked for.
+
+    `name` is what its sounds are called, `path` the file that messages name.
+    """
 
     name: str
     label: str | None
-    source: Source
+    path: Path
     header: Header
-
-
-@dataclass(frozen=True)
-class Found:
-    """Recordings, and a line for each file that is none."""
-
-    recordings: list[Recording]
-    left_out: list[str]
+    blocks: Callable[[int], Iterable[np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
     """Pieces of recordings: decibels (N, M, T), names (N,), labels (N,) texts or None.
 
-    recording (N,) is the number of the recording that a piece is of; place (N,) where it lies
-    there, from 0 to 1. `notes` are what was done to recordings.
+    recording (N,) is the number of the recording that a piece is of, place (N,) where its middle
+    lies there, from 0 to 1. `about` says what was read, and `done` what was done to some of it;
+    `left_out` has a line for each file that cannot be used.
     """
 
     analysis: Analysis
@@ -108,37 +50,59 @@ class Pieces:
     labels: np.ndarray | None
     recording: np.ndarray
     place: np.ndarray
-    said: str
-    notes: list[str]
-    left_out: list[str]
+    about: str
+    done: str
+    left_out: list[LeftOut]
 
     def __len__(self) -> int:
         return len(self.decibels)
 
 
-def find_recordings(path: Path) -> Found:
-    """Return the sounds of a folder or file, and a line for each file that is none.
+def find_recordings(path: Path) -> tuple[list[Recording], list[LeftOut]]:
+    """Return the sounds of a folder, or of its subfolders, or of a file; and what is left out.
 
-    Raises InputError if there are none.
+    The latter are lines, one for each file that is no sound. Raises InputError if there is none, or
+    there are some both in the folder and in its subfolders.
     """
     found, left_out = [], []
-    paths = list_sounds(path)
+    paths, others = list_sounds(path)
+    depths = {len(each.parent.parts): each for each in paths}
+    if len(depths) > 1:
+        above, below = (depths[depth].relative_to(path).as_posix() for depth in sorted(depths))
+        raise InputError(
+            f"sounds lie both in this folder ({above}) and in its subfolders ({below}); use one or"
+            " the other"
+        )
     for each in paths:
         try:
             with naming(each):
                 header = read_header(each)
         except InputError as error:
-            left_out.append(str(error))
+            left_out.append(LeftOut(error))
             continue
-        nested = each.parent != path and each != path
-        name = each.relative_to(path).as_posix() if each != path else each.name
-        found.append(Recording(name, each.parent.name if nested else None, each, header))
-    if not found and left_out:
-        more = f", and so are {len(left_out) - 1:,} more" if len(left_out) > 1 else ""
-        raise InputError(f"holds no sound that can be read: {left_out[0]}{more}")
+        inside = each.relative_to(path) if each != path else Path(each.name)
+        label = _written(inside.parent.name) or None
+
+        def blocks(rate: int, each: Path = each, header: Header = header) -> Iterable[np.ndarray]:
+            return read_blocks(each, header, rate)
+
+        found.append(Recording(_written(inside.as_posix()), label, each, header, blocks))
+    left_out += [LeftOut(f"{other}: is no sound") for other in others]
     if not found:
-        raise InputError("holds no sounds: give a folder with WAV or FLAC files")
-    return Found(found, left_out)
+        if paths == [path]:
+            read_header(path)  # which says why
+        raise InputError("holds no sound that can be read: give WAV or FLAC files")
+    return found, left_out
+
+
+def _written(name: str) -> str:
+    """Return a file's name as text that can be written, also where it is not UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def made_recording(name: str, label: str, waveform: np.ndarray, rate: int) -> Recording:
+    """Return a waveform (n,) that is in memory, at the rate that will be asked for."""
+    return Recording(name, label, Path(name), Header(rate, 1, len(waveform)), lambda _: [waveform])
 
 
 def choose_rate(recordings: Sequence[Recording]) -> int:
@@ -147,146 +111,124 @@ def choose_rate(recordings: Sequence[Recording]) -> int:
     return min(rates.most_common(1)[0][0], HIGHEST_RATE)
 
 
-def choose_frames(
-    recordings: Sequence[Recording], analysis: Analysis, seconds: float | None
-) -> int:
+def choose_frames(recordings: Sequence[Recording], analysis: Analysis, asked: float | None) -> int:
     """Return how many frames a piece has, a multiple of 4.
 
-    They are as long as asked for, or as 95 in 100 recordings are at most, but no longer than
-    LONGEST.
+    They are as long as is asked for, in seconds, or as 95 in 100 recordings are at most, but no
+    longer than LONGEST.
     """
     lengths = [each.header.seconds for each in recordings]
-    usual = seconds or min(float(np.percentile(lengths, 95)), LONGEST)
-    return max(4, 4 * round(usual * analysis.rate / analysis.hop / 4))
+    seconds = asked or min(float(np.percentile(lengths, 95)), LONGEST)
+    return max(4, 4 * round(seconds / analysis.seconds(4)))
 
 
-def read_pieces(found: Found, analysis: Analysis, frames: int) -> Pieces:
-    """Read recordings, cut into pieces of so many frames; those that are damaged are left out.
+def read_pieces(
+    recordings: Sequence[Recording],
+    left_out: Sequence[LeftOut],
+    analysis: Analysis,
+    frames: int,
+    whole: bool = False,
+) -> Pieces:
+    """Read recordings, and cut them into pieces of so many frames, or keep only their beginnings.
 
-    Raises InputError if none can be used, or they do not fit into memory.
+    `left_out` are lines about those that were none; one that is damaged gets another. Raises
+    InputError if none can be used, or the pieces do not fit into memory.
     """
-    total = sum(each.header.seconds for each in found.recordings)
-    check_room(round(total * analysis.bands * analysis.rate / analysis.hop), 4)
-    left_out, cut, used, silent = list(found.left_out), [], [], 0
-    for each in found.recordings:
+    total = sum(each.header.seconds for each in recordings)
+    check_room(round(total / analysis.seconds(1)) * analysis.bands, 4)
+    lines, used, cut = list(left_out), [], []
+    for each in recordings:
         try:
-            with naming(Path(each.name)):
-                decibels = analysis.decibels(read_blocks(each.source, each.header, analysis.rate))
+            with naming(each.path):
+                decibels = analysis.decibels(each.blocks(analysis.rate))
         except InputError as error:
-            left_out.append(str(error))
+            lines.append(LeftOut(error))
             continue
-        silent += bool((decibels == -analysis.range).all())
-        cut.append(cut_up(decibels, frames, -analysis.range))
+        cut.append(cut_up(decibels, frames, -analysis.range, whole))
         used.append(each)
     if not used:
-        raise InputError(f"holds no sound that can be used: {left_out[0]}")
+        raise InputError(lines[-1])
     names, labels, numbers, places = [], [], [], []
     for number, (each, (starts, _)) in enumerate(zip(used, cut, strict=True)):
-        whole = len(starts) == 1
         for i, start in enumerate(starts):
-            names.append(each.name if whole else f"{each.name} @ {analysis.seconds(start):.1f} s")
+            at = "" if len(starts) == 1 else f" @ {analysis.seconds(start):.2f} s"
+            names.append(each.name + at)
             labels.append(each.label)
             numbers.append(number)
             places.append((i + 0.5) / len(starts))
-    return Pieces(
-        analysis,
-        np.concatenate([parts for _, parts in cut]),
-        np.array(names, object),
-        None if None in labels else np.array(labels, object),
-        np.array(numbers),
-        np.array(places),
-        *_said(used, analysis, frames, silent, len(names)),
-        left_out,
-    )
-
-
-def pieces_of(
-    waveforms: Iterable[np.ndarray],
-    names: Sequence[str],
-    labels: np.ndarray,
-    analysis: Analysis,
-    frames: int,
-) -> Pieces:
-    """Return the beginnings of waveforms (n,), at the rate of the analysis, one piece of each."""
-    spectrograms = (analysis.decibels([waveform]) for waveform in waveforms)
-    decibels = np.stack([fitted(each, frames, -analysis.range) for each in spectrograms])
-    N = len(decibels)
-    said = f"{N:,} sounds of {analysis.seconds(frames):.2f} s"
+    decibels = np.concatenate([pieces for _, pieces in cut])
     return Pieces(
         analysis,
         decibels,
         np.array(names, object),
-        labels,
-        np.arange(N),
-        np.full(N, 0.5),
-        said,
-        [],
-        [],
+        None if None in labels else np.array(labels, object),
+        np.array(numbers),
+        np.array(places),
+        _about(used, decibels, analysis),
+        _done(used, decibels, analysis, whole),
+        lines,
     )
 
 
-def read_archive(path: Path) -> list[Recording]:
-    """Return the WAV files of a .tar.gz archive, by their names without ending, in their order."""
-    found = []
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.isfile() and member.name.endswith(".wav"):
-                content = archive.extractfile(member)
-                assert content is not None
-                source = content.read()
-                found.append(Recording(Path(member.name).stem, None, source, read_header(source)))
-    return found
+def start_of(name: str) -> float:
+    """Return the second at which a piece begins in its recording, by its name."""
+    found = re.search(r" @ (\d+\.\d\d) s$", name)
+    return float(found[1]) if found else 0.0
 
 
-def sound_order(pieces: Pieces, seed: int) -> np.ndarray:
-    """Return the order (N,) of pieces in which parts are cut: recordings shuffled by the seed.
+def cut_up(
+    decibels: np.ndarray, frames: int, silence: float, whole: bool
+) -> tuple[list[int], np.ndarray]:
+    """Cut a spectrogram (M, T) into pieces (K, M, frames); return where they begin, and them.
 
-    The pieces of a recording stay together, or training would be tested on what it knows. Fewer
-    than ten recordings in pieces are in the order of time instead, side by side.
+    One that is at most half longer than a piece, or any if it is to stay `whole`, becomes one
+    piece, without its end; a shorter one gets silence behind it. Of others the last piece ends
+    where the recording does, and shares some frames with the one before.
     """
-    count = pieces.recording[-1] + 1
-    if count < min(10, len(pieces)):
+    T = decibels.shape[1] - 1  # in the middle of the last frame the recording ends
+    if whole or 1.5 * frames >= T:
+        piece = np.full((1, len(decibels), frames), silence, np.float32)
+        piece[0, :, : T + 1] = decibels[:, :frames]
+        return [0], piece
+    starts = [*range(0, T - frames, frames), T - frames]
+    return starts, np.stack([decibels[:, start : start + frames] for start in starts])
+
+
+def order_of(pieces: Pieces, seed: int) -> np.ndarray:
+    """Return the order (N,) of pieces of which the parts are cut: recordings shuffled by the seed.
+
+    The pieces of one stay together, or a model would be tested on recordings that it knows. If
+    there are only a FEW, and they are in pieces, these are in the order of time instead.
+    """
+    count = int(pieces.recording[-1]) + 1
+    if count < min(FEW, len(pieces)):
         return np.argsort(pieces.place, kind="stable")
     shuffled = np.random.default_rng(seed).permutation(count)
     return np.argsort(shuffled[pieces.recording], kind="stable")
 
 
-def cut_up(decibels: np.ndarray, frames: int, silence: float) -> tuple[list[int], np.ndarray]:
-    """Cut a spectrogram (M, T) into pieces (K, M, frames); return where they begin, and them.
-
-    One that is up to half longer becomes one piece, without its end; a shorter one has silence
-    behind it. Of others the last piece ends where the recording does, and overlaps.
-    """
-    T = decibels.shape[1]
-    if 1.5 * frames >= T:
-        return [0], fitted(decibels, frames, silence)[None]
-    starts = [*range(0, T - frames, frames), T - frames]
-    return starts, np.stack([decibels[:, start : start + frames] for start in starts])
-
-
-def fitted(decibels: np.ndarray, frames: int, silence: float) -> np.ndarray:
-    """Return the beginning of a spectrogram (M, T), with silence behind it: (M, frames)."""
-    cut = decibels[:, :frames]
-    return np.pad(cut, [(0, 0), (0, frames - cut.shape[1])], constant_values=silence)
-
-
-def _said(
-    used: list[Recording], analysis: Analysis, frames: int, silent: int, pieces: int
-) -> tuple[str, list[str]]:
-    """Return a line that says what was made of recordings, and what was done to some."""
-    rates = Counter(e.header.rate for e in used if e.header.rate != analysis.rate)
-    length = analysis.seconds(frames)
+def _about(used: list[Recording], decibels: np.ndarray, analysis: Analysis) -> str:
+    """Return what was made of recordings, in words."""
     lengths = [each.header.seconds for each in used]
+    low, high = f"{min(lengths):.2f}", f"{max(lengths):.2f}"
+    N, M, T = decibels.shape
+    return (
+        f"{len(used):,} recording{'s' * (len(used) > 1)} of {low}{f' to {high}' * (low != high)} s"
+        f" as {N:,} sound{'s' * (N > 1)} of {analysis.seconds(T):.2f} s at {analysis.rate:,} Hz,"
+        f" {M} bands, {T} frames"
+    )
+
+
+def _done(used: list[Recording], decibels: np.ndarray, analysis: Analysis, whole: bool) -> str:
+    """Return what was done to some recordings, with their numbers."""
+    rates = Counter(each.header.rate for each in used if each.header.rate != analysis.rate)
+    length = analysis.seconds(decibels.shape[2])
+    longest = np.inf if whole else 1.5 * length
+    silent = int((decibels == -analysis.range).all(axis=(1, 2)).sum())
     counts = {
         f"resampled from {', '.join(f'{rate:,}' for rate in sorted(rates))} Hz": rates.total(),
-        "of several channels averaged": sum(each.header.channels > 1 for each in used),
-        "silent throughout": silent,
-        f"cut off after {length:.2f} s": sum(length < s <= 1.5 * length for s in lengths),
+        "with several channels, averaged": sum(each.header.channels > 1 for each in used),
+        "without their end": sum(length < each.header.seconds <= longest for each in used),
+        "silent": silent,
     }
-    notes = [f"{count:,} {what}" for what, count in counts.items() if count]
-    line = (
-        f"{len(used):,} recordings of {min(lengths):.2g} to {max(lengths):.2g} s as {pieces:,}"
-        f" sounds of {length:.2f} s, {analysis.rate:,} Hz, {analysis.bands} mel bands, {frames}"
-        " frames"
-    )
-    return line + (f" ({'; '.join(notes)})" if notes else ""), notes
+    return "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)

@@ -6,6 +6,7 @@ Mel bands are HTK's: mel = 2595 log10(1 + f / 700) (O'Shaughnessy 1987), triangl
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 
 import numpy as np
@@ -14,9 +15,12 @@ QUIETEST = 1e-10  # power: -100 dB, below what 16 bits hold
 AT_ONCE = 4096  # frames
 
 
+@cache
 def hann(frame: int) -> np.ndarray:
-    """Return the periodic Hann window of `frame` samples, float32."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)).astype(np.float32)
+    """Return the periodic Hann window of `frame` samples, float32, which is not to be written."""
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)).astype(np.float32)
+    window.setflags(write=False)
+    return window
 
 
 def frames_of(signal: np.ndarray, frame: int, hop: int) -> np.ndarray:

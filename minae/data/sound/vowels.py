@@ -33,7 +33,7 @@ def read_means() -> tuple[list[str], list[str], np.ndarray]:
     )
 
 
-def draw_factors() -> tuple[list[str], np.ndarray, np.ndarray]:
+def draw_factors() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the names of all sounds, such as "heed man 7", their vowels, and factors (N, 4)."""
     vowels, voices, means = read_means()
     rng = np.random.default_rng(1952)
@@ -41,7 +41,11 @@ def draw_factors() -> tuple[list[str], np.ndarray, np.ndarray]:
     factors = means[:, None] * np.exp(scatter)  # (30, EACH, 4)
     pairs = list(zip(vowels, voices, strict=True))
     names = [f"{vowel} {voice} {i}" for vowel, voice in pairs for i in range(EACH)]
-    return names, np.repeat(np.array(vowels, object), EACH), factors.reshape(-1, 4)
+    return (
+        np.array(names, object),
+        np.repeat(np.array(vowels, object), EACH),
+        factors.reshape(-1, 4),
+    )
 
 
 def vowel_factors(names: np.ndarray) -> np.ndarray:
@@ -71,12 +75,11 @@ def pulses(pitch: np.ndarray, rate: int) -> np.ndarray:
     A pulse has all harmonics below half the rate, and none above, which would be heard as others:
     1/2 + cos a + ... + cos K a = sin((K + 1/2) a) / (2 sin(a / 2)), less the constant.
     """
-    angle = 2 * np.pi * np.cumsum(pitch, axis=1) / rate
-    K = np.floor(rate / 2 / pitch.max(axis=1, keepdims=True))
-    half = np.sin(angle / 2)
-    at_pulse = np.abs(half) < 1e-9
-    ratio = np.sin((K + 0.5) * angle) / np.where(at_pulse, 1, 2 * half)
-    return np.where(at_pulse, K + 0.5, ratio) - 0.5
+    periods = np.cumsum(pitch, axis=1) / rate
+    angle = (2 * np.pi * (periods - np.rint(periods))).astype(np.float32)  # from -pi to pi
+    angle[np.abs(angle) < 1e-6] = 1e-6  # where both sines are 0
+    K = np.floor(rate / 2 / pitch.max(axis=1, keepdims=True)).astype(np.float32)
+    return np.sin((K + np.float32(0.5)) * angle) / (2 * np.sin(angle / 2)) - np.float32(0.5)
 
 
 def resonator(
@@ -89,9 +92,9 @@ def resonator(
     c = -np.exp(-2 * np.pi * bandwidth / rate)
     b = 2 * np.exp(-np.pi * bandwidth / rate) * np.cos(2 * np.pi * np.asarray(frequency) / rate)
     a = 1 - b - c
-    out = np.empty_like(sound.T)  # (n, N)
+    out = (a * sound.T).astype(np.float64, order="C")  # (n, N)
     last = before = np.zeros(len(sound))
-    for t, x in enumerate(sound.T):
-        last, before = a * x + b * last + c * before, last
-        out[t] = last
+    for x in out:
+        x += b * last + c * before
+        last, before = x, last
     return out.T

@@ -11,10 +11,10 @@ from minae.data.delimited import is_csv, read_csv
 from minae.data.folder import SUFFIXES as PICTURES
 from minae.data.memory import available, naming
 from minae.data.pictures import check_regular
-from minae.errors import InputError
+from minae.errors import InputError, LeftOut
 
 SUFFIXES = (".txt", ".md")
-_MEMORY = 12  # bytes that a byte of text takes: as text, as tokens, as their numbers
+_MEMORY = 24  # bytes that a byte of text takes: as text, as tokens, as their numbers
 
 
 @dataclass(eq=False)
@@ -68,7 +68,7 @@ def read_texts(
     """Read the texts of a file or folder; `text_column` is that of a CSV if the path names none.
 
     A file of a folder that cannot be read is left out, and a note says why. Raises InputError if
-    there is no text, or a file cannot be read.
+    there is no text, a file cannot be read, or a column is missing, but that of labels.
     """
     file, column = column_of(path)
     with naming(path):
@@ -92,13 +92,17 @@ def _read_lines(path: Path) -> Texts:
 def _read_folder(folder: Path) -> Texts:
     files, found, notes = _files(folder), {}, []
     chosen = [path for path in files if path.suffix.lower() in SUFFIXES]
-    _check_room(chosen)
+    room = available()
+    large = [path for path in chosen if path.stat().st_size * _MEMORY > room]
+    _check_room([path for path in chosen if path not in large])
     for path in chosen:
         name = path.relative_to(folder).as_posix()
         try:
+            if path in large:
+                _check_room([path])
             found[name] = read_file(path)
         except InputError as error:
-            notes.append(f"{name} left out: it {error}")
+            notes.append(LeftOut(f"{name} left out: it {error}"))
     if not found:
         raise InputError("; ".join(notes) or "holds no .txt or .md files; put some there")
     if others := len(files) - len(chosen):

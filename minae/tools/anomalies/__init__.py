@@ -6,14 +6,16 @@ methods score the same data (`baselines`), and labels, where there are any, say 
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots
-from minae.data import SeriesKind
+from minae.data import AudioKind, ImageKind, SeriesKind, TableKind, TextKind
 from minae.data.named import SERIES
 from minae.errors import InputError, complain
 from minae.files import write_together
@@ -24,12 +26,24 @@ from minae.tools.anomalies.baselines import fit_baselines, in_pieces
 from minae.tools.anomalies.labels import Labels, read_labels
 from minae.tools.anomalies.reading import Data, Own, read_data, read_own
 from minae.tools.anomalies.report import Judged
-from minae.tools.anomalies.scores import Scores, by_row, columns, find_weights, score
+from minae.tools.anomalies.scores import (
+    Scores,
+    SoundScores,
+    by_row,
+    columns,
+    find_weights,
+    score,
+)
+from minae.tools.anomalies.sounds import SHOWN, draw_worst, in_units
+from minae.tools.anomalies.texts import TextScores, score_texts, unknown_nats
 from minae.tools.anomalies.thresholds import Rule, choose_rule
 from minae.tools.images import reconstruct
+from minae.tools.naming import file_of
 from minae.train.runs import Run
 
 FIRST = 5  # rows or alarms that are printed
+AROUND = {"words": 8, "bpe": 14, "characters": 40}  # tokens of a text that are printed, both ways
+SCORE_IS = {"images": "squared error, summed over an image", "text": "nats per token"}
 
 
 def anomalies(
@@ -66,8 +80,8 @@ def anomalies(
     if labels is not None:
         known = read_labels(labels, normal or run.settings.normal, given)
     own = read_own(run)
-    weights = find_weights(run, own.train, own.held_out.split)
-    scores, held_out = score(run, given, weights), score(run, own.held_out, weights).values
+    scorer = fit_scorer(run, own)
+    scores, held_out = scorer(given), scorer(own.held_out).values
     both = {f"{run.settings.model} model": (scores.values, held_out)}
     both |= _score_by_baselines(run, given, own)
     gap = run.kind.window if isinstance(run.kind, SeriesKind) else 1
@@ -75,13 +89,17 @@ def anomalies(
     found = Found(given, own, scores, held_out, known, methods[0], gap)
 
     contents = {
-        out / "scores.csv": report.table(given, scores, methods[0].threshold, columns(run)),
+        out / "scores.csv": report.table(
+            given, scores, methods[0].threshold, columns(run), units_of(run, given, scores)
+        ),
         out / "figures.json": report.record(command, rule, methods),
         **{out / name: plots.as_png(figure) for name, figure in draw(run, found).items()},
     }
     if given.starts is not None:
         alarms = report.alarm_table(given, scores, found.alarms, columns(run))
         contents[out / "alarms.csv"] = alarms
+    if isinstance(scores, TextScores):
+        contents[out / "worst.csv"] = report.text_table(given, scores)
     write_together(contents)
     print_rows(summary(run, found, rule))
     if trained_on(run, data):
@@ -93,6 +111,20 @@ def anomalies(
     report.print_methods(methods, known)
     print("wrote", *contents, sep="\n  ")
     return given.whole
+
+
+def fit_scorer(run: Run, own: Own) -> Callable[[Data], Scores]:
+    """Return what scores data, which needs to know the model's usual errors."""
+    if isinstance(run.kind, TextKind):
+        return partial(score_texts, run, unknown=unknown_nats(run, own.held_out.split))
+    return partial(score, run, weights=find_weights(run, own.train, own.held_out.split))
+
+
+def units_of(run: Run, data: Data, scores: Scores) -> np.ndarray | None:
+    """Return where the errors of sounds are, (N, 4), in seconds and hertz; None of other data."""
+    if isinstance(run.kind, AudioKind) and isinstance(scores, SoundScores):
+        return in_units(run.kind, scores.places, data.names)
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +167,8 @@ def trained_on(run: Run, data: str) -> bool:
     own = run.settings.data
     if isinstance(run.kind, SeriesKind) and own in SERIES:
         return data == own
-    return os.path.exists(own) and os.path.realpath(data) == os.path.realpath(own)
+    mine, given = file_of(own), file_of(data)
+    return os.path.exists(mine) and os.path.realpath(given) == os.path.realpath(mine)
 
 
 def summary(run: Run, found: Found, rule: Rule) -> list[tuple[str, str]]:
@@ -174,12 +207,19 @@ def print_worst(run: Run, found: Found) -> None:
             print(f"  {start} to {end}: score {value:.4g}, worst at {worst}{where}")
         return
     worst, texts = np.argsort(-scores.values, kind="stable")[:FIRST], report.as_names(data)
-    largest, share = scores.shares()
+    units, rows = units_of(run, data, scores), []
     print("the worst:")
-    rows = []
     for i in worst:
-        of = f", {share[i]:.0%} of it in {names[largest[i]]}" if names else ""
-        rows.append((f"  {texts[i]}", f"{scores.values[i]:.4g}{of}"))
+        said = ""
+        if isinstance(scores, TextScores):
+            said = f"  {scores.marked(i, AROUND[scores.kind.tokens])}"
+        elif units is not None:
+            start, end, low, high = units[i]
+            said = f", most of it from {start:.2f} to {end:.2f} s, {low:,.0f} to {high:,.0f} Hz"
+        elif scores.divided:
+            (largest,), (share,) = scores.take(i).largest(names)
+            said = f", {share:.0%} of it in {largest}"
+        rows.append((f"  {texts[i]}", f"{scores.values[i]:.4g}{said}"))
     print_rows(rows)
 
 
@@ -193,7 +233,7 @@ def draw(run: Run, found: Found) -> dict[str, Figure]:
     else:
         groups["the data, normal"] = scores.values[~found.labels.anomaly]
         groups["the data, anomalies"] = scores.values[found.labels.anomaly]
-    score_is = "squared error, summed over an image" if not names else "score"
+    score_is = SCORE_IS.get(run.kind.name, "score")
     figures = {"scores.png": pictures.histogram(groups, threshold, score_is, rows)}
     if data.readings is not None:
         most = np.argsort(-np.nansum(scores.errors, axis=0), kind="stable")[: pictures.MOST_PANELS]
@@ -204,11 +244,15 @@ def draw(run: Run, found: Found) -> dict[str, Figure]:
         figures["series.png"] = pictures.series(*curves, threshold, found.alarms, events)
         return figures
     worst = np.argsort(-scores.values, kind="stable")[: pictures.SHOWN]  # equal ones in order
-    if not names:
+    texts = report.as_names(data)
+    if isinstance(run.kind, ImageKind):
         images = data.split.take(worst).inputs
         figures["worst.png"] = plots.reconstructions(images, reconstruct(run.model, images))
-    else:
-        texts, title = report.as_names(data), "Share of the error, in %"
-        named = [str(texts[i]) for i in worst]
+    elif isinstance(scores, SoundScores):
+        worst = worst[:SHOWN]
+        named, sounds = [str(texts[i]) for i in worst], data.split.take(worst).inputs
+        figures["worst.png"] = draw_worst(run, sounds, named, scores.places[worst])
+    elif isinstance(run.kind, TableKind):
+        named, title = [str(texts[i]) for i in worst], "Share of the error, in %"
         figures["columns.png"] = pictures.columns(scores.errors[worst], names, named, title)
     return figures

@@ -2,7 +2,7 @@
 
 PCA scores by its squared error; it has the fewest components that leave a tenth of the variance of
 held-out rows. An isolation forest (Liu, Ting and Zhou 2008) cuts the data at random, and what is
-cut off early is strange; of images it gets PCA's codes, which suit it better than pixels.
+cut off early is strange; of images and sounds it gets PCA's codes, which suit it better.
 "Seasonal" is for series: the squared distance from the mean of training readings at the same time
 of the day, of the week, or of the period found in the data, whichever is nearest to held-out ones.
 """
@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from minae.data import ImageKind, SeriesKind, Split
+from minae.data import AudioKind, ImageKind, Ragged, SeriesKind, Split, TextKind
 from minae.tools.anomalies.reading import Own, step_numbers
 from minae.tools.anomalies.scores import AT_ONCE, Method
+from minae.tools.bags import fit_tfidf
 from minae.train.runs import Run
 
 MOST_COMPONENTS = 256
+MOST_TOPICS = 300  # with 100, LSA is worse on docstrings of other subjects, and so is the forest
 UNEXPLAINED = 0.1  # the share of held-out variance that PCA may leave
 DAY = 86_400  # seconds
 LONGEST = 100_000  # readings in which a period is looked for
@@ -24,8 +26,10 @@ LONGEST = 100_000  # readings in which a period is looked for
 
 def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
     """Return baselines by their names, fitted to the run's training data."""
+    if isinstance(run.kind, TextKind):
+        return fit_text_baselines(len(run.kind.vocabulary), own.train.inputs)
     pca, count = fit_pca(_rows(own.train), _rows(own.held_out.split))
-    project = pca.transform if isinstance(run.kind, ImageKind) else np.asarray
+    project = pca.transform if isinstance(run.kind, ImageKind | AudioKind) else np.asarray
     forest = _forest(project(_rows(own.train)))
     methods: dict[str, Method] = {
         f"PCA, {count}": lambda split: pca_errors(pca, _rows(split)),
@@ -35,6 +39,35 @@ def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
         name, seasonal = fit_seasonal(run.kind, own.train, own.held_out.split)
         methods[name] = seasonal
     return methods
+
+
+def fit_text_baselines(size: int, train: Ragged) -> dict[str, Method]:
+    """Return those of texts, by their tf-idf in a vocabulary of a size, and MOST_TOPICS axes of it.
+
+    LSA, which is PCA without a mean, scores by its squared error (Deerwester et al. 1990); the
+    forest gets the directions of LSA's codes, as their lengths say how well a text is rebuilt.
+    """
+    from sklearn.decomposition import TruncatedSVD
+
+    tfidf = fit_tfidf(train, size)
+    vectors = tfidf(train)
+    count = max(1, min(MOST_TOPICS, *(n - 1 for n in vectors.shape)))
+    lsa: Any = TruncatedSVD(count, random_state=0).fit(vectors)
+
+    def codes(split: Split) -> np.ndarray:
+        return lsa.transform(tfidf(split.inputs))  # (N, count)
+
+    def directions(found: np.ndarray) -> np.ndarray:
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+    def errors(split: Split) -> np.ndarray:
+        return 1 - np.square(codes(split)).sum(axis=1)  # the vectors have a length of 1
+
+    forest = _forest(directions(lsa.transform(vectors)))
+    return {
+        f"LSA, {count}": errors,
+        "isolation forest": lambda split: -forest.score_samples(directions(codes(split))),
+    }
 
 
 def in_pieces(method: Method, split: Split) -> np.ndarray:

@@ -30,8 +30,7 @@ def histogram(
     axes.axvline(max(threshold, LEAST), color=INK, label=f"threshold {number(threshold)}")
     axes.set(xscale="log", xlabel=xlabel)
     axes.xaxis.set_major_formatter("{x:g}")  # a log scale has brought its own
-    if np.log10(bins[-1] / bins[0]) > 1:
-        axes.xaxis.set_minor_formatter("")
+    axes.xaxis.set_minor_formatter("" if np.log10(bins[-1] / bins[0]) > 1 else "{x:g}")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return axes.figure
 

@@ -4,18 +4,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from minae.data import DATASETS, SeriesKind, Split, TableKind
+from minae.data import DATASETS, AudioKind, SeriesKind, Split, TableKind, TextKind
 from minae.data.folder import list_files
 from minae.data.kinds.columns import as_texts
 from minae.data.kinds.series import Readings
 from minae.data.kinds.table import read_frame
 from minae.data.named import SERIES, load_readings
-from minae.errors import InputError, complain
+from minae.data.sound.files import list_sounds
+from minae.data.text.files import read_texts
+from minae.errors import InputError, LeftOut, complain
 from minae.tools.images import as_batch, check_out, read_usable
-from minae.tools.naming import written
+from minae.tools.naming import file_of, labels_of, written
 from minae.train.runs import Run
 
 PER_WINDOW = 8  # windows that a reading lies in
@@ -53,23 +56,51 @@ def read_data(run: Run, data: str, out: Path, label_column: str | None) -> Data:
     if isinstance(kind, SeriesKind):
         check_out(out, [])
         return _read_series(kind, data, label_column)
-    if data not in DATASETS and path.is_dir():
+    if isinstance(kind, TextKind):
+        return _read_texts(run, kind, data, out, label_column)
+    sounds = isinstance(kind, AudioKind) and data not in DATASETS and path.exists()
+    if data not in DATASETS and path.is_dir() and not sounds:
         return _read_folder(run, path, out)
-    check_out(out, [])
-    split = run.read(data)
+    check_out(out, list_sounds(path)[0] if sounds else [])
+    split, whole = run.read_usable(data)
     names = range(len(split)) if split.names is None else split.names
     column = label_column if label_column != "label" else None
     column = column or getattr(kind, "label_column", None)
     if isinstance(kind, TableKind) and column and path.is_file():
         labels = _read_labels(path, column, required=label_column is not None)
     elif column in (None, getattr(kind, "label_column", None)) and split.labels is not None:
-        classes = dict(enumerate(getattr(kind, "classes", [])))
-        labels = np.array([classes.get(n, str(n)) for n in split.labels.tolist()], object)
+        texts: Any = labels_of(run, split)
+        labels = texts.astype(str).astype(object)
     elif label_column is None:
         labels = None
     else:
         raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
-    return Data(split, names, labels)
+    return Data(split, names, labels, whole=whole)
+
+
+def _read_texts(run: Run, kind: TextKind, data: str, out: Path, label_column: str | None) -> Data:
+    """Read texts; labels are subfolders, or a column: the one that is asked for, or the run's."""
+    path = Path(data)
+    if data in DATASETS or not os.path.exists(file_of(data)):
+        check_out(out, [])
+        split, whole = run.read_usable(data)
+        labels = labels_of(run, split)
+        labels = None if labels is None else labels.astype(object)
+    else:
+        check_out(out, list_files([Path(file_of(data))]))
+        own = label_column in (None, "label") and kind.label_column
+        columns = kind.text_column, kind.id_column, own or label_column
+        found = read_texts(path, *columns)
+        split, notes = kind.split(found)
+        for note in notes:
+            complain(f"{path}: {note}")
+        labels, whole = found.labels, not any(isinstance(note, LeftOut) for note in notes)
+    if labels is None and label_column is not None:
+        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
+    if labels is not None:
+        labels = np.array([label or None for label in labels], object)  # an empty cell is none
+    assert split.names is not None
+    return Data(split, split.names, labels, whole=whole)
 
 
 def _read_series(kind: SeriesKind, data: str, label_column: str | None) -> Data:

@@ -14,7 +14,10 @@ from minae.report import print_table
 from minae.tools.anomalies.labels import Labels
 from minae.tools.anomalies.reading import Data
 from minae.tools.anomalies.scores import Scores
+from minae.tools.anomalies.texts import TextScores
 from minae.tools.anomalies.thresholds import Rule
+
+MOST_TEXTS = 100  # whose tokens are marked
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,16 +150,28 @@ def common_to(methods: list[Judged]) -> str:
     )
 
 
-def table(data: Data, scores: Scores, threshold: float, names: list[str]) -> bytes:
-    """Return scores as CSV, one row for each row of the data, in their order."""
+def table(
+    data: Data, scores: Scores, threshold: float, names: list[str], units: np.ndarray | None = None
+) -> bytes:
+    """Return scores as CSV, one row for each row of the data, in their order.
+
+    units (N, 4), of sounds, are the seconds and hertz between which most of the error is.
+    """
     columns: dict[str, Iterable] = {
         _first(data): as_names(data),
         "score": ("" if np.isnan(s) else s for s in scores.values.tolist()),
         "anomaly": (scores.values > threshold).astype(int).tolist(),
     }
-    if len(names) > 1:
-        largest, share = scores.shares()
-        columns |= {"largest_error": [names[i] for i in largest], "share": share.round(3).tolist()}
+    if units is not None:
+        columns |= dict(
+            zip(("from_seconds", "to_seconds"), units.T.round(2).tolist(), strict=False)
+        )
+        columns |= dict(
+            zip(("from_hertz", "to_hertz"), units.T[2:].round().astype(int).tolist(), strict=True)
+        )
+    elif scores.divided:
+        largest, share = scores.largest(names)
+        columns |= {"largest_error": largest, "share": share.round(3).tolist()}
     if data.labels is not None:
         columns["label"] = data.labels
     return _csv(columns)
@@ -199,9 +214,22 @@ def as_names(data: Data) -> list[Any]:
     return ["" if name is None else name for name in names]
 
 
+def text_table(data: Data, scores: TextScores) -> bytes:
+    """Return the strangest texts as CSV, with their strangest tokens between « and »."""
+    worst, names = np.argsort(-scores.values, kind="stable")[:MOST_TEXTS], as_names(data)
+    columns: dict[str, Iterable] = {
+        _first(data): [names[i] for i in worst],
+        "score": scores.values[worst].tolist(),
+        "text": [scores.marked(i) for i in worst],
+    }
+    return _csv(columns)
+
+
 def _first(data: Data) -> str:
     if data.numbered:
         return "index"
+    if isinstance(data.names, np.ndarray) and data.names.dtype.kind in "iu":
+        return "number"
     return "time" if data.starts is not None else "name"
 
 

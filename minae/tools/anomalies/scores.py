@@ -1,10 +1,11 @@
 """How badly a model rebuilds each row: its score, and how that is divided among columns.
 
-An image's score is its squared error. In a table or a series, the squared error of each number is
-divided by twice its mean on the run's own data, so that a column that cannot be foretold counts no
-more than others; that is minus the log-likelihood of a Gaussian, in nats, as the cross-entropy of a
-category is, and the score is the sum over the columns. A window's score is the mean over its
-readings, and a reading's the mean over the windows that it lies in.
+An image's score is its squared error. In a table, a series or a sound, the squared error of each
+number, or of a range of frequencies, is divided by twice its mean on the run's own data, so that a
+column that cannot be foretold counts no more than others; that is minus the log-likelihood of a
+Gaussian, in nats, as the cross-entropy of a category is, and the score is the sum over the columns.
+A window's score is the mean over its readings, and a reading's the mean over the windows that it
+lies in.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minae.data import ImageKind, SeriesKind, Split, TableKind
+from minae.data import AudioKind, ImageKind, SeriesKind, Split, TableKind
 from minae.tools.anomalies.reading import Data
+from minae.tools.anomalies.sounds import stretch
 from minae.tools.images import reconstruct
 from minae.train.runs import Run
 
@@ -27,22 +29,38 @@ class Scores:
     """Scores (N,) of rows, larger ones stranger; nan for a reading that is in no whole window.
 
     errors (N, P) are what each column has of it; in a series, of the reading's own error, and of
-    images P is 1.
+    images P is 1, of texts 0.
     """
 
     values: np.ndarray
     errors: np.ndarray
 
-    def shares(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the column with the largest error of each row, (N,), and its share, (N,)."""
+    @property
+    def divided(self) -> bool:
+        """Whether a score is divided among parts."""
+        return self.errors.shape[1] > 1
+
+    def largest(self, names: list[str]) -> tuple[list[str], np.ndarray]:
+        """Return by row the name of the column with the largest error, and its share, (N,)."""
         total = np.maximum(self.errors.sum(axis=1), np.finfo(float).tiny)
-        return self.errors.argmax(axis=1), self.errors.max(axis=1) / total
+        return [names[i] for i in self.errors.argmax(axis=1)], self.errors.max(axis=1) / total
+
+    def take(self, row: int) -> "Scores":
+        """Return the score of one row."""
+        return Scores(self.values[row : row + 1], self.errors[row : row + 1])
+
+
+@dataclass(frozen=True, eq=False)
+class SoundScores(Scores):
+    """Scores of sounds; places (N, 4) are the frames and bands with most of the error."""
+
+    places: np.ndarray
 
 
 def columns(run: Run) -> list[str]:
     """Return the names of the columns among which errors are divided; none for images."""
     match run.kind:
-        case TableKind():
+        case TableKind() | AudioKind():
             return run.kind.parts
         case SeriesKind():
             return run.kind.columns
@@ -73,8 +91,14 @@ def score(run: Run, data: Data, weights: np.ndarray) -> Scores:
     """Score rows, or the readings of a series, by the model's errors times weights (P,)."""
     if isinstance(run.kind, SeriesKind):
         return _score_series(run, data, weights)
-    parts = [_errors(run, *pair) * weights for pair in rebuilt(run, data.split)]
-    errors = np.concatenate(parts)
+    found, places = [], []
+    for part, outputs in rebuilt(run, data.split):
+        found.append(_errors(run, part, outputs) * weights)
+        if isinstance(run.kind, AudioKind):
+            places += map(stretch, np.square(outputs - part.inputs)[:, 0])  # (M, T) each
+    errors = np.concatenate(found)
+    if places:
+        return SoundScores(errors.sum(axis=1), errors, np.array(places))
     return Scores(errors.sum(axis=1), errors)
 
 

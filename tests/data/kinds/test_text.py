@@ -12,7 +12,7 @@ from minae.data.kinds import alike, describe, parse_kind
 from minae.data.kinds.text import TextKind, fit_text, unknown_share, usual_tokens
 from minae.data.split import Split
 from minae.data.text.tokens import SPECIAL, tidy
-from minae.errors import InputError
+from minae.errors import InputError, LeftOut
 
 WORDS = TextKind("words", [*SPECIAL, "the", "fox", ".", "said"], longest=6, classes=["a", "b"])
 LETTERS = TextKind("characters", [*SPECIAL, *"abc "])
@@ -40,6 +40,10 @@ def test_numbers_and_back(kind, text, ids, back):
     assert lists(encoded)[0] == ids
     assert encoded.values.dtype == np.int32
     assert kind.decode(encoded)[0] == kind.decode(encoded.padded())[0] == back
+
+
+def test_no_texts():
+    assert (len(WORDS.encode([])), WORDS.decode(WORDS.encode([]))) == (0, [])
 
 
 def test_a_text_ends_where_its_end_is():
@@ -125,8 +129,16 @@ def test_new_texts_are_read_by_the_vocabulary_of_the_run(tmp_path):
     assert lists(split.inputs) == [[4, 5, 6, 3], [4, 4, 4, 4, 4, 3], [1, 1, 1, 3]]
     assert (split.names.tolist(), split.labels) == ([1, 3, 4], None)
     said = "1 blank line left out", "1 longer than 5 words cut there"
-    unknown = "27% of the words are not in the vocabulary of the run"
+    unknown = "25% of the words are not in the vocabulary"
     assert notes == [f"{tmp_path / 'new.txt'}: {note}" for note in (*said, unknown)]
+
+
+def test_a_file_that_cannot_be_read_is_left_out(tmp_path):
+    (tmp_path / "a.txt").write_text("fox")
+    (tmp_path / "b.txt").write_bytes(b"")
+    split, (note,) = WORDS.read(tmp_path)
+    assert (len(split), type(note)) == (1, LeftOut)
+    assert note.startswith(f"{tmp_path}: b.txt left out")
 
 
 def test_new_labels_are_those_of_the_run(tmp_path):

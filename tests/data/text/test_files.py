@@ -7,7 +7,7 @@ import pytest
 
 from minae.data.text import files
 from minae.data.text.files import column_of, is_text, read_texts
-from minae.errors import InputError
+from minae.errors import InputError, LeftOut
 
 LINES = "First line.\n\n  Zweite Zeile: für Å.  \n \nlast"
 
@@ -77,6 +77,7 @@ def test_the_odd_files_of_a_folder_are_named_and_the_rest_is_read(tmp_path):
     odd = {"empty.txt": "", "latin.txt": "für".encode("latin-1"), "binary.md": b"\0\1\2\xff"}
     found = read_texts(write_all(tmp_path, **odd, **{"good.txt": "good", "image.svg": "<svg>"}))
     assert (found.texts, found.names.tolist(), found.labels) == (["good"], ["good.txt"], None)
+    assert [isinstance(note, LeftOut) for note in found.notes] == [True] * 3 + [False]
     assert found.notes == [
         "binary.md left out: it is no text; give a text file",
         "empty.txt left out: it is empty; give a file with text",
