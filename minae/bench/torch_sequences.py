@@ -6,7 +6,7 @@ Imported only where PyTorch takes its turn, for this module needs it.
 import torch
 from torch.nn import GRU, Embedding, Linear, Module, Sequential, functional
 
-from minae.models.sequences import PAD, START
+from minae.data.text.tokens import PAD, START
 
 
 class Reader(Module):

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from minae import nn, random
+from minae.data.text.tokens import END
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
 from minae.models import VAE, ConvAutoencoder, DenseAutoencoder, ResUNet, SequenceAutoencoder
 from minae.models.base import Autoencoder
-from minae.models.sequences import END
 from minae.tensor import Tensor
 
 BATCHES = 32  # used in turn

@@ -6,12 +6,13 @@ import numpy as np
 
 from minae import ops
 from minae.data import Ragged
+from minae.data.text.tokens import SPECIAL
 from minae.kernels.arrays import Array
 from minae.models import base
 from minae.models.base import Autoencoder
 from minae.tensor import Tensor
 
-SPECIAL = 4  # ids below it are no words: padding, unknown, start, end
+FIRST = len(SPECIAL)  # ids below it are no words
 
 
 class DocumentAutoencoder(Autoencoder):
@@ -42,7 +43,7 @@ class DocumentAutoencoder(Autoencoder):
         N, V = len(ids), self.config["sizes"][0]
         cells = np.arange(N, like=ids.data)[:, None] * V + ids.data  # (N, L)
         counts = np.bincount(cells.ravel(), minlength=N * V).reshape(N, V)
-        counts[:, :SPECIAL] = 0
+        counts[:, :FIRST] = 0
         return counts.astype(np.float32)
 
     def codes(self, ids: Tensor) -> Tensor:
@@ -68,17 +69,17 @@ class DocumentAutoencoder(Autoencoder):
     def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss, and nats and words of a text, all means."""
         loss, target = self.loss(ids, target).item(), ids if target is None else target
-        words = (target.data >= SPECIAL).sum().item() / len(target)
+        words = (target.data >= FIRST).sum().item() / len(target)
         return {"loss": loss, "nats": loss, "tokens": words}
 
     def token_nats(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
         """Return -log p of each word of the target, 0 for ids below 4: (N, L)."""
         target = ids if target is None else target
         nats = -ops.log_softmax(self.decoder(self.codes(ids)), 1)  # (N, V)
-        return ops.where(target.data >= SPECIAL, ops.gather(nats, 1, target), 0)
+        return ops.where(target.data >= FIRST, ops.gather(nats, 1, target), 0)
 
     def start_at_mean(self, texts: Ragged) -> None:
         """Set the last bias so that training begins with how frequent each word is in texts."""
         counts = np.bincount(texts.values, minlength=self.config["sizes"][0])
-        counts[:SPECIAL] = 0
+        counts[:FIRST] = 0
         self.decoder[-1].bias.data[...] = np.log((counts + 0.5) / (counts.sum() + 0.5))

@@ -7,14 +7,13 @@ import numpy as np
 
 from minae import nn, ops, random
 from minae.data import Ragged
+from minae.data.text.tokens import END, PAD, START, UNKNOWN
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.models import base
 from minae.models.base import Autoencoder
 from minae.models.vae import VariationalAutoencoder
 from minae.tensor import Tensor
-
-PAD, UNKNOWN, START, END = range(4)
 
 
 class Reader(nn.Module):

@@ -7,8 +7,8 @@ import torch
 import minae
 from minae import gradcheck, models, no_grad, random
 from minae.data import Ragged
+from minae.data.text.tokens import END, PAD, START, UNKNOWN
 from minae.errors import InputError
-from minae.models.sequences import END, PAD, START, UNKNOWN
 from minae.tensor import Tensor
 from minae.train import evaluate, fit
 
