@@ -5,8 +5,8 @@ the query's label if codes are long (mnist5k, 20 and 32 numbers), but 4 to 15 fe
 numbers; and codes near 0 have no angle.
 
 Of texts, near means by the angle, as 1 - cosine, if codes have more than 3 numbers: 4 more of 100
-neighbours have the query's label (documents, 5, 10 and 32 numbers; of TREC's questions 4 if the model
-is of documents, and none if it is of sequences), but 1 fewer with 3 numbers, and 12 with 2. By the
+neighbours have the query's label (documents, 5, 10 and 32 numbers; of TREC's questions 4 by a model
+of documents, and none by one of sequences), but 1 fewer with 3 numbers, and 12 with 2. By the
 inputs, texts are near if they share many rare words: 1 - cosine of tf-idf.
 """
 
