@@ -9,8 +9,8 @@ that share them never wait for each other between the first step and the last.
 All steps of all rows are rows of matrices, in the order in which x has them in memory: step s of
 row n is row `s * per_step + n * per_row`. A row of `saved` has the parts n, r, z, W_hn h + b_hn and
 h of a GRU, or i, f, g, o, h and c of an LSTM; a row of `dparts` the gradients of the first four,
-before their activation. A GRU's fourth part is made from h alone and its first from x alone: so
-what goes with W_ih are columns from the first on, and with W_hh those up to the fourth.
+before their activation. In this order, the columns that W_ih gives are neighbours, and so are those
+that W_hh gives: the first three and the last three of a GRU's four, all of an LSTM's.
 """
 
 import numpy as np
@@ -94,8 +94,11 @@ def _steps(t, T, product, turned, bias, states, lengths, per_step, per_row, save
                     lstm_cell(parts, of_h[k], now[0, k], now[1, k])
                 for j in range(S):
                     out, value = y[j, at, d * H : (d + 1) * H], now[j, k]
-                    for m in range(H):
-                        out[m] = value[m] if inside else 0
+                    if inside:
+                        for m in range(H):
+                            out[m] = value[m]
+                    else:
+                        out[:] = 0
 
 
 @parallel

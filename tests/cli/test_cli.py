@@ -102,24 +102,31 @@ PICTURES = {  # beside learning curves and reconstructions
     "iwae": ["samples", "kl_by_latent", "bound"],
     "vq-vae": ["codebook"],
     "restore": ["denoised"],
+    "audio": [],
+    "text": [],
+    "sequence": [],
+    "sequence-vae": ["kl_by_latent"],
 }
+DATA = {"audio": "vowels", "text": "a.txt", "sequence": "a.txt", "sequence-vae": "a.txt"}
+FIGURES = {"restore": "psnr", "text": "nats_per_token", "sequence": "exact"}
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
-    status, out, _ = minae("train", model, "--data", "digits", "--epochs", 1)
+    (tmp_path / "a.txt").write_text("\n".join(f"line {n} of {n % 7} words" for n in range(60)))
+    data = DATA.get(model, "digits")
+    status, out, _ = minae("train", model, "--data", data, "--epochs", 1)
     assert status == 0
-    run = tmp_path / "runs" / f"{model}-digits"
+    run = tmp_path / "runs" / f"{model}-{data.removesuffix('.txt')}"
     metrics = json.loads((run / "metrics.json").read_text())
     elbo = model.endswith(("vae", "iwae")) and model != "vq-vae"
-    figure = "psnr" if model == "restore" else "elbo" if elbo else "squared_error"
-    assert f"test_{figure}" in metrics
+    assert f"test_{FIGURES.get(model, 'elbo' if elbo else 'squared_error')}" in metrics
     assert metrics["settings"]["corrupt"] == MODELS[model].corruption
-    whole = [] if model == "restore" else ["reconstructions"]
+    whole = [] if model == "restore" or data == "a.txt" else ["reconstructions"]
     drawn = {"learning_curves", *whole, *PICTURES[model]}
     assert {path.stem for path in run.glob("*.png")} == drawn
     assert all(f"{name}.png" in out for name in drawn)
-    assert minae("eval", run, "--data", "digits")[0] == 0
+    assert minae("eval", run, "--data", data)[0] == 0
     assert minae("reconstruct", run)[0] == (2 if model == "restore" else 0)
 
 
@@ -210,7 +217,7 @@ def _nan(path):
         (("train", "dense", "--data", "empty"), "empty"),
         (("train", "dense", "--data", "mixed"), "b.png"),
         (("train", "dense", "--data", "nan.npy"), "nan"),
-        (("train", "dense", "--sizes", 700, 32), "784 pixels"),
+        (("train", "dense", "--sizes", 700, 32), "784 inputs"),
         (("train", "vae", "--tied"), "--tied is no option of model 'vae'"),
         (("train", "conv", "--sizes", 784, 20), "--sizes is no option of model 'conv'"),
         (("train", "dense", "--epochs", 0), "epochs is a whole number from 1, not 0"),
