@@ -4,9 +4,10 @@ Near means by Euclidean distance. By the angle between codes, up to 2 more of 10
 the query's label if codes are long (mnist5k, 20 and 32 numbers), but 4 to 15 fewer if they are of 2
 numbers; and codes near 0 have no angle.
 
-Of texts, near means by the angle, as 1 - cosine: 2 to 4 more of 100 neighbours have the query's
-label (docstrings and TREC's questions, codes of 10 and 32 numbers), and none fewer if the model is
-of sequences. By the inputs, texts are near if they share many rare words: 1 - cosine of tf-idf.
+Of texts, near means by the angle, as 1 - cosine, if codes have more than 3 numbers: 4 more of 100
+neighbours have the query's label (documents, 5, 10 and 32 numbers; of TREC's questions 4 by a model
+of documents, and none by one of sequences), but 1 fewer with 3 numbers, and 12 with 2. By the
+inputs, texts are near if they share many rare words: 1 - cosine of tf-idf.
 """
 
 import shutil
@@ -30,6 +31,7 @@ from minae.tools.texts import line_of
 from minae.train.runs import Run
 
 MOST_COLUMNS = 15  # of a table that are printed
+MOST_FLAT = 3  # numbers of a text's code that are a place, more than a direction
 MOST_UNKNOWN = 8  # words of a query that are printed
 AT_ONCE = 4096  # rows whose distances are computed together
 
@@ -54,8 +56,7 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     asked = find_query(run, rows, query, data)
     codes, kept = kept_codes(run, rows, place := run.folder / f"nearest-{stem(data)}.safetensors")
     check_apart(codes)
-    distance = angles if isinstance(run.kind, TextKind) else distances
-    by_code = distance(codes, encode(run, asked.row))
+    by_code = code_distances(run.kind, codes, encode(run, asked.row))
     by_inputs = input_distances(run.kind, rows, asked.row)
     places, reach = places_of(run, rows)
     found, others = (pick(d, places, reach, asked.index, count) for d in (by_code, by_inputs))
@@ -91,6 +92,12 @@ def distances(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     parts = (rows[i : i + AT_ONCE] for i in range(0, len(rows), AT_ONCE))
     squares = (np.square(np.subtract(part, query, dtype=np.float64)) for part in parts)
     return np.sqrt(np.concatenate([part.reshape(len(part), -1).sum(axis=1) for part in squares]))
+
+
+def code_distances(kind: Kind, codes: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Return how far each of the codes (N, Z) is from another (1, Z): (N,)."""
+    by_angle = isinstance(kind, TextKind) and codes.shape[1] > MOST_FLAT
+    return (angles if by_angle else distances)(codes, code)
 
 
 def angles(rows: np.ndarray, query: np.ndarray) -> np.ndarray:

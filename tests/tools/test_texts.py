@@ -104,6 +104,16 @@ def test_neighbours_of_a_text_are_by_the_angle(here, texts):
     assert not (texts / "text" / "nearest-notes.png").exists()
 
 
+@pytest.mark.parametrize(("Z", "nearer"), [(3, 0), (4, 1)])
+def test_codes_of_few_numbers_are_near_by_their_distance(texts, Z, nearer):
+    kind = runs.load_run(texts / "text").kind
+    codes = np.zeros((3, Z), np.float32)
+    codes[:, 0], codes[0, 1] = (1, 9, 1), 1  # one is near, another in the same direction
+    found = nearest.code_distances(kind, codes[:2], codes[2:])
+    assert found.argmin() == nearer
+    assert nearest.code_distances(kind, codes * 0, codes[2:]).min() == 1
+
+
 @pytest.mark.parametrize(
     ("run", "data", "query", "name"),
     [
