@@ -510,13 +510,14 @@ def turned(codes, onto):
 labels = sounds.labels[parts[0]].astype(str)
 chart = -log_factors[0][:, [2, 1]]  # F2 to the left, F1 down
 chart = (chart - chart.mean(axis=0)) / chart.std(axis=0)
+code_axes = "first number of the code, turned", "second number"
 drawn = {
-    "chart.png": (chart, "F2 (to the left) and F1 (down): the chart of vowels"),
-    "code_coarse.png": (turned(planes["coarse, code"][0], chart), "Codes of coarse pictures"),
-    "code_fine.png": (turned(planes["fine, code"][0], chart), "Codes of fine pictures"),
+    "chart.png": (chart, ("log F2, to the left", "log F1, down"), "The chart of vowels"),
+    "code_coarse.png": (planes["coarse, code"][0], code_axes, "Codes of coarse pictures"),
+    "code_fine.png": (planes["fine, code"][0], code_axes, "Codes of fine pictures"),
 }
-for name, (points, title) in drawn.items():
-    keep(plots.latent_plane(points, labels, title), name)
+for name, (points, axes, title) in drawn.items():
+    keep(plots.code_map(turned(points, chart), *axes, labels, title), name)
 code, linear = r2["coarse, code"], r2["coarse, PCA"]
 assert code["F1"] > max(0.85, linear["F1"] + 0.1)
 assert code["F2"] > max(0.95, linear["F2"] + 0.02)
