@@ -441,9 +441,9 @@ keep(plots.lines(curves, "numbers", "precision at 10", title, log_x=True), "docu
 # %% [markdown]
 # With 2 numbers LSA has to lay a flat plane through all documents, and the autoencoder may bend its
 # sheet, as for digits in lesson 5. With 10 numbers the autoencoder is still well ahead. With 32 it
-# is not: LSA is about as good or better, takes a second, and has nothing to tune. And no code is
-# better than all 2,000 words, weighed and not squeezed. So if you have room for them, use them, or
-# LSA with a few dozen numbers. A short code is for when you have no room, or want to look.
+# is not: LSA does as well or better, takes a second, and has nothing to tune. And no code is better
+# than all 2,000 words, weighed and not squeezed. So if you have room for them, use them, or LSA
+# with a few dozen numbers. A short code is for when you have no room, or want to look.
 #
 # ## Sentences: order matters
 #
