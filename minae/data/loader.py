@@ -26,7 +26,8 @@ class Loader:
     or is left out with `drop_last`.
 
     Of rows of different lengths, a batch is padded with zeros: (n, longest of the batch). If they
-    are shuffled, rows of similar length come into one batch, so that little is padded.
+    are shuffled, and unless `by_length` is False, rows of similar length come into one batch, so
+    that little is padded.
 
     `epoch(n)` depends on `seed` and `n` only, not on what was read before. So a training that
     stopped in epoch 7 goes on with `epoch(7)` and sees the batches that it would have seen.
@@ -42,6 +43,7 @@ class Loader:
         shuffle: bool = True,
         seed: int = 0,
         drop_last: bool = False,
+        by_length: bool = True,
     ):
         if not arrays:
             raise ValueError("a Loader needs at least one array")
@@ -52,6 +54,7 @@ class Loader:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.arrays, self.batch_size = arrays, batch_size
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
+        self.by_length = by_length
         self.num_rows = len(arrays[0])
         self._next_epoch = 0
 
@@ -67,7 +70,7 @@ class Loader:
             rng = np.random.default_rng([self.seed, n])
             rng.shuffle(order)
             ragged = [array for array in self.arrays if isinstance(array, Ragged)]
-            if ragged:
+            if ragged and self.by_length:
                 order = self._by_length(order, ragged[0].lengths)
                 rng.shuffle(batches)
         for i in batches:

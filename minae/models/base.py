@@ -43,6 +43,7 @@ class Autoencoder(nn.Module):
     any_size = False  # images may have any height and width
     reach: int  # of such a model: how many pixels away an input can change an output
     ensemble: Callable[[Tensor], Tensor]  # of such a model: the mean of eight restorations
+    by_length = True  # texts of similar length come into one batch: see Loader
     conditional = False  # a batch is images and their labels, which all methods are given too
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
     loss: Callable[..., Tensor]

@@ -92,7 +92,9 @@ def fit(
         loader = train
     else:
         rows = _moved(rows, device) if corrupt is None else rows
-        loader = Loader(*rows, batch_size=batch_size, seed=seed)
+        loader = Loader(
+            *rows, batch_size=batch_size, seed=seed, by_length=getattr(model, "by_length", True)
+        )
     optimizer = optimizer or Adam(model.parameters())
     step = _step(model, optimizer, settings)
     batches = Batches(seed, batch_size, loader.num_rows, data_hash)

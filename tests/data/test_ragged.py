@@ -92,6 +92,12 @@ def test_batches_hold_rows_of_similar_length_in_an_order_by_seed_and_epoch():
         assert not np.array_equal(batches[0], next(other)[0])
 
 
+def test_batches_can_be_of_any_lengths():
+    ragged = many(5000)
+    batches = [batch for (batch,) in Loader(ragged, batch_size=16, by_length=False).epoch(0)]
+    assert sum(batch.size for batch in batches) > 1.7 * len(ragged.values)
+
+
 def test_every_row_has_its_turn_in_the_smaller_batch():
     """The rest of an epoch is not always made of the longest rows."""
     loader = Loader(Ragged.of([[i + 1] * (i + 1) for i in range(5)]), batch_size=4)

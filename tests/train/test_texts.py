@@ -56,6 +56,16 @@ def test_a_run_is_trained_measured_and_read(here, tmp_path, model):
     assert found.model.codes(x).shape == (len(rows), 2 if model in ("text", "audio") else 3)
 
 
+@pytest.mark.parametrize("model", OF_TEXTS)
+def test_only_models_that_save_by_it_get_batches_of_one_length(here, monkeypatch, model):
+    widths, loss = set(), MODELS[model].loss
+    monkeypatch.setattr(
+        MODELS[model], "loss", lambda self, x, y=None: widths.add(x.shape[1]) or loss(self, x, y)
+    )
+    train(here, model, "--epochs", 1)
+    assert (len(widths) > 1) == (model != "text")
+
+
 @pytest.mark.parametrize("model", ["text", "sequence", "sequence-vae"])
 def test_a_training_that_goes_on_is_as_one_that_was_never_broken(here, tmp_path, model):
     """To the bit: order, dropout, draws and the weight of the KL go on where they were."""
