@@ -9,7 +9,7 @@ import numpy as np
 
 from minae.data import named, readers
 from minae.data.delimited import is_csv
-from minae.data.kinds import KINDS, AudioKind, ImageKind, Kind
+from minae.data.kinds import KINDS, ImageKind, Kind
 from minae.data.kinds.images import read_images
 from minae.data.kinds.series import (
     Readings,
@@ -31,6 +31,14 @@ from minae.data.sound.files import holds_sounds
 from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_texts
 from minae.errors import InputError
+
+OPTIONS = {  # fields of Reading that are for one kind of data only: its name, and what its rows are
+    "window": ("series", "series"),
+    "tokens": ("text", "texts"),
+    "vocabulary": ("text", "texts"),
+    "longest": ("text", "texts"),
+    "seconds": ("audio", "sounds"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +108,9 @@ def load(
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
         if reading.seconds is not None:
             raise InputError(f"{name_or_path} is cut up already: leave out --seconds")
-        return _load_named(name_or_path, reading, validation)
+        dataset = _load_named(name_or_path, reading, validation)
+        _check_used(name_or_path, dataset, reading)
+        return dataset
     path = Path(name_or_path)
     if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
         raise InputError(
@@ -108,9 +118,19 @@ def load(
             f"the datasets are {', '.join(DATASETS)}"
         )
     dataset = _load_path(path, reading, seed, validation)
-    if reading.seconds is not None and not isinstance(dataset.kind, AudioKind):
-        raise InputError(f"{path}: --seconds is for sounds: leave it out")
+    _check_used(path, dataset, reading)
     return dataset
+
+
+def _check_used(data: str | Path, dataset: Dataset, how: Reading) -> None:
+    """Raise InputError if something was asked for that means nothing for this kind of data."""
+    for option, (kind, rows) in OPTIONS.items():
+        if getattr(how, option) is not None and dataset.kind.name != kind:
+            raise InputError(f"{data}: --{option} is for {rows}: leave it out")
+    for option in ("id_column", "label_column"):
+        if getattr(how, option) is not None and isinstance(dataset.kind, ImageKind):
+            flag = f"--{option.replace('_', '-')}"
+            raise InputError(f"{data}: {flag} is for files with columns: leave it out")
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
@@ -125,6 +145,8 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
         found = table_parts(Path(name), frame, None, how, 0, validation)
         return _dataset(name, found)
     if kind == "text":
+        if column := how.id_column or how.label_column:
+            raise InputError(f"{name} has no column {column!r}: leave it out")
         texts, test = named.TEXTS[name]()
         rows = np.arange(len(texts))
         found = text_parts(Path(name), texts, rows[:-test], rows[-test:], how, validation)

@@ -18,6 +18,8 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if str(error).startswith(f"{path}: "):  # of a folder's files, each names itself
+            raise
         raise InputError(f"{path}: {error}") from error
     except MemoryError as error:
         why = f": {error}" if str(error) else ""

@@ -17,7 +17,7 @@ import numpy as np
 from minae import models
 from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
 from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
-from minae.data.named import SERIES, TEXTS, load_readings
+from minae.data.named import SERIES, TEXTS, kind_of, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
 from minae.errors import InputError, LeftOut, complain
@@ -115,6 +115,8 @@ class Run:
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
         how = self.settings.reading
+        if name in DATASETS and (kind := kind_of(name)) != self.kind.name:
+            raise InputError(f"{name} is of kind {kind}, but the run of kind {self.kind.name}")
         if name == self.settings.data and name not in DATASETS:  # what it was taken for then
             how |= {"kind": self.kind.name}
         dataset = load(name, seed=seed, validation=validation, **how)

@@ -113,6 +113,12 @@ def test_options_that_do_not_fit(lines, how, message):
         load(lines, **how)
 
 
+@pytest.mark.parametrize("column", ["id_column", "label_column"])
+def test_a_named_dataset_has_no_columns(column):
+    with pytest.raises(InputError, match="unicode_names has no column 'x'"):
+        load("unicode_names", **{column: "x"})
+
+
 def test_a_label_column_that_is_not_there(tmp_path):
     (tmp_path / "my.csv").write_text("body\n" + "two words\n" * 5)
     with pytest.raises(InputError, match=r"my\.csv:body: has no column 'x'"):

@@ -138,7 +138,7 @@ def test_anomalies_say_when_and_at_which_frequencies(here):
     assert 1.15 < start < end < 1.4
     assert worst["from_hertz"] < 3600
     assert worst["to_hertz"] > 3400
-    assert f"most of it from {start:.2f} to {end:.2f} s" in out
+    assert f"largest from {start:.2f} to {end:.2f} s" in out
     status, out, _ = here("anomalies", "run", "birds", "--labels", "label", "--normal", "owl")
     assert (status, "best:" in out) == (0, True)
     assert os.path.isfile("run/anomalies-birds/worst.png")
@@ -165,6 +165,8 @@ def test_a_run_reads_sounds_as_its_own(here, tmp_path):
         (("conv", "--data", "birds", "--loss", "bce"), "leave it out, for mse"),
         (("conv", "--data", "birds", "--corrupt", "blur:1"), "'blur:1' is nothing to do to sounds"),
         (("conv", "--data", "vowels", "--seconds", 1), "leave out --seconds"),
+        (("conv", "--data", "vowels", "--tokens", "words"), "--tokens is for texts: leave it out"),
+        (("conv", "--data", "digits", "--id-column", "x"), "--id-column is for files with"),
         (("conv", "--data", "vowels", "--kind", "table"), "vowels is of kind audio"),
     ],
 )
@@ -172,6 +174,21 @@ def test_what_makes_no_sense_is_refused(here, arguments, sentence):
     status, _, err = here("train", *arguments, "--epochs", 1, "--out", "run")
     assert (status, sentence in err, err.count("\n")) == (2, True, 1), err
     assert not os.path.exists("run")
+
+
+def test_a_dataset_of_another_kind_is_refused(here):
+    train(here, "conv")
+    status, _, err = here("embed", "run", "unicode_names", "--out", "codes.csv")
+    assert (status, err) == (
+        2,
+        "minae: unicode_names is of kind text, but the run of kind audio\n",
+    )
+
+
+def test_a_lone_sound_that_cannot_be_used_is_named_once(here):
+    soundfile.write("bad.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    status, _, err = here("train", "conv", "--data", "bad.wav")
+    assert (status, err.count("bad.wav")) == (2, 1)
 
 
 def test_pieces_are_as_long_as_is_asked_for(here, tmp_path):
