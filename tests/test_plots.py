@@ -229,6 +229,15 @@ def test_images_lie_where_their_points_are():
     assert len(np.unique(places, axis=0)) == len(places) > 50
 
 
+def test_a_long_name_of_a_sound_keeps_its_beginning_and_its_end():
+    names = [f"query some folder/a {i}.wav" for i in range(6)]
+    figure = plots.spectrograms({"": SOUNDS[:6]}, names, np.linspace(20, 3900, 40), 0.3)
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+    assert [title[:6] + title[-7:] for title in titles] == [f"query a {i}.wav" for i in range(6)]
+    lefts = [axes.get_position().x0 for axes in figure.axes if axes.get_title(loc="left")]
+    assert lefts[:3] == lefts[3:]  # three and three, not five and one
+
+
 def test_windows_have_one_scale_and_the_query_behind_them():
     query, other = np.array([[0.0, 2, 0]]), np.array([[1.0, -1, 1]])
     axes = plots.lanes({"query": query, "other": other}).axes[0]

@@ -148,7 +148,7 @@ def reconstruct(
     from minae.tools import pictures
     from minae.train import runs
 
-    print("wrote", *pictures.draw_reconstructions(runs.load_run(run), data, count, out))
+    print("wrote", *pictures.draw_reconstructions(runs.load_run(run), data, count, out), sep="\n  ")
 
 
 @app.command()
@@ -173,7 +173,7 @@ def sample(
     from minae.tools import pictures
     from minae.train import runs
 
-    print("wrote", *pictures.draw_samples(runs.load_run(run), count, label, seed, out))
+    print("wrote", *pictures.draw_samples(runs.load_run(run), count, label, seed, out), sep="\n  ")
 
 
 @app.command()

@@ -28,14 +28,15 @@ def spectrograms(
 
     Each of the rows is (N, M, T): N sounds, M bands from the lowest, T frames. `names` are those of
     the sounds, `frequencies` (M,) the bands' middles in Hz, and `seconds` is how long T frames are.
-    Five sounds stand beside each other; further ones below. `framed` are, for each sound, the first
-    and last frame and the first and last band of a part that gets a frame.
+    At most five sounds stand beside each other; further ones below. `framed` are, for each sound,
+    the first and last frame and the first and last band of a part that gets a frame.
     """
     shapes = {array.shape for array in rows.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 3:
         raise ValueError(f"all spectrograms must have one shape (N, M, T), not {sorted(shapes)}")
     ((N, M, _),) = shapes
-    across, blocks = min(N, ACROSS), -(-N // ACROSS)
+    blocks = -(-N // ACROSS)
+    across = -(-N // blocks)
     gap, above, below = 0.1, 0.2, 0.4
     block = above + len(rows) * (HEIGHT + gap) + below
     width = across * (WIDTH + gap)
@@ -94,6 +95,9 @@ def _marks(frequencies: np.ndarray) -> tuple[list[int], np.ndarray]:
     return [inside[i] for i in chosen], heights[chosen]
 
 
-def _cut(name: str, length: int = 20) -> str:
-    """Return the end of a name that is too long for its column."""
-    return plain(name if len(name) <= length else "…" + name[1 - length :])
+def _cut(name: str) -> str:
+    """Return a name without its middle if it is too long for its column: what is said first stays.
+
+    So does the end, which names the file, or the second at which a piece begins.
+    """
+    return plain(name if len(name) <= 20 else f"{name[:6]}…{name[-13:]}")

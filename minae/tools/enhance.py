@@ -48,7 +48,9 @@ def enhance(
     if not 0 <= strength <= 10:
         raise InputError(f"--strength is a number from 0 to 10, not {strength}")
     if not isinstance(run.kind, ImageKind):
-        raise InputError(f"{run.folder} was trained on a {run.kind.name}: take a run of images")
+        raise InputError(
+            f"{run.folder} was trained on data of kind {run.kind.name}: take a run of images"
+        )
     if ensemble:
         check_ensemble(run)
     given = list_files(images)

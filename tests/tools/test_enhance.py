@@ -314,7 +314,10 @@ def test_a_run_of_a_table_is_refused(minae, tmp_path):
     pd.DataFrame(table, columns=list("abcd")).to_csv(tmp_path / "numbers.csv", index=False)
     train(tmp_path / "run", data=str(tmp_path / "numbers.csv"), corrupt=None, sizes=(4, 2))
     status, _, err = minae("enhance", "run", save(tmp_path / "photos", DIGITS, ["a.png"]))
-    assert (status, err) == (2, "minae: run was trained on a table: take a run of images\n")
+    assert (status, err) == (
+        2,
+        "minae: run was trained on data of kind table: take a run of images\n",
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text")

@@ -208,14 +208,15 @@ def print_worst(run: Run, found: Found) -> None:
         return
     worst, texts = np.argsort(-scores.values, kind="stable")[:FIRST], report.as_names(data)
     units, rows = units_of(run, data, scores), []
-    print("the worst:")
+    marks = ", their strangest tokens between « and »" if isinstance(scores, TextScores) else ""
+    print(f"the worst{marks}:")
     for i in worst:
         said = ""
         if isinstance(scores, TextScores):
             said = f"  {scores.marked(i, AROUND[scores.kind.tokens])}"
         elif units is not None:
             start, end, low, high = units[i]
-            said = f", most of it from {start:.2f} to {end:.2f} s, {low:,.0f} to {high:,.0f} Hz"
+            said = f", largest from {start:.2f} to {end:.2f} s, {low:,.0f} to {high:,.0f} Hz"
         elif scores.divided:
             (largest,), (share,) = scores.take(i).largest(names)
             said = f", {share:.0%} of it in {largest}"

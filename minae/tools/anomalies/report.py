@@ -155,7 +155,7 @@ def table(
 ) -> bytes:
     """Return scores as CSV, one row for each row of the data, in their order.
 
-    units (N, 4), of sounds, are the seconds and hertz between which most of the error is.
+    units (N, 4), of sounds, are the seconds and hertz between which the error is largest.
     """
     columns: dict[str, Iterable] = {
         _first(data): as_names(data),

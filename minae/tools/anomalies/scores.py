@@ -52,7 +52,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class SoundScores(Scores):
-    """Scores of sounds; places (N, 4) are the frames and bands with most of the error."""
+    """Scores of sounds; places (N, 4) are the frames and bands with the largest error."""
 
     places: np.ndarray
 

@@ -16,7 +16,7 @@ SHOWN = 5  # sounds
 
 
 def stretch(errors: np.ndarray) -> tuple[int, int, int, int]:
-    """Return the frames and bands with most of the errors (M, T): first and last of each.
+    """Return the frames and bands with the largest errors (M, T): first and last of each.
 
     Bands are those around the worst one, near the worst moment, whose errors are half of its at
     least; frames are chosen likewise, by the errors in these bands.
@@ -49,7 +49,7 @@ def draw_worst(run: Run, inputs: np.ndarray, names: list[str], places: np.ndarra
     assert isinstance(kind, AudioKind)
     both = {"original": inputs, "reconstructed": reconstruct(run.model, inputs)}
     shown = {name: kind.unscaled(each) for name, each in both.items()}
-    title = "The strangest sounds; the frame shows where most of the error is"
+    title = "The strangest sounds; the frame shows where the error is largest"
     return plots.spectrograms(
         shown, names, kind.frequencies, kind.seconds, title, framed=list(map(tuple, places))
     )

@@ -72,7 +72,7 @@ def test_a_whistle_is_found_where_it_is(minae, machine, tmp_path, monkeypatch):
     assert start == pytest.approx(1.2, abs=0.04)
     assert end == pytest.approx(1.3, abs=0.04)
     assert 2500 < low < 3000 < high < 3500
-    said = rf"long.wav @ 1.02 s +[\d.]+, most of it from {start:.2f} to {end:.2f} s, {low:,.0f} to"
+    said = rf"long.wav @ 1.02 s +[\d.]+, largest from {start:.2f} to {end:.2f} s, {low:,.0f} to"
     assert re.search(said, out)
     ((args, options),) = drawn
     first, last, bottom, top = options["framed"][0]

@@ -61,7 +61,9 @@ def test_texts_on_another_subject_are_found(minae, fruit, tmp_path, model):
     assert re.fullmatch(r"the( «?\w+»?)+ ?\.", worst[0]["text"].replace(".", " ."))
     assert worst[0]["text"].count("«") == 3
     assert float(worst[0]["score"]) == max(float(row["score"]) for row in rows)
-    assert re.search(rf"the worst:\n  {worst[0]['name']} +[\d.]+  ", out)
+    assert re.search(
+        rf"the worst, their strangest tokens between « and »:\n  {worst[0]['name']} +[\d.]+  ", out
+    )
 
 
 @pytest.mark.parametrize("model", ["text", "sequence"])
