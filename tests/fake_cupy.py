@@ -22,10 +22,10 @@ from minae.kernels.cuda.launch import device
 NAMES = """
     absolute add arange argsort array asarray bitwise_and bitwise_or broadcast_to ceil clip
     concatenate copyto cos cumsum divide empty equal exp expand_dims expm1 flip floor
-    floor_divide full_like greater greater_equal invert isfinite isinf less less_equal log
+    floor_divide full full_like greater greater_equal invert isfinite isinf less less_equal log
     log1p logical_and logical_not logical_or matmul maximum minimum moveaxis multiply
     negative not_equal ones_like pad power remainder rint sign sin sliding_window_view split
-    sqrt square subtract take tanh tensordot vdot where zeros zeros_like
+    sqrt square stack subtract take tanh tensordot vdot where zeros zeros_like
 """
 FUNCTIONS = set(NAMES.split())  # that CuPy has, and minae uses
 NAMES = "any all argmax argmin copy cumprod max mean min prod squeeze std sum take var"
