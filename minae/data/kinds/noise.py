@@ -28,12 +28,8 @@ class InputNoise:
 
 def parse_noise(text: str, rows: str, binary: int = 0) -> InputNoise:
     """Make noise from text such as `noise:0.3`. Raises InputError if it is anything else."""
-    kind, _, number = text.partition(":")
-    try:
-        sigma = float(number)
-    except ValueError:
-        sigma = math.nan
-    if kind != "noise" or not 0 <= sigma < 1000:
+    sigma = _number(text, "noise")
+    if not 0 <= sigma < 1000:
         raise InputError(
             f"{text!r} is nothing to do to {rows}; give noise:SIGMA, in standard deviations"
         )
@@ -54,13 +50,18 @@ class WordDropout:
 
 def parse_dropout(text: str) -> WordDropout:
     """Make a dropout of words from `words:0.5`. Raises InputError if it is anything else."""
-    kind, _, number = text.partition(":")
-    try:
-        share = float(number)
-    except ValueError:
-        share = math.nan
-    if kind != "words" or not 0 <= share < 1:
+    share = _number(text, "words")
+    if not 0 <= share < 1:
         raise InputError(
             f"{text!r} is nothing to do to texts; give words:P, the share of tokens that are hidden"
         )
     return WordDropout(share)
+
+
+def _number(text: str, kind: str) -> float:
+    """Return the number behind `kind:`, or nan if the text is anything else."""
+    name, _, number = text.partition(":")
+    try:
+        return float(number) if name == kind else math.nan
+    except ValueError:
+        return math.nan
