@@ -52,9 +52,11 @@ def file(path: Path | None) -> Path | None:
 
 def picture(path: Path | None) -> Path | None:
     """Return the path, or None. Raises InputError if no .png file can be written there."""
+    if path is None:
+        return None
     from minae.plots.style import check_png
 
-    return path and file(check_png(path))
+    return file(check_png(path))
 
 
 def array(path: Path | None) -> Path | None:

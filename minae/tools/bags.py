@@ -21,25 +21,39 @@ class TfIdf:
 
     def __call__(self, texts: Ragged) -> Any:
         """Return the vectors of texts, sparse (N, V) float32."""
-        bags = counts(texts, len(self.weights))
-        bags.data = np.log1p(bags.data) * self.weights[bags.indices]
-        rows = np.repeat(np.arange(len(texts)), np.diff(bags.indptr))
-        norms = np.sqrt(np.bincount(rows, np.square(bags.data), len(texts)))
-        bags.data /= norms[rows].astype(np.float32)
-        return bags
+        from scipy.sparse import csr_matrix
+
+        rows, tokens, values = self.values(texts)
+        return csr_matrix((values, (rows, tokens)), (len(texts), len(self.weights)))
+
+    def distances(self, texts: Ragged, query: Ragged) -> np.ndarray:
+        """Return 1 - the cosine between the vector of each of N texts and that of one: (N,)."""
+        (rows, tokens, values), (_, asked, weights) = self.values(texts), self.values(query)
+        vector = np.zeros(len(self.weights))  # (V,)
+        vector[asked] = weights
+        return 1 - np.bincount(rows, values * vector[tokens], len(texts))
+
+    def values(self, texts: Ragged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what is not 0 in the vectors of texts: rows, tokens and values, each (n,)."""
+        rows, tokens, counts = count(texts, len(self.weights))
+        values = np.log1p(counts) * self.weights[tokens]
+        norms = np.sqrt(np.bincount(rows, np.square(values), len(texts)))  # (N,)
+        return rows, tokens, (values / norms[rows]).astype(np.float32)
 
 
 def fit_tfidf(texts: Ragged, size: int) -> TfIdf:
     """Return tf-idf for a vocabulary of a size V, with the weights that texts give."""
-    having = np.bincount(counts(texts, size).indices, minlength=size)  # (V,)
+    _, tokens, _ = count(texts, size)
+    having = np.bincount(tokens, minlength=size)  # (V,)
     return TfIdf((np.log((1 + len(texts)) / (1 + having)) + 1).astype(np.float32))
 
 
-def counts(texts: Ragged, size: int) -> Any:
-    """Return how often each token occurs in texts, sparse (N, V) float32, but for special ones."""
-    from scipy.sparse import csr_matrix
+def count(texts: Ragged, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which tokens each text has, but for special ones: rows, tokens and counts, each (n,).
 
-    words = texts.values >= len(SPECIAL)
+    They are in the order of the rows, and of the tokens in each; `size` is the vocabulary's.
+    """
+    words = texts.values >= len(SPECIAL)  # (T,)
     rows = np.repeat(np.arange(len(texts)), texts.lengths)[words]
-    ones = np.ones(len(rows), np.float32)
-    return csr_matrix((ones, (rows, texts.values[words])), (len(texts), size))
+    cells, counts = np.unique(rows * size + texts.values[words], return_counts=True)
+    return *np.divmod(cells, size), counts

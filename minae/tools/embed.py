@@ -8,11 +8,10 @@ import csv
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from minae import plots
 from minae.data import Split
 from minae.data.kinds import ImageKind
 from minae.errors import InputError
@@ -23,9 +22,11 @@ from minae.tools.naming import file_of, labels_of, name_column, names_of, read_r
 from minae.train.build import inputs
 from minae.train.runs import Run
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MAPS = ("pca", "tsne")
 MOST = 3000  # rows that t-SNE places: of more, it takes minutes
-FEW = len(plots.COLOURS)  # classes that colours can tell apart
 
 
 def embed(run: Run, data: str, out: Path | None, method: str) -> bool:
@@ -48,8 +49,10 @@ def embed(run: Run, data: str, out: Path | None, method: str) -> bool:
     }
     remark = "none: it takes two rows or more, and two numbers or more in a code"
     if min(codes.shape) > 1:
+        from minae.plots import as_png
+
         figure, remark = code_map(run, rows, codes, method)
-        contents[out.with_name(f"{out.stem}-map.png")] = plots.as_png(figure)
+        contents[out.with_name(f"{out.stem}-map.png")] = as_png(figure)
     write_together(contents)
     N, Z = codes.shape
     numbers = f"{Z:,} number{'s' * (Z > 1)} each"
@@ -105,13 +108,15 @@ def table(run: Run, rows: Split, codes: np.ndarray) -> str:
     return text.getvalue()
 
 
-def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple[Figure, str]:
+def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple["Figure", str]:
     """Draw codes (N, Z), two or more of each, in the plane; return it and what it is worth.
 
     "pca" projects all codes; "tsne" places MOST of them at most (van der Maaten & Hinton 2008).
     The largest classes are coloured, and images are drawn beside the points.
     """
     from sklearn.decomposition import PCA
+
+    from minae import plots
 
     pca = PCA(2, random_state=0).fit(codes.astype(np.float64))
     shares = pca.explained_variance_ratio_  # (2,)
@@ -131,18 +136,19 @@ def code_map(run: Run, rows: Split, codes: np.ndarray, method: str) -> tuple[Fig
             f"distances between them mean nothing ({remark})"
         )
     labels = labels_of(run, rows)
-    if labels is not None and (classes := len(np.unique(labels))) > FEW:
-        labels = with_others(labels)
-        remark += f"; of {classes:,} classes, the {FEW - 1} largest have a colour of their own"
+    most = len(plots.COLOURS)
+    if labels is not None and (classes := len(np.unique(labels))) > most:
+        labels = with_others(labels, most)
+        remark += f"; of {classes:,} classes, the {most - 1} largest have a colour of their own"
     images = rows.inputs if isinstance(run.kind, ImageKind) else None
     return plots.code_map(points, *axes, labels, images=images), remark
 
 
-def with_others(labels: np.ndarray) -> np.ndarray:
-    """Return labels (N,) as texts, with those of all but the FEW - 1 largest classes as one."""
+def with_others(labels: np.ndarray, most: int) -> np.ndarray:
+    """Return labels (N,) as texts, with those of all but the most - 1 largest classes as one."""
     names, index, counts = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
     names = names.astype(object)
-    names[np.argsort(-counts, kind="stable")[FEW - 1 :]] = "others"
+    names[np.argsort(-counts, kind="stable")[most - 1 :]] = "others"
     return names[index].astype(str)
 
 

@@ -12,16 +12,16 @@ inputs, texts are near if they share many rare words: 1 - cosine of tf-idf.
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from minae import plots
 from minae.data import Split
 from minae.data.kinds import AudioKind, ImageKind, Kind, SeriesKind, TableKind, TextKind
 from minae.data.kinds.table import OTHER
 from minae.errors import InputError
 from minae.files import write_whole
+from minae.kernels import use_backend
 from minae.report import print_rows, print_table
 from minae.tools.bags import fit_tfidf
 from minae.tools.embed import check_apart, check_model, check_out, encode
@@ -30,9 +30,13 @@ from minae.tools.naming import Query, find_query, labels_of, name_column, names_
 from minae.tools.texts import line_of
 from minae.train.runs import Run
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MOST_COLUMNS = 15  # of a table that are printed
 MOST_FLAT = 3  # numbers of a text's code that are a place, more than a direction
 MOST_UNKNOWN = 8  # words of a query that are printed
+ROUNDING = 1e-6  # of the length of a code, float32
 AT_ONCE = 4096  # rows whose distances are computed together
 
 
@@ -56,7 +60,9 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     asked = find_query(run, rows, query, data)
     codes, kept = kept_codes(run, rows, place := run.folder / f"nearest-{stem(data)}.safetensors")
     check_apart(codes)
-    by_code = code_distances(run.kind, codes, encode(run, asked.row))
+    with use_backend("reference"):  # one row is done before compiled kernels are loaded
+        code = encode(run, asked.row)
+    by_code = code_distances(run.kind, codes, code)
     by_inputs = input_distances(run.kind, rows, asked.row)
     places, reach = places_of(run, rows)
     found, others = (pick(d, places, reach, asked.index, count) for d in (by_code, by_inputs))
@@ -82,7 +88,9 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     if isinstance(run.kind, TableKind):
         print_columns(run.kind, rows, asked, found)
     elif isinstance(run.kind, ImageKind | SeriesKind | AudioKind):
-        write_whole(out, plots.as_png(picture(run.kind, rows, asked, found, others)))
+        from minae.plots import as_png
+
+        write_whole(out, as_png(picture(run.kind, rows, asked, found, others)))
         print("wrote", out, sep="\n  ")
     return whole
 
@@ -95,9 +103,15 @@ def distances(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
 
 
 def code_distances(kind: Kind, codes: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Return how far each of the codes (N, Z) is from another (1, Z): (N,)."""
-    by_angle = isinstance(kind, TextKind) and codes.shape[1] > MOST_FLAT
-    return (angles if by_angle else distances)(codes, code)
+    """Return how far each of the codes (N, Z) is from another (1, Z): (N,).
+
+    What two backends make of the same row differs by less than ROUNDING, which counts as 0.
+    """
+    if isinstance(kind, TextKind) and codes.shape[1] > MOST_FLAT:
+        return np.round(angles(codes, code), 9)
+    found = distances(codes, code)
+    found[found < ROUNDING * np.linalg.norm(code)] = 0
+    return found
 
 
 def angles(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -105,17 +119,21 @@ def angles(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
 
     A row of zeros is as far as one at a right angle.
     """
-    x, y = rows.astype(np.float64), query[0].astype(np.float64)
-    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y)
-    return np.maximum(1 - x @ y / np.maximum(norms, np.finfo(float).tiny), 0)  # not -1e-16
+    y = query[0].astype(np.float64)
+    norm, cosines = np.linalg.norm(y), []
+    for i in range(0, len(rows), AT_ONCE):
+        x = rows[i : i + AT_ONCE].astype(np.float64)
+        norms = np.linalg.norm(x, axis=1) * norm
+        cosines.append(x @ y / np.maximum(norms, np.finfo(float).tiny))
+    return np.maximum(1 - np.concatenate(cosines), 0)  # not -1e-16
 
 
 def input_distances(kind: Kind, rows: Split, query: Split) -> np.ndarray:
     """Return how far each of the rows is from a query, by the inputs: (N,)."""
     if not isinstance(kind, TextKind):
         return distances(rows.inputs, query.inputs)
-    vectors = fit_tfidf(rows.inputs, len(kind.vocabulary))
-    return 1 - (vectors(rows.inputs) @ vectors(query.inputs).T).toarray()[:, 0]
+    tfidf = fit_tfidf(rows.inputs, len(kind.vocabulary))
+    return tfidf.distances(rows.inputs, query.inputs)
 
 
 def places_of(run: Run, rows: Split) -> tuple[np.ndarray, float]:
@@ -196,8 +214,10 @@ def picture(
     asked: Query,
     found: list[int],
     others: list[int],
-) -> Figure:
+) -> "Figure":
     """Draw images behind the query, by code and by inputs; sounds by code; or windows below it."""
+    from minae import plots
+
     query = asked.row.inputs
     if isinstance(kind, ImageKind):
         both = {"by code": found, "by pixels": others}

@@ -1,5 +1,8 @@
 """Codes that are kept beside a run."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -55,3 +58,26 @@ def test_few_codes_are_not_kept(run, texts, tmp_path):
     rows = run.read(str(texts / "notes.csv:text")).take(slice(19))
     kept_codes(run, rows, tmp_path / "codes.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+QUERY = """
+import sys
+from pathlib import Path
+from minae.tools import kept
+kept.FEWEST = 20
+from minae.tools.nearest import nearest
+from minae.train.runs import load_run
+nearest(load_run(Path(sys.argv[1])), sys.argv[2], "n7", 3, None)
+print([name for name in ("numba", "matplotlib", "scipy", "sklearn") if name in sys.modules])
+"""
+
+
+def test_a_query_of_kept_codes_loads_little(run, texts):
+    """Loading what draws, and compiled kernels for one row, takes longer than the search."""
+    data = texts / "notes.csv:text"
+    kept_codes(run, run.read(str(data)), texts / "text" / "nearest-notes.safetensors")
+    command = sys.executable, "-c", QUERY, texts / "text", data
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "kept in" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
