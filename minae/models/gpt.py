@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minae import nn, ops
+from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels.arrays import Array
 from minae.models import base
@@ -177,12 +178,9 @@ class GPT(Model):
         bias: bool = False,
         approximate: str = "none",
     ):
-        sizes = {"context": context, "layers": layers, "heads": heads, "width": width}
-        for name, size in {"vocabulary": vocabulary, **sizes}.items():
-            base.check_count(name, size)
-        if width % heads:
-            raise base.InputError(f"width {width} is not divisible by {heads} heads")
-        base.check_share("dropout", dropout)
+        base.check_transformer(
+            layers, heads, width, dropout, vocabulary=vocabulary, context=context
+        )
         base.check_choice("approximate", approximate, ("none", "tanh"))
         self.context = context
         self.transformer = Transformer(
@@ -247,7 +245,7 @@ class GPT(Model):
         ids = [int(i) for i in prompt]
         vocabulary = self.config["vocabulary"]
         if not ids or not all(0 <= i < vocabulary for i in ids):
-            raise base.InputError(
+            raise InputError(
                 f"a prompt is one or more ids from 0 to {vocabulary - 1}, not {ids[:10]}"
             )
         return self._continued(ids[-self.context :], count, rng, (temperature, top_k, top_p))
