@@ -16,6 +16,7 @@ from minae.models.autoencoders import (
 from minae.models.base import Autoencoder, Model, check_choice
 from minae.models.documents import DocumentAutoencoder
 from minae.models.gpt import GPT
+from minae.models.masked import MaskedLanguageModel
 from minae.models.res_unet import ResUNet
 from minae.models.sequences import SequenceAutoencoder, SequenceVAE
 from minae.models.vae import IWAE, VAE, BetaVAE, ConditionalVAE, ConvVAE, VariationalAutoencoder
@@ -38,13 +39,14 @@ MODELS: dict[str, type[Model]] = {
     "sequence": SequenceAutoencoder,
     "sequence-vae": SequenceVAE,
     "gpt": GPT,
+    "masked": MaskedLanguageModel,
 }
 
 __all__ = [
     "GPT", "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE",
     "ConvAutoencoder", "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "DocumentAutoencoder",
-    "Model", "ResUNet", "SequenceAutoencoder", "SequenceVAE", "SpectrogramAutoencoder",
-    "VariationalAutoencoder", "describe", "load", "save",
+    "MaskedLanguageModel", "Model", "ResUNet", "SequenceAutoencoder", "SequenceVAE",
+    "SpectrogramAutoencoder", "VariationalAutoencoder", "describe", "load", "save",
 ]  # fmt: skip
 
 

@@ -65,8 +65,8 @@ class Autoencoder(Model):
     out.
     """
 
-    encoder: nn.Sequential
-    decoder: Any  # an nn.Sequential, but of models of sequences
+    encoder: Any  # an nn.Sequential mostly, and so is the decoder
+    decoder: Any
     has_logits: bool  # the decoder's output becomes pixels through a sigmoid
     binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
@@ -131,6 +131,15 @@ def check_share(name: str, value: float) -> None:
         raise InputError(f"{name} is a share, a number from 0 to 1, not {value}")
 
 
+def check_transformer(layers: int, heads: int, width: int, dropout: float, **lengths: int) -> None:
+    """Raise InputError unless a transformer can have these sizes, and dropout is a share."""
+    for name, size in {"layers": layers, "heads": heads, "width": width, **lengths}.items():
+        check_count(name, size)
+    if width % heads:
+        raise InputError(f"width {width} is not a multiple of the {heads} heads")
+    check_share("dropout", dropout)
+
+
 def check_sizes(sizes: Sequence[int]) -> None:
     """Raise InputError unless there are two or more layer sizes, each a count."""
     if len(sizes) < 2:
@@ -143,6 +152,11 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise InputError unless `value` is one of `choices`."""
     if value not in choices:
         raise InputError(f"{name} {value!r} is unknown: choose one of {', '.join(choices)}")
+
+
+def log_shares(counts: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the shares of counts (V,), finite where there is none."""
+    return np.log((counts + 0.5) / (counts.sum() + 0.5))
 
 
 def initialise(activation: str, *networks: nn.Sequential) -> None:

@@ -1,5 +1,7 @@
 """The GPT: its parts against PyTorch, causality, the cache, and text that it goes on with."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from minae.models.gpt import Cache
 from minae.tensor import Tensor
 
 V, CONTEXT = 11, 8
-SMALL = {"vocabulary": V, "context": CONTEXT, "layers": 2, "heads": 2, "width": 12}
+SMALL: dict[str, Any] = {"vocabulary": V, "context": CONTEXT, "layers": 2, "heads": 2, "width": 12}
 RNG = np.random.default_rng(0)
 IDS = RNG.integers(0, V, (3, CONTEXT + 1)).astype(np.int32)
 
