@@ -167,8 +167,8 @@ class GPT(Model):
 
     kinds = ("corpus",)
     defaults: ClassVar = {
-        "batch_size": 12, "optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.1, "warmup": 100,
-        "schedule": "cosine", "clip": 1.0,
+        "kind": "corpus", "batch_size": 12, "optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.1,
+        "warmup": 100, "schedule": "cosine", "clip": 1.0,
     }  # fmt: skip
 
     def __init__(
@@ -214,9 +214,8 @@ class GPT(Model):
         return ops.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
 
     def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss; and nats and predicted tokens of a row, both means."""
-        loss, predicted = self.loss(ids, target).item(), ids.shape[1] - 1
-        return {"loss": loss, "nats": loss * predicted, "tokens": float(predicted)}
+        """Return the loss."""
+        return {"loss": self.loss(ids, target).item()}
 
     @no_grad()
     def token_nats(self, ids: Tensor) -> Tensor:

@@ -35,7 +35,6 @@ class CorpusKind:
     """
 
     name: ClassVar[str] = "corpus"
-    row: ClassVar[str] = "token"  # what a row of the data is called
     binary: ClassVar[int] = 0
     tokens: str
     vocabulary: list[str]
@@ -162,9 +161,9 @@ class CorpusKind:
         )
 
     @property
-    def unit(self) -> str:
-        """What tokens are called."""
-        return "tokens" if self.tokens == "bpe" else self.tokens
+    def row(self) -> str:
+        """What a token is called."""
+        return "token" if self.tokens == "bpe" else "character"
 
 
 def check_tokens(name: str) -> None:
