@@ -191,5 +191,5 @@ class TransformerEncoderLayer(Module):
         return self.norm2(x + self._feed_forward(x))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        hidden = self.linear1(x, "relu") if self.activation == "relu" else ops.gelu(self.linear1(x))
+        hidden = self.linear1(x, self.activation)
         return self.dropout2(self.linear2(self.dropout(hidden)))
