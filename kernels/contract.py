@@ -1,8 +1,9 @@
 """The contract: which functions a backend has, what they compute and what they refuse.
 
 There is one protocol per family, and a backend has a file for each: what `Linear` declares is in
-`linear.py`, and so on. Types and docstrings are here alone (those of recurrent layers, which are
-long, in `contract_recurrent`); a backend says how it computes.
+`linear.py`, and so on. Types and docstrings are here alone (those of attention and of recurrent
+layers, which are long, in `contract_attention` and `contract_recurrent`); a backend says how it
+computes.
 
 All functions take float32 or float64 arrays of any memory layout and return the dtype they were
 given. They never write to their inputs, except to an optimiser's parameters and state and to the
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Unpack
 
 from minae.kernels.arrays import Array
+from minae.kernels.contract_attention import Attention
 from minae.kernels.contract_recurrent import Recurrent
 from minae.kernels.sizes import Geometry, Pair, Window
 
@@ -302,6 +304,7 @@ class Backend(
     Conv,
     Pool,
     Norm,
+    Attention,
     Recurrent,
     Losses,
     Gaussian,

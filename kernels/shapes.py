@@ -87,6 +87,39 @@ def check_batch_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> N
         )
 
 
+def check_attention(query: Shaped, key: Shaped, value: Shaped, mask: Shaped | None) -> None:
+    """Raise ValueError unless attention has query (..., L, E), key (..., S, E), value (..., S, V).
+
+    Their leading dimensions are equal, and the mask, if any, broadcasts to (..., L, S).
+    """
+    q, k, v = query.shape, key.shape, value.shape
+    if min(map(len, (q, k, v))) < 2 or (k[:-2], k[-1]) != (q[:-2], q[-1]) or v[:-1] != k[:-1]:
+        raise ValueError(
+            "attention: query (..., L, E), key (..., S, E), value (..., S, V) do not go together:"
+            f" {q}, {k}, {v}"
+        )
+    if mask is not None:
+        scores = (*q[:-1], k[-2])
+        pairs = zip(reversed(mask.shape), reversed(scores), strict=False)
+        if len(mask.shape) > len(scores) or any(m not in (1, n) for m, n in pairs):
+            raise ValueError(
+                f"attention: attn_mask {mask.shape} does not broadcast to the scores {scores}"
+            )
+
+
+def check_attention_backward(
+    dy: Shaped, query: Shaped, key: Shaped, value: Shaped, saved: Shaped, mask: Shaped | None
+) -> None:
+    """Raise ValueError unless dy (..., L, V) and saved (2, ..., L) are what attention gives."""
+    check_attention(query, key, value, mask)
+    expected = (*query.shape[:-1], value.shape[-1]), (2, *query.shape[:-1])
+    if (dy.shape, saved.shape) != expected:
+        raise ValueError(
+            f"attention_backward: dy {dy.shape} and saved {saved.shape} must be {expected[0]} and"
+            f" {expected[1]} to go with query {query.shape} and value {value.shape}"
+        )
+
+
 def check_recurrent(
     name: str,
     x: Shaped,

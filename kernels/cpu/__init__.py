@@ -10,6 +10,7 @@ compiled and run on threads is in `compile/`, the matrix product in `products/`.
 `ladders/matmul.py` first, which builds up to it, then `linear` and `conv_loops/patches.py`.
 """
 
+from minae.kernels.cpu.attention import attention, attention_backward
 from minae.kernels.cpu.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward
 from minae.kernels.cpu.elementwise import erf
 from minae.kernels.cpu.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var

@@ -3,6 +3,7 @@
 Given NumPy's arrays, it runs the same kernels in the simulator.
 """
 
+from minae.kernels.cuda.attention import attention, attention_backward
 from minae.kernels.cuda.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward
 from minae.kernels.cuda.elementwise import erf
 from minae.kernels.cuda.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var

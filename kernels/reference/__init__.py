@@ -3,6 +3,7 @@
 Read this to learn what a kernel computes, and another backend to learn how to make it fast.
 """
 
+from minae.kernels.reference.attention import attention, attention_backward
 from minae.kernels.reference.conv import (
     conv2d,
     conv2d_backward,

@@ -37,9 +37,9 @@ def command_line() -> str:
     return shlex.join(["minae", *sys.argv[1:]])
 
 
-def _was_given(context: typer.Context, option: str) -> bool:
+def _was_given(command: typer.Context, option: str) -> bool:
     """Return whether an option's value is not its default."""
-    source = context.get_parameter_source(option)
+    source = command.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
 
 
@@ -79,7 +79,7 @@ def tour(
 @options_from(Settings, ModelOptions)
 def train(
     *,
-    context: typer.Context,
+    command: typer.Context,
     out: Annotated[Path | None, place(folder, "Folder of the run.", "runs/MODEL-DATA")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
@@ -94,7 +94,7 @@ def train(
 
     given = {each.name: options.pop(each.name) for each in fields(ModelOptions)}
     model_options = {name: value for name, value in given.items() if value is not None}
-    chosen = {name: value for name, value in options.items() if _was_given(context, name)}
+    chosen = {name: value for name, value in options.items() if _was_given(command, name)}
     settings = Settings.of(**chosen, model_options=model_options)
     out = out or Path("runs") / f"{settings.model}-{Path(settings.data).stem}"
     try:

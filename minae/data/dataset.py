@@ -23,21 +23,22 @@ from minae.data.kinds.table import read_frame
 from minae.data.memory import naming
 from minae.data.named import DATASETS, Event, ImageParts
 from minae.data.parts.audio import audio_parts, split_sounds
+from minae.data.parts.corpus import corpus_parts
 from minae.data.parts.dividing import Reading, divided
 from minae.data.parts.series import series_parts
 from minae.data.parts.table import table_parts
 from minae.data.parts.text import text_parts
 from minae.data.sound.files import holds_sounds
 from minae.data.split import Split, divide, find_class, validation_size
-from minae.data.text.files import column_of, is_text, read_texts
+from minae.data.text.files import column_of, is_text, read_running, read_texts
 from minae.errors import InputError
 
-OPTIONS = {  # fields of Reading that are for one kind of data only: its name, and what its rows are
-    "window": ("series", "series"),
-    "tokens": ("text", "texts"),
-    "vocabulary": ("text", "texts"),
-    "longest": ("text", "texts"),
-    "seconds": ("audio", "sounds"),
+OPTIONS = {  # fields of Reading that are for some kinds of data only: their names, and their rows
+    "window": (("series",), "series"),
+    "tokens": (("text", "corpus"), "texts"),
+    "vocabulary": (("text", "corpus"), "texts"),
+    "longest": (("text",), "texts, each by itself"),
+    "seconds": (("audio",), "sounds"),
 }
 
 
@@ -86,6 +87,9 @@ def load(
       each was made.
     - `spoken_digits`: sounds, 2,400 / 300 / 300, the test part the official one; their names are
       DIGIT_SPEAKER_NUMBER.
+    - as a `corpus`, one running text: a user's text, 90 / 10 / 0 per cent of its characters in
+      their order, but a million at most to validate; `tiny_shakespeare`, the whole file, likewise;
+      other named texts, one after the other, with the test part that they have.
     - a user's series: 80 / 10 / 10 per cent in the order of time.
     - a user's sounds: about 80 / 10 / 10 per cent of the pieces, after a shuffle of the recordings.
 
@@ -93,9 +97,11 @@ def load(
     is a time that goes on is a series, another a table; arrays (T,) are a series, (N, F) a table.
     Texts are the lines of a .txt or .md file, the files of a folder of such (its subfolders are
     labels), or the cells of a CSV file's column: `my.csv:column`. A WAV or FLAC file, and a folder
-    with as many of these as pictures, or texts, or more, are sounds.
+    with as many of these as pictures, or texts, or more, are sounds. Any text is a corpus if that
+    is the `kind`.
 
-    `validation` is the number of validation rows, taken from the training part; 0 is allowed.
+    `validation` is the number of validation rows (of a corpus, of characters), taken from the
+    training part; 0 is allowed.
     `how` are fields of `Reading`: kind, id_column, label_column, normal, window, tokens,
     vocabulary, longest, seconds.
 
@@ -124,8 +130,8 @@ def load(
 
 def _check_used(data: str | Path, dataset: Dataset, how: Reading) -> None:
     """Raise InputError if something was asked for that means nothing for this kind of data."""
-    for option, (kind, rows) in OPTIONS.items():
-        if getattr(how, option) is not None and dataset.kind.name != kind:
+    for option, (kinds, rows) in OPTIONS.items():
+        if getattr(how, option) is not None and dataset.kind.name not in kinds:
             raise InputError(f"{data}: --{option} is for {rows}: leave it out")
     for option in ("id_column", "label_column"):
         if getattr(how, option) is not None and isinstance(dataset.kind, ImageKind):
@@ -135,6 +141,11 @@ def _check_used(data: str | Path, dataset: Dataset, how: Reading) -> None:
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
     kind = named.kind_of(name)
+    if how.kind == "corpus":
+        with naming(Path(name)):
+            return _dataset(
+                name, corpus_parts(Path(name), *named.load_running(name), how, validation)
+            )
     if how.kind not in (None, kind):
         raise InputError(f"{name} is of kind {kind}: leave out --kind {how.kind}")
     if kind == "images":
@@ -162,6 +173,9 @@ def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
 
 def _load_path(path: Path, how: Reading, seed: int, validation: int | None) -> Dataset:
     name = Path(os.path.realpath(path)).name  # unlike path.resolve(), never raises
+    if how.kind == "corpus":
+        with naming(path):
+            return _dataset(name, corpus_parts(path, read_running(path), None, how, validation))
     if how.kind == "audio" or (how.kind is None and holds_sounds(path)):
         with naming(path):
             return _dataset(name, audio_parts(path, how, seed, validation))

@@ -20,6 +20,7 @@ from minae.data.sources import fetch
 from minae.data.split import Split, stratified_order
 from minae.data.text import corpora
 from minae.data.text.files import Texts
+from minae.errors import InputError
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
 Event = tuple[np.datetime64, np.datetime64]  # the first and the last moment
@@ -134,6 +135,19 @@ def load_sounds(name: str) -> Sounds:
     """Return a named dataset of sounds as waveforms. Raises InputError if it cannot be loaded."""
     load, *_ = SOUNDS[name]
     return load(name)
+
+
+def load_running(name: str) -> tuple[Texts, int]:
+    """Return a named dataset of texts to be read on end, and how many of the last are to test on.
+
+    Raises InputError if it is none of texts, or cannot be loaded.
+    """
+    if name not in TEXTS:
+        raise InputError(
+            f"holds no text, but {kind_of(name)}: give a text file, a folder of such, or"
+            f" {', '.join(TEXTS)}"
+        )
+    return corpora.load_whole_shakespeare() if name == "tiny_shakespeare" else TEXTS[name]()
 
 
 def load_pieces(name: str) -> tuple[Pieces, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What the autoencoders share: a base class, checks of arguments, and parts of networks."""
+"""What the models share: base classes, checks of arguments, and parts of networks."""
 
 import functools
 import inspect
@@ -19,33 +19,25 @@ from minae.tensor import Tensor
 OF_GRIDS = ("images", "series", "audio")
 
 
-class Autoencoder(nn.Module):
-    """Base of the models: subclasses set `encoder` and `decoder` and say how they are trained.
+class Model(nn.Module):
+    """Base of all models: what `minae train` and the files of a run need of one.
 
     `config` holds the constructor's arguments, from which a checkpoint builds the model again. The
     constructors raise InputError if they cannot use an argument.
 
-    `loss` returns the objective, summed over an image, averaged over the batch; `metrics` the
-    figures to report for a batch, means per image, "loss" among them. Both take x (N, ...) and, in
-    the same shape, the target that is to be reconstructed: x itself if left out.
+    `loss` returns the objective, a mean over the batch; `metrics` the figures to report for a
+    batch, means per row, "loss" among them. Both take a batch's rows (N, ...) and, if these are
+    corrupted, the clean ones as the target.
     """
 
-    encoder: nn.Sequential
-    decoder: Any  # an nn.Sequential, but of models of sequences
     config: dict[str, Any]
-    has_logits: bool  # the decoder's output becomes pixels through a sigmoid
-    binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
     corruption: str | None = None  # what `minae train` corrupts the inputs with by default
     defaults: ClassVar[dict[str, Any]] = {}  # defaults of `minae train`, if it has others
     steps = 2_000  # that `minae train` takes at least, but of images
-    #: names of the kinds of data that it trains on
-    kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
+    kinds: ClassVar[tuple[str, ...]]  # names of the kinds of data that it trains on
     any_size = False  # images may have any height and width
-    reach: int  # of such a model: how many pixels away an input can change an output
-    ensemble: Callable[[Tensor], Tensor]  # of such a model: the mean of eight restorations
     by_length = True  # texts of similar length come into one batch: see Loader
     conditional = False  # a batch is images and their labels, which all methods are given too
-    codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
     loss: Callable[..., Tensor]
     metrics: Callable[..., dict[str, float]]
 
@@ -54,7 +46,7 @@ class Autoencoder(nn.Module):
         construct: Callable[..., None] = cls.__init__
 
         @functools.wraps(construct)
-        def record_and_construct(self: Autoencoder, *args: Any, **options: Any) -> None:
+        def record_and_construct(self: Model, *args: Any, **options: Any) -> None:
             if type(self) is cls:  # not when a subclass calls super().__init__
                 bound = inspect.signature(construct).bind(self, *args, **options)
                 bound.apply_defaults()
@@ -63,6 +55,24 @@ class Autoencoder(nn.Module):
             construct(self, *args, **options)
 
         cls.__init__ = record_and_construct
+
+
+class Autoencoder(Model):
+    """Base of the models with a code: subclasses set `encoder` and `decoder`.
+
+    `loss` is summed over an image, averaged over the batch; `metrics` are means per image. Both
+    take x (N, ...) and, in the same shape, the target that is to be reconstructed: x itself if left
+    out.
+    """
+
+    encoder: Any  # an nn.Sequential mostly, and so is the decoder
+    decoder: Any
+    has_logits: bool  # the decoder's output becomes pixels through a sigmoid
+    binary = 0  # of other outputs, how many of the last do, for inputs that are 0 or 1
+    kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
+    reach: int  # of a model of any size: how many pixels away an input can change an output
+    ensemble: Callable[[Tensor], Tensor]  # of such a model: the mean of eight restorations
+    codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
 
     def _with_labels(self, x: Tensor) -> Tensor:
         """Return what encoder or decoder gets: the images or codes; conditional, labels too."""
@@ -121,6 +131,15 @@ def check_share(name: str, value: float) -> None:
         raise InputError(f"{name} is a share, a number from 0 to 1, not {value}")
 
 
+def check_transformer(layers: int, heads: int, width: int, dropout: float, **lengths: int) -> None:
+    """Raise InputError unless a transformer can have these sizes, and dropout is a share."""
+    for name, size in {"layers": layers, "heads": heads, "width": width, **lengths}.items():
+        check_count(name, size)
+    if width % heads:
+        raise InputError(f"width {width} is not a multiple of the {heads} heads")
+    check_share("dropout", dropout)
+
+
 def check_sizes(sizes: Sequence[int]) -> None:
     """Raise InputError unless there are two or more layer sizes, each a count."""
     if len(sizes) < 2:
@@ -133,6 +152,11 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise InputError unless `value` is one of `choices`."""
     if value not in choices:
         raise InputError(f"{name} {value!r} is unknown: choose one of {', '.join(choices)}")
+
+
+def log_shares(counts: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the shares of counts (V,), finite where there is none."""
+    return np.log((counts + 0.5) / (counts.sum() + 0.5))
 
 
 def initialise(activation: str, *networks: nn.Sequential) -> None:

@@ -85,4 +85,4 @@ class DocumentAutoencoder(Autoencoder):
         """Set the last bias so that training begins with how frequent each word is in texts."""
         counts = np.bincount(texts.values, minlength=self.config["sizes"][0])
         counts[:FIRST] = 0
-        self.decoder[-1].bias.data[...] = np.log((counts + 0.5) / (counts.sum() + 0.5))
+        self.decoder[-1].bias.data[...] = base.log_shares(counts)

@@ -137,7 +137,7 @@ class SequenceModel(Autoencoder):
     def start_at_mean(self, texts: Ragged) -> None:
         """Set the last bias so that training begins with how frequent each token is in texts."""
         counts = np.bincount(texts.values, minlength=self.config["vocabulary"])
-        self.decoder.output.bias.data[...] = np.log((counts + 0.5) / (counts.sum() + 0.5))
+        self.decoder.output.bias.data[...] = base.log_shares(counts)
 
     def _nats(self, z: Tensor, target: Tensor, reduction: str) -> Tensor:
         """Return -log p of the tokens of texts (N, L), reduced over the batch or not at all."""

@@ -35,6 +35,18 @@ def uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
     return Parameter((2 * random.uniform(shape) - 1) * np.float32(bound))
 
 
+def xavier_uniform(shape: tuple[int, int]) -> Parameter:
+    """Return a float32 parameter from U(-b, b), b = √(6 / (inputs + outputs)).
+
+    Signals then keep their variance about equally well forward and backward (Glorot & Bengio
+    2010).
+    """
+    if _skipped.get():
+        return Parameter(np.zeros(shape, np.float32))
+    bound = math.sqrt(6 / sum(shape))
+    return Parameter((2 * random.uniform(shape) - 1) * np.float32(bound))
+
+
 def normal(shape: tuple[int, ...], std: float = 1.0) -> Parameter:
     """Return a float32 parameter drawn from the normal distribution with mean 0."""
     if _skipped.get():

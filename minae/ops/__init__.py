@@ -8,7 +8,7 @@ import inspect
 
 from minae.ops.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
 from minae.ops.arithmetic import add, cast, div, floor_divide, mul, pow, remainder, sub, where
-from minae.ops.attention import scaled_dot_product_attention
+from minae.ops.attention import scaled_dot_product_attention, self_attention
 from minae.ops.axes import flip, movedim, permute, transpose
 from minae.ops.bce import binary_cross_entropy, binary_cross_entropy_with_logits
 from minae.ops.classification import cross_entropy, nll_loss

@@ -71,7 +71,7 @@ def check_out(out: Path, run: Run, *read: str) -> None:
 
 def check_model(run: Run) -> None:
     """Raise InputError if the model has no code that sums up a row."""
-    if run.model.any_size:
+    if run.autoencoder.any_size:
         raise InputError(
             f"{run.folder} holds a {run.settings.model}, whose code is a map as large as the"
             " picture, so no summary of it: take a run of another model, such as dense or vae"
@@ -84,7 +84,7 @@ def encode(run: Run, rows: Split) -> np.ndarray:
     A vq-vae's are the vectors of its codebook, one after the other. Raises InputError if the model
     needs labels and there are none, and FloatingPointError if some numbers are nan or infinite.
     """
-    return in_batches(run.model.codes, *inputs(run.model, rows))
+    return in_batches(run.autoencoder.codes, *inputs(run.model, rows))
 
 
 def check_apart(codes: np.ndarray) -> None:

@@ -156,9 +156,9 @@ def _restore(
     if len(image) != channels:
         batch = np.repeat(image[:, None], channels, axis=1)  # (3, 1, H, W) or (1, 3, H, W)
     if run.model.any_size:
-        made = apply_in_tiles(run.model, batch, ensemble, tell)
+        made = apply_in_tiles(run.autoencoder, batch, ensemble, tell)
     else:
-        made = reconstruct(run.model, batch)
+        made = reconstruct(run.autoencoder, batch)
     made = made[0] if len(image) == channels else made.mean(axis=1)  # (C, H, W)
     made = image + np.float32(strength) * (made - image)
     pixels = np.rint(np.clip(made, 0, 1) * picture.top).astype(picture.pixels.dtype)

@@ -54,7 +54,7 @@ def draw_reconstructions(
     test = test.take(slice(0, step * count, step))
     x, *labels = inputs(run.model, test)
     corrupted = run.corruption and run.corruption(x, np.random.default_rng(0))
-    outputs = reconstruct(run.model, x if corrupted is None else corrupted, *labels)
+    outputs = reconstruct(run.autoencoder, x if corrupted is None else corrupted, *labels)
     return write_reconstructions(run.kind, test, corrupted, outputs, out)
 
 

@@ -86,7 +86,7 @@ def write_rebuilt(run: Run, test: Split, count: int, out: Path) -> list[Path]:
         share = words_found(test.inputs, words)
         said = f"{share:.1%} of the different words of a text are among as many most probable ones"
     else:
-        made = rewritten(run.model, given)
+        made = rewritten(run.autoencoder, given)
         columns["reconstructed"] = kind.decode(made)
         exact, right = agreement(test.inputs, made)
         said = (

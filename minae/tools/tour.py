@@ -72,8 +72,9 @@ def _draw_plane(out: Path, run: Run) -> None:
     train = run.data().train
     steps = np.linspace(-2, 2, 15, dtype=np.float32)  # the axes of `latent_grid`
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)  # z1 fastest
+    model = run.autoencoder
     with no_grad():
-        codes = run.model.codes(Tensor(train.images)).numpy()  # (N, 2)
-        images = run.model.decode(Tensor(grid)).numpy().reshape(-1, 1, 28, 28)
+        codes = model.codes(Tensor(train.images)).numpy()  # (N, 2)
+        images = model.decode(Tensor(grid)).numpy().reshape(-1, 1, 28, 28)
     plots.save(plots.latent_plane(codes, train.labels), out / "latent_plane.png")
     plots.save(plots.latent_grid(images, 15, 15), out / "latent_grid.png")

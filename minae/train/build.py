@@ -8,7 +8,7 @@ from typing import Any
 from minae.data import Dataset, Kind, Ragged, Split
 from minae.data.split import Inputs
 from minae.errors import InputError
-from minae.models import MODELS, Autoencoder, ConditionalVAE
+from minae.models import MODELS, ConditionalVAE, Model
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
@@ -16,10 +16,12 @@ SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [5
 PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
 FEW = ("table", "series")  # kinds of few inputs
 #: Arguments of models that are no options.
-FROM_DATA = {"image_shape", "image_channels", "classes", "binary", "vocabulary", "longest"}
+FROM_DATA = {
+    "image_shape", "image_channels", "classes", "binary", "vocabulary", "longest", "approximate",
+}  # fmt: skip
 
 
-def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoencoder:
+def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Model:
     """Build one of `models.MODELS` for the rows of a dataset.
 
     `options` are arguments of its constructor; sizes, shape, vocabulary and number of classes
@@ -56,7 +58,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Autoenc
     return make_model(name, options)
 
 
-def make_model(name: str, options: dict[str, Any]) -> Autoencoder:
+def make_model(name: str, options: dict[str, Any]) -> Model:
     """Make one of `models.MODELS`. Raises InputError if it has no such option."""
     accepted = inspect.signature(MODELS[name]).parameters
     for option in options.keys() - accepted:
@@ -118,7 +120,7 @@ def _standardised(options: dict[str, Any], kind: Kind, accepted: Any) -> dict[st
     return {"binary": kind.binary, **options} if "binary" in accepted else options
 
 
-def inputs(model: Autoencoder, split: Split) -> tuple[Inputs, ...]:
+def inputs(model: Model, split: Split) -> tuple[Inputs, ...]:
     """Return what the model takes of a part of the data: images, and labels if it is conditional.
 
     Raises InputError if it needs labels and there are none, or one that it does not know.

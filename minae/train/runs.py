@@ -21,7 +21,7 @@ from minae.data.named import SERIES, TEXTS, kind_of, load_readings
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
 from minae.errors import InputError, LeftOut, complain
-from minae.models import Autoencoder
+from minae.models import Autoencoder, Model
 from minae.train.build import inputs
 from minae.train.loop import evaluate
 from minae.train.restoration import picture_figures
@@ -34,12 +34,22 @@ class Run:
     """A trained model in its folder, with what it was trained on."""
 
     folder: Path
-    model: Autoencoder  # the best, on the CPU
+    model: Model  # the best, on the CPU
     settings: Settings
     image_shape: tuple[int, int, int]
     kind: Kind
     dataset: Dataset | PictureSet | None = None  # its own, once loaded
     metrics: dict[str, Any] = field(default_factory=dict)  # metrics.json, just after training
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """The model. Raises InputError if it has no code for a row."""
+        if not isinstance(self.model, Autoencoder):
+            raise InputError(
+                f"{self.folder} holds a {self.settings.model}, which predicts each token from those"
+                " before it and so has no one code for a text: train text, sequence or masked"
+            )
+        return self.model
 
     @property
     def corruption(self) -> Corrupt | None:
@@ -192,7 +202,7 @@ def final_figures(
         if not len(rows) or (model.any_size and part == "train"):
             continue
         if model.any_size:
-            found = picture_figures(model, rows, run.restores, ensemble)
+            found = picture_figures(run.autoencoder, rows, run.restores, ensemble)
         else:
             found = evaluate(model, inputs(model, rows), corrupt=run.corruption)
         figures |= {f"{part}_{name}": value for name, value in found.items()}

@@ -86,7 +86,8 @@ class Settings(Fitting):
     model: str = option(
         MISSING,
         "Of images, tables, series and sounds: dense, conv, denoising, restore, vae, conv-vae,"
-        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence or sequence-vae.",
+        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence or sequence-vae;"
+        " of a running text: gpt.",
         choices=MODELS,
     )
     data: str = option(
@@ -188,3 +189,12 @@ class ModelOptions:
     )
     annealing: int | None = option(None, "Steps until the KL weighs beta, sequence-vae.")
     free_bits: float | None = option(None, "Nats of KL that cost nothing, sequence-vae.")
+    context: int | None = option(None, "Tokens that are seen at once, gpt: 64.")
+    masked: float | None = option(None, "Share of words that are hidden and guessed, masked: 0.15.")
+    layers: int | None = option(None, "Blocks of attention and MLP, gpt, masked: 4.")
+    heads: int | None = option(None, "Heads of attention in each block, gpt, masked: 4.")
+    width: int | None = option(None, "Length of a token's vector in every block, gpt, masked: 128.")
+    dropout: float | None = option(
+        None, "Share of numbers set to 0 in training, gpt: 0; masked: 0.1."
+    )
+    bias: bool | None = option(None, "Give linear layers and norms a bias, gpt.")

@@ -21,7 +21,7 @@ from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
-from minae.models import MODELS
+from minae.models import MODELS, Autoencoder
 from minae.models.sequences import SequenceModel
 from minae.random import manual_seed
 from minae.train.build import build_model, inputs, make_model
@@ -142,7 +142,8 @@ def _prepare(
     model = build_model(settings.model, settings.model_options, dataset)
     if isinstance(model, SequenceModel):
         _check_room(model, dataset, settings.batch_size)
-    model.start_at_mean(dataset.train.inputs)
+    if isinstance(model, Autoencoder):
+        model.start_at_mean(dataset.train.inputs)
     run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
     if run.corruption:  # a mask that does not fit is refused here, before anything is written
         (row,) = next(Loader(dataset.test.inputs, batch_size=1, shuffle=False).epoch(0))

@@ -5,8 +5,8 @@ the run was trained on: scaled alike, with the same categories, cut into windows
 
 All give inputs (N, C, H, W): an image (C, H, W), a row of a table (1, 1, F), a window of W readings
 of C columns (C, 1, W), a sound's spectrogram of M bands and T frames (1, M, T). But texts are a
-`Ragged`, a row of numbers each. And all say by `errors` how the error of a row is divided among its
-parts.
+`Ragged`, a row of numbers each, and a corpus is one running text, (T,) token ids. All but this say
+by `errors` how the error of a row is divided among its parts.
 """
 
 import math
@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from minae.data.kinds.audio import AudioKind
+from minae.data.kinds.corpus import CorpusKind
 from minae.data.kinds.images import ImageKind
 from minae.data.kinds.series import SeriesKind
 from minae.data.kinds.table import TableKind
@@ -21,14 +22,15 @@ from minae.data.kinds.text import TextKind
 from minae.errors import InputError
 from minae.metadata import parse
 
-Kind = ImageKind | TableKind | SeriesKind | TextKind | AudioKind
+Kind = ImageKind | TableKind | SeriesKind | TextKind | AudioKind | CorpusKind
 KINDS: dict[str, type[Kind]] = {
-    kind.name: kind for kind in (ImageKind, TableKind, SeriesKind, TextKind, AudioKind)
+    kind.name: kind for kind in (ImageKind, TableKind, SeriesKind, TextKind, AudioKind, CorpusKind)
 }
 
 __all__ = [
     "KINDS",
     "AudioKind",
+    "CorpusKind",
     "ImageKind",
     "Kind",
     "SeriesKind",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minae.data.kinds.audio import AudioKind
+from minae.data.kinds.corpus import CorpusKind
 from minae.data.kinds.series import SeriesKind
 from minae.data.kinds.table import TableKind
 from minae.data.kinds.text import TextKind
@@ -16,7 +17,7 @@ from minae.errors import InputError
 class Reading:
     """How a user's data are to be read; what is None is found out from the data, or not there."""
 
-    kind: str | None = None  # images, table, series, text or audio
+    kind: str | None = None  # images, table, series, text, audio or corpus
     id_column: str | None = None
     label_column: str | None = None
     normal: str | None = None  # the label of the rows to train on
@@ -28,7 +29,7 @@ class Reading:
 
 
 Fitted = tuple[
-    TableKind | SeriesKind | TextKind | AudioKind, list[Split], list[str]
+    TableKind | SeriesKind | TextKind | AudioKind | CorpusKind, list[Split], list[str]
 ]  # with train, validation, test
 
 

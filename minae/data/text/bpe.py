@@ -11,13 +11,14 @@ import heapq
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 from minae.data.text.tokens import Split
 
 Pair = tuple[str, str]
 UNKNOWN = ""  # stands for a character that is no token
+KEPT = 100_000  # pieces whose tokens are remembered
 _PIECE = re.compile(r" ?\w+| ?[^\w\s]+|\s")  # a word or signs, with the space before them
 
 
@@ -99,14 +100,20 @@ def merged(symbols: list[str], pair: Pair) -> list[str]:
 
 
 def splitter(merges: Iterable[Pair]) -> Split:
-    """Return what cuts a text into tokens: the pair that was learned first is merged first."""
+    """Return what cuts a text into tokens."""
+    tokens_of = piece_splitter(merges)
+    return lambda text: [token for piece in pieces(text) for token in tokens_of(piece)]
+
+
+def piece_splitter(merges: Iterable[Pair]) -> Split:
+    """Return what cuts a piece into tokens: the pair that was learned first is merged first."""
     ranks = {pair: rank for rank, pair in enumerate(merges)}
 
-    @cache
+    @lru_cache(KEPT)
     def tokens_of(piece: str) -> list[str]:
         symbols = list(piece)
         while found := [(ranks[pair], pair) for pair in pairwise(symbols) if pair in ranks]:
             symbols = merged(symbols, min(found)[1])
         return symbols
 
-    return lambda text: [token for piece in pieces(text) for token in tokens_of(piece)]
+    return tokens_of

@@ -78,6 +78,12 @@ def load_shakespeare() -> Corpus:
     return Texts(lines, np.arange(len(lines))), round(len(lines) / 10)
 
 
+def load_whole_shakespeare() -> Corpus:
+    """Return the plays as one text, speakers and all; none of it is for testing, as in nanoGPT."""
+    (path,) = fetch("tiny_shakespeare").values()
+    return Texts([read_file(path)], np.arange(1)), 0
+
+
 def _grouped(keys: Sequence[str]) -> np.ndarray:
     """Shuffle indices so that those of equal keys stay together."""
     _, group = np.unique(np.array(keys, object), return_inverse=True)

@@ -74,9 +74,30 @@ def read_texts(
     with naming(path):
         if os.path.isdir(file):
             return _read_folder(file)
-        if column is not None or (is_csv(file) and file.suffix.lower() != ".txt"):
+        if column is not None or _has_columns(file):
             return _read_column(file, column or text_column, id_column, label_column)
         return _read_lines(file)
+
+
+def read_running(path: Path, text_column: str | None = None) -> Texts:
+    """Read texts whose words are to be read on end: a file is one text, not one in each line.
+
+    Line breaks become \\n, and all else stays as it is. See `read_texts`.
+    """
+    file, column = column_of(path)
+    if os.path.isdir(file) or column is not None or _has_columns(file):
+        found = read_texts(path, text_column)
+    else:
+        with naming(path):
+            _check_room([path])
+            found = Texts([read_file(path)], np.arange(1))
+    texts = [text.replace("\r\n", "\n").replace("\r", "\n") for text in found.texts]
+    return Texts(texts, found.names, notes=found.notes)
+
+
+def _has_columns(path: Path) -> bool:
+    """Return whether a file is taken for a CSV file, though it may be read as texts."""
+    return is_csv(path) and path.suffix.lower() != ".txt"
 
 
 def _read_lines(path: Path) -> Texts:

@@ -248,7 +248,7 @@ def draw(run: Run, found: Found) -> dict[str, Figure]:
     texts = report.as_names(data)
     if isinstance(run.kind, ImageKind):
         images = data.split.take(worst).inputs
-        figures["worst.png"] = plots.reconstructions(images, reconstruct(run.model, images))
+        figures["worst.png"] = plots.reconstructions(images, reconstruct(run.autoencoder, images))
     elif isinstance(scores, SoundScores):
         worst = worst[:SHOWN]
         named, sounds = [str(texts[i]) for i in worst], data.split.take(worst).inputs

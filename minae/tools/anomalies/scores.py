@@ -132,7 +132,7 @@ def rebuilt(run: Run, split: Split) -> Iterator[tuple[Split, np.ndarray]]:
     """Yield pieces of a split and what the model makes of them."""
     for start in range(0, len(split), AT_ONCE):
         part = split.take(slice(start, start + AT_ONCE))
-        yield part, reconstruct(run.model, part.inputs)
+        yield part, reconstruct(run.autoencoder, part.inputs)
 
 
 def _errors(run: Run, split: Split, outputs: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def draw_worst(run: Run, inputs: np.ndarray, names: list[str], places: np.ndarra
     """Draw sounds (N, 1, M, T), what the model makes of them, and where the error is (N, 4)."""
     kind = run.kind
     assert isinstance(kind, AudioKind)
-    both = {"original": inputs, "reconstructed": reconstruct(run.model, inputs)}
+    both = {"original": inputs, "reconstructed": reconstruct(run.autoencoder, inputs)}
     shown = {name: kind.unscaled(each) for name, each in both.items()}
     title = "The strangest sounds; the frame shows where the error is largest"
     return plots.spectrograms(

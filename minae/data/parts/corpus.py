@@ -1,0 +1,69 @@
+"""The parts of a running text, and a line that says what was made of them."""
+
+from pathlib import Path
+
+from minae.data.kinds.corpus import VOCABULARY, CorpusKind, fit_corpus
+from minae.data.parts.dividing import Fitted, Reading
+from minae.data.split import Split, validation_size
+from minae.data.text.files import Texts, column_of
+from minae.errors import InputError
+
+MOST_VALIDATION = 1_000_000  # characters, if nobody says otherwise: enough for any figure
+
+
+def corpus_parts(
+    path: Path, found: Texts, test: int | None, how: Reading, validation: int | None
+) -> Fitted:
+    """Cut texts that are read on end into parts, in their order, and number their tokens.
+
+    The last `test` texts are for testing, if they are a named dataset's. As many before them are
+    for validation; without a test part, the last tenth of all characters is.
+    """
+    unknown = {"--window": how.window, "--id-column": how.id_column, "--normal": how.normal}
+    for option, value in (unknown | {"--label-column": how.label_column}).items():
+        if value is not None:
+            raise InputError(f"is one running text, which has none: leave out {option}")
+    cut = len(found) - (test or 0)
+    pool, tested = found.texts[:cut], found.texts[cut:]
+    total = sum(map(len, pool))
+    usual = sum(map(len, pool[-test:])) if test else min(-(-total // 10), MOST_VALIDATION)
+    size = validation_size("characters", total, usual if validation is None else validation)
+    train, held_out, broken = _cut(pool, total - size)
+    vocabulary, merges, notes = fit_corpus(
+        train, how.tokens or "characters", how.vocabulary or VOCABULARY, several=len(found) > 1
+    )
+    kind = CorpusKind(how.tokens or "characters", vocabulary, merges, column_of(path)[1])
+    ids = kind.join(train)
+    if broken and kind.end is not None:
+        ids = ids[:-1]  # no text ends where the validation part begins
+    parts = [Split(ids), *(Split(kind.join(texts)) for texts in (held_out, tested))]
+    everything = [*found.notes, *notes]
+    if note := kind.unknown(found.texts):
+        everything.append(note)
+    said = [f"{path.name}: {note}" for note in everything]
+    return kind, parts, [*said, _about(path, kind, found, parts)]
+
+
+def _cut(texts: list[str], place: int) -> tuple[list[str], list[str], bool]:
+    """Return texts before and behind a number of characters, and whether one is cut in two."""
+    for i, text in enumerate(texts):
+        if place < len(text):
+            before, behind = [text[:place]] * (place > 0), [text[place:]]
+            return [*texts[:i], *before], [*behind, *texts[i + 1 :]], place > 0
+        place -= len(text)
+    return texts, [], False
+
+
+def _about(path: Path, kind: CorpusKind, found: Texts, parts: list[Split]) -> str:
+    """Return a line that says what was made of texts."""
+    characters = sum(map(len, found.texts))
+    tokens = sum(map(len, parts))
+    texts = f"{len(found):,} texts of " if len(found) > 1 else ""
+    said = [f"a vocabulary of {len(kind.vocabulary):,} {kind.unit}"]
+    if kind.tokens == "bpe":
+        said.append(f"{characters / max(tokens, 1):.1f} characters in a token")
+    if len(parts[1]):
+        said.append(f"{len(parts[1]):,} tokens to validate")
+    if len(parts[2]):
+        said.append(f"{len(parts[2]):,} to test")
+    return f"{path.name}: {texts}{characters:,} characters, read on end ({'; '.join(said)})"
