@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from minae.errors import InputError
 
-VERSION = 3  # goes up with each new field of a dataclass, whose metadata name it as `since`
+VERSION = 4  # goes up with each new field of a dataclass, whose metadata name it as `since`
 WORDS = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false",
     list: "a list", tuple: "a list", dict: "an object",

@@ -16,7 +16,8 @@ UNITS = {
     "psnr_corrupted": "before, dB, mean",
     "exact": "share of texts rebuilt without a mistake",
     "nats_per_token": "of all texts together",
-    "perplexity": "codes that would hold as much, used alike",
+    "nats_per_character": "of the whole text",
+    "perplexity": "as uncertain as among so many equally likely ones",
 }
 
 
@@ -49,7 +50,8 @@ def print_figures(metrics: dict, row: str = "image") -> None:
     values = "pixels" if row == "image" else "inputs"
     found = {key.partition("_")[0] for key in metrics}
     parts = [part for part in ("train", "validation", "test") if part in found]
-    names = [key.removeprefix("test_") for key in metrics if key.startswith("test_")]
+    last = f"{parts[-1]}_"
+    names = [key.removeprefix(last) for key in metrics if key.startswith(last)]
     rows = [
         (
             name,

@@ -6,7 +6,7 @@ Knows nothing of tensors or gradients. Importing it loads NumPy and the standard
 from minae.data import corruptions
 from minae.data.corruptions import *  # noqa: F403
 from minae.data.dataset import Dataset, load
-from minae.data.kinds import AudioKind, ImageKind, Kind, SeriesKind, TableKind, TextKind
+from minae.data.kinds import AudioKind, CorpusKind, ImageKind, Kind, SeriesKind, TableKind, TextKind
 from minae.data.loader import Loader
 from minae.data.named import DATASETS, Sounds, load_readings, load_sounds
 from minae.data.ragged import Ragged
@@ -15,8 +15,8 @@ from minae.data.sources import SOURCES, Source, fetch, list_sources
 from minae.data.split import Split
 
 __all__ = [
-    "DATASETS", "SOURCES", "AudioKind", "Dataset", "ImageKind", "Kind", "Loader", "Ragged",
-    "SeriesKind", "Sounds", "Source", "Split", "TableKind", "TextKind", "fetch", "list_sources",
-    "load", "load_readings", "load_sounds", "vowel_factors",
+    "DATASETS", "SOURCES", "AudioKind", "CorpusKind", "Dataset", "ImageKind", "Kind", "Loader",
+    "Ragged", "SeriesKind", "Sounds", "Source", "Split", "TableKind", "TextKind", "fetch",
+    "list_sources", "load", "load_readings", "load_sounds", "vowel_factors",
 ]  # fmt: skip
 __all__ += corruptions.__all__

@@ -34,6 +34,11 @@ class Patches:
         """The number of patches in an epoch."""
         return self.per_epoch
 
+    @property
+    def data(self) -> tuple[np.ndarray, ...]:
+        """What the patches are cut from."""
+        return tuple(self.pictures)
+
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         return -(-self.per_epoch // self.batch_size)

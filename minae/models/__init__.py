@@ -45,8 +45,8 @@ MODELS: dict[str, type[Model]] = {
 __all__ = [
     "GPT", "IWAE", "MODELS", "VAE", "VQVAE", "Autoencoder", "BetaVAE", "ConditionalVAE",
     "ConvAutoencoder", "ConvVAE", "DenoisingAutoencoder", "DenseAutoencoder", "DocumentAutoencoder",
-    "MaskedLanguageModel", "Model", "ResUNet", "SequenceAutoencoder", "SequenceVAE", "SpectrogramAutoencoder",
-    "VariationalAutoencoder", "describe", "load", "save",
+    "MaskedLanguageModel", "Model", "ResUNet", "SequenceAutoencoder", "SequenceVAE",
+    "SpectrogramAutoencoder", "VariationalAutoencoder", "describe", "load", "save",
 ]  # fmt: skip
 
 

@@ -36,12 +36,22 @@ class Cache:
         self.arrays: Array = np.empty(shape, weight.dtype, like=weight)
         self.length = 0
 
-    def extended(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep keys and values (N, heads, T, size) of new tokens; return those of all tokens."""
-        end = self.length + key.shape[2]
-        keys, values = self.arrays[layer]
-        keys[:, :, self.length : end], values[:, :, self.length : end] = key.data, value.data
-        return Tensor(keys[:, :, :end]), Tensor(values[:, :, :end])
+    def attend(self, layer: int, parts: Tensor) -> Tensor:
+        """Keep keys and values of new tokens, and return what all tokens so far give to them.
+
+        parts (N, T, 3 width) are queries, keys and values; the result is (N, T, width).
+        """
+        keys, values = self.arrays[layer]  # each (N, heads, context, size)
+        N, heads, _, size = keys.shape
+        T, start, end = parts.shape[1], self.length, self.length + parts.shape[1]
+        split = parts.data.reshape(N, T, 3, heads, size).transpose(2, 0, 3, 1, 4)
+        query, keys[:, :, start:end], values[:, :, start:end] = split  # each (N, heads, T, size)
+        mask = None
+        if start and T > 1:  # query i belongs to token start + i
+            mask = Tensor(np.tri(T, end, start, dtype=bool), device=parts.device)
+        read = Tensor(query), Tensor(keys[:, :, :end]), Tensor(values[:, :, :end])
+        y = ops.scaled_dot_product_attention(*read, mask, is_causal=not start)
+        return y.transpose(1, 2).reshape(N, T, heads * size)
 
 
 class CausalSelfAttention(nn.Module):
@@ -55,18 +65,12 @@ class CausalSelfAttention(nn.Module):
 
     def forward(self, x: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
         """Return what the tokens of x (N, T, width) get of each other, (N, T, width)."""
-        N, T, width = x.shape
-        parts = self.c_attn(x).reshape(N, T, 3, self.heads, width // self.heads)
-        query, key, value = (part.squeeze(2).transpose(1, 2) for part in parts.split(1, 2))
-        before, mask = 0 if cache is None else cache.length, None
-        if before and T > 1:  # query i is token before + i
-            mask = Tensor(np.tri(T, before + T, before, dtype=bool), device=x.device)
-        if cache is not None:
-            key, value = cache.extended(layer, key, value)
-        y = ops.scaled_dot_product_attention(
-            query, key, value, mask, is_causal=not before and T > 1
-        )  # (N, heads, T, size)
-        return self.resid_dropout(self.c_proj(y.transpose(1, 2).reshape(N, T, width)))
+        parts = self.c_attn(x)  # (N, T, 3 width): a query, a key and a value for each token
+        if cache is None:
+            y = ops.self_attention(parts, self.heads, is_causal=True)
+        else:
+            y = cache.attend(layer, parts)
+        return self.resid_dropout(self.c_proj(y))
 
 
 class MLP(nn.Module):
@@ -163,8 +167,8 @@ class GPT(Model):
 
     kinds = ("corpus",)
     defaults: ClassVar = {
-        "batch_size": 12, "optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.1, "warmup": 100,
-        "schedule": "cosine", "clip": 1.0,
+        "kind": "corpus", "batch_size": 12, "optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.1,
+        "warmup": 100, "schedule": "cosine", "clip": 1.0,
     }  # fmt: skip
 
     def __init__(
@@ -210,9 +214,8 @@ class GPT(Model):
         return ops.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
 
     def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss; and nats and predicted tokens of a row, both means."""
-        loss, predicted = self.loss(ids, target).item(), ids.shape[1] - 1
-        return {"loss": loss, "nats": loss * predicted, "tokens": float(predicted)}
+        """Return the loss."""
+        return {"loss": self.loss(ids, target).item()}
 
     @no_grad()
     def token_nats(self, ids: Tensor) -> Tensor:

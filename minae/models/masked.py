@@ -31,14 +31,13 @@ class Reader(nn.Module):
             embedding.weight = init.normal(embedding.weight.shape, STD)
         self.dropout = nn.Dropout(dropout)
         options = {"activation": "gelu", "batch_first": True, "norm_first": True}
-        self.layers = nn.Sequential(
-            *(
-                nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, **options)
-                for _ in range(layers)
-            )
-        )
-        for layer in self.layers:
-            layer.self_attn.dropout = 0.0  # weights of attention are kept, as in GPT
+        blocks = [
+            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, **options)
+            for _ in range(layers)
+        ]
+        for block in blocks:
+            block.self_attn.dropout = 0.0  # weights of attention are kept, as in GPT
+        self.layers = nn.Sequential(*blocks)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -136,7 +135,7 @@ class MaskedLanguageModel(Autoencoder):
         return self.decoder(Tensor(known.data[hidden])).data
 
     def _guesses(self, ids: Tensor, words: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield which of the words (N, L) of texts are hidden, (N, L), and logits (M, V) of each."""
+        """Yield which of the words (N, L) are hidden, (N, L), and the logits (M, V) of these."""
         turn = np.arange(ids.shape[1], like=ids.data) % PASSES
         for number in range(PASSES):
             hidden = words & (turn == number)

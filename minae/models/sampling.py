@@ -19,6 +19,8 @@ def check_sampling(
         check_count("top_k", top_k)
     if top_p is not None and not 0 < top_p <= 1:
         raise InputError(f"top_p is a share above 0, up to 1, not {top_p}")
+    if seed is not None:
+        check_count("seed", seed, 0, 2**63)
     return random.generator if seed is None else np.random.default_rng(seed)
 
 
@@ -37,11 +39,14 @@ def draw(
     """
     if temperature == 0:
         return int(logits.argmax())
-    scores = logits.astype(np.float64) / temperature  # (V,)
+    with np.errstate(
+        over="ignore"
+    ):  # a temperature of nearly 0 makes -inf of what is less probable
+        scores = (logits - logits.max()).astype(np.float64) / temperature  # (V,)
     order = np.argsort(-scores, kind="stable")[:top_k]  # the most probable first
-    p = np.exp(scores[order] - scores[order[0]])
-    total = np.cumsum(p / p.sum())
+    total = np.cumsum(np.exp(scores[order]))
+    total /= total[-1]
     if top_p is not None:
         kept = int(np.searchsorted(total, top_p)) + 1
-        order, total = order[:kept], total[:kept] / total[:kept][-1]
-    return int(order[np.searchsorted(total, rng.random() * total[-1], side="right")])
+        order, total = order[:kept], total[:kept] / total[kept - 1]
+    return int(order[np.searchsorted(total, rng.random(), side="right")])

@@ -8,7 +8,7 @@ import numpy as np
 
 from minae.data import DATASETS, Split
 from minae.data.folder import list_files, read_pictures
-from minae.data.kinds import AudioKind, ImageKind, SeriesKind, TextKind
+from minae.data.kinds import AudioKind, CorpusKind, ImageKind, SeriesKind, TextKind
 from minae.data.kinds.table import OTHER
 from minae.data.kinds.text import splitter
 from minae.data.memory import naming
@@ -61,6 +61,7 @@ def name_column(run: Run, rows: Split) -> str:
         return "number" if isinstance(run.kind, TextKind) else "index"  # of a line, or a row
     if isinstance(run.kind, ImageKind | AudioKind):
         return "name"
+    assert not isinstance(run.kind, CorpusKind)  # which has no rows
     own = run.kind.time_column if isinstance(run.kind, SeriesKind) else run.kind.id_column
     return own or "name"
 
@@ -94,6 +95,7 @@ def labels_of(run: Run, rows: Split) -> np.ndarray | None:
             return np.array(folders)
     if isinstance(run.kind, ImageKind):
         return rows.labels
+    assert not isinstance(run.kind, CorpusKind)  # which has no rows
     return np.array([*run.kind.classes, OTHER])[rows.labels]  # -1 if the run does not know it
 
 

@@ -1,6 +1,7 @@
 """The pictures in a run's folder: learning curves, reconstructions, and each model's own."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import models, plots, random
-from minae.data import AudioKind, ImageKind, Ragged, SeriesKind, TextKind
+from minae.data import AudioKind, CorpusKind, ImageKind, Ragged, SeriesKind, TextKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
+from minae.models.base import check_count
 from minae.tensor import Tensor
+from minae.tools.corpora import beside_counting
 from minae.tools.images import finite, reconstruct
 from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
@@ -19,15 +22,18 @@ from minae.tools.texts import write_csv, write_rebuilt
 from minae.train.build import inputs
 from minae.train.runs import Run
 
+MOST = 400  # samples
 FEW = 200  # images behind the numbers in a picture
 
 
 def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
-    files = [run.folder / "learning_curves.png"]
-    if not run.model.any_size:
+    files, curves = [run.folder / "learning_curves.png"], partial(plots.learning_curves)
+    if isinstance(run.kind, CorpusKind):
+        curves = partial(curves, baselines=beside_counting(run), ylabel=f"nats per {run.kind.row}")
+    elif not run.model.any_size:
         files += draw_reconstructions(run)
-    plots.save(plots.learning_curves(run.metrics["history"]), files[0])
+    plots.save(curves(run.metrics["history"]), files[0])
     if isinstance(run.model, models.VariationalAutoencoder):
         files += draw_samples(run)
     for name, draw in OWN.get(run.settings.model, {}).items():
@@ -47,6 +53,8 @@ def draw_reconstructions(
     Texts and rows of a table go to a CSV file, sounds to WAV files too; of the windows of a series,
     some that lie far apart are drawn. Returns what was written.
     """
+    model = run.autoencoder
+    assert not isinstance(run.kind, CorpusKind)  # no autoencoder takes such text
     test, out = run.data(data).test, out or run.folder / f"reconstructions{ending(run.kind)}"
     if isinstance(run.kind, TextKind):
         return write_rebuilt(run, test, count, out)
@@ -54,7 +62,7 @@ def draw_reconstructions(
     test = test.take(slice(0, step * count, step))
     x, *labels = inputs(run.model, test)
     corrupted = run.corruption and run.corruption(x, np.random.default_rng(0))
-    outputs = reconstruct(run.autoencoder, x if corrupted is None else corrupted, *labels)
+    outputs = reconstruct(model, x if corrupted is None else corrupted, *labels)
     return write_reconstructions(run.kind, test, corrupted, outputs, out)
 
 
@@ -77,8 +85,10 @@ def draw_samples(
             f"a {name} autoencoder has no distribution to sample codes from; train a"
             f" {'sequence-vae' if isinstance(run.kind, TextKind) else 'vae or conv-vae'}"
         )
+    assert not isinstance(run.kind, CorpusKind)  # no autoencoder takes such text
     random.manual_seed(seed)
     few = SeriesKind | AudioKind | TextKind
+    check_count("--count", 1 if count is None else count, 1, MOST)
     count = count or (10 if isinstance(run.kind, few) else 64)
     out = out or run.folder / f"samples{ending(run.kind)}"
 

@@ -13,7 +13,7 @@ from minae.models import MODELS, ConditionalVAE, Model
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
-PLAIN = ("images", "text")  # kinds whose inputs are not in standard deviations
+PLAIN = ("images", "text", "corpus")  # kinds whose inputs are not in standard deviations
 FEW = ("table", "series")  # kinds of few inputs
 #: Arguments of models that are no options.
 FROM_DATA = {
@@ -35,9 +35,9 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Model:
     if kind.name not in PLAIN:
         options = _standardised(dict(options), kind, accepted)
     if "vocabulary" in accepted:
-        assert isinstance(dataset.train.inputs, Ragged)
-        longest = int(dataset.train.inputs.lengths.max())
-        options = {"vocabulary": pixels, "longest": longest, **options}
+        options = {"vocabulary": pixels, **options}
+        if isinstance(dataset.train.inputs, Ragged):
+            options = {"longest": int(dataset.train.inputs.lengths.max()), **options}
     elif "sizes" in accepted:
         behind = _few(pixels) if kind.name in FEW else SIZES.get(name, SIZES["vae"])
         options = {"sizes": [pixels, *behind], **options}

@@ -20,6 +20,7 @@ from minae.data.corruptions import Corrupt
 from minae.data.loader import Loader
 from minae.data.patches import Patches
 from minae.data.ragged import Ragged
+from minae.data.windows import Windows
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels.arrays import to_device
@@ -36,11 +37,12 @@ from minae.train.step import train_step
 USUAL_EPOCHS = 10
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
 Step = Callable[[list], float]
+Drawn = Patches | Windows  # batches that are drawn anew in every epoch
 
 
 def fit(
     model: Module,
-    train: Arrays | Patches,
+    train: Arrays | Drawn,
     validation: Arrays | None = None,
     settings: Fitting | None = None,
     *,
@@ -60,8 +62,9 @@ def fit(
         model: see above. Afterwards it holds the weights of the last epoch, in evaluation mode.
             Batches are moved to its device.
         train, validation: an array, or a tuple of arrays whose rows belong together; rows of
-            different lengths are a `minae.data.Ragged`. `train` can be patches instead, which
-            bring their own batches, seed and corruption.
+            different lengths are a `minae.data.Ragged`. `train` can be patches of pictures or
+            windows of a text instead, which bring their own batches and seed, and patches their
+            corruption.
         settings: epochs (in all, also when resuming; 10 if None), batch_size, warmup (the steps in
             which the learning rate rises linearly to what the optimiser has), clip (the largest
             joint norm of all gradients), patience, seed (of the batches' order and of all random
@@ -84,11 +87,11 @@ def fit(
         options["clip"] = max_grad_norm
     settings = replace(settings or Fitting(), **options)
     seed, batch_size, device = settings.seed, settings.batch_size, model.device
-    rows = tuple(train.pictures) if isinstance(train, Patches) else _tuple(train)
+    rows = train.data if isinstance(train, Drawn) else _tuple(train)
     data_hash = None if out is None else hash_of(rows, validation)
     if corrupt is None and validation is not None:  # a corruption works on the CPU
         validation = _moved(validation, device)
-    if isinstance(train, Patches):
+    if isinstance(train, Drawn):
         loader = train
     else:
         rows = _moved(rows, device) if corrupt is None else rows
@@ -175,7 +178,7 @@ def _by_length(data: tuple[Rows, ...]) -> tuple[Rows, ...]:
 
 
 def _batches(
-    loader: Loader | Patches, epoch: int, corrupt: Corrupt | None, device: str
+    loader: Loader | Drawn, epoch: int, corrupt: Corrupt | None, device: str
 ) -> Iterator[list]:
     for arrays in loader.epoch(epoch):
         if corrupt is not None:

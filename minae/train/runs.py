@@ -15,14 +15,25 @@ from typing import Any
 import numpy as np
 
 from minae import models
-from minae.data import DATASETS, Corrupt, Corruption, Dataset, Kind, SeriesKind, Split, load
+from minae.data import (
+    DATASETS,
+    CorpusKind,
+    Corrupt,
+    Corruption,
+    Dataset,
+    Kind,
+    SeriesKind,
+    Split,
+    load,
+)
 from minae.data.kinds import ImageKind, TextKind, alike, describe, parse_kind
-from minae.data.named import SERIES, TEXTS, kind_of, load_readings
+from minae.data.named import SERIES, TEXTS, kind_of, load_readings, load_running
 from minae.data.picture_set import PictureSet, load_others, load_pictures
 from minae.data.text.files import column_of
 from minae.errors import InputError, LeftOut, complain
-from minae.models import Autoencoder, Model
+from minae.models import GPT, Autoencoder, Model
 from minae.train.build import inputs
+from minae.train.language import corpus_figures
 from minae.train.loop import evaluate
 from minae.train.restoration import picture_figures
 from minae.train.settings import Settings
@@ -105,15 +116,19 @@ class Run:
 
     def read_usable(self, data: str) -> tuple[Split, bool]:
         """Return what `read` does, and whether all files could be used."""
+        own = data == self.settings.data
         if isinstance(self.kind, SeriesKind) and data in SERIES:
             return self.kind.windows(load_readings(data)[0]), True
-        if isinstance(self.kind, TextKind) and data in TEXTS and data != self.settings.data:
-            texts, test = TEXTS[data]()
+        on_end = isinstance(self.kind, CorpusKind)
+        if isinstance(self.kind, TextKind | CorpusKind) and data in TEXTS and not own:
+            texts, test = load_running(data) if on_end else TEXTS[data]()
             split, notes = self.kind.split(texts.take(np.arange(len(texts))[-test:]))
             return self._said(split, [f"{data}: {note}" for note in notes])
         exists = os.path.exists(column_of(Path(data))[0])
         if data in DATASETS or not exists:  # load says which names there are
-            return self._load(data).test, True
+            dataset = self._load(data)
+            # of a running text, there may be no test part
+            return (dataset.test if len(dataset.test) else dataset.validation), True
         return self._said(*self.kind.read(Path(data)))
 
     def _said(self, split: Split, notes: list[str]) -> tuple[Split, bool]:
@@ -125,12 +140,15 @@ class Run:
     def _load(self, name: str) -> Dataset:
         seed, validation = self.settings.seed, self.settings.validation
         how = self.settings.reading
-        if name in DATASETS and (kind := kind_of(name)) != self.kind.name:
+        of_texts = isinstance(self.kind, CorpusKind) and name in TEXTS
+        if name in DATASETS and not of_texts and (kind := kind_of(name)) != self.kind.name:
             raise InputError(f"{name} is of kind {kind}, but the run of kind {self.kind.name}")
         if name == self.settings.data and name not in DATASETS:  # what it was taken for then
             how |= {"kind": self.kind.name}
         dataset = load(name, seed=seed, validation=validation, **how)
-        if dataset.image_shape != self.image_shape and not isinstance(self.kind, TextKind):
+        if dataset.image_shape != self.image_shape and not isinstance(
+            self.kind, TextKind | CorpusKind
+        ):
             raise InputError(
                 f"{dataset.name} has {dataset.kind.row}s of shape {dataset.image_shape}, but the"
                 f" model was trained on {self.image_shape}; give data of that shape"
@@ -195,7 +213,7 @@ def final_figures(
         check_ensemble(run)
     if corrupt is not None:
         run = replace(run, settings=replace(run.settings, corrupt=corrupt))
-    model, figures = run.model, {}
+    model, corruption, figures = run.model, run.corruption, {}
     parts = run.pictures(data) if model.any_size else run.data(data)
     for part in ("train", "validation", "test"):
         rows = getattr(parts, part)
@@ -203,8 +221,10 @@ def final_figures(
             continue
         if model.any_size:
             found = picture_figures(run.autoencoder, rows, run.restores, ensemble)
+        elif isinstance(model, GPT) and isinstance(run.kind, CorpusKind):
+            found = corpus_figures(model, run.kind, rows.inputs, whole=part != "train")
         else:
-            found = evaluate(model, inputs(model, rows), corrupt=run.corruption)
+            found = evaluate(model, inputs(model, rows), corrupt=corruption)
         figures |= {f"{part}_{name}": value for name, value in found.items()}
     for name, value in figures.items():
         if not math.isfinite(value):

@@ -51,18 +51,21 @@ class Fitting:
     epochs: int | None = option(
         None,
         "Passes over the training data: 10; of other data than images 2,000 steps, sequences 4,000;"
-        " of restore 60, each of 1,024 patches.",
+        " of restore 60, each of 1,024 patches; of gpt as many as make --steps.",
         low=1,
     )
     batch_size: int = option(
         128,
-        "Images, rows or windows per step; texts and sounds: 64; restore: 16 patches.",
+        "Images, rows or windows per step; texts and sounds: 64; restore: 16 patches; gpt: 12.",
         low=1,
     )
     warmup: int = option(
-        0, "Steps, not epochs, over which the learning rate rises to --lr.", low=0, since=3
+        0,
+        "Steps, not epochs, over which the learning rate rises to --lr; gpt: 100.",
+        low=0,
+        since=3,
     )
-    clip: float | None = option(None, "Largest gradient norm; restore, sequences: 1.", low=0.0)
+    clip: float | None = option(None, "Largest gradient norm; restore, sequences, gpt: 1.", low=0.0)
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation loss.", low=1
     )
@@ -96,9 +99,12 @@ class Settings(Fitting):
         " or idx file.",
     )
     model_options: dict = field(default_factory=dict)  # those of ModelOptions that are not None
+    steps: int | None = option(
+        None, "Steps to train, gpt: 2,000; an epoch has 50 to 250 of them.", low=1, since=4
+    )
     kind: str | None = option(
         None,
-        "images, table, series, text or audio, if it is not what the data look like.",
+        "images, table, series, text, audio or corpus, if it is not what the data look like.",
         choices=KINDS,
         since=2,
     )
@@ -113,7 +119,7 @@ class Settings(Fitting):
     tokens: str | None = option(
         None,
         "What texts are cut into: words, characters, or bpe between them; characters of single"
-        " words, else words.",
+        " words, else words; gpt: characters or bpe.",
         choices=TOKENS,
         since=3,
     )
@@ -127,18 +133,18 @@ class Settings(Fitting):
         None, "Length of the pieces that sounds are cut into.", low=0.05, since=3
     )
     validation: int | None = option(
-        None, "Number of validation images, rows, windows, texts or sounds."
+        None, "Number of validation images, rows, windows, texts or sounds; gpt: of characters."
     )
     corrupt: str | None = option(
         None,
         "What to undo, such as noise:0.3, noise:0-50/255, blur:1.5, jpeg:10-50 or mask:10;"
         " denoising: noise:0.5, restore: noise:0.1, text: words:0.5.",
     )
-    optimizer: str = option("adam", "adam, adamw or sgd (Nesterov).", choices=OPTIMIZERS)
-    lr: float = option(1e-3, "Learning rate; text, audio: 0.002, sequences: 0.003.", low=0.0)
-    weight_decay: float = option(0.0, "Pull of the weights to 0.", low=0.0)
+    optimizer: str = option("adam", "adam, adamw (gpt) or sgd (Nesterov).", choices=OPTIMIZERS)
+    lr: float = option(1e-3, "Learning rate; text, audio: 0.002, sequences, gpt: 0.003.", low=0.0)
+    weight_decay: float = option(0.0, "Pull of the weights to 0; gpt: 0.1.", low=0.0)
     schedule: str = option(
-        "constant", "constant, cosine (restore, texts, audio) or step.", choices=SCHEDULES
+        "constant", "constant, cosine (restore, texts, audio, gpt) or step.", choices=SCHEDULES
     )
     device: str = option("cpu", "cpu, or cuda for an NVIDIA GPU.", since=1)
     kernels: str = option(

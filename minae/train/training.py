@@ -6,26 +6,29 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from platform import python_version
+from typing import Any
 
 import numpy as np
 
 import minae
 from minae import checkpoint, files, models
 from minae.data import Dataset, Loader, load
-from minae.data.kinds import ImageKind, describe
+from minae.data.kinds import CorpusKind, ImageKind, describe
 from minae.data.memory import available
-from minae.data.patches import Patches
 from minae.data.picture_set import load_pictures
 from minae.errors import InputError
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
-from minae.models import MODELS, Autoencoder
+from minae.models import GPT, MODELS, Autoencoder, Model
+from minae.models.masked import MaskedLanguageModel
 from minae.models.sequences import SequenceModel
+from minae.optim import Optimizer
 from minae.random import manual_seed
 from minae.train.build import build_model, inputs, make_model
-from minae.train.loop import USUAL_EPOCHS, fit
+from minae.train.language import counting, make_optimizer, windows_of
+from minae.train.loop import USUAL_EPOCHS, Drawn, fit
 from minae.train.restoration import patch_size, patches_of
 from minae.train.runs import Run, final_figures
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
@@ -74,8 +77,8 @@ def train_run(
     versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
         _check_folder(out, settings, resume, overwrite)  # another process may have made a run
-        make, epochs = OPTIMIZERS[settings.optimizer], settings.epochs or USUAL_EPOCHS
-        optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+        epochs = settings.epochs or USUAL_EPOCHS
+        optimizer = _make_optimizer(model, settings)
         with KERNELS[settings.kernels]():
             history = fit(
                 model,
@@ -104,6 +107,7 @@ def train_run(
             "seconds": sum(record["seconds"] for record in history),
             "epochs": len(history),
             **final_figures(run),
+            **_beside(run),
             "history": history,
             "versions": versions,
         }
@@ -112,9 +116,23 @@ def train_run(
     return run
 
 
+def _beside(run: Run) -> dict[str, Any]:
+    """Return what simple counting reaches, beside the figures of a language model."""
+    if not isinstance(run.kind, CorpusKind):
+        return {}
+    return {"counting": counting(run.kind, run.data())}
+
+
+def _make_optimizer(model: Model, settings: Settings) -> Optimizer:
+    if isinstance(model, GPT):
+        return make_optimizer(model, settings)
+    make = OPTIMIZERS[settings.optimizer]
+    return make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+
+
 def _prepare(
     settings: Settings, out: Path, show: bool
-) -> tuple[Run, Arrays | Patches, Arrays | None]:
+) -> tuple[Run, Arrays | Drawn, Arrays | None]:
     """Load the data and build the model; return the run, and what to train and validate on."""
     data = {"seed": settings.seed, "validation": settings.validation}
     manual_seed(settings.seed)
@@ -135,12 +153,16 @@ def _prepare(
             )
         return run, *patches_of(pictures, run.restores, settings)
     dataset = load(settings.data, **data, **settings.reading)
-    settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
     if show:
         for note in dataset.notes:
             print(note)
     model = build_model(settings.model, settings.model_options, dataset)
-    if isinstance(model, SequenceModel):
+    if isinstance(model, GPT):
+        settings, train, held_out = windows_of(model, dataset, settings)
+        run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
+        return run, train, held_out
+    settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
+    if isinstance(model, SequenceModel | MaskedLanguageModel):
         _check_room(model, dataset, settings.batch_size)
     if isinstance(model, Autoencoder):
         model.start_at_mean(dataset.train.inputs)
@@ -152,7 +174,9 @@ def _prepare(
     return run, inputs(model, dataset.train), held_out
 
 
-def _check_room(model: SequenceModel, dataset: Dataset, batch_size: int) -> None:
+def _check_room(
+    model: SequenceModel | MaskedLanguageModel, dataset: Dataset, batch_size: int
+) -> None:
     """Raise InputError if a batch of the longest texts does not fit into free memory."""
     needed, room = batch_size * model.longest * model.bytes_per_token, available()
     if needed > room:
@@ -167,6 +191,10 @@ def _check_settings(settings: Settings) -> None:
     """Raise InputError for settings that exclude each other, or that this machine cannot do."""
     if settings.corrupt is not None and MODELS[settings.model].conditional:
         raise InputError(f"--corrupt is no option of model {settings.model!r}: leave it out")
+    if settings.steps is not None and "corpus" not in MODELS[settings.model].kinds:
+        raise InputError(f"--steps is for gpt: give --epochs to train a {settings.model}")
+    if settings.steps is not None and settings.epochs is not None:
+        raise InputError("--steps and --epochs both say how long to train: leave one out")
     if problem := device_problem(settings.device):
         raise InputError(problem)
     if settings.device == "cpu" and (settings.kernels != "own" or settings.cuda_graph):
@@ -185,7 +213,7 @@ def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) 
         now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
         free = {"patience"}
         if settings.schedule == "constant" or settings.epochs is None:  # not known before the data
-            free.add("epochs")
+            free |= {"epochs", "steps"}
         for name in before.keys() - free:
             if before[name] != now[name]:
                 raise InputError(

@@ -69,6 +69,16 @@ def recurrent_backward(name, arrays, lengths, needs=(True, True), places=None):
     return f"{name}_backward", (normal(y.shape), x, weights, saved, lengths, needs, places), {}
 
 
+HEADS = [normal((2, 5, 3, 4)).swapaxes(1, 2) for _ in range(3)]  # as they lie side by side
+HOLES = np.array([[True, False, True], [False, False, False], [True, True, True]])
+
+
+def attention_backward(query, key, value, mask=None, is_causal=False, *rest):
+    y, saved = reference.attention(query, key, value, 0.5, mask, is_causal)
+    arrays = normal(y.shape), query, key, value, saved, 0.5
+    return "attention_backward", (*arrays, mask, is_causal, *rest), {}
+
+
 def linear_backward(dy, x, weight, relu, needs=(True, True), places=(None, None)):
     y = reference.linear(x, weight, None, relu)
     return "linear_backward", (dy, x, weight, y, relu, needs, *places), {}
@@ -134,6 +144,18 @@ CASES = {
     "avg_pool2d_dx": ("avg_pool2d_dx", (normal(INDEX.shape), (7, 6)), POOL),
     "batch_norm": ("batch_norm", (IMAGES, normal(3), normal(3), 1e-5), {}),
     "batch_norm_backward": ("batch_norm_backward", (IMAGES[::-1], IMAGES, *STATISTICS, 1e-5), {}),
+    "attention": ("attention", (normal((3, 4)), normal((5, 4)), normal((5, 2)), 0.5), {}),
+    "attention of heads": ("attention", (*HEADS, 0.5, None, True), {}),
+    "attention, masked": ("attention", (*normal((3, 2, 3, 4)), 0.5, HOLES), {}),
+    "attention, added to": ("attention", (*normal((3, 2, 3, 4)), 2.0, normal((2, 3, 1))), {}),
+    "attention of nothing": ("attention", (*normal((3, 2, 0, 4)), 0.5), {}),
+    "attention_backward": attention_backward(*HEADS, None, True, None, True),
+    "attention_backward, more queries": attention_backward(
+        normal((7, 4)), normal((5, 4)), normal((5, 2)), None, True
+    ),
+    "attention_backward, masked": attention_backward(
+        *normal((3, 2, 3, 4)), HOLES, False, tuple(normal((3, 2, 3, 4)))
+    ),
     "gru": ("gru", UNITS, {}),
     "gru, both ways": ("gru", (*BOTH_WAYS, LENGTHS), {}),
     "gru, batch first": ("gru", (normal((3, 4, 5)).swapaxes(0, 1), None, UNITS[2]), {}),
@@ -149,7 +171,11 @@ CASES = {
     "lstm_backward, only dx": recurrent_backward("lstm", MEMORY, None, (True, False)),
     "mse": ("mse", (normal((33, 17)), normal((33, 17)), 0.5), {}),
     "mse of images": ("mse", (channels_last(IMAGES), normal(IMAGES.shape), 2.0), {}),
-    "bce_with_logits": ("bce_with_logits", (9 * normal((5, 6)), normal((5, 6)) > 0, 0.1), {}),
+    "bce_with_logits": (
+        "bce_with_logits",
+        (9 * normal((5, 6)), 1.0 * (normal((5, 6)) > 0), 0.1),
+        {},
+    ),
     "cross_entropy": ("cross_entropy", (5 * normal((4, 3)), np.array([2, 0, 1, 2]), 0.25), {}),
     "cross_entropy, ignoring a class": (
         "cross_entropy",
@@ -184,7 +210,7 @@ def changed(value, change):
 
 def single(x):
     """Return a float32 copy in the memory layout of x."""
-    if x.dtype.kind == "i":
+    if x.dtype.kind in "ib":
         return x
     y = np.empty_like(x, np.float32)
     y[...] = x
@@ -225,7 +251,7 @@ def test_every_backend_computes_what_the_reference_does(kernels, place, case):
     if place is not single and (why := device.problem()):
         pytest.skip(why)
     name, arguments, options = CASES[case]
-    doubled = changed(arguments, lambda x: x.astype(np.float64) if x.dtype.kind != "i" else x)
+    doubled = changed(arguments, lambda x: x.astype(np.float64) if x.dtype.kind == "f" else x)
     expected = results(reference, name, doubled, options)
     actual = results(kernels, name, changed(arguments, place), options)
     for a, e in zip(actual, expected, strict=True):

@@ -20,7 +20,7 @@ SIGNATURE = types.void(*[types.int64] * 17)
 
 @cache
 def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
-    """Return what compiled code needs to multiply: (address of the product, of its room, step).
+    """Return what compiled code needs: (address of the product, of its room, step, itemsize).
 
     Each thread has a room of its own, `step` bytes after the one before.
     """
@@ -28,7 +28,7 @@ def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
     room = np.empty(T * step + LINE, np.uint8)
     _rooms.append(room)
     start = -(-room.ctypes.data // LINE) * LINE
-    return np.array([_product(itemsize, register).address, start, step])
+    return np.array([_product(itemsize, register).address, start, step, itemsize])
 
 
 _rooms: list[np.ndarray] = []  # so that they are not freed
@@ -108,6 +108,19 @@ def masked(product, t, a, b, transpose_b, c, where):
     """c = a op(b) where `where`, a matrix like c, is above 0, else 0."""
     finish = 0, 0, 0, where.ctypes.data, _row(where)
     _multiply(product, t, a, False, b, transpose_b, c, finish)
+
+
+@compiled
+def multiply_at(product, t, a, transpose_a, b, transpose_b, c, sizes, add):
+    """c = op(a) op(b), or c += that, of matrices (address, bytes from row to row); sizes (M, N, K).
+
+    For rows of an array of many dimensions, which need not be contiguous.
+    """
+    itemsize = product[3]
+    of_a = (a[0], itemsize, a[1]) if transpose_a else (a[0], a[1], itemsize)
+    of_b, finish = (b[0], b[1], np.int64(transpose_b)), (np.int64(add), 0, 0, 0, 0)
+    arguments = (*of_a, *of_b, *c, *sizes, *finish, product[1] + t * product[2])
+    _call(product[0], arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
 
 
 @compiled

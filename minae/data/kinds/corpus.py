@@ -35,7 +35,6 @@ class CorpusKind:
     """
 
     name: ClassVar[str] = "corpus"
-    row: ClassVar[str] = "token"  # what a row of the data is called
     binary: ClassVar[int] = 0
     tokens: str
     vocabulary: list[str]
@@ -156,15 +155,14 @@ class CorpusKind:
         if not len(rare):
             return None
         shown = ", ".join(map(_named, rare[:SHOWN].tolist())) + ", …" * (len(rare) > SHOWN)
-        return (
-            f"{counts.sum():,} of {len(rare):,} character{'s' * (len(rare) > 1)} that the"
-            f" vocabulary has not ({shown}), which become {UNKNOWN}"
-        )
+        total = int(counts.sum())
+        many = "s" * (total > 1)
+        return f"{total:,} character{many} not in the vocabulary ({shown}), read as {UNKNOWN}"
 
     @property
-    def unit(self) -> str:
-        """What tokens are called."""
-        return "tokens" if self.tokens == "bpe" else self.tokens
+    def row(self) -> str:
+        """What a token is called."""
+        return "token" if self.tokens == "bpe" else "character"
 
 
 def check_tokens(name: str) -> None:

@@ -59,7 +59,7 @@ def _about(path: Path, kind: CorpusKind, found: Texts, parts: list[Split]) -> st
     characters = sum(map(len, found.texts))
     tokens = sum(map(len, parts))
     texts = f"{len(found):,} texts of " if len(found) > 1 else ""
-    said = [f"a vocabulary of {len(kind.vocabulary):,} {kind.unit}"]
+    said = [f"a vocabulary of {len(kind.vocabulary):,} {kind.row}s"]
     if kind.tokens == "bpe":
         said.append(f"{characters / max(tokens, 1):.1f} characters in a token")
     if len(parts[1]):

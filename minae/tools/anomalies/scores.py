@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minae.data import AudioKind, ImageKind, SeriesKind, Split, TableKind
+from minae.data import AudioKind, ImageKind, SeriesKind, Split, TableKind, TextKind
 from minae.tools.anomalies.reading import Data
 from minae.tools.anomalies.sounds import stretch
 from minae.tools.images import reconstruct
@@ -142,5 +142,7 @@ def _errors(run: Run, split: Split, outputs: np.ndarray) -> np.ndarray:
             return np.square(outputs - split.inputs, dtype=np.float64)[:, :, 0]
         case ImageKind():
             return run.kind.errors(split, outputs).sum(axis=1, keepdims=True)
-        case _:
+        case TableKind() | TextKind() | AudioKind():
             return run.kind.errors(split, outputs)
+        case _:
+            raise AssertionError(f"a {run.kind.name} has no rows")

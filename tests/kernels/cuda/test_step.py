@@ -7,6 +7,7 @@ import pytest
 
 from minae.kernels import reference
 from minae.kernels.cuda import (
+    attention,
     elementwise,
     gaussian,
     linear,
@@ -132,6 +133,26 @@ def test_activation_backward(shape, relu):
     close(dbias, expected.sum(axis=0))
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize(("batch", "queries", "keys"), [(1, 1, 1), (2, 5, 33), (3, 9, 2)])
+def test_attention(batch, queries, keys, causal):
+    query, key, value, dy = (normal(batch, n, 4, seed=n) for n in (queries, keys, keys, queries))
+    added = np.where(normal(1, batch, queries, 1) > 1, -np.inf, 0).astype(np.float32)
+    weights, slopes = query @ key.swapaxes(1, 2), dy @ value.swapaxes(1, 2)
+    saved = np.full((2, batch, queries), np.nan, np.float32)
+    arguments = weights, added, batch, np.float32(0.5), causal, saved
+    attention.RUNGS["weights"].simulate((batch * queries,), *arguments)
+    attention.RUNGS["slopes"].simulate((batch * queries,), weights, slopes)
+    options = {"mask": added[0], "is_causal": causal}
+    expected, expected_saved = reference.attention(query, key, value, 0.5, **options)
+    close(weights @ value, expected)
+    close(saved, expected_saved)
+    *_, dscores = reference.attention_backward(
+        dy, query, key, value, saved, 0.5, **options, need_dscores=True
+    )
+    close(slopes, dscores)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_sums_have_the_same_bits_in_any_order_of_threads(seed):
     parts, out = normal(1000), np.zeros(2, np.float32)
@@ -145,7 +166,8 @@ def test_they_compile():
     from minae.kernels.cuda.launch import build
 
     modules = (
-        elementwise, gaussian, linear, losses, optim, pool, random, recurrent, reductions,
+        attention, elementwise, gaussian, linear, losses, optim, pool, random, recurrent,
+        reductions,
     )  # fmt: skip
     for rung in [rung for module in modules for rung in module.RUNGS.values()]:
         code = build.cubin(build.ptx(rung, (9, 0)), (9, 0))
