@@ -25,6 +25,7 @@ from minae.kernels.cpu.compile.operands import (
     suits,
 )
 from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.elementwise import gelu_of_row
 from minae.kernels.cpu.products.multiply import (
     affine,
     cut,
@@ -34,6 +35,8 @@ from minae.kernels.cpu.products.multiply import (
     product_for,
 )
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
+
+RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
 
 
 @parallel
@@ -53,6 +56,16 @@ def _linear(t, T, product, x, weight, transposed, bias, y, relu):
 
 
 @parallel
+def _linear_gelu(t, T, product, x, weight, transposed, bias, y, slope, tanh):
+    """z = x weightᵀ + bias, y = z Φ(z) and slope = dy/dz, from each share's z while it is near."""
+    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
+    columns = weight[:, j:l] if transposed else weight[j:l]
+    affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
+    for n in range(i, k):
+        gelu_of_row(y[n, j:l], tanh, y[n, j:l], slope[n, j:l])
+
+
+@parallel
 def _input_gradient(t, T, product, dz, weight, transposed, x, masks, dx):
     """dx = dz weight; if x is a ReLU's output and it `masks`, already passed back through that."""
     i, k, j, l = cut(t, T, *dx.shape, dz.shape[1], dx.itemsize)  # noqa: E741
@@ -68,9 +81,9 @@ _input_gradient_share = _input_gradient.share
 
 @parallel
 def _linear_backward(
-    t, T, product, x, weight, transposed, dy, y, relu, dz, dweight, dbias, masks, dx
+    t, T, product, x, weight, transposed, dy, y, passes, dz, dweight, dbias, masks, dx
 ):
-    """dz = dy where y > 0 or without ReLU, else 0; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
+    """dz = dy as it `passes` the activation; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
 
     A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
     several shares, dx is empty here and left to _input_gradient, which explains `masks`.
@@ -85,8 +98,11 @@ def _linear_backward(
         dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
         for o in range(high - low):
             value = dy_row[o]
-            if relu:
+            if passes == RELU:
                 value = value if y_row[o] > zero else zero
+                dz_row[o] = value
+            elif passes == SLOPE:
+                value *= y_row[o]
                 dz_row[o] = value
             totals[o] += value
     for o in range(high - low):
@@ -154,26 +170,42 @@ def linear(x, weight, bias=None, activation=None):
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
+@covered(operands=3)
+def linear_gelu(x, weight, bias=None, tanh=False):
+    shapes.check_linear(x, weight, bias)
+    rows, matrix = plain_rows(x), plain_matrix(weight)
+    outputs = len(weight)
+    y, slope = (np.empty((len(rows), outputs), x.dtype) for _ in range(2))
+    bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
+    T = threads_for(x.size * outputs)
+    _linear_gelu(T, product_for(y.itemsize, T), rows, *matrix, bias, y, slope, tanh)
+    shape = *x.shape[:-1], outputs
+    return y.reshape(shape), slope.reshape(shape)
+
+
 @covered(operands=4)
 def linear_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None
 ):
     shapes.check_linear_backward(dy, x, weight, y)
-    relu = shapes.check_activation(activation)
-    return _layer_backward(dy, x, weight, y, relu, needs, dweight, dbias, False)
+    smooth = activation == shapes.SLOPE
+    passes = SLOPE if smooth else int(shapes.check_activation(activation))
+    return _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, False)
 
 
-def _layer_backward(dy, x, weight, y, relu, needs, dweight, dbias, masks):
+def _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, masks):
     need_dx, need_dweight = needs
     x_rows, dy_rows, matrix = plain_rows(x), plain_rows(dy), plain_matrix(weight)
-    y_rows, dz = (plain_rows(y), np.empty(dy_rows.shape, dy.dtype)) if relu else (dy_rows, dy_rows)
+    y_rows = dz = dy_rows
+    if passes:
+        y_rows, dz = plain_rows(y), np.empty(dy_rows.shape, dy.dtype)
     if dweight is None:
         dweight = np.empty(weight.shape if need_dweight else (0, 0), dy.dtype)
     dbias = np.empty(len(weight), dy.dtype) if dbias is None else dbias
     dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
     T = threads_for(dy.size * x.shape[-1])
     product, now = product_for(dy.itemsize, T), dx if T == 1 else dx[:0]
-    arrays = x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, masks, now
+    arrays = x_rows, *matrix, dy_rows, y_rows, passes, dz, dweight, dbias, masks, now
     _linear_backward(T, product, *arrays)
     if T > 1 and need_dx:
         _input_gradient(T, product, dz, *matrix, x_rows, masks, dx)
@@ -239,7 +271,7 @@ def _stack_backward(product, dy, x, weights, outputs, relus, dweights, dbiases, 
         relu, masks = relus[i] and i == len(weights) - 1, relus[i - 1] and i > 0
         dz = np.empty_like(dy) if relu else dy
         inputs, dinputs = (outputs[i - 1], np.empty_like(outputs[i - 1])) if i else (x, dx)
-        arrays = inputs, weight, False, dy, y, relu, dz, dweight, dbias, masks, dinputs
+        arrays = inputs, weight, False, dy, y, np.int64(relu), dz, dweight, dbias, masks, dinputs
         _share_backward(0, 1, product, *arrays)
         dy = dinputs
     return True
@@ -299,7 +331,7 @@ def _stack_backward_on_threads(dy: Any, x, weights, outputs, relus, needs, dweig
         wanted, masks = (i > 0 or needs[0], needs[1 + i]), i > 0 and relus[i - 1]
         places = dweights[i], dbiases[i]
         dy, dweight, dbias = _layer_backward(
-            dy, inputs, weight, outputs[i], relu, wanted, *places, masks
+            dy, inputs, weight, outputs[i], int(relu), wanted, *places, masks
         )
         products.insert(0, dweight)
         sums.insert(0, dbias)

@@ -43,6 +43,7 @@ POOL = {"kernel_size": (3, 2), "stride": (2, 2), "padding": (1, 0)}
 GAPS = {"kernel_size": (2, 1), "stride": (3, 4), "padding": (1, 0)}  # pixels in no window
 IMAGES, INDEX = normal((2, 3, 7, 6)), reference.max_pool2d(normal((2, 3, 7, 6)), **POOL)[1]
 CODES = normal((5, 3)), normal((5, 3)), normal((5, 3))
+OF_ROWS = normal(9), np.abs(normal(9))  # mean, rstd
 STATISTICS = normal(3), normal(3), np.abs(normal(3))  # weight, mean, var
 MOMENTS = normal(40), normal(40), normal(40), np.abs(normal(40))
 RATES = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}
@@ -116,6 +117,13 @@ CASES = {
         normal((9, 17)), X, WEIGHT, "relu", (False, True), (normal((17, 20)), normal(17))
     ),
     "linear_backward, only dx": linear_backward(normal((9, 17)), X, WEIGHT, None, (True, False)),
+    "linear_backward by a slope": (
+        "linear_backward",
+        (normal((9, 17)), X, WEIGHT, normal((9, 17)), "slope"),
+        {},
+    ),
+    "linear_gelu": ("linear_gelu", (X, WEIGHT, BIAS), {}),
+    "linear_gelu, by tanh": ("linear_gelu", (normal((2, 3, 20)), WEIGHT, None, True), {}),
     "linear_stack": ("linear_stack", (normal((4, 6)), *map(tuple, LAYERS), ACTIVATIONS), {}),
     "linear_stack_backward": ("linear_stack_backward", (*STACK_BACKWARD, *PLACES), {}),
     "conv2d": ("conv2d", (*HALVING[:2], normal(5), "relu"), HALVING[3]),
@@ -156,6 +164,11 @@ CASES = {
     "attention_backward, masked": attention_backward(
         *normal((3, 2, 3, 4)), HOLES, False, tuple(normal((3, 2, 3, 4)))
     ),
+    "layer_norm": ("layer_norm", (X, normal(20), normal(20), 1e-5), {}),
+    "layer_norm without bias": ("layer_norm", (normal((3, 300)), normal(300), None, 0.1), {}),
+    "layer_norm of turned rows": ("layer_norm", (X.T, None, None, 1e-5), {}),
+    "layer_norm_backward": ("layer_norm_backward", (X[::-1], X, normal(20), *OF_ROWS), {}),
+    "layer_norm_backward without weight": ("layer_norm_backward", (X[::-1], X, None, *OF_ROWS), {}),
     "gru": ("gru", UNITS, {}),
     "gru, both ways": ("gru", (*BOTH_WAYS, LENGTHS), {}),
     "gru, batch first": ("gru", (normal((3, 4, 5)).swapaxes(0, 1), None, UNITS[2]), {}),
@@ -197,7 +210,8 @@ CASES = {
     "sum of parts": ("sum", (every_second(normal((70, 6))), (0,)), {}),
     "sum of all": ("sum", (normal((70, 3)), (0, 1)), {}),
     "sum over nothing": ("sum", (normal((2, 3)), ()), {}),
-    "erf": ("erf", (3 * normal((4, 5)),), {}),
+    "gelu": ("gelu", (3 * normal((4, 5)),), {}),
+    "gelu, by tanh": ("gelu", (3 * normal((4, 5)).T, True), {}),
 }
 
 

@@ -1,5 +1,7 @@
 """Matrix products and the error function on every backend."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -79,18 +81,41 @@ def test_linear_is_torchs(kernels, dtype, torch, leading, inputs, outputs, with_
     assert_close(kernels.linear(x, weight, bias), expected, dtype)
 
 
-# --- error function ---------------------------------------------------------------------------
+# --- GELU -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tanh", [False, True])
 @pytest.mark.parametrize("layout", [contiguous, every_second, reversed_rows, one_number_for_all])
-def test_erf_is_torchs(kernels, dtype, torch, layout):
+def test_gelu_is_torchs(kernels, dtype, torch, layout, tanh):
     x = read_only(layout(3 * normal(0, 2, 3, 50, dtype=dtype)))
-    assert_close(kernels.erf(x), torch.erf(torch.tensor(x.copy())), dtype)
+    exact = torch.tensor(x.copy()).double().requires_grad_()
+    expected = torch.nn.functional.gelu(exact, approximate="tanh" if tanh else "none")
+    expected.sum().backward()
+    y, slope = kernels.gelu(x, tanh)
+    for actual, by_torch in ((y, expected.detach()), (slope, exact.grad)):
+        assert actual.dtype == dtype
+        tolerance = 1e-6 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(actual, by_torch, rtol=tolerance, atol=tolerance)
 
 
-def test_erf_at_the_ends(kernels, dtype):
-    x = np.array([-np.inf, -30, 0, 30, np.inf], dtype)
-    assert_close(kernels.erf(x), np.array([-1, -1, 0, 1, 1]), dtype)
-    assert np.isnan(kernels.erf(np.array([np.nan], dtype))).all()
+@pytest.mark.parametrize("tanh", [False, True])
+def test_gelu_keeps_its_digits_where_it_is_nearly_0(kernels, dtype, tanh):
+    """As x (1 + erf(x/√2)) / 2 it would lose them: the sum cancels."""
+    x = np.linspace(-8, -0.5, 50, dtype=dtype)
+    wide = x.astype(np.float64)
+    z = math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3)
+    share = (
+        1 / (1 + np.exp(-2 * z)) if tanh else np.array([math.erfc(-v / 2**0.5) / 2 for v in wide])
+    )
+    np.testing.assert_allclose(kernels.gelu(x, tanh)[0], wide * share, rtol=2e-5)
+
+
+@pytest.mark.parametrize("tanh", [False, True])
+def test_gelu_at_the_ends(kernels, dtype, tanh):
+    x = np.array([-np.inf, -1e30, -50, 0, 50, 1e30, np.inf], dtype)
+    y, slope = kernels.gelu(x, tanh)
+    assert_close(y, np.maximum(x, 0), dtype)
+    assert_close(slope, np.array([0, 0, 0, 0.5, 1, 1, 1]), dtype)
+    assert all(np.isnan(a).all() for a in kernels.gelu(np.array([np.nan], dtype), tanh))
     for empty in (np.zeros((0, 3), dtype), np.zeros((), dtype)):
-        assert_close(kernels.erf(empty), empty, dtype)
+        assert_close(kernels.gelu(empty, tanh)[0], empty, dtype)

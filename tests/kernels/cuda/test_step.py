@@ -12,6 +12,7 @@ from minae.kernels.cuda import (
     gaussian,
     linear,
     losses,
+    norm,
     optim,
     pool,
     random,
@@ -120,16 +121,17 @@ def test_adam(size, decoupled):
         close(same, other)
 
 
-@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("activation", [None, "relu", "slope"])
 @pytest.mark.parametrize("shape", [(1, 1), (20, 33), (7, 70), (40, 5)])
-def test_activation_backward(shape, relu):
+def test_activation_backward(shape, activation):
     dy, y, blocks = normal(*shape), normal(*shape, seed=1), 2
+    passes = [None, "relu", "slope"].index(activation)
     dz, parts = np.full(shape, np.nan, np.float32), np.full((blocks, shape[1]), np.nan, np.float32)
     dbias = np.full(shape[1], np.nan, np.float32)
-    linear.RUNGS["activation_backward"].simulate((*shape, blocks), dy, y, relu, dz, parts)
+    linear.RUNGS["activation_backward"].simulate((*shape, blocks), dy, y, passes, dz, parts)
     reductions.RUNGS["add_rows"].simulate(shape[1:], parts, dbias)
-    expected = dy * (y > 0) if relu else dy
-    np.testing.assert_array_equal(dz, expected if relu else np.full(shape, np.nan))
+    expected = reference.common.activate_backward(dy, y, activation)
+    np.testing.assert_array_equal(dz, expected if passes else np.full(shape, np.nan))
     close(dbias, expected.sum(axis=0))
 
 
@@ -166,7 +168,7 @@ def test_they_compile():
     from minae.kernels.cuda.launch import build
 
     modules = (
-        attention, elementwise, gaussian, linear, losses, optim, pool, random, recurrent,
+        attention, elementwise, gaussian, linear, losses, norm, optim, pool, random, recurrent,
         reductions,
     )  # fmt: skip
     for rung in [rung for module in modules for rung in module.RUNGS.values()]:
