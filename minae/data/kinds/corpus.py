@@ -155,10 +155,9 @@ class CorpusKind:
         if not len(rare):
             return None
         shown = ", ".join(map(_named, rare[:SHOWN].tolist())) + ", …" * (len(rare) > SHOWN)
-        return (
-            f"{counts.sum():,} of {len(rare):,} character{'s' * (len(rare) > 1)} that the"
-            f" vocabulary has not ({shown}), which become {UNKNOWN}"
-        )
+        total = int(counts.sum())
+        many = "s" * (total > 1)
+        return f"{total:,} character{many} not in the vocabulary ({shown}), read as {UNKNOWN}"
 
     @property
     def row(self) -> str:
