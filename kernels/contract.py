@@ -14,8 +14,9 @@ Gradients are with respect to a scalar loss: `dy` is that of an output y, `dx` t
 each of the same shape.
 `activation` is None or "relu", applied to the result; its derivative follows from the output `y`,
 so a backward needs y only if there was an activation, and otherwise accepts None. dz is dy passed
-back through the activation. `needs` says which gradients are wanted: dx and dweight, if nothing
-else is said. None takes the place of those that are not.
+back through the activation. GELU's derivative does not follow from y, so forward returns both.
+`needs` says which gradients are wanted: dx and dweight, if nothing else is said. None takes the
+place of those that are not.
 """
 
 from collections.abc import Sequence
@@ -61,7 +62,15 @@ class Linear(Protocol):
         dweight: Array | None = None,
         dbias: Array | None = None,
     ) -> Gradients:
-        """Return the gradients of `linear`: dx = dz W, dweight = dzᵀ x, dbias = Σ dz."""
+        """Return the gradients of `linear`: dx = dz W, dweight = dzᵀ x, dbias = Σ dz.
+
+        For those of `linear_gelu`, the activation is "slope", and y that slope: dz = dy · y.
+        """
+
+    def linear_gelu(
+        self, x: Array, weight: Array, bias: Array | None = None, tanh: bool = False
+    ) -> tuple[Array, Array]:
+        """Return what `gelu` gives for z = x Wᵀ + b: y and the slope dy/dz, (..., O) both."""
 
     def linear_stack(
         self,
@@ -165,7 +174,7 @@ class Pool(Protocol):
 
 
 class Norm(Protocol):
-    """Batch normalisation."""
+    """Batch and layer normalisation."""
 
     def batch_norm(
         self, x: Array, weight: Array | None, bias: Array | None, eps: float
@@ -186,6 +195,22 @@ class Norm(Protocol):
             dx = (dy - mean(dy) - x̂ mean(dy x̂)) · weight / √(var + eps)
 
         dy, x (N, C, ...), weight, mean, var (C,) -> dx, dweight = Σ dy x̂, dbias = Σ dy.
+        """
+
+    def layer_norm(
+        self, x: Array, weight: Array | None, bias: Array | None, eps: float
+    ) -> tuple[Array, Array, Array]:
+        """Normalise each row (Ba et al. 2016): y = x̂ · weight + bias, x̂ = (x - mean) · rstd.
+
+        rstd = 1 / √(var + eps). x (N, K), weight and bias (K,) or None -> y, mean (N,), rstd (N,).
+        """
+
+    def layer_norm_backward(
+        self, dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array
+    ) -> tuple[Array, Array, Array]:
+        """Return the gradients of `layer_norm`: dx, dweight = Σ dy x̂, dbias = Σ dy.
+
+        With dx̂ = dy · weight, and means over the row: dx = (dx̂ - mean(dx̂) - x̂ mean(dx̂ x̂)) · rstd.
         """
 
 
@@ -274,8 +299,12 @@ class Indexing(Protocol):
 class Elementwise(Protocol):
     """Functions of one number."""
 
-    def erf(self, x: Array) -> Array:
-        """Return the error function 2/√π ∫₀ˣ e^(-t²) dt of every entry."""
+    def gelu(self, x: Array, tanh: bool = False) -> tuple[Array, Array]:
+        """Return x Φ(x) of every entry, and its derivative (Hendrycks & Gimpel 2016).
+
+        Φ is the distribution function of the standard normal. With `tanh`, ½ (1 + tanh z) takes its
+        place, z = √(2/π) (x + 0.044715 x³).
+        """
 
 
 class Reductions(Protocol):

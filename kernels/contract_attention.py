@@ -31,7 +31,7 @@ class Attention(Protocol):
         """Return y = P value with P = softmax(scale query keyᵀ + mask), and what backward needs.
 
         y (..., L, V) is in any order in memory. saved (2, ..., L) has each query's largest score m,
-        and Σ e^(score - m), which is 0 where m is -inf.
+        or 0 if that is -inf, and Σ e^(score - m).
         """
 
     def attention_backward(

@@ -62,11 +62,25 @@ def check_linear_backward(dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | Non
         )
 
 
+SLOPE = "slope"  # in place of an activation, in backward: y is the derivative itself
+
+
 def check_activation(activation: str | None) -> bool:
     """Return whether the activation is "relu"; raise ValueError unless it is that or None."""
     if activation not in (None, "relu"):
         raise ValueError(f"activation is None or 'relu' inside a kernel, not {activation!r}")
     return activation is not None
+
+
+def check_layer_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> None:
+    """Raise ValueError unless x is (N, K), and weight and bias are (K,) or None."""
+    if len(x.shape) != 2:
+        raise ValueError(f"layer_norm: x {x.shape} must be (N, K)")
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != x.shape[1:]:
+            raise ValueError(
+                f"layer_norm: {name} {parameter.shape} must be {x.shape[1:]} to go with x {x.shape}"
+            )
 
 
 def check_same(name: str, a: Shaped, b: Shaped) -> None:

@@ -12,19 +12,25 @@ compiled and run on threads is in `compile/`, the matrix product in `products/`.
 
 from minae.kernels.cpu.attention import attention, attention_backward
 from minae.kernels.cpu.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward
-from minae.kernels.cpu.elementwise import erf
+from minae.kernels.cpu.elementwise import gelu
 from minae.kernels.cpu.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var
 from minae.kernels.cpu.indexing import index_add
 from minae.kernels.cpu.layout import channels_last, contiguous
 from minae.kernels.cpu.linear import (
     linear,
     linear_backward,
+    linear_gelu,
     linear_stack,
     linear_stack_backward,
     matmul,
 )
 from minae.kernels.cpu.losses import bce_with_logits, cross_entropy, mse
-from minae.kernels.cpu.norm import batch_norm, batch_norm_backward
+from minae.kernels.cpu.norm import (
+    batch_norm,
+    batch_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+)
 from minae.kernels.cpu.optim import adam, sgd
 from minae.kernels.cpu.pool import avg_pool2d, avg_pool2d_dx, max_pool2d, max_pool2d_dx
 from minae.kernels.cpu.recurrent import gru, gru_backward, lstm, lstm_backward

@@ -59,7 +59,7 @@ def dense_step(
         inputs = outputs[at - N * I : at].reshape(N, I) if i else x
         dz = np.empty_like(dy) if relu else dy
         dx = np.empty_like(inputs) if i else np.empty((0, 0), x.dtype)
-        of_dweight = product, inputs, weight, False, dy, y, relu, dz, dweight
+        of_dweight = product, inputs, weight, False, dy, y, np.int64(relu), dz, dweight
         backward(0, 1, *of_dweight, gradients[b : b + O], masks, dx)
         dy = dx
     adam(0, 1, values, gradients, exp_avg, exp_avg_sq, *numbers)

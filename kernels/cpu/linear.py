@@ -25,22 +25,19 @@ from minae.kernels.cpu.compile.operands import (
     suits,
 )
 from minae.kernels.cpu.compile.threads import threads_for
+from minae.kernels.cpu.elementwise import gelu_of_row
 from minae.kernels.cpu.products.multiply import (
     affine,
     cut,
     masked,
     multiply,
+    multiply_each,
     multiply_shares,
     product_for,
 )
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
-
-@parallel
-def _each(t, T, product, a, transpose_a, b, transpose_b, y):
-    """y[i] = op(a[i]) op(b[i]) for matrices a, b, y (B, rows, columns)."""
-    for i in range(t * len(y) // T, (t + 1) * len(y) // T):
-        multiply(product, t, a[i], transpose_a, b[i], transpose_b, y[i], False)
+RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
 
 
 @parallel
@@ -50,6 +47,16 @@ def _linear(t, T, product, x, weight, transposed, bias, y, relu):
     columns = weight[:, j:l] if transposed else weight[j:l]
     part = y[i:k, j:l]
     affine(product, t, x[i:k], False, columns, not transposed, part, bias[j:l], relu)
+
+
+@parallel
+def _linear_gelu(t, T, product, x, weight, transposed, bias, y, slope, tanh):
+    """z = x weightᵀ + bias, y = z Φ(z) and slope = dy/dz, from each share's z while it is near."""
+    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
+    columns = weight[:, j:l] if transposed else weight[j:l]
+    affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
+    for n in range(i, k):
+        gelu_of_row(y[n, j:l], tanh, y[n, j:l], slope[n, j:l])
 
 
 @parallel
@@ -68,9 +75,9 @@ _input_gradient_share = _input_gradient.share
 
 @parallel
 def _linear_backward(
-    t, T, product, x, weight, transposed, dy, y, relu, dz, dweight, dbias, masks, dx
+    t, T, product, x, weight, transposed, dy, y, passes, dz, dweight, dbias, masks, dx
 ):
-    """dz = dy where y > 0 or without ReLU, else 0; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
+    """dz = dy as it `passes` the activation; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
 
     A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
     several shares, dx is empty here and left to _input_gradient, which explains `masks`.
@@ -85,8 +92,11 @@ def _linear_backward(
         dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
         for o in range(high - low):
             value = dy_row[o]
-            if relu:
+            if passes == RELU:
                 value = value if y_row[o] > zero else zero
+                dz_row[o] = value
+            elif passes == SLOPE:
+                value *= y_row[o]
                 dz_row[o] = value
             totals[o] += value
     for o in range(high - low):
@@ -103,42 +113,56 @@ def matmul(a, b):
     if b.ndim == 2 and a.ndim > 1:
         # all batches share b, so they are the rows of one tall matrix
         y = np.empty((math.prod(a.shape[:-1]), b.shape[1]), a.dtype)
-        left, transpose_a = plain_matrix(a if a.ndim == 2 else plain_rows(a))
-        right, transpose_b = plain_matrix(b)
-        T = threads_for(y.size * len(b))
-        multiply_shares(T, product_for(y.itemsize, T), left, transpose_a, right, transpose_b, y)
+        _multiply(a if a.ndim == 2 else plain_rows(a), b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
     if a.ndim == 1 or b.ndim == 1:
         return np.asarray(a @ b)  # every number is needed once: memory is the limit, not the sums
     return _batched(a, b)
 
 
+def _multiply(a, b, y):
+    """y = a b for matrices."""
+    left, right = plain_matrix(a), plain_matrix(b)
+    T = threads_for(y.size * len(b))
+    multiply_shares(T, product_for(y.itemsize, T), *left, *right, y)
+
+
 def _batched(a, b):
     """Return the products of pairs of matrices, (..., M, K) (..., K, N) -> (..., M, N)."""
     (M, K), N = a.shape[-2:], b.shape[-1]
-    batch, other = a.shape[:-2], b.shape[:-2]
-    if batch != other:
-        batch = np.broadcast_shapes(batch, other)
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = np.empty((*batch, M, N), a.dtype)
-    left, transpose_a = _matrices(a, batch)
-    right, transpose_b = _matrices(b, batch)
     T = threads_for(y.size * K)
-    product, results = product_for(y.itemsize, T), y.reshape(-1, M, N)
-    if len(results) >= T:
-        _each(T, product, left, transpose_a, right, transpose_b, results)
-    else:
-        for pair in zip(left, right, results, strict=True):
-            multiply_shares(T, product, pair[0], transpose_a, pair[1], transpose_b, pair[2])
+    if math.prod(batch) < T:
+        left, right = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
+        for i in np.ndindex(batch):
+            _multiply(left[i], right[i], y[i])
+        return y
+    a, of_a, a_row, a_k = _matrices(a, batch)
+    b, of_b, b_k, b_column = _matrices(b, batch)
+    turned = b_column != b.itemsize
+    factors = of_a, a_row, a_k, of_b, b_column if turned else b_k, turned
+    multiply_each(T, product_for(y.itemsize, T), *factors, y.reshape(-1, M, N), K)
     return y
 
 
 def _matrices(x, batch):
-    """Return x, or its transposes, as plain (B, rows, columns), and whether they are transposes."""
-    transposes = not x.flags.carray and x.swapaxes(-1, -2).flags.carray
-    x = x.swapaxes(-1, -2) if transposes else x
-    if x.shape[:-2] != batch:
-        x = np.broadcast_to(x, (*batch, *x.shape[-2:]))
-    return plain(x).reshape(-1, *x.shape[-2:]), transposes
+    """Return x, the address of each matrix, and the bytes between its rows, and its columns.
+
+    One of these is the size of a number; if not, x is a copy.
+    """
+    size, (rows, columns) = x.itemsize, x.shape[-2:]
+    row, column = x.strides[-2:]
+    row = size if rows == 1 and column != size else row  # nothing is that far apart
+    column = size if columns == 1 and row != size else column
+    if size not in (row, column) or not x.flags.aligned:
+        x = np.array(x, order="C")
+        row, column = columns * size, size
+    addresses = np.array(x.ctypes.data)
+    apart = np.broadcast_to(x, (*batch, rows, columns)).strides[:-2]
+    for length, step in zip(batch, apart, strict=True):
+        addresses = addresses[..., None] + step * np.arange(length)
+    return x, addresses.ravel(), row, column
 
 
 @covered(operands=3)
@@ -154,26 +178,42 @@ def linear(x, weight, bias=None, activation=None):
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
+@covered(operands=3)
+def linear_gelu(x, weight, bias=None, tanh=False):
+    shapes.check_linear(x, weight, bias)
+    rows, matrix = plain_rows(x), plain_matrix(weight)
+    outputs = len(weight)
+    y, slope = (np.empty((len(rows), outputs), x.dtype) for _ in range(2))
+    bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
+    T = threads_for(x.size * outputs)
+    _linear_gelu(T, product_for(y.itemsize, T), rows, *matrix, bias, y, slope, tanh)
+    shape = *x.shape[:-1], outputs
+    return y.reshape(shape), slope.reshape(shape)
+
+
 @covered(operands=4)
 def linear_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None
 ):
     shapes.check_linear_backward(dy, x, weight, y)
-    relu = shapes.check_activation(activation)
-    return _layer_backward(dy, x, weight, y, relu, needs, dweight, dbias, False)
+    smooth = activation == shapes.SLOPE
+    passes = SLOPE if smooth else int(shapes.check_activation(activation))
+    return _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, False)
 
 
-def _layer_backward(dy, x, weight, y, relu, needs, dweight, dbias, masks):
+def _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, masks):
     need_dx, need_dweight = needs
     x_rows, dy_rows, matrix = plain_rows(x), plain_rows(dy), plain_matrix(weight)
-    y_rows, dz = (plain_rows(y), np.empty(dy_rows.shape, dy.dtype)) if relu else (dy_rows, dy_rows)
+    y_rows = dz = dy_rows
+    if passes:
+        y_rows, dz = plain_rows(y), np.empty(dy_rows.shape, dy.dtype)
     if dweight is None:
         dweight = np.empty(weight.shape if need_dweight else (0, 0), dy.dtype)
     dbias = np.empty(len(weight), dy.dtype) if dbias is None else dbias
     dx = np.empty(x_rows.shape if need_dx else (0, 0), dy.dtype)
     T = threads_for(dy.size * x.shape[-1])
     product, now = product_for(dy.itemsize, T), dx if T == 1 else dx[:0]
-    arrays = x_rows, *matrix, dy_rows, y_rows, relu, dz, dweight, dbias, masks, now
+    arrays = x_rows, *matrix, dy_rows, y_rows, passes, dz, dweight, dbias, masks, now
     _linear_backward(T, product, *arrays)
     if T > 1 and need_dx:
         _input_gradient(T, product, dz, *matrix, x_rows, masks, dx)
@@ -239,7 +279,7 @@ def _stack_backward(product, dy, x, weights, outputs, relus, dweights, dbiases, 
         relu, masks = relus[i] and i == len(weights) - 1, relus[i - 1] and i > 0
         dz = np.empty_like(dy) if relu else dy
         inputs, dinputs = (outputs[i - 1], np.empty_like(outputs[i - 1])) if i else (x, dx)
-        arrays = inputs, weight, False, dy, y, relu, dz, dweight, dbias, masks, dinputs
+        arrays = inputs, weight, False, dy, y, np.int64(relu), dz, dweight, dbias, masks, dinputs
         _share_backward(0, 1, product, *arrays)
         dy = dinputs
     return True
@@ -299,7 +339,7 @@ def _stack_backward_on_threads(dy: Any, x, weights, outputs, relus, needs, dweig
         wanted, masks = (i > 0 or needs[0], needs[1 + i]), i > 0 and relus[i - 1]
         places = dweights[i], dbiases[i]
         dy, dweight, dbias = _layer_backward(
-            dy, inputs, weight, outputs[i], relu, wanted, *places, masks
+            dy, inputs, weight, outputs[i], int(relu), wanted, *places, masks
         )
         products.insert(0, dweight)
         sums.insert(0, dbias)

@@ -4,6 +4,9 @@ With array operations it takes nine and ten. Channels are neighbours in memory, 
 is one long run, and the channels' numbers are repeated for every pixel of a row. Sums are float64:
 there are thousands of rows, and the variance is a small difference between possibly large numbers.
 Gained: a factor of 39 forward and 55 backward.
+
+Layer normalisation takes a row at a time, which stays in the cache between its passes. Up to RUN
+entries are summed in their own dtype, these sums, and those over rows, in float64.
 """
 
 import numpy as np
@@ -12,6 +15,8 @@ from minae.kernels import shapes
 from minae.kernels.cpu.compile.compiled import parallel
 from minae.kernels.cpu.compile.operands import covered, pixels, plain
 from minae.kernels.cpu.compile.threads import threads_for
+
+RUN = 8192
 
 
 @parallel
@@ -68,6 +73,57 @@ def _normalise_backward(t, T, dy, x, mean, dmean, slope, scale, dx):
         dy_row, row, target = dy[i], x[i], dx[i]
         for k in range(mean.size):
             target[k] = (dy_row[k] - dmean[k] - (row[k] - mean[k]) * slope[k]) * scale[k]
+
+
+@parallel
+def _layer_norm(t, T, x, weight, bias, eps, y, means, rstds):
+    """y = (x - mean) rstd weight + bias."""
+    (N, K), real = x.shape, x.dtype.type
+    for i in range(t * N // T, (t + 1) * N // T):
+        row, target = x[i], y[i]
+        total = squares = 0.0
+        for first in range(0, K, RUN):
+            part, value = row[first : first + RUN], real(0)
+            for k in range(part.size):
+                value += part[k]
+            total += value
+        mean = real(total / K)
+        for first in range(0, K, RUN):
+            part, value = row[first : first + RUN], real(0)
+            for k in range(part.size):
+                value += (part[k] - mean) * (part[k] - mean)
+            squares += value
+        scale = real(1 / np.sqrt(squares / K + eps))
+        for k in range(K):
+            target[k] = (row[k] - mean) * scale * weight[k] + bias[k]
+        means[i], rstds[i] = mean, scale
+
+
+@parallel
+def _layer_norm_backward(t, T, dy, x, weight, means, rstds, dx, dweights, dbiases):
+    """dx, and from the rows of share t dweights[t] = Σ dy x̂ and dbiases[t] = Σ dy."""
+    (N, K), real = x.shape, x.dtype.type
+    dweight, dbias = dweights[t], dbiases[t]
+    dweight[:] = 0
+    dbias[:] = 0
+    for i in range(t * N // T, (t + 1) * N // T):
+        dy_row, row, target, mean, scale = dy[i], x[i], dx[i], means[i], rstds[i]
+        total = along = 0.0
+        for first in range(0, K, RUN):
+            dy_part, part = dy_row[first : first + RUN], row[first : first + RUN]
+            factor, value, product = weight[first : first + RUN], real(0), real(0)
+            for k in range(part.size):
+                slope = dy_part[k] * factor[k]
+                value += slope
+                product += slope * ((part[k] - mean) * scale)
+            total += value
+            along += product
+        level, lean = real(total / K), real(along / K)
+        for k in range(K):
+            normalised = (row[k] - mean) * scale
+            dweight[k] += dy_row[k] * normalised
+            dbias[k] += dy_row[k]
+            target[k] = (dy_row[k] * weight[k] - level - normalised * lean) * scale
 
 
 def _runs(x):
@@ -127,3 +183,25 @@ def batch_norm_backward(dy, x, weight, mean, var, eps):
     wide = [np.tile(v.astype(x.dtype), repeats) for v in (dbias / count, slope, scale)]
     _normalise_backward(T, dy_runs, runs, wide_mean, *wide, dx)
     return _back(dx, x.shape), dweight.astype(x.dtype), dbias.astype(x.dtype)
+
+
+@covered(operands=3)
+def layer_norm(x, weight, bias, eps):
+    shapes.check_layer_norm(x, weight, bias)
+    x, (N, K) = plain(x), x.shape
+    weight = np.ones(K, x.dtype) if weight is None else plain(weight)
+    bias = np.zeros(K, x.dtype) if bias is None else plain(bias)
+    y, (mean, rstd) = np.empty(x.shape, x.dtype), np.empty((2, N), x.dtype)
+    _layer_norm(threads_for(4 * x.size), x, weight, bias, eps, y, mean, rstd)
+    return y, mean, rstd
+
+
+@covered(operands=5)
+def layer_norm_backward(dy, x, weight, mean, rstd):
+    shapes.check_same("layer_norm_backward", dy, x)
+    K, T = x.shape[1], threads_for(6 * x.size)
+    weight = np.ones(K, x.dtype) if weight is None else plain(weight)
+    dx, (dweights, dbiases) = np.empty(x.shape, x.dtype), np.empty((2, T, K))
+    arrays = plain(dy), plain(x), weight, plain(mean), plain(rstd)
+    _layer_norm_backward(T, *arrays, dx, dweights, dbiases)
+    return dx, dweights.sum(axis=0).astype(x.dtype), dbiases.sum(axis=0).astype(x.dtype)

@@ -1,4 +1,4 @@
-"""Functions of one number."""
+"""GELU, and functions of entries at the same place."""
 
 import math
 
@@ -9,20 +9,40 @@ from minae.kernels.cuda.launch.rung import VECTOR, Rung, Step
 from minae.kernels.cuda.layout import flat
 from minae.kernels.simulator import cuda, float32
 
+FAR, ROOT = 40.0, math.sqrt(0.5)  # FAR: the tail is 0, and powers of a are not yet infinite
+PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # Φ'(0), and that of 2 z
 
-def erf_kernel(x, y):
-    """y = erf(x)."""
+
+def gelu_kernel(x, tanh, y, slope):
+    """y = max(x, 0) - a Φ(-a) with a = |x|, slope = dy/dx; if `tanh`, with the approximate Φ."""
     i = cuda.grid(1)
     if i < x.shape[0]:
-        y[i] = float32(math.erf(x[i]))
+        v, one, half, curve = x[i], float32(1), float32(0.5), float32(CURVE)
+        a = abs(v)
+        if a > float32(FAR):
+            a = float32(FAR)
+        if tanh:
+            square = a * a
+            e = float32(math.exp(-curve * a * (one + float32(0.044715) * square)))
+            rest = one / (one + e)
+            tail = e * rest
+            density = tail * rest * curve * (one + float32(0.134145) * square)
+        else:
+            tail = half * float32(math.erfc(a * float32(ROOT)))
+            density = float32(PEAK) * float32(math.exp(-half * a * a))
+        below = tail - a * density
+        y[i] = (v if v > float32(0) else float32(0)) - a * tail
+        slope[i] = one - below if v > float32(0) else below
 
 
-RUNGS = {"erf": Rung(erf_kernel, (VECTOR, VECTOR))}
+RUNGS = {"gelu": Rung(gelu_kernel, (VECTOR, "int32", VECTOR, VECTOR))}
 
 
 @covered(operands=1)
-def erf(x):
-    return entrywise(RUNGS["erf"], x)
+def gelu(x, tanh=False):
+    y, slope = empty(x.shape, x), empty(x.shape, x)
+    launch(Step(RUNGS["gelu"], (x.size,), (flat(x), int(tanh), y.reshape(-1), slope.reshape(-1))))
+    return y, slope
 
 
 def entrywise(rung: Rung, *arrays: Array) -> Array:

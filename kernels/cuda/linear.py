@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.cuda.elementwise import gelu
 from minae.kernels.cuda.ladders.product import product
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch, processors
@@ -20,6 +21,7 @@ from minae.kernels.simulator import cuda, float32
 COLUMNS, ROWS = 32, 8  # of a block of activation_backward
 ROWS_EACH = 64  # rows that a block adds up, or more if that would make more than MOST_BLOCKS
 MOST_BLOCKS = 128
+RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
 
 _tf32: ContextVar[bool] = ContextVar("tf32", default=False)
 
@@ -52,6 +54,10 @@ def linear(x, weight, bias=None, activation=None):
     shapes.check_linear(x, weight, bias)
     ends = None if bias is None else contiguous(bias), shapes.check_activation(activation)
     return _multiply(rows_of(x), weight.T, None, *ends).reshape(*x.shape[:-1], len(weight))
+
+
+def linear_gelu(x, weight, bias=None, tanh=False):
+    return gelu(linear(x, weight, bias), tanh)
 
 
 @covered(operands=4)
@@ -92,24 +98,25 @@ def _as_stored(a):
 
 def _activation_backward(dy, y, activation, dbias):
     """Return dz (M, N), the gradient before the activation, and its sum over rows."""
-    (M, N), relu = dy.shape, shapes.check_activation(activation)
-    dz = empty((M, N), dy) if relu else dy
+    (M, N), smooth = dy.shape, activation == shapes.SLOPE
+    passes = SLOPE if smooth else int(shapes.check_activation(activation))
+    dz = empty((M, N), dy) if passes else dy
     dbias = empty((N,), dy) if dbias is None else dbias
     blocks = min(-(-M // ROWS_EACH), MOST_BLOCKS)
     parts = dbias.reshape(1, N) if blocks == 1 else empty((blocks, N), dy)
-    arrays = dy, rows_of(y) if relu else dy, relu, dz, parts
+    arrays = dy, rows_of(y) if passes else dy, passes, dz, parts
     launch(Step(RUNGS["activation_backward"], (M, N, blocks), arrays))
     if blocks > 1:
         launch(Step(SUMS["add_rows"], (N,), (parts, dbias)))
     return dz, dbias
 
 
-def activation_backward_kernel(dy, y, relu, dz, parts):
-    """dz = dy where the ReLU's output y is positive; parts = the column sums of dz, by block.
+def activation_backward_kernel(dy, y, passes, dz, parts):
+    """dz = dy as it `passes` the activation; parts = the column sums of dz, by block.
 
-    dy, y, dz (M, N), parts (blocks of rows, N), which `add_rows` adds up to dbias. Without a ReLU,
-    dz is dy and not written. A warp reads 32 columns side by side; the eight warps of a block take
-    every eighth row.
+    dy, y, dz (M, N), parts (blocks of rows, N), which `add_rows` adds up to dbias. y is the output
+    of a ReLU, or a slope; without an activation, dz is dy and not written. A warp reads 32 columns
+    side by side; the eight warps of a block take every eighth row.
     """
     sums = cuda.shared.array((ROWS, COLUMNS), float32)
     x, first = cuda.threadIdx.x, cuda.threadIdx.y
@@ -119,9 +126,12 @@ def activation_backward_kernel(dy, y, relu, dz, parts):
     if column < N:
         for row in range(cuda.blockIdx.y * ROWS + first, M, cuda.gridDim.y * ROWS):
             g = dy[row, column]
-            if relu:
+            if passes == RELU:
                 if not y[row, column] > float32(0):
                     g = float32(0)
+                dz[row, column] = g
+            elif passes == SLOPE:
+                g *= y[row, column]
                 dz[row, column] = g
             value += g
     sums[first, x] = value

@@ -12,8 +12,8 @@ def attention(query, key, value, scale, mask=None, is_causal=False):
     shapes.check_attention(query, key, value, mask)
     scores = _scores(query, key, scale, mask, is_causal)
     largest = scores.max(axis=-1, initial=-np.inf)
-    e = np.exp(scores - np.where(largest == -np.inf, 0, largest)[..., None])
-    saved = np.stack((largest, sum(e, (e.ndim - 1,))))
+    largest = np.where(largest == -np.inf, 0, largest)
+    saved = np.stack((largest, sum(np.exp(scores - largest[..., None]), (scores.ndim - 1,))))
     return matmul(_weights(scores, saved), value), saved
 
 
@@ -44,7 +44,8 @@ def _scores(query, key, scale, mask, is_causal):
     """Return the scores (..., L, S), -inf where a query may not look."""
     scores = matmul(query, key.swapaxes(-1, -2)) * scale
     if mask is not None:
-        scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+        added = np.where(mask, 0, -np.inf) if mask.dtype == bool else mask
+        scores = np.where(added == -np.inf, -np.inf, scores + added)  # even nan - inf
     if is_causal:
         scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
     return scores.astype(query.dtype, copy=False)
@@ -53,5 +54,4 @@ def _scores(query, key, scale, mask, is_causal):
 def _weights(scores, saved):
     """Return softmax(scores), but 0 for a query that may look nowhere."""
     largest, total = saved[..., None]
-    blind = largest == -np.inf
-    return np.exp(scores - np.where(blind, 0, largest)) / np.where(blind, 1, total)
+    return np.exp(scores - largest) / np.where(total == 0, 1, total)

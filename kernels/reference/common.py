@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minae.kernels.arrays import Array
-from minae.kernels.shapes import check_activation
+from minae.kernels.shapes import SLOPE, check_activation
 
 
 def activate(y: Array, activation: str | None) -> Array:
@@ -15,6 +15,8 @@ def activate(y: Array, activation: str | None) -> Array:
 
 def activate_backward(dy: Array, y: Any, activation: str | None) -> Array:
     """Return dz, the gradient before the activation. Without one, its output y may be None."""
+    if activation == SLOPE:
+        return dy * y
     return dy * (y > 0) if check_activation(activation) else dy
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.arrays import Array
 from minae.kernels.reference.common import activate, activate_backward, into
+from minae.kernels.reference.elementwise import gelu
 from minae.kernels.reference.reductions import sum
 
 
@@ -36,6 +37,10 @@ def linear_backward(
     dz, x = (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (dz, x))  # rows
     product = np.einsum("no,ni->oi", dz, x) if needs[1] else None
     return dx, into(dweight, product), into(dbias, sum(dz, (0,)))
+
+
+def linear_gelu(x, weight, bias=None, tanh=False):
+    return gelu(linear(x, weight, bias), tanh)
 
 
 def linear_stack(x, weights, biases, activations):

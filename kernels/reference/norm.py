@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch and layer normalisation."""
 
 import math
 
@@ -32,6 +32,26 @@ def batch_norm_backward(dy, x, weight, mean, var, eps):
     if weight is not None:
         dx = dx * _along(weight, x)
     return dx.astype(x.dtype), dweight, dbias
+
+
+def layer_norm(x, weight, bias, eps):
+    shapes.check_layer_norm(x, weight, bias)
+    mean = sum(x, (1,)) / x.shape[1]
+    centred = x - mean[:, None]
+    rstd = 1 / np.sqrt(sum(centred * centred, (1,)) / x.shape[1] + eps)
+    y = centred * rstd[:, None]
+    y = y if weight is None else y * weight
+    y = y if bias is None else y + bias
+    return y.astype(x.dtype), mean.astype(x.dtype), rstd.astype(x.dtype)
+
+
+def layer_norm_backward(dy, x, weight, mean, rstd):
+    shapes.check_same("layer_norm_backward", dy, x)
+    normalised = (x - mean[:, None]) * rstd[:, None]
+    dnormalised = dy if weight is None else dy * weight
+    along, level = (sum(a, (1,)) / x.shape[1] for a in (dnormalised * normalised, dnormalised))
+    dx = (dnormalised - level[:, None] - normalised * along[:, None]) * rstd[:, None]
+    return dx.astype(x.dtype), sum(dy * normalised, (0,)), sum(dy, (0,))
 
 
 def _along(values, x):

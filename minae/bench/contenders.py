@@ -12,7 +12,7 @@ import numpy as np
 from minae import nn
 from minae.bench.workloads import Workload
 from minae.kernels.arrays import to_device
-from minae.models import ResUNet, SequenceAutoencoder
+from minae.models import GPT, ResUNet, SequenceAutoencoder
 
 
 def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Callable:
@@ -22,7 +22,11 @@ def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Ca
 
     model = workload.build().train()
     model.to(device)
-    optimizer = optim.Adam(model.parameters())
+    if workload.adamw is None:
+        optimizer = optim.Adam(model.parameters())
+    else:
+        groups = optim.decay_groups(model, workload.adamw["weight_decay"])
+        optimizer = optim.AdamW(groups, **workload.adamw)
     step = partial(train_step, model, optimizer, max_grad_norm=workload.max_grad_norm)
     if captured:
         from minae.train.capture import CapturedStep
@@ -41,7 +45,15 @@ def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
         network = network.to(memory_format=torch.channels_last)
         last = partial(torch.Tensor.contiguous, memory_format=torch.channels_last)
         batches = [[last(x) for x in batch] for batch in batches]
-    optimizer = torch.optim.Adam(network.parameters(), fused=True if tuned else None)
+    fused = True if tuned else None
+    if workload.adamw is None:
+        optimizer = torch.optim.Adam(network.parameters(), fused=fused)
+    else:
+        decaying, others = (
+            [p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False)
+        )
+        groups = [{"params": decaying}, {"params": others, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, **workload.adamw, fused=fused)
     forward = torch.compile(network) if tuned == "torch compiled" else network
 
     def step(i: int, noise: np.ndarray | None = None) -> float:
@@ -70,6 +82,10 @@ def torch_network(workload: Workload, device: str) -> tuple[Any, Any]:
         from minae.bench.torch_sequences import TorchSequenceAutoencoder
 
         network = TorchSequenceAutoencoder(**model.config)
+    elif isinstance(model, GPT):
+        from minae.bench.torch_gpt import TorchGPT
+
+        network = TorchGPT(**model.config)
     else:
         network = _torch_autoencoder(model)
     state = {name: torch.from_numpy(array) for name, array in model.state_dict().items()}

@@ -12,12 +12,13 @@ from minae.data.text.tokens import END
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
-from minae.models import VAE, ConvAutoencoder, DenseAutoencoder, ResUNet, SequenceAutoencoder
-from minae.models.base import Autoencoder
+from minae.models import GPT, VAE, ConvAutoencoder, DenseAutoencoder, ResUNet, SequenceAutoencoder
+from minae.models.base import Model
+from minae.models.gpt import CausalSelfAttention
 from minae.tensor import Tensor
 
 BATCHES = 32  # used in turn
-LETTERS = 64  # in a vocabulary
+LETTERS, CHARACTERS = 64, 65  # in a vocabulary; Shakespeare's plays have 65 characters
 Arrays = tuple[np.ndarray, ...]
 
 
@@ -51,15 +52,21 @@ def _shades(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def texts(rng: np.random.Generator, shape: tuple[int, ...]) -> Arrays:
-    """Return ids of texts of one length, with their end; letters are as unequal as in a language.
-
-    The k-th most frequent one is drawn 1 / k times as often as the first (Zipf 1949).
-    """
-    letters = np.arange(END + 1, LETTERS)
-    frequencies = 1 / np.arange(1, len(letters) + 1)
-    ids = rng.choice(letters, shape, p=frequencies / frequencies.sum()).astype(np.int32)
+    """Return ids of texts of one length, with their end, letters as unequal as in a language."""
+    ids = _unequal(rng, shape, np.arange(END + 1, LETTERS))
     ids[..., -1] = END
     return (ids,)
+
+
+def characters(rng: np.random.Generator, shape: tuple[int, ...]) -> Arrays:
+    """Return windows of a text, ids as unequal as characters are in a language."""
+    return (_unequal(rng, shape, np.arange(CHARACTERS)),)
+
+
+def _unequal(rng: np.random.Generator, shape: tuple[int, ...], ids: np.ndarray) -> np.ndarray:
+    """Return ids of which the k-th is drawn 1 / k times as often as the first (Zipf 1949)."""
+    frequencies = 1 / np.arange(1, len(ids) + 1)
+    return rng.choice(ids, shape, p=frequencies / frequencies.sum()).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,14 @@ class Workload:
     """A model, its inputs and the number of rows in a batch."""
 
     title: str
-    model: Callable[[], Autoencoder]
+    model: Callable[[], Model]
     image_shape: tuple[int, ...]
     batch: int
     draw: Callable[[np.random.Generator, tuple[int, ...]], Arrays] = digits
     max_grad_norm: float | None = None  # what gradients are clipped to
+    adamw: dict[str, Any] | None = None  # options of AdamW, or None for Adam with its defaults
 
-    def build(self) -> Autoencoder:
+    def build(self) -> Model:
         """Return the model, with the same weights each time."""
         random.manual_seed(0)
         return self.model()
@@ -92,7 +100,7 @@ class Workload:
 
     @no_grad()
     def layers(self) -> list[tuple[Any, Tensor, Tensor]]:
-        """Return the layers that have weights, each with its input and output for one batch."""
+        """Return the layers that have products, each with its input and output for one batch."""
         model, found = self.build(), []
 
         class Recorded:
@@ -103,7 +111,8 @@ class Workload:
                 return y
 
         for layer in model.modules():
-            if [*layer.parameters()] and not [*layer.named_children()]:
+            inner = [*layer.parameters()] and not [*layer.named_children()]
+            if inner or isinstance(layer, CausalSelfAttention):
                 # of a subclass, it is not fused with its neighbours
                 layer.__class__ = type("Recorded", (Recorded, type(layer)), {})
         with use_backend("reference"):  # nothing to compile
@@ -114,9 +123,11 @@ class Workload:
         """Count the floating point operations of the matrix products in one training step."""
         total = 0.0
         for i, (layer, x, y) in enumerate(self.layers()):
-            if isinstance(layer, nn.Embedding):
+            if isinstance(layer, nn.Embedding | nn.LayerNorm):
                 continue  # no product, but its weights have to get gradients from all that follows
-            if isinstance(layer, nn.GRU | nn.LSTM):
+            if isinstance(layer, CausalSelfAttention):  # two products with the keys before it
+                products = x.numel() * (x.shape[1] + 1)
+            elif isinstance(layer, nn.GRU | nn.LSTM):
                 weights = sum(p.numel() for p in layer.parameters() if p.ndim == 2)
                 products = x.numel() / x.shape[-1] * weights
             else:
@@ -129,6 +140,7 @@ class Workload:
 _deep_conv = partial(ConvAutoencoder, channels=(32, 64), convs_per_stage=2)
 _small = partial(DenseAutoencoder, [64, 32, 16], loss="mse")
 _dense = partial(DenseAutoencoder, [784, 512, 256, 32])
+_adamw = {"lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
 _letters = partial(SequenceAutoencoder, LETTERS, 32, embedding=32, hidden=128, latent=64)
 
 WORKLOADS = {
@@ -139,6 +151,15 @@ WORKLOADS = {
     "W5": Workload("dense 64-32-16, batch 16", _small, (64,), 16),
     "W5-1": Workload("dense 64-32-16, batch 1", _small, (64,), 1),
     "W6": Workload("GRU 128 of letters, length 32, batch 32", _letters, (32,), 32, texts),
+    "W7": Workload(
+        "GPT 4 x 128 of characters, context 64, batch 12",
+        partial(GPT, CHARACTERS),
+        (65,),
+        12,
+        characters,
+        1.0,
+        _adamw,
+    ),
     "restore": Workload(
         "residual U-Net 48-96, 72 x 72, batch 16", ResUNet, (1, 72, 72), 16, photographs, 1.0
     ),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minae.cli import codes, course, data, kernels, runs
+from minae.cli import codes, course, data, kernels, runs, samples
 from minae.cli.values import file, place
 from minae.errors import InputError, complain
 
@@ -43,7 +43,7 @@ def doctor() -> None:
 def bench(
     workloads: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORKLOAD]...", help="W1 to W6, restore; all if none."),
+        typer.Argument(metavar="[WORKLOAD]...", help="W1 to W7, restore; all if none."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
     seconds: Annotated[float, typer.Option(min=0.01, max=3600, help="Length of a turn.")] = 0.5,
@@ -115,6 +115,7 @@ app = typer.Typer(
 )
 # in the order in which --help lists them
 app.add_typer(runs.app)
+app.add_typer(samples.app)
 app.add_typer(codes.app)
 app.add_typer(data.app, name="data")
 app.add_typer(course.app)

@@ -86,7 +86,8 @@ class MultiheadAttention(Module):
                 one_hot = Tensor(np.eye(S, dtype=q.dtype), device=q.device)  # its means are weights
                 rows = ops.expand(one_hot, (N, self.num_heads, S, S))
                 weights = ops.scaled_dot_product_attention(q, k, rows, mask, is_causal=causal)
-                y = ops.dropout(weights, dropout) @ v
+                weights = ops.dropout(weights, dropout)
+                y = weights @ v
             else:
                 y = ops.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
             y = ops.reshape(ops.transpose(y, 1, 2), (N, L, self.embed_dim))
@@ -190,5 +191,5 @@ class TransformerEncoderLayer(Module):
         return self.norm2(x + self._feed_forward(x))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        hidden = self.linear1(x, "relu") if self.activation == "relu" else ops.gelu(self.linear1(x))
+        hidden = self.linear1(x, self.activation)
         return self.dropout2(self.linear2(self.dropout(hidden)))

@@ -14,13 +14,13 @@ from minae import ops
 from minae.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from minae.nn.layers import Linear
 from minae.nn.module import Module
-from minae.nn.stateless import Flatten, ReLU
+from minae.nn.stateless import GELU, Flatten, ReLU
 from minae.tensor import Tensor
 
-# Layers whose kernels can apply these activations in their last pass over the output. Subclasses
-# are left alone: their forward may do something else.
+# Layers whose kernels can apply a ReLU in their last pass over the output; those of a linear layer
+# can apply a GELU, too. Subclasses are left alone: their forward may do something else.
 FUSING = (Linear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d)
-FUSED: dict[type[Module], str] = {ReLU: "relu"}
+GELUS = {"none": "gelu", "tanh": "gelu_tanh"}
 
 _version = object()  # another one after every change to any Sequential: one may run inside others
 
@@ -64,14 +64,16 @@ def _groups(sequential: Module) -> list[list[tuple[Any, str | None]]]:
     groups: list[list[tuple[Any, str | None]]] = []
     for module in _flat(sequential):
         last, activation = groups[-1][-1] if groups else (None, None)
-        name = FUSED.get(type(module))
-        if name and type(last) in FUSING and activation is None:
-            groups[-1][-1] = last, name
-        elif type(module) is type(last) is Linear:
+        if activation is None and type(module) is ReLU and type(last) in FUSING:
+            groups[-1][-1] = last, "relu"
+        elif activation is None and type(module) is GELU and type(last) is Linear:
+            groups[-1].pop()  # it runs by itself: a stack has no place for the derivative
+            groups.append([(last, GELUS[module.approximate])])
+        elif type(module) is type(last) is Linear and activation in (None, "relu"):
             groups[-1].append((module, None))
         else:
             groups.append([(module, None)])
-    return groups
+    return [group for group in groups if group]
 
 
 def _step(group: list[tuple[Any, str | None]]) -> Callable[[Tensor], Tensor]:

@@ -126,7 +126,7 @@ def self_attention(
     heads = integer(heads, "attention: heads")
     if x.ndim != 3 or heads < 1 or x.shape[2] % (3 * heads):
         raise ValueError(
-            f"attention: x {x.shape} is not (N, T, 3 E), E a multiple of {heads} heads"
+            f"attention: x {x.shape} is not (N, T, 3 E) with E a multiple of heads={heads}"
         )
     mask, scale = _checked(attn_mask, is_causal), _scale(scale, x.shape[2] // (3 * heads))
     return SelfAttention.apply(x, mask, heads=heads, scale=scale, is_causal=bool(is_causal))

@@ -56,14 +56,21 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     return MatMul.apply(a, b)
 
 
+GELUS = {"gelu": False, "gelu_tanh": True}  # whether Φ is approximated by tanh
+
+
 class Linear(Op):
     """An affine map of rows, and an activation f: y = f(x Wᵀ + b)."""
 
     floats = slice(None)
 
     def forward(self, x, weight, bias=None, activation=None):
-        y = self.kernels.linear(x, weight, bias, activation)
-        self.save(x, weight, y if activation else None, activation)
+        if activation in GELUS:
+            y, slope = self.kernels.linear_gelu(x, weight, bias, GELUS[activation])
+            self.save(x, weight, slope, "slope")
+        else:
+            y = self.kernels.linear(x, weight, bias, activation)
+            self.save(x, weight, y if activation else None, activation)
         return y
 
     def backward(self, dy):
@@ -73,7 +80,7 @@ class Linear(Op):
         return self.kernels.linear_backward(dy, x, weight, y, activation, needs, *places)
 
     def examples(self, rng):
-        for f in (None, "relu"):
+        for f in (None, "relu", *GELUS):
             arrays = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
             yield *arrays, {"activation": f}
         yield rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
@@ -142,10 +149,11 @@ def linear_stack(
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
 ) -> Tensor:
-    """Return x Wᵀ + b, or max(x Wᵀ + b, 0) where the activation is "relu".
+    """Return x Wᵀ + b, or f(x Wᵀ + b) where the activation f is "relu", "gelu" or "gelu_tanh".
 
-    The activation is applied in the same pass, where it costs next to nothing. x (..., in_features)
-    with weight (out_features, in_features) and bias (out_features,) or None gives
-    (..., out_features). Raises ValueError if the shapes do not go together, and names them.
+    The activation is applied in the same pass, where it costs little; "gelu_tanh" is `gelu` with
+    approximate="tanh". x (..., in_features) with weight (out_features, in_features) and bias
+    (out_features,) or None gives (..., out_features). Raises ValueError if the shapes do not go
+    together, and names them.
     """
     return Linear.apply(x, weight, bias, activation=activation)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minae.op import Op, unbroadcast
+from minae.op import Op
 from minae.ops.checks import integer
 from minae.tensor import Tensor
 
@@ -22,34 +22,25 @@ class LayerNorm(Op):
     floats = slice(None)
 
     def forward(self, x, weight, bias, ndim, eps):
-        centred = x - self._mean(x, ndim)
-        inverse_std = 1 / np.sqrt(self._mean(centred * centred, ndim) + eps)
-        normalised = centred * inverse_std
-        self.save(normalised, inverse_std, weight, ndim)
-        return normalised if weight is None else normalised * weight + bias
-
-    def _mean(self, x, ndim):
-        """Return the means over the last dimensions, which stay, each of length 1."""
-        kept = x.shape[: x.ndim - ndim]
-        total = self.kernels.sum(x, tuple(range(x.ndim - ndim, x.ndim)))
-        return total.reshape(kept + (1,) * ndim) / math.prod(x.shape[x.ndim - ndim :])
+        K = math.prod(x.shape[x.ndim - ndim :])
+        rows = x.reshape(x.size // K, K)
+        weight, bias = (None if p is None else p.reshape(K) for p in (weight, bias))
+        y, mean, rstd = self.kernels.layer_norm(rows, weight, bias, eps)
+        self.save(rows, weight, mean, rstd, x.shape[x.ndim - ndim :])
+        return y.reshape(x.shape)
 
     def backward(self, dy):
-        normalised, inverse_std, weight, ndim = self.saved
-        need_dx, need_dweight, need_dbias = self.needs_input_grad
-        shape = dy.shape[-ndim:]  # of weight and bias
-        dx = None
-        if need_dx:
-            dx = dy if weight is None else dy * weight
-            along = self._mean(dx * normalised, ndim)
-            dx = (dx - self._mean(dx, ndim) - normalised * along) * inverse_std
-        dweight = unbroadcast(dy * normalised, shape) if need_dweight else None
-        return dx, dweight, unbroadcast(dy, shape) if need_dbias else None
+        rows, *statistics, shape = self.saved
+        dx, *gradients = self.kernels.layer_norm_backward(dy.reshape(rows.shape), rows, *statistics)
+        wanted = zip(gradients, self.needs_input_grad[1:], strict=True)
+        return dx.reshape(dy.shape), *(g.reshape(shape) if need else None for g, need in wanted)
 
     def examples(self, rng):
         x = rng.normal(size=(2, 3, 4))
         yield x, rng.normal(size=4), rng.normal(size=4), {"ndim": 1, "eps": 1e-5}
         yield x, rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), {"ndim": 2, "eps": 1e-5}
+        yield x, rng.normal(size=4), None, {"ndim": 1, "eps": 1e-5}
+        yield x, None, rng.normal(size=4), {"ndim": 1, "eps": 1e-5}
         yield x, None, None, {"ndim": 1, "eps": 1e-5}
 
 
@@ -71,7 +62,7 @@ def layer_norm(
         raise ValueError(f"layer_norm: x has shape {x.shape}, which does not end in {shape}")
     if 0 in shape:
         raise ValueError(f"layer_norm: normalized_shape {shape} leaves nothing to normalise")
-    weight, bias = _both("layer_norm", weight, bias, shape)
+    _check("layer_norm", weight, bias, shape)
     return LayerNorm.apply(x, weight, bias, ndim=len(shape), eps=eps)
 
 
@@ -178,13 +169,18 @@ def batch_norm(
     return x * scale.reshape(affine) + shift.reshape(affine)
 
 
+def _check(name: str, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless weight and bias have this shape, or are None."""
+    for parameter in (weight, bias):
+        if parameter is not None and parameter.shape != shape:
+            raise ValueError(f"{name}: a parameter has shape {parameter.shape}, expected {shape}")
+
+
 def _both(
     name: str, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]
 ) -> tuple[Tensor | None, Tensor | None]:
     """Return weight and bias, or None twice; if one is missing, a weight of 1 or a bias of 0."""
-    for parameter in (weight, bias):
-        if parameter is not None and parameter.shape != shape:
-            raise ValueError(f"{name}: a parameter has shape {parameter.shape}, expected {shape}")
+    _check(name, weight, bias, shape)
     if weight is None and bias is not None:
         weight = Tensor(np.ones_like(bias.data))
     elif bias is None and weight is not None:

@@ -63,6 +63,20 @@ def test_flops_of_a_sequence_autoencoder():
     assert WORKLOADS["W6"].flops() == 2 * 3 * 32 * (32 * (reads + writes) + of_codes)
 
 
+def test_flops_of_a_language_model():
+    """Weights but those of tables that are looked up, and the tokens before each one, twice."""
+    of_weights = 4 * (3 + 1 + 4 + 4) * 128 * 128 + 65 * 128
+    of_tokens = 4 * 2 * 128 * (64 + 1) / 2
+    assert WORKLOADS["W7"].flops() == 2 * 3 * 12 * 64 * (of_weights + of_tokens)
+
+
+def test_the_language_model_is_nanogpts_for_a_cpu():
+    work = WORKLOADS["W7"]
+    model = work.build()
+    assert (work.batch, work.max_grad_norm, work.adamw["betas"]) == (12, 1.0, (0.9, 0.99))
+    assert sum(p.numel() for p in model.parameters()) - 64 * 128 == 804_096  # but for positions
+
+
 def test_figures(monkeypatch):
     times = {"minae": (1.0, 2.0, 1.0), "torch": (2.0, 4.0, 3.0), "torch fused": (1.5, 3.0, 1.5)}
     figures = compare._figures(times, dict.fromkeys(times, 100.0), 2e6, limit_gflops=4.0)

@@ -43,6 +43,7 @@ POOL = {"kernel_size": (3, 2), "stride": (2, 2), "padding": (1, 0)}
 GAPS = {"kernel_size": (2, 1), "stride": (3, 4), "padding": (1, 0)}  # pixels in no window
 IMAGES, INDEX = normal((2, 3, 7, 6)), reference.max_pool2d(normal((2, 3, 7, 6)), **POOL)[1]
 CODES = normal((5, 3)), normal((5, 3)), normal((5, 3))
+OF_ROWS = normal(9), np.abs(normal(9))  # mean, rstd
 STATISTICS = normal(3), normal(3), np.abs(normal(3))  # weight, mean, var
 MOMENTS = normal(40), normal(40), normal(40), np.abs(normal(40))
 RATES = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}
@@ -67,6 +68,16 @@ def recurrent_backward(name, arrays, lengths, needs=(True, True), places=None):
     states = (h0, h0) if name == "lstm" else (h0,)
     y, saved = getattr(reference, name)(x, *states, weights, lengths)
     return f"{name}_backward", (normal(y.shape), x, weights, saved, lengths, needs, places), {}
+
+
+HEADS = [normal((2, 5, 3, 4)).swapaxes(1, 2) for _ in range(3)]  # as they lie side by side
+HOLES = np.array([[True, False, True], [False, False, False], [True, True, True]])
+
+
+def attention_backward(query, key, value, mask=None, is_causal=False, *rest):
+    y, saved = reference.attention(query, key, value, 0.5, mask, is_causal)
+    arrays = normal(y.shape), query, key, value, saved, 0.5
+    return "attention_backward", (*arrays, mask, is_causal, *rest), {}
 
 
 def linear_backward(dy, x, weight, relu, needs=(True, True), places=(None, None)):
@@ -106,6 +117,13 @@ CASES = {
         normal((9, 17)), X, WEIGHT, "relu", (False, True), (normal((17, 20)), normal(17))
     ),
     "linear_backward, only dx": linear_backward(normal((9, 17)), X, WEIGHT, None, (True, False)),
+    "linear_backward by a slope": (
+        "linear_backward",
+        (normal((9, 17)), X, WEIGHT, normal((9, 17)), "slope"),
+        {},
+    ),
+    "linear_gelu": ("linear_gelu", (X, WEIGHT, BIAS), {}),
+    "linear_gelu, by tanh": ("linear_gelu", (normal((2, 3, 20)), WEIGHT, None, True), {}),
     "linear_stack": ("linear_stack", (normal((4, 6)), *map(tuple, LAYERS), ACTIVATIONS), {}),
     "linear_stack_backward": ("linear_stack_backward", (*STACK_BACKWARD, *PLACES), {}),
     "conv2d": ("conv2d", (*HALVING[:2], normal(5), "relu"), HALVING[3]),
@@ -134,6 +152,23 @@ CASES = {
     "avg_pool2d_dx": ("avg_pool2d_dx", (normal(INDEX.shape), (7, 6)), POOL),
     "batch_norm": ("batch_norm", (IMAGES, normal(3), normal(3), 1e-5), {}),
     "batch_norm_backward": ("batch_norm_backward", (IMAGES[::-1], IMAGES, *STATISTICS, 1e-5), {}),
+    "attention": ("attention", (normal((3, 4)), normal((5, 4)), normal((5, 2)), 0.5), {}),
+    "attention of heads": ("attention", (*HEADS, 0.5, None, True), {}),
+    "attention, masked": ("attention", (*normal((3, 2, 3, 4)), 0.5, HOLES), {}),
+    "attention, added to": ("attention", (*normal((3, 2, 3, 4)), 2.0, normal((2, 3, 1))), {}),
+    "attention of nothing": ("attention", (*normal((3, 2, 0, 4)), 0.5), {}),
+    "attention_backward": attention_backward(*HEADS, None, True, None, True),
+    "attention_backward, more queries": attention_backward(
+        normal((7, 4)), normal((5, 4)), normal((5, 2)), None, True
+    ),
+    "attention_backward, masked": attention_backward(
+        *normal((3, 2, 3, 4)), HOLES, False, tuple(normal((3, 2, 3, 4)))
+    ),
+    "layer_norm": ("layer_norm", (X, normal(20), normal(20), 1e-5), {}),
+    "layer_norm without bias": ("layer_norm", (normal((3, 300)), normal(300), None, 0.1), {}),
+    "layer_norm of turned rows": ("layer_norm", (X.T, None, None, 1e-5), {}),
+    "layer_norm_backward": ("layer_norm_backward", (X[::-1], X, normal(20), *OF_ROWS), {}),
+    "layer_norm_backward without weight": ("layer_norm_backward", (X[::-1], X, None, *OF_ROWS), {}),
     "gru": ("gru", UNITS, {}),
     "gru, both ways": ("gru", (*BOTH_WAYS, LENGTHS), {}),
     "gru, batch first": ("gru", (normal((3, 4, 5)).swapaxes(0, 1), None, UNITS[2]), {}),
@@ -149,7 +184,11 @@ CASES = {
     "lstm_backward, only dx": recurrent_backward("lstm", MEMORY, None, (True, False)),
     "mse": ("mse", (normal((33, 17)), normal((33, 17)), 0.5), {}),
     "mse of images": ("mse", (channels_last(IMAGES), normal(IMAGES.shape), 2.0), {}),
-    "bce_with_logits": ("bce_with_logits", (9 * normal((5, 6)), normal((5, 6)) > 0, 0.1), {}),
+    "bce_with_logits": (
+        "bce_with_logits",
+        (9 * normal((5, 6)), 1.0 * (normal((5, 6)) > 0), 0.1),
+        {},
+    ),
     "cross_entropy": ("cross_entropy", (5 * normal((4, 3)), np.array([2, 0, 1, 2]), 0.25), {}),
     "cross_entropy, ignoring a class": (
         "cross_entropy",
@@ -171,7 +210,8 @@ CASES = {
     "sum of parts": ("sum", (every_second(normal((70, 6))), (0,)), {}),
     "sum of all": ("sum", (normal((70, 3)), (0, 1)), {}),
     "sum over nothing": ("sum", (normal((2, 3)), ()), {}),
-    "erf": ("erf", (3 * normal((4, 5)),), {}),
+    "gelu": ("gelu", (3 * normal((4, 5)),), {}),
+    "gelu, by tanh": ("gelu", (3 * normal((4, 5)).T, True), {}),
 }
 
 
@@ -184,7 +224,7 @@ def changed(value, change):
 
 def single(x):
     """Return a float32 copy in the memory layout of x."""
-    if x.dtype.kind == "i":
+    if x.dtype.kind in "ib":
         return x
     y = np.empty_like(x, np.float32)
     y[...] = x
@@ -225,7 +265,7 @@ def test_every_backend_computes_what_the_reference_does(kernels, place, case):
     if place is not single and (why := device.problem()):
         pytest.skip(why)
     name, arguments, options = CASES[case]
-    doubled = changed(arguments, lambda x: x.astype(np.float64) if x.dtype.kind != "i" else x)
+    doubled = changed(arguments, lambda x: x.astype(np.float64) if x.dtype.kind == "f" else x)
     expected = results(reference, name, doubled, options)
     actual = results(kernels, name, changed(arguments, place), options)
     for a, e in zip(actual, expected, strict=True):

@@ -43,6 +43,8 @@ def test_linear(
     with cut_into(shares):
         assert_same("linear", dtype, x, weight, bias, activation)
         assert_same("linear_backward", dtype, dy, x, weight, y, activation, needs)
+        assert_same("linear_gelu", dtype, x, weight, bias, activation is None)
+        assert_same("linear_backward", dtype, dy, x, weight, dy[::-1], "slope", needs)
 
 
 @examples
@@ -196,6 +198,37 @@ def test_batch_norm(dtype, shape, layouts, affine, shares):
         warnings.simplefilter("ignore")  # the mean of no rows
         assert_same("batch_norm", dtype, x, weight, bias, 1e-5)
         assert_same("batch_norm_backward", dtype, dy, x, weight, mean, var, 1e-5)
+
+
+@examples
+@given(
+    rows=st.integers(0, 5),
+    length=st.sampled_from([1, 3, 17, 130]),
+    layouts=st.tuples(LAYOUTS, LAYOUTS),
+    with_weight=st.booleans(),
+    with_bias=st.booleans(),
+    offset=st.sampled_from([0, 3]),
+    shares=shares,
+)
+def test_layer_norm(dtype, rows, length, layouts, with_weight, with_bias, offset, shares):
+    x, dy = (f(normal(i, rows, length, dtype=dtype) + offset) for i, f in enumerate(layouts))
+    weight = normal(2, length, dtype=dtype) if with_weight else None
+    bias = normal(3, length, dtype=dtype) if with_bias else None
+    mean, rstd = normal(4, rows, dtype=dtype), normal(5, rows, dtype=dtype) ** 2 + 0.5
+    with cut_into(shares):
+        assert_same("layer_norm", dtype, x, weight, bias, 1e-3)
+        assert_same("layer_norm_backward", dtype, dy, x, weight, mean, rstd)
+
+
+@pytest.mark.parametrize("length", [1, 7, 1000])
+def test_layer_norm_of_a_row_far_from_0(kernels, length):
+    """The variance must not be a difference of two large numbers."""
+    x = (1000 + normal(0, 2, length)).astype(np.float32)
+    y, mean, _ = kernels.layer_norm(x, None, None, 1e-5)
+    wide = x.astype(np.float64)
+    deviation = np.sqrt(wide.var(axis=1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(mean, wide.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(y, (wide - wide.mean(axis=1, keepdims=True)) / deviation, atol=1e-3)
 
 
 @examples

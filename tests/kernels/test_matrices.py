@@ -1,4 +1,6 @@
-"""Matrix products and the error function on every backend."""
+"""Matrix products and GELU on every backend."""
+
+import math
 
 import numpy as np
 import pytest
@@ -54,6 +56,29 @@ def test_batches_are_shared_by_threads(dtype, shares, a_shape, turned):
         assert_close(cpu.matmul(a, b), np.matmul(a, b), dtype)
 
 
+HEADS = {  # of (rows, steps, parts, heads, size), as attention reads them
+    "heads": lambda x: x[:, :, 1].swapaxes(1, 2),
+    "turned heads": lambda x: x[:, :, 1].transpose(0, 2, 3, 1),
+    "backwards": lambda x: x[:, ::-1, 1].swapaxes(1, 2),
+    "every second": lambda x: x[:, :, 1].swapaxes(1, 2)[..., ::2],
+    "one step": lambda x: x[:, :1, 1].swapaxes(1, 2),
+    "one number": lambda x: x[..., :1][:, :, 1].swapaxes(1, 2),
+    "the first row's": lambda x: np.broadcast_to(x[:1, :, 1], x[:, :, 1].shape).swapaxes(1, 2),
+    "one for all": lambda x: np.broadcast_to(x[0, 0, 0, 0, 0], (2, 4, 70, 6)),
+}
+
+
+@pytest.mark.parametrize("a", HEADS)
+@pytest.mark.parametrize("b", HEADS)
+@pytest.mark.parametrize("shares", [1, 3, 9])
+def test_matmul_of_parts_of_arrays(dtype, a, b, shares):
+    left, right = (HEADS[n](normal(i, 2, 70, 3, 4, 6, dtype=dtype)) for i, n in enumerate((a, b)))
+    inner = min(left.shape[-1], right.shape[-2])
+    left, right = left[..., :inner], right[..., :inner, :]
+    with cut_into(shares):
+        assert_close(cpu.matmul(left, right), np.matmul(left, right), dtype)
+
+
 def test_matmul_of_transposed_batches(kernels, dtype):
     a = normal(0, 5, 3, 4, dtype=dtype).transpose(1, 0, 2)
     b = normal(1, 6, 4, dtype=dtype).T
@@ -79,18 +104,41 @@ def test_linear_is_torchs(kernels, dtype, torch, leading, inputs, outputs, with_
     assert_close(kernels.linear(x, weight, bias), expected, dtype)
 
 
-# --- error function ---------------------------------------------------------------------------
+# --- GELU -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tanh", [False, True])
 @pytest.mark.parametrize("layout", [contiguous, every_second, reversed_rows, one_number_for_all])
-def test_erf_is_torchs(kernels, dtype, torch, layout):
+def test_gelu_is_torchs(kernels, dtype, torch, layout, tanh):
     x = read_only(layout(3 * normal(0, 2, 3, 50, dtype=dtype)))
-    assert_close(kernels.erf(x), torch.erf(torch.tensor(x.copy())), dtype)
+    exact = torch.tensor(x.copy()).double().requires_grad_()
+    expected = torch.nn.functional.gelu(exact, approximate="tanh" if tanh else "none")
+    expected.sum().backward()
+    y, slope = kernels.gelu(x, tanh)
+    for actual, by_torch in ((y, expected.detach()), (slope, exact.grad)):
+        assert actual.dtype == dtype
+        tolerance = 1e-6 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(actual, by_torch, rtol=tolerance, atol=tolerance)
 
 
-def test_erf_at_the_ends(kernels, dtype):
-    x = np.array([-np.inf, -30, 0, 30, np.inf], dtype)
-    assert_close(kernels.erf(x), np.array([-1, -1, 0, 1, 1]), dtype)
-    assert np.isnan(kernels.erf(np.array([np.nan], dtype))).all()
+@pytest.mark.parametrize("tanh", [False, True])
+def test_gelu_keeps_its_digits_where_it_is_nearly_0(kernels, dtype, tanh):
+    """As x (1 + erf(x/√2)) / 2 it would lose them: the sum cancels."""
+    x = np.linspace(-8, -0.5, 50, dtype=dtype)
+    wide = x.astype(np.float64)
+    z = math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3)
+    share = (
+        1 / (1 + np.exp(-2 * z)) if tanh else np.array([math.erfc(-v / 2**0.5) / 2 for v in wide])
+    )
+    np.testing.assert_allclose(kernels.gelu(x, tanh)[0], wide * share, rtol=2e-5)
+
+
+@pytest.mark.parametrize("tanh", [False, True])
+def test_gelu_at_the_ends(kernels, dtype, tanh):
+    x = np.array([-np.inf, -1e30, -50, 0, 50, 1e30, np.inf], dtype)
+    y, slope = kernels.gelu(x, tanh)
+    assert_close(y, np.maximum(x, 0), dtype)
+    assert_close(slope, np.array([0, 0, 0, 0.5, 1, 1, 1]), dtype)
+    assert all(np.isnan(a).all() for a in kernels.gelu(np.array([np.nan], dtype), tanh))
     for empty in (np.zeros((0, 3), dtype), np.zeros((), dtype)):
-        assert_close(kernels.erf(empty), empty, dtype)
+        assert_close(kernels.gelu(empty, tanh)[0], empty, dtype)

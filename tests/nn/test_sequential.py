@@ -23,7 +23,9 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("activation", [nn.ReLU, Shifted, nn.Tanh])
+@pytest.mark.parametrize(
+    "activation", [nn.ReLU, Shifted, nn.Tanh, nn.GELU, lambda: nn.GELU("tanh")]
+)
 def test_one_pass_or_two(layer, activation):
     make, shape = LAYERS[layer]
     network = nn.Sequential(make(), activation(), activation())
@@ -49,6 +51,21 @@ def test_the_kernel_does_apply_it(layer):
         op = op.inputs[0].grad_fn
     assert {*names} & {"Linear", "Conv2d", "ConvTranspose2d"}
     assert "ReLU" not in names
+
+
+def test_linear_layers_apply_a_gelu_each_by_itself():
+    layers = [nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 3), nn.GELU()]
+    network = nn.Sequential(*layers, nn.Linear(3, 3), nn.Linear(3, 2))
+    x = y = Tensor(np.ones((2, 5), np.float32))
+    op = network(x).grad_fn
+    names = []
+    while op is not None:
+        names.append(type(op).__name__)
+        op = op.inputs[0].grad_fn
+    assert names == ["LinearStack", "Linear", "Linear", "Linear"]
+    for module in network:
+        y = module(y)
+    np.testing.assert_allclose(network(x).data, y.data, rtol=1e-5)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])

@@ -20,6 +20,7 @@ EXCEPTIONS = {  # functions that are in no table, and why
     "linear_stack": "takes lists; it is linear, several times",
     "gru": "takes a list",
     "lstm": "takes a list",
+    "self_attention": "not PyTorch's",
     "gaussian_nll": "not PyTorch's",
     "gaussian_kl": "not PyTorch's",
     "setitem": "makes nothing: see in_place",

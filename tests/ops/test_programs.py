@@ -134,6 +134,11 @@ SHOWN = {
         "ValueError",
         "bool [[False], [False]]",
     ),
+    "causal": (
+        f"{FLAT}; x = x[:, None]; y = nn.MultiheadAttention(2, 1)(x, x, x, is_causal=True)[1] > 0",
+        "bool [[[True, False], [True, True]]]",
+        "RuntimeError",
+    ),
     "nothing-to-normalise": (
         f"{NO_ROWS}; y = layer_norm(x.T, (0,))",
         "ValueError",

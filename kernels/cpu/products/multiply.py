@@ -20,7 +20,7 @@ SIGNATURE = types.void(*[types.int64] * 17)
 
 @cache
 def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
-    """Return what compiled code needs to multiply: (address of the product, of its room, step).
+    """Return what compiled code needs: (address of the product, of its room, step, itemsize).
 
     Each thread has a room of its own, `step` bytes after the one before.
     """
@@ -28,7 +28,7 @@ def product_for(itemsize: int, T: int, register: int = REGISTER) -> np.ndarray:
     room = np.empty(T * step + LINE, np.uint8)
     _rooms.append(room)
     start = -(-room.ctypes.data // LINE) * LINE
-    return np.array([_product(itemsize, register).address, start, step])
+    return np.array([_product(itemsize, register).address, start, step, itemsize])
 
 
 _rooms: list[np.ndarray] = []  # so that they are not freed
@@ -111,6 +111,19 @@ def masked(product, t, a, b, transpose_b, c, where):
 
 
 @compiled
+def multiply_at(product, t, a, transpose_a, b, transpose_b, c, sizes, add):
+    """c = op(a) op(b), or c += that, of matrices (address, bytes from row to row); sizes (M, N, K).
+
+    For rows of an array of many dimensions, which need not be contiguous.
+    """
+    itemsize = product[3]
+    of_a = (a[0], itemsize, a[1]) if transpose_a else (a[0], a[1], itemsize)
+    of_b, finish = (b[0], b[1], np.int64(transpose_b)), (np.int64(add), 0, 0, 0, 0)
+    arguments = (*of_a, *of_b, *c, *sizes, *finish, product[1] + t * product[2])
+    _call(product[0], arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
+
+
+@compiled
 def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
     address, room, step = product[0], product[1], product[2]
     M, N = c.shape
@@ -129,3 +142,17 @@ def multiply_shares(t, T, product, a, transpose_a, b, transpose_b, c):
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
     multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], False)
+
+
+@parallel
+def multiply_each(t, T, product, a, a_row, a_k, b, b_row, turned, c, K):
+    """c[i] = a[i] op(b[i]) for matrices at the addresses a and b (B,), and c (B, M, N).
+
+    Rows, or columns of a, are a_row, a_k and b_row bytes apart; if `turned`, b[i] is (N, K).
+    """
+    B, M, N = c.shape
+    for i in range(t * B // T, (t + 1) * B // T):
+        of_c, finish = (c[i].ctypes.data, N * c.itemsize, M, N, K), (0, 0, 0, 0, 0)
+        factors = a[i], a_row, a_k, b[i], b_row, np.int64(turned)
+        room = product[1] + t * product[2]
+        _call(product[0], (*factors, *of_c, *finish, room))  # pyright: ignore[reportCallIssue]

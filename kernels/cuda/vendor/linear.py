@@ -3,6 +3,7 @@
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.cuda.elementwise import gelu
 from minae.kernels.cuda.layout import rows_of
 from minae.kernels.cuda.reductions import sum
 from minae.kernels.reference.common import activate, activate_backward, into
@@ -29,6 +30,10 @@ def linear_backward(
     dz = rows_of(dz)
     product = np.matmul(dz.T, rows_of(x)) if needs[1] else None
     return dx, into(dweight, product), into(dbias, sum(dz, (0,)))
+
+
+def linear_gelu(x, weight, bias=None, tanh=False):
+    return gelu(linear(x, weight, bias), tanh)
 
 
 def linear_stack(x, weights, biases, activations):

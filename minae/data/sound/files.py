@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from minae.errors import InputError, complain
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au")
 RATES = 1_000, 768_000  # the lowest and highest that are believed
 AT_ONCE = 30  # seconds of a file
+UNKNOWN = 2**31 - 2**16  # bytes, from which on a length only stands for one not known when writing
 TEXTS = (".txt", ".md")
 Source = Path | bytes  # a file, or its content
 
@@ -74,7 +76,19 @@ def read_header(source: Source) -> Header:
             raise InputError(f"has {rate:,} samples a second: give {RATES[0]:,} to {RATES[1]:,}")
         if samples < 1:
             raise InputError("holds no samples: record it again")
+        if (share := share_there(sound.extra_info)) < 1:
+            seconds = samples / rate
+            raise InputError(
+                f"ends at {seconds:.2f} s, cut short: its header says {seconds / share:.2f} s"
+            )
         return Header(rate, sound.channels, samples)
+
+
+def share_there(log: str) -> float:
+    """Return which share of the samples that a header announces is there, by libsndfile's log."""
+    found = re.search(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)$", log, re.M)
+    announced, there = map(int, found.groups()) if found else (1, 1)
+    return there / announced if there < announced < UNKNOWN else 1
 
 
 def read_blocks(source: Source, header: Header, rate: int) -> Iterator[np.ndarray]:

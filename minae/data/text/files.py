@@ -49,14 +49,15 @@ def column_of(path: Path) -> tuple[Path, str | None]:
 def is_text(path: Path) -> bool:
     """Return whether a path is a text's: a .txt or .md file, a column of a CSV, or a folder.
 
-    A folder is one of texts if it has such files, and no pictures, in itself or in a subfolder.
+    A folder is one of texts if it has more of such files than pictures, subfolders included.
     """
     if column_of(path)[1] is not None:
         return True
     if not os.path.isdir(path):
         return path.suffix.lower() in SUFFIXES
-    found = {file.suffix.lower() for file in _files(path)}
-    return not found.isdisjoint(SUFFIXES) and found.isdisjoint(PICTURES)
+    endings = [file.suffix.lower() for file in _files(path)]
+    texts, pictures = (sum(map(endings.count, kind)) for kind in (SUFFIXES, PICTURES))
+    return texts > pictures
 
 
 def read_texts(

@@ -69,6 +69,13 @@ def damaged_flac(path):
     path.write_bytes(content[: len(content) // 2])
 
 
+def cut_in_half(path):
+    content = write(path).read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+CUT = "ends at 0.25 s, cut short: its header says 0.50 s"
+
 DAMAGED = {
     "empty.wav": (lambda path: path.touch(), "is empty: record it again"),
     "text.wav": (lambda path: path.write_text("hello " * 50), "cannot be read as a sound"),
@@ -82,6 +89,9 @@ DAMAGED = {
         lambda path: write(path, np.where(np.arange(4000) < 1, np.inf, WAVE), subtype="FLOAT"),
         "has a sample at 0.000 s that is infinite or no number",
     ),
+    "half.wav": (cut_in_half, CUT),
+    "half.aiff": (cut_in_half, CUT),
+    "half.au": (cut_in_half, CUT),
     "half.flac": (damaged_flac, r"cannot be read as a sound|cut short"),
     "gone.wav": (lambda path: os.symlink("/nowhere", path), "cannot be read"),
 }
@@ -93,6 +103,13 @@ def test_what_is_damaged_is_said(tmp_path, name):
     make(tmp_path / name)
     with pytest.raises(InputError, match=sentence):
         read(tmp_path / name)
+
+
+def test_a_length_that_was_unknown_when_written_is_that_of_the_file(tmp_path):
+    content = bytearray(write(tmp_path / "a.wav").read_bytes())
+    content[4:8] = content[40:44] = b"\xff" * 4  # as a program does that writes to a pipe
+    (tmp_path / "a.wav").write_bytes(content)
+    assert len(read(tmp_path / "a.wav")) == len(WAVE)
 
 
 def test_a_name_need_not_be_utf8(tmp_path):

@@ -150,11 +150,12 @@ def test_a_column_is_named_behind_a_file_that_is_there(csv):
         (["x/a.txt", "y/b.txt", "y/notes.pdf"], True),
         (["a.png", "readme.md"], False),
         (["x/a.png", "readme.md"], False),
+        (["a.txt", "b.txt", "figure.png"], True),
         (["a.csv"], False),
         ([], False),
     ],
 )
-def test_a_folder_is_one_of_texts_if_it_has_texts_and_no_pictures(tmp_path, contents, expected):
+def test_a_folder_with_more_texts_than_pictures_is_one_of_texts(tmp_path, contents, expected):
     write_all(tmp_path, **dict.fromkeys(contents, "x"))
     assert is_text(tmp_path) == expected
 

@@ -7,10 +7,12 @@ import pytest
 
 from minae.kernels import reference
 from minae.kernels.cuda import (
+    attention,
     elementwise,
     gaussian,
     linear,
     losses,
+    norm,
     optim,
     pool,
     random,
@@ -119,17 +121,38 @@ def test_adam(size, decoupled):
         close(same, other)
 
 
-@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("activation", [None, "relu", "slope"])
 @pytest.mark.parametrize("shape", [(1, 1), (20, 33), (7, 70), (40, 5)])
-def test_activation_backward(shape, relu):
+def test_activation_backward(shape, activation):
     dy, y, blocks = normal(*shape), normal(*shape, seed=1), 2
+    passes = [None, "relu", "slope"].index(activation)
     dz, parts = np.full(shape, np.nan, np.float32), np.full((blocks, shape[1]), np.nan, np.float32)
     dbias = np.full(shape[1], np.nan, np.float32)
-    linear.RUNGS["activation_backward"].simulate((*shape, blocks), dy, y, relu, dz, parts)
+    linear.RUNGS["activation_backward"].simulate((*shape, blocks), dy, y, passes, dz, parts)
     reductions.RUNGS["add_rows"].simulate(shape[1:], parts, dbias)
-    expected = dy * (y > 0) if relu else dy
-    np.testing.assert_array_equal(dz, expected if relu else np.full(shape, np.nan))
+    expected = reference.common.activate_backward(dy, y, activation)
+    np.testing.assert_array_equal(dz, expected if passes else np.full(shape, np.nan))
     close(dbias, expected.sum(axis=0))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize(("batch", "queries", "keys"), [(1, 1, 1), (2, 5, 33), (3, 9, 2)])
+def test_attention(batch, queries, keys, causal):
+    query, key, value, dy = (normal(batch, n, 4, seed=n) for n in (queries, keys, keys, queries))
+    added = np.where(normal(1, batch, queries, 1) > 1, -np.inf, 0).astype(np.float32)
+    weights, slopes = query @ key.swapaxes(1, 2), dy @ value.swapaxes(1, 2)
+    saved = np.full((2, batch, queries), np.nan, np.float32)
+    arguments = weights, added, batch, np.float32(0.5), causal, saved
+    attention.RUNGS["weights"].simulate((batch * queries,), *arguments)
+    attention.RUNGS["slopes"].simulate((batch * queries,), weights, slopes)
+    options = {"mask": added[0], "is_causal": causal}
+    expected, expected_saved = reference.attention(query, key, value, 0.5, **options)
+    close(weights @ value, expected)
+    close(saved, expected_saved)
+    *_, dscores = reference.attention_backward(
+        dy, query, key, value, saved, 0.5, **options, need_dscores=True
+    )
+    close(slopes, dscores)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -145,7 +168,8 @@ def test_they_compile():
     from minae.kernels.cuda.launch import build
 
     modules = (
-        elementwise, gaussian, linear, losses, optim, pool, random, recurrent, reductions,
+        attention, elementwise, gaussian, linear, losses, norm, optim, pool, random, recurrent,
+        reductions,
     )  # fmt: skip
     for rung in [rung for module in modules for rung in module.RUNGS.values()]:
         code = build.cubin(build.ptx(rung, (9, 0)), (9, 0))
