@@ -36,15 +36,24 @@ def load(
     there is no such file, it is damaged, a newer version of minae or another program wrote it, or
     its metadata is not of these kinds.
     """
+    arrays, text = read(Path(path))
+    if text is None:
+        raise InputError(f"{path}: a safetensors file, but not one that minae wrote")
+    try:
+        return arrays, meta.from_json(text, kinds or {})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
+    """Return the arrays of any safetensors file, and minae's metadata if there are any."""
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such checkpoint; train a model first")
     arrays = {}
     try:
         with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
             for name in file.keys():  # noqa: SIM118
                 try:
                     arrays[name] = file.get_tensor(name)
@@ -53,14 +62,9 @@ def load(
                     raise InputError(
                         f"{path}: {name} is of type {kind}, which NumPy has not; save it in float32"
                     ) from error
+            return arrays, (file.metadata() or {}).get(KEY)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}); train again") from error
-    if text is None:
-        raise InputError(f"{path}: a safetensors file, but not one that minae wrote")
-    try:
-        return arrays, meta.from_json(text, kinds or {})
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def check_state(given: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> None:

@@ -16,8 +16,8 @@ UNITS = {
     "psnr_corrupted": "before, dB, mean",
     "exact": "share of texts rebuilt without a mistake",
     "nats_per_token": "of all texts together",
-    "nats_per_character": "of the text, whatever its tokens are",
-    "perplexity": "of so many, used alike, each would be as uncertain",
+    "nats_per_character": "of the whole text",
+    "perplexity": "as uncertain as among so many equally likely ones",
 }
 
 

@@ -38,6 +38,7 @@ def test_every_command_is_named():
         "eval",
         "reconstruct",
         "sample",
+        "import",
         "enhance",
         "anomalies",
         "embed",

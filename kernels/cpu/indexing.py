@@ -13,33 +13,40 @@ from minae.kernels.cpu.compile.threads import threads_for
 
 
 @parallel
-def _add_rows(t, T, rows, values, total, out):
-    """out[rows[i]] += values[i], from zeros: share t of the columns; out (V, D), values (N, D).
+def _add_rows(t, T, order, starts, rows, values, out):
+    """out[rows[u]] = the sum of values[i] for i in order[starts[u] : starts[u + 1]].
 
-    The sums are float64, since a row may be named millions of times.
+    A share is some of the columns; values (N, D), out (V, D). The sums are float64, since a row may
+    be named millions of times.
     """
-    V, D = out.shape
+    D = out.shape[1]
     first, last = t * D // T, (t + 1) * D // T
-    total[:, first:last] = 0
-    for i in range(rows.size):
-        row, value = total[rows[i], first:last], values[i, first:last]
-        for d in range(value.size):
-            row[d] += value[d]
-    for v in range(V):
-        row, result = total[v, first:last], out[v, first:last]
-        for d in range(row.size):
-            result[d] = row[d]
+    total = np.empty(last - first)
+    for u in range(rows.size):
+        for d in range(total.size):
+            total[d] = 0
+        for j in range(starts[u], starts[u + 1]):
+            value = values[order[j], first:last]
+            for d in range(total.size):
+                total[d] += value[d]
+        result = out[rows[u], first:last]
+        for d in range(total.size):
+            result[d] = total[d]
 
 
 def index_add(shape, index, values):
-    rows = _row_numbers(shape, index)
+    out, rows = np.zeros(shape, values.dtype), _row_numbers(shape, index)
     if rows is not None and values.shape == (*rows.shape, *shape[1:]) and suits([values]):
-        out, columns = np.empty(shape, values.dtype), values.size // rows.size
-        matrix, total = out.reshape(-1, columns), np.empty((shape[0], columns))
+        columns = values.size // rows.size
         values = plain(values).reshape(-1, columns)
-        _add_rows(threads_for(4 * values.size), rows.ravel(), values, total, matrix)
+        # of a large table, most rows are not named: sorted, those that are need no other sums
+        order = np.argsort(rows, axis=None, kind="stable")
+        named = rows.ravel()[order]
+        starts = np.flatnonzero(np.append(True, named[1:] != named[:-1]))
+        ends = np.append(starts, rows.size)
+        T = threads_for(4 * values.size)
+        _add_rows(T, order, ends, named[starts], values, out.reshape(-1, columns))
         return out
-    out = np.zeros(shape, values.dtype)
     if names_each_place_once(index):
         out[index] = values
         return out

@@ -31,19 +31,13 @@ from minae.kernels.cpu.products.multiply import (
     cut,
     masked,
     multiply,
+    multiply_each,
     multiply_shares,
     product_for,
 )
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 
 RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
-
-
-@parallel
-def _each(t, T, product, a, transpose_a, b, transpose_b, y):
-    """y[i] = op(a[i]) op(b[i]) for matrices a, b, y (B, rows, columns)."""
-    for i in range(t * len(y) // T, (t + 1) * len(y) // T):
-        multiply(product, t, a[i], transpose_a, b[i], transpose_b, y[i], False)
 
 
 @parallel
@@ -119,42 +113,56 @@ def matmul(a, b):
     if b.ndim == 2 and a.ndim > 1:
         # all batches share b, so they are the rows of one tall matrix
         y = np.empty((math.prod(a.shape[:-1]), b.shape[1]), a.dtype)
-        left, transpose_a = plain_matrix(a if a.ndim == 2 else plain_rows(a))
-        right, transpose_b = plain_matrix(b)
-        T = threads_for(y.size * len(b))
-        multiply_shares(T, product_for(y.itemsize, T), left, transpose_a, right, transpose_b, y)
+        _multiply(a if a.ndim == 2 else plain_rows(a), b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
     if a.ndim == 1 or b.ndim == 1:
         return np.asarray(a @ b)  # every number is needed once: memory is the limit, not the sums
     return _batched(a, b)
 
 
+def _multiply(a, b, y):
+    """y = a b for matrices."""
+    left, right = plain_matrix(a), plain_matrix(b)
+    T = threads_for(y.size * len(b))
+    multiply_shares(T, product_for(y.itemsize, T), *left, *right, y)
+
+
 def _batched(a, b):
     """Return the products of pairs of matrices, (..., M, K) (..., K, N) -> (..., M, N)."""
     (M, K), N = a.shape[-2:], b.shape[-1]
-    batch, other = a.shape[:-2], b.shape[:-2]
-    if batch != other:
-        batch = np.broadcast_shapes(batch, other)
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = np.empty((*batch, M, N), a.dtype)
-    left, transpose_a = _matrices(a, batch)
-    right, transpose_b = _matrices(b, batch)
     T = threads_for(y.size * K)
-    product, results = product_for(y.itemsize, T), y.reshape(-1, M, N)
-    if len(results) >= T:
-        _each(T, product, left, transpose_a, right, transpose_b, results)
-    else:
-        for pair in zip(left, right, results, strict=True):
-            multiply_shares(T, product, pair[0], transpose_a, pair[1], transpose_b, pair[2])
+    if math.prod(batch) < T:
+        left, right = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
+        for i in np.ndindex(batch):
+            _multiply(left[i], right[i], y[i])
+        return y
+    a, of_a, a_row, a_k = _matrices(a, batch)
+    b, of_b, b_k, b_column = _matrices(b, batch)
+    turned = b_column != b.itemsize
+    factors = of_a, a_row, a_k, of_b, b_column if turned else b_k, turned
+    multiply_each(T, product_for(y.itemsize, T), *factors, y.reshape(-1, M, N), K)
     return y
 
 
 def _matrices(x, batch):
-    """Return x, or its transposes, as plain (B, rows, columns), and whether they are transposes."""
-    transposes = not x.flags.carray and x.swapaxes(-1, -2).flags.carray
-    x = x.swapaxes(-1, -2) if transposes else x
-    if x.shape[:-2] != batch:
-        x = np.broadcast_to(x, (*batch, *x.shape[-2:]))
-    return plain(x).reshape(-1, *x.shape[-2:]), transposes
+    """Return x, the address of each matrix, and the bytes between its rows, and its columns.
+
+    One of these is the size of a number; if not, x is a copy.
+    """
+    size, (rows, columns) = x.itemsize, x.shape[-2:]
+    row, column = x.strides[-2:]
+    row = size if rows == 1 and column != size else row  # nothing is that far apart
+    column = size if columns == 1 and row != size else column
+    if size not in (row, column) or not x.flags.aligned:
+        x = np.array(x, order="C")
+        row, column = columns * size, size
+    addresses = np.array(x.ctypes.data)
+    apart = np.broadcast_to(x, (*batch, rows, columns)).strides[:-2]
+    for length, step in zip(batch, apart, strict=True):
+        addresses = addresses[..., None] + step * np.arange(length)
+    return x, addresses.ravel(), row, column
 
 
 @covered(operands=3)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minae.cli import codes, course, data, kernels, runs
+from minae.cli import codes, course, data, kernels, runs, samples
 from minae.cli.values import file, place
 from minae.errors import InputError, complain
 
@@ -115,6 +115,7 @@ app = typer.Typer(
 )
 # in the order in which --help lists them
 app.add_typer(runs.app)
+app.add_typer(samples.app)
 app.add_typer(codes.app)
 app.add_typer(data.app, name="data")
 app.add_typer(course.app)

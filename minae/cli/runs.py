@@ -152,31 +152,6 @@ def reconstruct(
 
 
 @app.command()
-def sample(
-    run: RunFolder,
-    count: Annotated[
-        int | None,
-        typer.Option("--count", "-n", min=1, max=400, help="How many.", show_default="64"),
-    ] = None,
-    label: Annotated[
-        int | None, typer.Option(help="The class to draw, cvae.", show_default="all")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    out: Annotated[
-        Path | None, place(shown, "PNG to write, or CSV of texts and tables.", "RUN/samples.png")
-    ] = None,
-) -> None:
-    """Make new images, rows, windows, texts or sounds with a variational autoencoder.
-
-    Example: `minae sample runs/vae-mnist -n 100 --seed 1`
-    """
-    from minae.tools import pictures
-    from minae.train import runs
-
-    print("wrote", *pictures.draw_samples(runs.load_run(run), count, label, seed, out), sep="\n  ")
-
-
-@app.command()
 def enhance(
     run: RunFolder,
     images: Annotated[

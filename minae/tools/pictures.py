@@ -12,6 +12,7 @@ from minae import models, plots, random
 from minae.data import AudioKind, CorpusKind, ImageKind, Ragged, SeriesKind, TextKind
 from minae.errors import InputError
 from minae.grad_mode import no_grad
+from minae.models.base import check_count
 from minae.tensor import Tensor
 from minae.tools.corpora import beside_counting
 from minae.tools.images import finite, reconstruct
@@ -21,6 +22,7 @@ from minae.tools.texts import write_csv, write_rebuilt
 from minae.train.build import inputs
 from minae.train.runs import Run
 
+MOST = 400  # samples
 FEW = 200  # images behind the numbers in a picture
 
 
@@ -86,6 +88,7 @@ def draw_samples(
     assert not isinstance(run.kind, CorpusKind)  # no autoencoder takes such text
     random.manual_seed(seed)
     few = SeriesKind | AudioKind | TextKind
+    check_count("--count", 1 if count is None else count, 1, MOST)
     count = count or (10 if isinstance(run.kind, few) else 64)
     out = out or run.folder / f"samples{ending(run.kind)}"
 

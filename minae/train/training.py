@@ -22,6 +22,7 @@ from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
 from minae.kernels.cuda.linear import tensor_cores
 from minae.models import GPT, MODELS, Autoencoder, Model
+from minae.models.masked import MaskedLanguageModel
 from minae.models.sequences import SequenceModel
 from minae.optim import Optimizer
 from minae.random import manual_seed
@@ -161,7 +162,7 @@ def _prepare(
         run = Run(out, model, settings, dataset.image_shape, dataset.kind, dataset)
         return run, train, held_out
     settings = replace(settings, epochs=settings.epochs or _usual_epochs(dataset, settings))
-    if isinstance(model, SequenceModel):
+    if isinstance(model, SequenceModel | MaskedLanguageModel):
         _check_room(model, dataset, settings.batch_size)
     if isinstance(model, Autoencoder):
         model.start_at_mean(dataset.train.inputs)
@@ -173,7 +174,9 @@ def _prepare(
     return run, inputs(model, dataset.train), held_out
 
 
-def _check_room(model: SequenceModel, dataset: Dataset, batch_size: int) -> None:
+def _check_room(
+    model: SequenceModel | MaskedLanguageModel, dataset: Dataset, batch_size: int
+) -> None:
     """Raise InputError if a batch of the longest texts does not fit into free memory."""
     needed, room = batch_size * model.longest * model.bytes_per_token, available()
     if needed > room:

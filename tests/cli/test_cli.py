@@ -21,6 +21,7 @@ COMMANDS = [
     ("eval",),
     ("reconstruct",),
     ("sample",),
+    ("import",),
     ("enhance",),
     ("anomalies",),
     ("embed",),
@@ -106,9 +107,13 @@ PICTURES = {  # beside learning curves and reconstructions
     "text": [],
     "sequence": [],
     "sequence-vae": ["kl_by_latent"],
+    "masked": [],
 }
-DATA = {"audio": "vowels", "text": "a.txt", "sequence": "a.txt", "sequence-vae": "a.txt"}
-FIGURES = {"restore": "psnr", "text": "nats_per_token", "sequence": "exact"}
+OF_TEXTS = ("text", "sequence", "sequence-vae", "masked")
+DATA = {"audio": "vowels"} | dict.fromkeys(OF_TEXTS, "a.txt")
+FIGURES = {
+    "restore": "psnr", "text": "nats_per_token", "sequence": "exact", "masked": "guessed",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "gpt"])
@@ -282,6 +287,34 @@ def test_a_plain_autoencoder_cannot_sample(minae):
     minae("train", "dense", "--data", "digits", "--epochs", 1, "--out", "run")
     status, _, err = minae("sample", "run")
     assert (status, "train a vae" in err) == (2, True)
+
+
+def test_a_language_model_writes_a_text(minae, tmp_path):
+    (tmp_path / "a.txt").write_text("\n".join(f"line {n} of {n % 7} words" for n in range(60)))
+    minae("train", "gpt", "--data", "a.txt", "--steps", 2, "--width", 16, "--layers", 1)
+    sample = ("sample", "runs/gpt-a", "--prompt", "line 5", "--seed", 3, "-n", 9)
+    status, out, err = minae(*sample, "--temperature", 0.5, "--top-k", 5, "--top-p", 0.9)
+    assert (status, err) == (0, "")
+    assert re.fullmatch("line 5.{9}\n", out, flags=re.DOTALL)
+    minae("train", "vae", "--data", "digits", "--epochs", 1, "--out", "vae")
+    for arguments, sentence in [
+        (
+            (*sample, "--label", 3),
+            "--label is for a cvae, and runs/gpt-a holds a gpt: leave",
+        ),
+        ((*sample, "--out", "x.png"), "--out is for pictures and tables, and runs/gpt-a holds"),
+        ((*sample, "--temperature", -1), "temperature is a number from 0, not -1.0"),
+        ((*sample, "--top-k", 0), "top_k is a whole number from 1"),
+        (("sample", "vae", "--prompt", "x"), "--prompt is for a gpt, and vae holds a vae"),
+        (("sample", "vae", "-n", 401), "--count is a whole number from 1 to 400, not 401"),
+        (("embed", "runs/gpt-a", "a.txt"), "no one code for a text: train text, sequence or"),
+        (("import", "runs", "--out", "new"), "there is no runs/config.json: give a folder with"),
+        (("import", "runs", "--out", "vae"), "vae already holds a run: name another folder"),
+    ]:
+        status, _, err = minae(*arguments)
+        assert (status, err.count("\n")) == (2, 1)
+        assert sentence in err
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_damaged_run_is_refused(minae, run_folder):

@@ -159,6 +159,15 @@ CALLS = {
     "reconstruct run -n @": {"0": "1", "21": "20", "-1": "1", HUGE: "20"} | WHOLE,
     "sample run -n @": {"0": "1", "401": "400", HUGE: "400"} | WHOLE,
     "sample run --seed @": {"-1": "0"} | WHOLE,
+    "sample run --prompt @": {"x": "--prompt is for a gpt", "": "is empty"},
+    "sample run --temperature @": {"1": "--temperature is for a gpt"},
+    "sample run --top-k @": {"1": "--top-k is for a gpt"} | WHOLE,
+    "import @ --out new": dict.fromkeys(
+        ("nothing", "empty", "file.txt", "fifo", "dangling", "loop"),
+        "give a folder with config.json",
+    )
+    | {LONG: "File name too long", "": "is empty"},
+    "import empty --out @": FOLDER | {"run": "run already holds a run"},
     "sample run --label @": {"0": "--label is for a cvae"} | WHOLE,
     "anomalies run data.npy --false-alarms @": REAL | {"1.1": "not 1.1"},
     "anomalies run data.npy --expect @": REAL | {"1.1": "not 1.1"},

@@ -53,7 +53,7 @@ def test_the_vocabulary_is_that_of_the_training_part(tmp_path):
     dataset = load(tmp_path / "my.txt", kind="corpus")
     assert dataset.kind.vocabulary == ["<unk>", "a", "b"]
     assert dataset.validation.inputs[-4:].tolist() == [0] * 4
-    assert "my.txt: 4 of 2 characters that the vocabulary has not (c, ~)" in dataset.notes[0]
+    assert "my.txt: 4 characters not in the vocabulary (c, ~)" in dataset.notes[0]
 
 
 def test_texts_of_a_folder_are_joined_and_end(tmp_path):
@@ -98,7 +98,7 @@ def test_rare_characters_of_a_large_alphabet_are_unknown(tmp_path):
     dataset = load(tmp_path / "my.txt", kind="corpus", vocabulary=99)
     assert len(dataset.kind.vocabulary) == 99
     assert (dataset.train.inputs == 0).mean() > 0.4
-    assert "of 202 characters that the vocabulary has not" in dataset.notes[0]
+    assert "404 characters not in the vocabulary (" in dataset.notes[0]
 
 
 def test_names_are_divided_as_they_are_anyhow():

@@ -1,4 +1,4 @@
-"""Matrix products and the error function on every backend."""
+"""Matrix products and GELU on every backend."""
 
 import math
 
@@ -54,6 +54,29 @@ def test_batches_are_shared_by_threads(dtype, shares, a_shape, turned):
         a, b = (np.array(x.swapaxes(-1, -2)).swapaxes(-1, -2) for x in (a, b))
     with cut_into(shares):
         assert_close(cpu.matmul(a, b), np.matmul(a, b), dtype)
+
+
+HEADS = {  # of (rows, steps, parts, heads, size), as attention reads them
+    "heads": lambda x: x[:, :, 1].swapaxes(1, 2),
+    "turned heads": lambda x: x[:, :, 1].transpose(0, 2, 3, 1),
+    "backwards": lambda x: x[:, ::-1, 1].swapaxes(1, 2),
+    "every second": lambda x: x[:, :, 1].swapaxes(1, 2)[..., ::2],
+    "one step": lambda x: x[:, :1, 1].swapaxes(1, 2),
+    "one number": lambda x: x[..., :1][:, :, 1].swapaxes(1, 2),
+    "the first row's": lambda x: np.broadcast_to(x[:1, :, 1], x[:, :, 1].shape).swapaxes(1, 2),
+    "one for all": lambda x: np.broadcast_to(x[0, 0, 0, 0, 0], (2, 4, 70, 6)),
+}
+
+
+@pytest.mark.parametrize("a", HEADS)
+@pytest.mark.parametrize("b", HEADS)
+@pytest.mark.parametrize("shares", [1, 3, 9])
+def test_matmul_of_parts_of_arrays(dtype, a, b, shares):
+    left, right = (HEADS[n](normal(i, 2, 70, 3, 4, 6, dtype=dtype)) for i, n in enumerate((a, b)))
+    inner = min(left.shape[-1], right.shape[-2])
+    left, right = left[..., :inner], right[..., :inner, :]
+    with cut_into(shares):
+        assert_close(cpu.matmul(left, right), np.matmul(left, right), dtype)
 
 
 def test_matmul_of_transposed_batches(kernels, dtype):

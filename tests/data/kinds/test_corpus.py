@@ -60,9 +60,7 @@ def test_what_is_unknown_is_one_token_and_said():
     assert LETTERS.decode([4, 0, 5]) == "a�b"
     assert LETTERS.unknown(["abc"]) is None
     said = LETTERS.unknown(["é\té中", "b"])
-    assert said == (
-        "4 of 3 characters that the vocabulary has not (é, U+0009, 中), which become <unk>"
-    )
+    assert said == "4 characters not in the vocabulary (é, U+0009, 中), read as <unk>"
     assert BYTES.unknown(["é"]) is None
     many = LETTERS.unknown(["defghijklmno"])
     assert "(d, e, f, g, h, i, j, k, l, m, …)" in many
@@ -128,7 +126,7 @@ def test_new_text_is_read_by_the_vocabulary_of_the_run(tmp_path):
     split, notes = LETTERS.read(tmp_path / "new.py")
     assert split.inputs.tolist() == [4, 5, 2, 5, 0, 1]
     (note,) = notes
-    assert note.startswith(f"{tmp_path / 'new.py'}: 1 of 1 character that the vocabulary has not")
+    assert note.startswith(f"{tmp_path / 'new.py'}: 1 character not in the vocabulary (é), read")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.txt").write_text("ab\n")
     (tmp_path / "folder" / "b.txt").write_bytes(b"")

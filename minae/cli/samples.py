@@ -1,0 +1,87 @@
+"""The commands that make something new with a trained model, and that take over one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minae.cli.runs import RunFolder
+from minae.cli.values import folder, place, shown
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def sample(
+    run: RunFolder,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count", "-n", min=1, help="How many; of a gpt, tokens.", show_default="64; gpt: 500"
+        ),
+    ] = None,
+    label: Annotated[
+        int | None, typer.Option(help="The class to draw, cvae.", show_default="all")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Text to go on with, gpt.", show_default="a new text")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            help="Below 1 for what is probable, 0 for what is most probable, gpt.", show_default="1"
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw from so many tokens only, the most probable, gpt.")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Draw from the fewest tokens that have this probability together, gpt."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    out: Annotated[
+        Path | None, place(shown, "PNG to write, or CSV of texts and tables.", "RUN/samples.png")
+    ] = None,
+) -> None:
+    """Make new images, rows, windows, texts or sounds with a variational autoencoder, or a text
+    with a GPT.
+
+    A GPT goes on with the prompt, and prints what it makes as it makes it. Equal seeds give equal
+    texts.
+
+    Examples: `minae sample runs/vae-mnist -n 100 --seed 1`,
+    `minae sample runs/gpt-tiny_shakespeare --prompt "ROMEO:" --temperature 0.8 --top-k 40`
+    """
+    from minae.models import GPT
+    from minae.tools import pictures, writing
+    from minae.train import runs
+
+    found = runs.load_run(run)
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    if not isinstance(found.model, GPT):
+        writing.refuse(found, "a gpt", prompt=prompt, **options)
+        print("wrote", *pictures.draw_samples(found, count, label, seed, out), sep="\n  ")
+        return
+    writing.refuse(found, "a cvae", label=label)
+    writing.refuse(found, "pictures and tables", out=out)
+    how = {name: value for name, value in options.items() if value is not None}
+    writing.write_text(found, prompt or "", count, seed, **how)
+
+
+@app.command("import")
+def import_weights(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with GPT-2's files.")],
+    out: Annotated[Path, place(folder, "Folder of the run to make.")],
+) -> None:
+    """Make a run of a language model that was trained elsewhere: GPT-2, as Hugging Face stores it.
+
+    The folder has config.json, model.safetensors, vocab.json and merges.txt.
+
+    Example: `minae import gpt2/ --out runs/gpt2`
+    """
+    from minae.tools.gpt2 import import_gpt2
+    from minae.train.state import BEST
+
+    import_gpt2(source, out)
+    print("wrote", out / BEST, sep="\n  ")

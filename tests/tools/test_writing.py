@@ -1,0 +1,67 @@
+"""A text that is gone on with: printed piece by piece, the same for equal seeds, odd prompts."""
+
+import numpy as np
+import pytest
+
+from minae import random
+from minae.data import CorpusKind
+from minae.data.kinds.corpus import fit_corpus
+from minae.errors import InputError
+from minae.models import GPT
+from minae.tools.writing import continued, refuse, write_text
+from minae.train.runs import Run
+from minae.train.settings import Settings
+
+TEXTS = ["one line of it\n", "and ünusual ☃ one\n"]
+
+
+@pytest.fixture(params=["characters", "bpe"])
+def run(request, tmp_path):
+    """A run of a model that knows nothing yet."""
+    vocabulary, merges, _ = fit_corpus(TEXTS, request.param, 300, several=True)
+    kind = CorpusKind(request.param, vocabulary, merges)
+    random.manual_seed(0)
+    model = GPT(len(vocabulary), 8, 1, 2, 8).eval()
+    return Run(tmp_path, model, Settings.of("gpt", data="x.txt"), kind.shape, kind)
+
+
+def test_a_prompt_is_gone_on_with(run, capsys):
+    made = "".join(continued(run, "one ünusual ☃", 30, 5))
+    write_text(run, "one ünusual ☃", 30, 5)
+    printed = capsys.readouterr()
+    assert printed.out == f"one ünusual ☃{made}\n"
+    assert printed.err == ""
+    assert "".join(continued(run, "one ünusual ☃", 30, 5)) == made
+    assert "".join(continued(run, "one ünusual ☃", 30, 6)) != made
+
+
+def test_pieces_come_as_they_are_made(run):
+    pieces = continued(run, "one", 10**8, 0)
+    first = [next(pieces) for _ in range(20)]
+    assert "".join(first)
+
+
+def test_without_a_prompt_a_text_begins(run):
+    ids = list(run.model.generate([run.kind.start], 12, seed=3))
+    assert "".join(continued(run, "", 12, 3)) == run.kind.decode(ids)
+
+
+def test_what_the_vocabulary_lacks_is_said(run, capsys):
+    write_text(run, "one ¢", 3, 0)
+    said = capsys.readouterr().err
+    if run.kind.tokens == "bpe":
+        assert said == ""
+    else:
+        assert "minae: --prompt has 1 of 1 character that the vocabulary has not (¢)" in said
+
+
+def test_the_usual_count(run, capsys):
+    write_text(run, "one", None, 0, temperature=0.5, top_k=3)
+    ids = run.model.generate(run.kind.encode("one"), 500, temperature=0.5, top_k=3, seed=0)
+    assert capsys.readouterr().out == "one" + run.kind.decode(np.array([*ids])) + "\n"
+
+
+def test_options_of_other_models_are_refused(run):
+    refuse(run, "a cvae", label=None)
+    with pytest.raises(InputError, match=r"--top-k is for a vae, and .* a gpt: leave"):
+        refuse(run, "a vae", top_k=0)
