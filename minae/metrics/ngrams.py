@@ -43,6 +43,11 @@ def ngram_nats(train: np.ndarray, text: np.ndarray, size: int) -> Iterator[np.nd
         context = np.concatenate([[0], gram[:-1]])  # an n-gram is the context of what follows it
 
 
+def nth(n: int, train: np.ndarray, text: np.ndarray, size: int) -> np.ndarray:
+    """Return what n-grams make of a text; see `ngram_nats`."""
+    return next(islice(ngram_nats(train, text, size), n - 1, None))
+
+
 def best_ngram(train: np.ndarray, validation: np.ndarray, size: int) -> tuple[int, float]:
     """Return the n with which n-grams predict a text best, and their nats per token there.
 

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from minae.data import CorpusKind, Dataset
 from minae.data.windows import Windows, in_order
 from minae.errors import InputError
 from minae.grad_mode import no_grad
-from minae.metrics.ngrams import best_ngram, ngram_nats
+from minae.metrics.ngrams import best_ngram, nth
 from minae.models import GPT
 from minae.optim import Optimizer, decay_groups
 from minae.tensor import Tensor
@@ -131,6 +130,5 @@ def counting(kind: CorpusKind, dataset: Dataset) -> dict[str, float]:
     n, loss = best_ngram(train, validation, size)
     found = {"n": n, "validation_loss": loss}
     if len(test) > 1:
-        *_, nats = islice(ngram_nats(train, test, size), n)
-        found["test_loss"] = float(nats[1:].mean())
+        found["test_loss"] = float(nth(n, train, test, size)[1:].mean())
     return found

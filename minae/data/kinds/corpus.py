@@ -5,11 +5,13 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
 import numpy as np
 
+from minae.data.ragged import Ragged
 from minae.data.split import Split
 from minae.data.text import bpe, byte_level
 from minae.data.text.files import Texts, read_running
@@ -19,6 +21,7 @@ TOKENS = ("characters", "bpe")
 VOCABULARY = 5_000  # tokens, if nobody says otherwise
 LEAST = 2  # times that a pair of tokens occurs in the training part, to become one token
 UNKNOWN, END = "<unk>", "<|endoftext|>"
+LONGEST_LINE = 200  # tokens that are judged together
 SHOWN = 10  # unknown characters that a note shows
 _CODES = 0x110000  # that Unicode has
 _AT_ONCE = 2**20  # characters that are numbered together
@@ -144,6 +147,20 @@ class CorpusKind:
         if note := self.unknown(found.texts):
             notes.append(note)
         return split, notes
+
+    def lines(self, ids: np.ndarray) -> Split:
+        """Return the lines of a text (T,), named by their numbers; long ones are cut.
+
+        A line ends with the token that has its line break, or with END.
+        """
+        breaks = np.array([token.count(b"\n") for token in self.bytes()])[ids]  # (T,)
+        number = np.cumsum(breaks) - breaks  # of line breaks before a token
+        change = np.flatnonzero(number[1:] != number[:-1]) + 1
+        starts = [0, *change.tolist(), len(ids)]
+        cut = [i for a, b in pairwise(starts) for i in range(a, b, LONGEST_LINE)]
+        offsets = np.array([*cut, len(ids)], np.int64)
+        lines = Ragged(np.asarray(ids, np.int32), offsets)
+        return Split(lines, names=number[cut] + 1)
 
     def unknown(self, texts: Iterable[str]) -> str | None:
         """Return a note on the characters of texts that are not in the vocabulary, if any."""

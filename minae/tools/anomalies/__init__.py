@@ -15,15 +15,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minae import plots
-from minae.data import AudioKind, ImageKind, SeriesKind, TableKind, TextKind
+from minae.data import AudioKind, CorpusKind, ImageKind, SeriesKind, TableKind, TextKind
 from minae.data.named import SERIES
 from minae.errors import InputError, complain
 from minae.files import write_together
 from minae.metrics.detection import stretches
 from minae.report import print_rows
-from minae.tools.anomalies import pictures, report
+from minae.tools.anomalies import lines, pictures, report
 from minae.tools.anomalies.baselines import fit_baselines, in_pieces
 from minae.tools.anomalies.labels import Labels, read_labels
+from minae.tools.anomalies.lines import score_lines
 from minae.tools.anomalies.reading import Data, Own, read_data, read_own
 from minae.tools.anomalies.report import Judged
 from minae.tools.anomalies.scores import (
@@ -43,7 +44,11 @@ from minae.train.runs import Run
 
 FIRST = 5  # rows or alarms that are printed
 AROUND = {"words": 8, "bpe": 14, "characters": 40}  # tokens of a text that are printed, both ways
-SCORE_IS = {"images": "squared error, summed over an image", "text": "nats per token"}
+SCORE_IS = {
+    "images": "squared error, summed over an image",
+    "text": "nats per token",
+    "corpus": "nats per token",
+}
 
 
 def anomalies(
@@ -115,6 +120,8 @@ def anomalies(
 
 def fit_scorer(run: Run, own: Own) -> Callable[[Data], Scores]:
     """Return what scores data, which needs to know the model's usual errors."""
+    if isinstance(run.kind, CorpusKind):
+        return partial(score_lines, run, unknown=lines.unknown_nats(run, own.held_out.split))
     if isinstance(run.kind, TextKind):
         return partial(score_texts, run, unknown=unknown_nats(run, own.held_out.split))
     return partial(score, run, weights=find_weights(run, own.train, own.held_out.split))
@@ -159,7 +166,8 @@ def _score_by_baselines(run: Run, data: Data, own: Own) -> dict[str, tuple[np.nd
 
 def rows_of(run: Run) -> str:
     """Return what rows are called: images, rows or readings."""
-    return "readings" if isinstance(run.kind, SeriesKind) else f"{run.kind.row}s"
+    names = {"series": "readings", "corpus": "lines"}
+    return names.get(run.kind.name, f"{run.kind.row}s")
 
 
 def trained_on(run: Run, data: str) -> bool:

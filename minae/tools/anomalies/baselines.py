@@ -5,13 +5,15 @@ held-out rows. An isolation forest (Liu, Ting and Zhou 2008) cuts the data at ra
 cut off early is strange; of images and sounds it gets PCA's codes, which suit it better.
 "Seasonal" is for series: the squared distance from the mean of training readings at the same time
 of the day, of the week, or of the period found in the data, whichever is nearest to held-out ones.
+Lines of a running text are scored by n-grams.
 """
 
 from typing import Any
 
 import numpy as np
 
-from minae.data import AudioKind, ImageKind, Ragged, SeriesKind, Split, TextKind
+from minae.data import AudioKind, CorpusKind, ImageKind, Ragged, SeriesKind, Split, TextKind
+from minae.tools.anomalies.lines import fit_line_baselines
 from minae.tools.anomalies.reading import Own, step_numbers
 from minae.tools.anomalies.scores import AT_ONCE, Method
 from minae.tools.bags import fit_tfidf
@@ -26,6 +28,8 @@ LONGEST = 100_000  # readings in which a period is looked for
 
 def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
     """Return baselines by their names, fitted to the run's training data."""
+    if isinstance(run.kind, CorpusKind):
+        return fit_line_baselines(run.kind, own)
     if isinstance(run.kind, TextKind):
         return fit_text_baselines(len(run.kind.vocabulary), own.train.inputs)
     pca, count = fit_pca(_rows(own.train), _rows(own.held_out.split))

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minae.data import DATASETS, AudioKind, SeriesKind, Split, TableKind, TextKind
+from minae.data import DATASETS, AudioKind, CorpusKind, SeriesKind, Split, TableKind, TextKind
 from minae.data.folder import list_files
 from minae.data.kinds.columns import as_texts
 from minae.data.kinds.series import Readings
@@ -23,6 +23,7 @@ from minae.train.runs import Run
 
 PER_WINDOW = 8  # windows that a reading lies in
 MOST_VALUES = 20_000_000  # of a run's own data, which usual errors and baselines come from
+MOST_TOKENS = 200_000  # of a running text that was held out, which usual errors come from
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,8 @@ def read_data(run: Run, data: str, out: Path, label_column: str | None) -> Data:
         return _read_series(kind, data, label_column)
     if isinstance(kind, TextKind):
         return _read_texts(run, kind, data, out, label_column)
+    if isinstance(kind, CorpusKind):
+        return _read_lines(run, kind, data, out, label_column)
     sounds = isinstance(kind, AudioKind) and data not in DATASETS and path.exists()
     if data not in DATASETS and path.is_dir() and not sounds:
         return _read_folder(run, path, out)
@@ -101,6 +104,22 @@ def _read_texts(run: Run, kind: TextKind, data: str, out: Path, label_column: st
         labels = np.array([label or None for label in labels], object)  # an empty cell is none
     assert split.names is not None
     return Data(split, split.names, labels, whole=whole)
+
+
+def _read_lines(run: Run, kind: CorpusKind, data: str, out: Path, label_column: str | None) -> Data:
+    """Read a running text, whose lines are the rows."""
+    there = data not in DATASETS and os.path.exists(file_of(data))
+    check_out(out, list_files([Path(file_of(data))]) if there else [])
+    if label_column is not None:
+        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
+    split, whole = run.read_usable(data)
+    return replace(_lines(kind, split.inputs), whole=whole)
+
+
+def _lines(kind: CorpusKind, ids: np.ndarray) -> Data:
+    lines = kind.lines(ids)
+    assert lines.names is not None
+    return Data(lines, lines.names)
 
 
 def _read_series(kind: SeriesKind, data: str, label_column: str | None) -> Data:
@@ -185,6 +204,8 @@ def read_own(run: Run) -> Own:
         raise InputError(f"the run's own data are needed for the threshold: {error}") from error
     part = "validation" if len(dataset.validation) else "test"
     held_out = getattr(dataset, part)
+    if isinstance(run.kind, CorpusKind):
+        return Own(dataset.train, _lines(run.kind, held_out.inputs[:MOST_TOKENS]), part)
     if part == "test" and run.settings.normal is not None:
         raise InputError(
             "the run has no validation rows, and its test rows are not all normal: train it"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minae.data import Ragged, Split, TextKind
+from minae.data import CorpusKind, Ragged, Split, TextKind
 from minae.data.kinds.text import splitter
 from minae.data.text.tokens import END, SPECIAL, UNKNOWN, join_words, tidy
 from minae.models import DocumentAutoencoder
@@ -20,6 +20,7 @@ from minae.tools.texts import token_nats
 from minae.train.runs import Run
 
 MARKED = 3  # tokens of a text
+STOP, BREAK = "(end)", "⏎"  # how the ends of a text and of a line are shown
 USUAL = 0.99  # the share of known tokens that are less strange than an unknown one
 
 
@@ -27,7 +28,7 @@ USUAL = 0.99  # the share of known tokens that are less strange than an unknown 
 class TextScores(Scores):
     """Scores (N,) of texts, and -log p of each of their tokens, (T,), one text after the other."""
 
-    kind: TextKind
+    kind: TextKind | CorpusKind
     split: Split
     nats: np.ndarray
 
@@ -53,15 +54,16 @@ class TextScores(Scores):
         texts, offsets = self.split.texts, self.split.inputs.offsets
         assert texts is not None
         nats = self.nats[offsets[row] : offsets[row + 1]]
+        assert isinstance(self.kind, TextKind)
         cut = splitter(self.kind.tokens, self.kind.merges)(tidy(texts[row]))
-        return [*cut[: len(nats) - 1], "(end)"], nats
+        return [*cut[: len(nats) - 1], STOP], nats
 
     def marked(self, row: int, around: int | None = None) -> str:
         """Return a text with its strangest tokens between « and », whole or `around` the first."""
         tokens, nats = self.tokens(row)
         worst = np.argsort(-nats, kind="stable")[:MARKED]
         shown = [f"«{t}»" if i in worst and nats[i] else t for i, t in enumerate(tokens)]
-        if not shown[-1].startswith("«"):
+        if shown[-1] in (STOP, BREAK):
             del shown[-1]
         start = 0 if around is None else max(0, int(worst[0]) - around)
         stop = len(shown) if around is None else min(len(shown), int(worst[0]) + around + 1)
