@@ -13,8 +13,8 @@ from minae.kernels.cpu.compile.threads import threads_for
 
 
 @parallel
-def _add_rows(t, T, order, starts, rows, values, out):
-    """out[rows[u]] = the sum of values[i] for i in order[starts[u] : starts[u + 1]].
+def _add_rows(t, T, order, bounds, rows, values, out):
+    """out[rows[u]] = the sum of values[i] for i in order[bounds[u] : bounds[u + 1]].
 
     A share is some of the columns; values (N, D), out (V, D). The sums are float64, since a row may
     be named millions of times.
@@ -25,7 +25,7 @@ def _add_rows(t, T, order, starts, rows, values, out):
     for u in range(rows.size):
         for d in range(total.size):
             total[d] = 0
-        for j in range(starts[u], starts[u + 1]):
+        for j in range(bounds[u], bounds[u + 1]):
             value = values[order[j], first:last]
             for d in range(total.size):
                 total[d] += value[d]
@@ -42,10 +42,9 @@ def index_add(shape, index, values):
         # of a large table, most rows are not named: sorted, those that are need no other sums
         order = np.argsort(rows, axis=None, kind="stable")
         named = rows.ravel()[order]
-        starts = np.flatnonzero(np.append(True, named[1:] != named[:-1]))
-        ends = np.append(starts, rows.size)
+        bounds = np.flatnonzero(np.diff(named, prepend=-1, append=-1))  # of each row
         T = threads_for(4 * values.size)
-        _add_rows(T, order, ends, named[starts], values, out.reshape(-1, columns))
+        _add_rows(T, order, bounds, named[bounds[:-1]], values, out.reshape(-1, columns))
         return out
     if names_each_place_once(index):
         out[index] = values
