@@ -57,8 +57,6 @@ def _matrices(x, batch):
     """
     size, (rows, columns) = x.itemsize, x.shape[-2:]
     row, column = x.strides[-2:]
-    row = size if rows == 1 and column != size else row  # nothing is that far apart
-    column = size if columns == 1 and row != size else column
     if size not in (row, column) or not x.flags.aligned:
         x = np.array(x, order="C")
         row, column = columns * size, size
