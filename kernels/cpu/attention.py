@@ -217,11 +217,9 @@ def attention_backward(
 ):
     shapes.check_attention_backward(dy, query, key, value, saved, mask)
     (*batch, L, E), (S, V), dtype = query.shape, value.shape[-2:], query.dtype
-    written = (
-        [_empty_like(a, a.shape[-1]) for a in (query, key, value)]
-        if places is None
-        else [a if _rows_are_contiguous(a) else np.empty(a.shape, dtype) for a in places]
-    )
+    places = places or (None, None, None)
+    pairs = zip((query, key, value), places, strict=True)
+    written = [_empty_like(a, a.shape[-1]) if _unsuited(place) else place for a, place in pairs]
     operands = [_four(_readable(a)) for a in (query, key, value, query, *written, dy)]
     saved = plain(saved).reshape(2, -1, L)
     dscores = np.zeros((saved.shape[1], L, S) if need_dscores else (0, 0, 0), dtype)
@@ -229,12 +227,19 @@ def attention_backward(
     table, heads = _table(operands), operands[0].shape[1]
     numbers = heads, L, S, E, V, dtype.type(scale), _mask(mask, batch, S, dtype), is_causal
     _attention_backward(T, product_for(dtype.itemsize, T), table, *numbers, saved, dscores)
-    results = [into(place, a) for place, a in zip(places or (None,) * 3, written, strict=True)]
+    results = [
+        a if a is place else into(place, a) for place, a in zip(places, written, strict=True)
+    ]
     return *results, dscores.reshape(*batch, L, S) if need_dscores else None
 
 
 def _rows_are_contiguous(a):
     return a.ndim > 1 and a.strides[-1] == a.itemsize and a.flags.aligned
+
+
+def _unsuited(a):
+    """Return whether there is no array, or none to write to where it lies: _four must not copy."""
+    return a is None or not _rows_are_contiguous(a) or (a.ndim > 4 and not a.flags.c_contiguous)
 
 
 def _readable(a):
@@ -246,7 +251,7 @@ def _empty_like(a, columns):
     """Return a new array (..., columns), in memory in the order of a if that has rows."""
     shape = *a.shape[:-1], columns
     y = np.empty_like(a, shape=shape, subok=False)
-    return y if _rows_are_contiguous(y) else np.empty(shape, a.dtype)
+    return np.empty(shape, a.dtype) if _unsuited(y) else y
 
 
 def _four(a):

@@ -17,12 +17,15 @@ PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # Φ'(0), 
 
 
 @compiled
-def gelu_of_row(x, tanh, y, slope):
-    """y = x Φ(x), slope = Φ(x) + x Φ'(x) for vectors; y may be x."""
-    real = x.dtype.type
+def gelu_in_place(y, tanh, slope):
+    """slope = Φ(x) + x Φ'(x) and y = x Φ(x) for a vector, whose x come in y.
+
+    In two arrays that may be one, numbers would be computed one by one.
+    """
+    real = y.dtype.type
     zero, one, far, half = real(0), real(1), real(FAR), real(0.5)
-    for i in range(x.size):
-        v = x[i]
+    for i in range(y.size):
+        v = y[i]
         a = abs(v)
         a = far if a > far else a
         if tanh:
@@ -42,7 +45,9 @@ def gelu_of_row(x, tanh, y, slope):
 @parallel
 def _gelu(t, T, x, tanh, y, slope):
     first, last = t * x.size // T, (t + 1) * x.size // T
-    gelu_of_row(x[first:last], tanh, y[first:last], slope[first:last])
+    part = y[first:last]
+    part[:] = x[first:last]
+    gelu_in_place(part, tanh, slope[first:last])
 
 
 @covered(operands=1)

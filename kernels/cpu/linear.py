@@ -25,7 +25,7 @@ from minae.kernels.cpu.compile.operands import (
     suits,
 )
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.elementwise import gelu_of_row
+from minae.kernels.cpu.elementwise import gelu_in_place
 from minae.kernels.cpu.products.multiply import (
     affine,
     cut,
@@ -56,7 +56,7 @@ def _linear_gelu(t, T, product, x, weight, transposed, bias, y, slope, tanh):
     columns = weight[:, j:l] if transposed else weight[j:l]
     affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
     for n in range(i, k):
-        gelu_of_row(y[n, j:l], tanh, y[n, j:l], slope[n, j:l])
+        gelu_in_place(y[n, j:l], tanh, slope[n, j:l])
 
 
 @parallel

@@ -9,12 +9,12 @@ float64. Gained: a factor of about 45.
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.compiled import parallel
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, log1p01
 
-RUN = 8192
+RUN, LANES = 8192, 32
 
 
 @parallel
@@ -52,26 +52,47 @@ def _bce_with_logits(t, T, x, target, scale, total_loss, dx):
             total_loss[t] += total
 
 
+@compiled
+def _largest(row, room):
+    """Return the largest entry; a nan may get lost. `room`, a vector as long, is written to.
+
+    Compared with one number, entries would wait for each other; so there are LANES such numbers.
+    """
+    lanes = room[:LANES]
+    for k in range(lanes.size):
+        lanes[k] = row[k]
+    for first in range(LANES, row.size - LANES + 1, LANES):
+        part = row[first : first + LANES]
+        for k in range(LANES):
+            lanes[k] = part[k] if part[k] > lanes[k] else lanes[k]
+    largest = lanes[0]
+    for k in range(lanes.size):
+        largest = max(largest, lanes[k])
+    for k in range(row.size // LANES * LANES, row.size):
+        largest = max(largest, row[k])
+    return largest
+
+
 @parallel
 def _cross_entropy(t, T, x, target, scale, ignored, total_loss, dx):
     """loss = log Σ e^x - x[class], dx = softmax(x), minus 1 at the class; x minus its maximum."""
     N, K = x.shape
     total_loss[t] = 0
-    factor = x.dtype.type(scale)
+    factor, zero = x.dtype.type(scale), x.dtype.type(0)
     for i in range(t * N // T, (t + 1) * N // T):
         if target[i] == ignored:
             dx[i] = 0
             continue
         row, slope = x[i], dx[i]
-        largest = row[0]
-        for v in row:
-            largest = max(largest, v)  # a NaN may get lost here, but not in the next loop
-        total = x.dtype.type(0)
-        for j in range(K):
-            e = exp(row[j] - largest)
-            slope[j] = e
-            total += e
-        share = factor / total
+        largest, total = _largest(row, slope), 0.0
+        for first in range(0, K, RUN):
+            run, powers, part = row[first : first + RUN], slope[first : first + RUN], zero
+            for j in range(run.size):
+                e = exp(run[j] - largest)
+                powers[j] = e
+                part += e
+            total += part
+        share = factor / x.dtype.type(total)
         for j in range(K):
             slope[j] *= share
         slope[target[i]] -= factor

@@ -12,9 +12,11 @@ import numpy as np
 from minae import nn, ops
 from minae.errors import InputError
 from minae.grad_mode import no_grad
+from minae.kernels import arrays
 from minae.kernels.arrays import Array
 from minae.models import base
 from minae.models.base import Model
+from minae.models.gpt_step import step
 from minae.models.sampling import check_sampling, draw
 from minae.nn import fusion, init
 from minae.tensor import Tensor
@@ -257,16 +259,18 @@ class GPT(Model):
         self, ids: list[int], count: int, rng: np.random.Generator, how: tuple
     ) -> Iterator[int]:
         """Yield ids that go on from others, no more than the context."""
-        cache, new = Cache(self), ids
+        cache = Cache(self)
         for _ in range(count):
-            if cache.length + len(new) > self.context:
-                ids = new = ids[-max(1, self.context // 2) :]
+            if cache.length and cache.length < self.context:
+                logits = step(self, ids[-1], cache)
+            else:  # at the beginning, and when the context is full
+                ids = ids[-max(1, self.context // 2) :] if cache.length else ids
                 cache.length = 0
-            with no_grad():
-                logits = self(Tensor(np.array([new], np.int32), device=self.device), cache)
-            new = [draw(logits[0, -1].numpy(), rng, *how)]
-            ids = ids + new
-            yield new[0]
+                with no_grad():
+                    read = Tensor(np.array([ids], np.int32), device=self.device)
+                    logits = self(read, cache).data[0, -1]
+            ids = [*ids, draw(arrays.to_device(logits, "cpu"), rng, *how)]
+            yield ids[-1]
 
 
 def _linear(in_features: int, out_features: int, bias: bool, std: float) -> nn.Linear:

@@ -241,6 +241,17 @@ def test_cross_entropy(dtype, rows, classes, shares, seed):
         assert_same("cross_entropy", dtype, x, target, 0.5, 0)
 
 
+@pytest.mark.parametrize("classes", [31, 32, 33, 50_257])
+@pytest.mark.parametrize("place", [0, 31, 32, -1])
+def test_cross_entropy_of_a_large_vocabulary(dtype, classes, place):
+    """Wherever the largest logit is, its exponential is not infinite."""
+    x = (normal(0, 2, classes, dtype=dtype) + 3).astype(dtype)
+    x[0, min(place, classes - 1)] = 200
+    target = np.array([classes - 1, 0])
+    for actual, expected in zip(*both("cross_entropy", x, target), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
 @examples
 @given(shape=SHAPES.filter(len), layout=LAYOUTS, shares=shares)
 def test_gaussians(dtype, shape, layout, shares):

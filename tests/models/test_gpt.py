@@ -8,7 +8,9 @@ import pytest
 import minae
 from minae import models, no_grad, optim, random
 from minae.errors import InputError
+from minae.models import gpt
 from minae.models.gpt import Cache
+from minae.models.gpt_step import step
 from minae.nn import init
 from minae.tensor import Tensor
 
@@ -18,9 +20,9 @@ RNG = np.random.default_rng(0)
 IDS = RNG.integers(0, V, (3, CONTEXT + 1)).astype(np.int32)
 
 
-def made(bias=False):
+def made(**options):
     minae.manual_seed(0)
-    model = models.GPT(**SMALL, bias=bias)
+    model = models.GPT(**SMALL, **options)
     for parameter in model.parameters():  # so large that every part shows in the logits
         parameter.data[...] += 0.2 * random.normal(parameter.shape)
     return model
@@ -125,15 +127,31 @@ def test_ids_come_as_they_are_made():
 def test_a_cache_keeps_no_token_twice(monkeypatch):
     """Work is counted: after the prompt, one token is read for each that is made."""
     model, read = made().eval(), []
-    whole = model.transformer.forward
+    whole, one = model.transformer.forward, gpt.step
 
     def counted(ids, cache=None):
         read.append(ids.shape[1])
         return whole(ids, cache)
 
     monkeypatch.setattr(model.transformer, "forward", counted)
+    monkeypatch.setattr(gpt, "step", lambda *args: read.append(1) or one(*args))
     list(model.generate([1, 2, 3], 12, seed=0))
     assert read == [3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4]
+
+
+@no_grad()
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_step_gives_the_logits_of_the_whole(bias, approximate):
+    model, cache = made(bias=bias, approximate=approximate).eval(), None
+    expected = model(Tensor(IDS[:1, :-1])).data[0]
+    for start in (0, 3):  # how many tokens are read at once before
+        cache = Cache(model)
+        if start:
+            model(Tensor(IDS[:1, :start]), cache)
+        found = [step(model, int(token), cache) for token in IDS[0, start:-1]]
+        np.testing.assert_allclose(found, expected[start:], atol=2e-5)
+        assert cache.length == CONTEXT
 
 
 @pytest.mark.parametrize(
