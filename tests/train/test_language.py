@@ -180,7 +180,7 @@ def test_names_have_a_test_part(minae, monkeypatch):
         ),
         (
             ("gpt", "--data", "my.txt", "--validation", 1),
-            "has 1 tokens to validate on, and 2 are ne",
+            "has 1 token to validate on, and 2 are ne",
         ),
         (("gpt", "--data", "mnist5k"), "mnist5k: holds no text, but images: give a text file"),
         (("gpt", "--data", "my.txt", "--kind", "text"), "takes data of kind corpus, and my.txt is"),
