@@ -71,17 +71,18 @@ class TorchGPT(Module):
         approximate: str,
     ):
         super().__init__()
+        wte = Embedding(vocabulary, width)
         blocks = [Block(width, heads, bias, approximate) for _ in range(layers)]
         self.transformer = ModuleDict(
             {
-                "wte": Embedding(vocabulary, width),
+                "wte": wte,
                 "wpe": Embedding(context, width),
                 "h": Sequential(*blocks),
                 "ln_f": LayerNorm(width, bias=bias),
             }
         )
         self.lm_head = Linear(width, vocabulary, bias=False)
-        self.lm_head.weight = self.transformer["wte"].weight
+        self.lm_head.weight = wte.weight
 
     def forward(self, ids: torch.Tensor, _noise: torch.Tensor | None) -> torch.Tensor:
         """Return -log p of a token given those before it, averaged over all tokens but the first.

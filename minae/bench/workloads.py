@@ -114,7 +114,8 @@ class Workload:
             computes = not [*layer.named_children()] or isinstance(layer, CausalSelfAttention)
             if computes and [*layer.parameters()]:
                 # of a subclass, it is not fused with its neighbours
-                layer.__class__ = type("Recorded", (Recorded, type(layer)), {})
+                recorded: Any = type("Recorded", (Recorded, type(layer)), {})
+                layer.__class__ = recorded
         with use_backend("reference"):  # nothing to compile
             model.loss(*map(Tensor, self.batches()[0]))
         return found

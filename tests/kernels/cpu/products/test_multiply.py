@@ -114,13 +114,13 @@ def test_bias_and_relu_of_parts(relu):
 
 def test_each_thread_has_a_room_of_its_own():
     T, size = 3, room_bytes(Shape(REGISTER, 4))
-    address, room, step = product_for(4, T)
+    address, room, step, itemsize = product_for(4, T)
     assert room % LINE == step % LINE == 0
     assert step >= size
 
     memory = filled(T * step).reshape(T, step)
     a, b, c = (np.ones((60, 60), np.float32) for _ in range(3))
-    add_parts(np.array([address, memory.ctypes.data, step]), 1, a, False, b, True, c)
+    add_parts(np.array([address, memory.ctypes.data, step, itemsize]), 1, a, False, b, True, c)
     assert (c == 60).all()
     assert (memory[1] != FILL).any()
     assert (memory[[0, 2]] == FILL).all()
