@@ -268,11 +268,18 @@ class GPT(Model):
             else:  # at the beginning, and when the context is full
                 ids = ids[-max(1, self.context // 2) :] if cache.length else ids
                 cache.length = 0
-                with no_grad():
-                    read = Tensor(np.array([ids], np.int32), device=self.device)
-                    logits = self(read, cache).data[0, -1]
+                logits = self._read(ids, cache)
             ids = [*ids, draw(arrays.to_device(logits, "cpu"), rng, *how)]
             yield ids[-1]
+
+    @no_grad()
+    def _read(self, ids: list[int], cache: Cache) -> Array:
+        """Return the logits (V,) of what follows ids, without dropout, and fill a cache."""
+        was_training = self.training
+        read = Tensor(np.array([ids], np.int32), device=self.device)
+        logits = self.eval()(read, cache).data[0, -1]
+        self.train(was_training)
+        return logits
 
 
 def _linear(in_features: int, out_features: int, bias: bool, std: float) -> nn.Linear:

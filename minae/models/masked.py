@@ -41,7 +41,13 @@ class Reader(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return (N, L, width); what stands behind a text's end changes nothing before it."""
+        """Return (N, L, width); what stands behind a text's end changes nothing before it.
+
+        Raises ValueError if L is more than `longest`.
+        """
+        if ids.shape[1] > len(self.places.weight):
+            longest = len(self.places.weight)
+            raise ValueError(f"texts have {longest} ids at most, not {ids.shape[1]}")
         padding = ids.data == PAD  # (N, L)
         hidden = Tensor(padding, device=ids.device) if padding.any() else None
         places = Tensor(np.arange(ids.shape[1]), device=ids.device)

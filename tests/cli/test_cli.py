@@ -294,6 +294,15 @@ def test_a_plain_autoencoder_cannot_sample(minae):
     assert (status, "train a vae" in err) == (2, True)
 
 
+def test_a_masked_model_takes_texts_longer_than_those_it_was_trained_on(minae, tmp_path):
+    (tmp_path / "a.txt").write_text("\n".join(f"line {n} of {n % 7} words" for n in range(60)))
+    (tmp_path / "b.txt").write_text("line 7 of " * 50)
+    small = "--width", 16, "--layers", 1, "--longest", 40
+    assert minae("train", "masked", "--data", "a.txt", "--epochs", 1, *small)[0] == 0
+    status, _, err = minae("embed", "runs/masked-a", "b.txt", "--out", "b.csv")
+    assert (status, "b.txt: 1 longer than 39 words cut there" in err) == (0, True)
+
+
 def test_a_language_model_writes_a_text(minae, tmp_path):
     (tmp_path / "a.txt").write_text("\n".join(f"line {n} of {n % 7} words" for n in range(60)))
     minae("train", "gpt", "--data", "a.txt", "--steps", 2, "--width", 16, "--layers", 1)
