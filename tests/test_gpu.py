@@ -53,6 +53,10 @@ ELEMENTWISE = {
     "comparison": lambda x: ops.where(x > 0.5, x, x * 0.1).mean(),
     "activations": lambda x: (x.sigmoid() + x.tanh() + ops.gelu(x) + ops.silu(x)).sum(),
     "shapes": lambda x: ops.cat([x.T, x.reshape(3, 2)], dim=1)[1:, :2].sum(),
+    "attention": lambda x: (ops.self_attention(x.reshape(1, 2, 3), 1, is_causal=True) ** 2).sum(),
+    "masked attention": lambda x: ops.scaled_dot_product_attention(
+        x, x * 2, x - 1, x[:, :2] > 0.1
+    ).sum(),
     "softmax": lambda x: (ops.softmax(x, -1) * x).sum(),
     "statistics": lambda x: (x.var(dim=0) + x.amax(dim=0)).sum(),
     "layer_norm": lambda x: (ops.layer_norm(x, (3,)) * x).sum(),

@@ -5,9 +5,10 @@ two dtypes, empty ones) goes to the reference; `compile/operands.py` decides.
 
 Each family's file says which loop it replaces, why its own is laid out as it is, and what that
 gained over the reference, as measured by `minae bench --kernels` on two cores
-(`results/kernels.json`). The loops of `conv` are in `conv_loops/`, what all families need to be
-compiled and run on threads is in `compile/`, the matrix product in `products/`. Read
-`ladders/matmul.py` first, which builds up to it, then `linear` and `conv_loops/patches.py`.
+(`results/kernels.json`). The loops of `conv` are in `conv_loops/`, those of `linear` in
+`linear_loops`; what all families need to be compiled and run on threads is in `compile/`, the
+matrix product in `products/`. Read `ladders/matmul.py` first, which builds up to it, then
+`linear_loops` and `conv_loops/patches.py`.
 """
 
 from minae.kernels.cpu.attention import attention, attention_backward

@@ -6,15 +6,15 @@ the way between them through Python, which takes longer than their work: see min
 
 import numpy as np
 
+from minae.kernels.cpu import linear_loops as loops
 from minae.kernels.cpu.compile.compiled import compiled_if
-from minae.kernels.cpu.linear import _linear, _linear_backward
 from minae.kernels.cpu.losses import _bce_with_logits, _mse
 from minae.kernels.cpu.optim import _adam, adam_numbers
 from minae.kernels.cpu.products.multiply import product_for
 
 __all__ = ["adam_numbers", "dense_step", "product_for"]
 
-forward, backward, adam = _linear.share, _linear_backward.share, _adam.share
+forward, backward, adam = loops.linear.share, loops.linear_backward.share, _adam.share
 mse, bce_with_logits = _mse.share, _bce_with_logits.share
 
 

@@ -2,10 +2,8 @@
 
 As plain loops a linear layer is three deep (row, output, input), one multiplication at a time; the
 reference leaves them to einsum. The product of `products` keeps parts of all three matrices in
-registers and caches. What surrounds it (bias, activation, and in backward the activation of the
-layer before) is done to its sums before they are written; what must be done to dy, on the part that
-a thread is about to multiply. Gained: a factor of 19 for the product alone, 21 for a layer with its
-ReLU, 18 for its gradients.
+registers and caches, and `linear_loops` does what surrounds it on the way. Gained: a factor of 19
+for the product alone, 21 for a layer with its ReLU, 18 for its gradients.
 """
 
 import math
@@ -15,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.compiled import compiled, compiled_if, parallel
+from minae.kernels.cpu import linear_loops as loops
+from minae.kernels.cpu.compile.compiled import compiled, compiled_if
 from minae.kernels.cpu.compile.operands import (
     FLOATS,
     covered,
@@ -25,86 +24,9 @@ from minae.kernels.cpu.compile.operands import (
     suits,
 )
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.elementwise import gelu_in_place
-from minae.kernels.cpu.products.multiply import (
-    affine,
-    cut,
-    masked,
-    multiply,
-    multiply_each,
-    multiply_shares,
-    product_for,
-)
+from minae.kernels.cpu.products.batches import multiply_batches, multiply_matrices
+from minae.kernels.cpu.products.multiply import product_for
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
-
-RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
-
-
-@parallel
-def _linear(t, T, product, x, weight, transposed, bias, y, relu):
-    """y = x weightᵀ + bias, or max(that, 0); if `transposed`, weight is (I, O)."""
-    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
-    columns = weight[:, j:l] if transposed else weight[j:l]
-    part = y[i:k, j:l]
-    affine(product, t, x[i:k], False, columns, not transposed, part, bias[j:l], relu)
-
-
-@parallel
-def _linear_gelu(t, T, product, x, weight, transposed, bias, y, slope, tanh):
-    """z = x weightᵀ + bias, y = z Φ(z) and slope = dy/dz, from each share's z while it is near."""
-    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
-    columns = weight[:, j:l] if transposed else weight[j:l]
-    affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
-    for n in range(i, k):
-        gelu_in_place(y[n, j:l], tanh, slope[n, j:l])
-
-
-@parallel
-def _input_gradient(t, T, product, dz, weight, transposed, x, masks, dx):
-    """dx = dz weight; if x is a ReLU's output and it `masks`, already passed back through that."""
-    i, k, j, l = cut(t, T, *dx.shape, dz.shape[1], dx.itemsize)  # noqa: E741
-    columns = weight[j:l] if transposed else weight[:, j:l]
-    if masks:
-        masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], x[i:k, j:l])
-    else:
-        multiply(product, t, dz[i:k], False, columns, transposed, dx[i:k, j:l], False)
-
-
-_input_gradient_share = _input_gradient.share
-
-
-@parallel
-def _linear_backward(
-    t, T, product, x, weight, transposed, dy, y, passes, dz, dweight, dbias, masks, dx
-):
-    """dz = dy as it `passes` the activation; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
-
-    A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
-    several shares, dx is empty here and left to _input_gradient, which explains `masks`.
-    """
-    N, O = dy.shape  # noqa: E741
-    low, high = t * O // T, (t + 1) * O // T
-    zero = dy.dtype.type(0)
-    totals = np.empty(high - low)  # float64, since there may be millions of rows
-    for o in range(high - low):
-        totals[o] = 0
-    for n in range(N):
-        dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
-        for o in range(high - low):
-            value = dy_row[o]
-            if passes == RELU:
-                value = value if y_row[o] > zero else zero
-                dz_row[o] = value
-            elif passes == SLOPE:
-                value *= y_row[o]
-                dz_row[o] = value
-            totals[o] += value
-    for o in range(high - low):
-        dbias[low + o] = totals[o]
-    if dweight.size:
-        multiply(product, t, dz[:, low:high], True, x, False, dweight[low:high], False)
-    if dx.size:
-        _input_gradient_share(0, 1, product, dz, weight, transposed, x, masks, dx)
 
 
 @covered(operands=2)
@@ -113,56 +35,11 @@ def matmul(a, b):
     if b.ndim == 2 and a.ndim > 1:
         # all batches share b, so they are the rows of one tall matrix
         y = np.empty((math.prod(a.shape[:-1]), b.shape[1]), a.dtype)
-        _multiply(a if a.ndim == 2 else plain_rows(a), b, y)
+        multiply_matrices(a if a.ndim == 2 else plain_rows(a), b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
     if a.ndim == 1 or b.ndim == 1:
         return np.asarray(a @ b)  # every number is needed once: memory is the limit, not the sums
-    return _batched(a, b)
-
-
-def _multiply(a, b, y):
-    """y = a b for matrices."""
-    left, right = plain_matrix(a), plain_matrix(b)
-    T = threads_for(y.size * len(b))
-    multiply_shares(T, product_for(y.itemsize, T), *left, *right, y)
-
-
-def _batched(a, b):
-    """Return the products of pairs of matrices, (..., M, K) (..., K, N) -> (..., M, N)."""
-    (M, K), N = a.shape[-2:], b.shape[-1]
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = np.empty((*batch, M, N), a.dtype)
-    T = threads_for(y.size * K)
-    if math.prod(batch) < T:
-        left, right = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
-        for i in np.ndindex(batch):
-            _multiply(left[i], right[i], y[i])
-        return y
-    a, of_a, a_row, a_k = _matrices(a, batch)
-    b, of_b, b_k, b_column = _matrices(b, batch)
-    turned = b_column != b.itemsize
-    factors = of_a, a_row, a_k, of_b, b_column if turned else b_k, turned
-    multiply_each(T, product_for(y.itemsize, T), *factors, y.reshape(-1, M, N), K)
-    return y
-
-
-def _matrices(x, batch):
-    """Return x, the address of each matrix, and the bytes between its rows, and its columns.
-
-    One of these is the size of a number; if not, x is a copy.
-    """
-    size, (rows, columns) = x.itemsize, x.shape[-2:]
-    row, column = x.strides[-2:]
-    row = size if rows == 1 and column != size else row  # nothing is that far apart
-    column = size if columns == 1 and row != size else column
-    if size not in (row, column) or not x.flags.aligned:
-        x = np.array(x, order="C")
-        row, column = columns * size, size
-    addresses = np.array(x.ctypes.data)
-    apart = np.broadcast_to(x, (*batch, rows, columns)).strides[:-2]
-    for length, step in zip(batch, apart, strict=True):
-        addresses = addresses[..., None] + step * np.arange(length)
-    return x, addresses.ravel(), row, column
+    return multiply_batches(a, b)
 
 
 @covered(operands=3)
@@ -174,7 +51,7 @@ def linear(x, weight, bias=None, activation=None):
     y = np.empty((len(rows), outputs), x.dtype)
     bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
     T = threads_for(x.size * outputs)
-    _linear(T, product_for(y.itemsize, T), rows, *matrix, bias, y, relu)
+    loops.linear(T, product_for(y.itemsize, T), rows, *matrix, bias, y, relu)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
@@ -186,7 +63,7 @@ def linear_gelu(x, weight, bias=None, tanh=False):
     y, slope = (np.empty((len(rows), outputs), x.dtype) for _ in range(2))
     bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
     T = threads_for(x.size * outputs)
-    _linear_gelu(T, product_for(y.itemsize, T), rows, *matrix, bias, y, slope, tanh)
+    loops.linear_gelu(T, product_for(y.itemsize, T), rows, *matrix, bias, y, slope, tanh)
     shape = *x.shape[:-1], outputs
     return y.reshape(shape), slope.reshape(shape)
 
@@ -197,7 +74,7 @@ def linear_backward(
 ):
     shapes.check_linear_backward(dy, x, weight, y)
     smooth = activation == shapes.SLOPE
-    passes = SLOPE if smooth else int(shapes.check_activation(activation))
+    passes = loops.SLOPE if smooth else int(shapes.check_activation(activation))
     return _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, False)
 
 
@@ -214,9 +91,9 @@ def _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, masks):
     T = threads_for(dy.size * x.shape[-1])
     product, now = product_for(dy.itemsize, T), dx if T == 1 else dx[:0]
     arrays = x_rows, *matrix, dy_rows, y_rows, passes, dz, dweight, dbias, masks, now
-    _linear_backward(T, product, *arrays)
+    loops.linear_backward(T, product, *arrays)
     if T > 1 and need_dx:
-        _input_gradient(T, product, dz, *matrix, x_rows, masks, dx)
+        loops.input_gradient(T, product, dz, *matrix, x_rows, masks, dx)
     if need_dx and x.ndim != 2:
         dx = dx.reshape(x.shape)
     return dx if need_dx else None, dweight if need_dweight else None, dbias
@@ -227,7 +104,7 @@ def _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, masks):
 # networks these checks are compiled as well; what does not pass them, or is worth several threads,
 # is computed layer by layer.
 
-_share, _share_backward = _linear.share, _linear_backward.share
+_share, _share_backward = loops.linear.share, loops.linear_backward.share
 
 
 def _plain(matrices, vectors):

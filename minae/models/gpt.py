@@ -242,8 +242,10 @@ class GPT(Model):
         See `sampling.draw` for temperature, top_k and top_p. Equal seeds give equal ids; None draws
         from minae.random. Raises InputError for a prompt or an option that cannot be used.
 
-        What was read is kept in a cache. When the context is full, the model reads the last half of
-        it anew, and goes on behind it.
+        What was read is kept in a cache, under the places where it stood. So when the context is
+        full, the last half is read anew from the first place on. nanoGPT reads all but one token
+        anew, for each token. It gains nothing: with a context of 64 characters, next characters of
+        Shakespeare cost no fewer nats given the last 64 than given the last 33, 40, 48 or 56.
         """
         rng = check_sampling(temperature, top_k, top_p, seed)
         base.check_count("count", count, 0)

@@ -67,7 +67,6 @@ class MaskedLanguageModel(Autoencoder):
     """
 
     kinds = ("text",)
-    steps = 4_000
     defaults: ClassVar = {
         "batch_size": 32, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.01, "warmup": 200,
         "schedule": "cosine", "clip": 1.0, "longest": 128,
@@ -79,7 +78,7 @@ class MaskedLanguageModel(Autoencoder):
         self,
         vocabulary: int,
         longest: int = 128,
-        layers: int = 4,
+        layers: int = 2,
         heads: int = 4,
         width: int = 128,
         dropout: float = 0.1,

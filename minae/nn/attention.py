@@ -64,37 +64,55 @@ class MultiheadAttention(Module):
 
         Raises ValueError if the shapes do not go together.
         """
-        for x in (query, key, value):
-            if x.ndim != 3 or x.shape[2] != self.embed_dim:
-                layout = "(N, L, " if self.batch_first else "(L, N, "
-                sizes = f"{layout}{self.embed_dim})"
-                raise ValueError(f"MultiheadAttention takes {sizes}, not {x.shape}")
-        together, dropout = query is key is value, self.dropout if self.training else 0.0
-        if not self.batch_first:
-            turned = ops.transpose(query, 0, 1)
-            key, value = (turned if x is query else ops.transpose(x, 0, 1) for x in (key, value))
-            query = turned
-        N, L, S = *query.shape[:2], key.shape[1]
+        together = query is key is value
+        query, key, value = self._by_sequence(query, key, value)
+        (N, L, _), S = query.shape, key.shape[1]
         mask = self._mask((N, L, S), key_padding_mask, attn_mask, is_causal)
-        causal, weights = is_causal and mask is None, None
-        if together and not need_weights and not dropout:
-            x = ops.linear(query, self.in_proj_weight, self.in_proj_bias)
+        causal = is_causal and mask is None
+        if together and not need_weights and not (self.training and self.dropout):
+            x, weights = ops.linear(query, self.in_proj_weight, self.in_proj_bias), None
             y = ops.self_attention(x, self.num_heads, mask, is_causal=causal)
         else:
-            q, k, v = (self._heads(i, x) for i, x in enumerate((query, key, value)))
-            if need_weights or dropout:
-                one_hot = Tensor(np.eye(S, dtype=q.dtype), device=q.device)  # its means are weights
-                rows = ops.expand(one_hot, (N, self.num_heads, S, S))
-                weights = ops.scaled_dot_product_attention(q, k, rows, mask, is_causal=causal)
-                weights = ops.dropout(weights, dropout)
-                y = weights @ v
-            else:
-                y = ops.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
-            y = ops.reshape(ops.transpose(y, 1, 2), (N, L, self.embed_dim))
+            y, weights = self._by_head(query, key, value, mask, causal, need_weights)
         y = self.out_proj(y)
         if weights is not None and average_attn_weights:
             weights = weights.mean(1)
-        return y if self.batch_first else ops.transpose(y, 0, 1), weights if need_weights else None
+        return y if self.batch_first else ops.transpose(y, 0, 1), weights
+
+    def _by_sequence(self, *arguments: Tensor) -> list[Tensor]:
+        """Return query, key and value as (N, L, E), checked; one that is another stays that."""
+        layout = f"({'N, L' if self.batch_first else 'L, N'}, {self.embed_dim})"
+        for x in arguments:
+            if x.ndim != 3 or x.shape[2] != self.embed_dim:
+                raise ValueError(f"MultiheadAttention takes {layout}, not {x.shape}")
+        if self.batch_first:
+            return [*arguments]
+        turned = {id(x): ops.transpose(x, 0, 1) for x in arguments}
+        return [turned[id(x)] for x in arguments]
+
+    def _by_head(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        is_causal: bool,
+        need_weights: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the heads' outputs side by side, (N, L, E), and the weights or None."""
+        q, k, v = (self._heads(i, x) for i, x in enumerate((query, key, value)))
+        dropout, weights = self.dropout if self.training else 0.0, None
+        if need_weights or dropout:
+            (N, heads, S, _), device = k.shape, k.device
+            one_hot = ops.expand(Tensor(np.eye(S, dtype=k.dtype), device=device), (N, heads, S, S))
+            # means of one-hot rows are the weights themselves
+            weights = ops.scaled_dot_product_attention(q, k, one_hot, mask, is_causal=is_causal)
+            weights = ops.dropout(weights, dropout)
+            y = weights @ v
+        else:
+            y = ops.scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal)
+        y = ops.reshape(ops.transpose(y, 1, 2), query.shape)
+        return y, weights if need_weights else None
 
     def _heads(self, i: int, x: Tensor) -> Tensor:
         """Return the queries, keys or values, i = 0, 1, 2, of x (N, L, E): (N, heads, L, size)."""

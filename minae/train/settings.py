@@ -89,7 +89,7 @@ class Settings(Fitting):
     model: str = option(
         MISSING,
         "Of images, tables, series and sounds: dense, conv, denoising, restore, vae, conv-vae,"
-        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence or sequence-vae;"
+        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence, sequence-vae or masked;"
         " of a running text: gpt.",
         choices=MODELS,
     )
@@ -200,7 +200,7 @@ class ModelOptions:
     free_bits: float | None = option(None, "Nats of KL that cost nothing, sequence-vae.")
     context: int | None = option(None, "Tokens that are seen at once, gpt: 64.")
     masked: float | None = option(None, "Share of words that are hidden and guessed, masked: 0.15.")
-    layers: int | None = option(None, "Blocks of attention and MLP, gpt, masked: 4.")
+    layers: int | None = option(None, "Blocks of attention and MLP, gpt: 4; masked: 2.")
     heads: int | None = option(None, "Heads of attention in each block, gpt, masked: 4.")
     width: int | None = option(None, "Length of a token's vector in every block, gpt, masked: 128.")
     dropout: float | None = option(

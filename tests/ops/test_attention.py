@@ -93,6 +93,13 @@ def test_self_attention_copies_nothing():
     assert kept.grad.data.flags.c_contiguous
 
 
+def test_no_matrix_of_queries_and_keys_is_kept():
+    x = Tensor(np.random.default_rng(3).normal(size=(2, 300, 24)), requires_grad=True)
+    op = ops.self_attention(x, 4, is_causal=True).grad_fn
+    kept = sum(a.nbytes for a in op.saved if isinstance(a, np.ndarray))
+    assert kept == x.data.nbytes * (1 + 2 * 4 / 24)  # two numbers for each head of a row
+
+
 SELF = {
     r"x \(4, 6\) is not \(N, T, 3 E\)": lambda x: ops.self_attention(x[0], 1),
     r"x \(2, 4, 6\) is not \(N, T, 3 E\) with E a multiple of heads=4": lambda x: (

@@ -142,17 +142,3 @@ def multiply_shares(t, T, product, a, transpose_a, b, transpose_b, c):
     aa = a[:, i:k] if transpose_a else a[i:k]
     bb = b[j:l] if transpose_b else b[:, j:l]
     multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], False)
-
-
-@parallel
-def multiply_each(t, T, product, a, a_row, a_k, b, b_row, turned, c, K):
-    """c[i] = a[i] op(b[i]) for matrices at the addresses a and b (B,), and c (B, M, N).
-
-    Rows, or columns of a, are a_row, a_k and b_row bytes apart; if `turned`, b[i] is (N, K).
-    """
-    B, M, N = c.shape
-    for i in range(t * B // T, (t + 1) * B // T):
-        of_c, finish = (c[i].ctypes.data, N * c.itemsize, M, N, K), (0, 0, 0, 0, 0)
-        factors = a[i], a_row, a_k, b[i], b_row, np.int64(turned)
-        room = product[1] + t * product[2]
-        _call(product[0], (*factors, *of_c, *finish, room))  # pyright: ignore[reportCallIssue]

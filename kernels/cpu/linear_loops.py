@@ -1,0 +1,81 @@
+"""The loops of linear layers, with part of the result for each thread.
+
+What surrounds the product (bias, activation, and in backward the activation of the layer before) is
+done to its sums before they are written; what must be done to dy, on the part that a thread is
+about to multiply. A GELU is computed from a thread's part of the sums, which is still in its cache.
+"""
+
+import numpy as np
+
+from minae.kernels.cpu.compile.compiled import parallel
+from minae.kernels.cpu.elementwise import gelu_in_place
+from minae.kernels.cpu.products.multiply import affine, cut, masked, multiply
+
+RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
+
+
+@parallel
+def linear(t, T, product, x, weight, transposed, bias, y, relu):
+    """y = x weightᵀ + bias, or max(that, 0); if `transposed`, weight is (I, O)."""
+    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
+    columns = weight[:, j:l] if transposed else weight[j:l]
+    part = y[i:k, j:l]
+    affine(product, t, x[i:k], False, columns, not transposed, part, bias[j:l], relu)
+
+
+@parallel
+def linear_gelu(t, T, product, x, weight, transposed, bias, y, slope, tanh):
+    """z = x weightᵀ + bias, y = z Φ(z) and slope = dy/dz, from each share's z while it is near."""
+    i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
+    columns = weight[:, j:l] if transposed else weight[j:l]
+    affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
+    for n in range(i, k):
+        gelu_in_place(y[n, j:l], tanh, slope[n, j:l])
+
+
+@parallel
+def input_gradient(t, T, product, dz, weight, transposed, x, masks, dx):
+    """dx = dz weight; if x is a ReLU's output and it `masks`, already passed back through that."""
+    i, k, j, l = cut(t, T, *dx.shape, dz.shape[1], dx.itemsize)  # noqa: E741
+    columns = weight[j:l] if transposed else weight[:, j:l]
+    if masks:
+        masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], x[i:k, j:l])
+    else:
+        multiply(product, t, dz[i:k], False, columns, transposed, dx[i:k, j:l], False)
+
+
+_input_gradient = input_gradient.share
+
+
+@parallel
+def linear_backward(
+    t, T, product, x, weight, transposed, dy, y, passes, dz, dweight, dbias, masks, dx
+):
+    """dz = dy as it `passes` the activation; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
+
+    A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
+    several shares, dx is empty here and left to input_gradient, which explains `masks`.
+    """
+    N, O = dy.shape  # noqa: E741
+    low, high = t * O // T, (t + 1) * O // T
+    zero = dy.dtype.type(0)
+    totals = np.empty(high - low)  # float64, since there may be millions of rows
+    for o in range(high - low):
+        totals[o] = 0
+    for n in range(N):
+        dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
+        for o in range(high - low):
+            value = dy_row[o]
+            if passes == RELU:
+                value = value if y_row[o] > zero else zero
+                dz_row[o] = value
+            elif passes == SLOPE:
+                value *= y_row[o]
+                dz_row[o] = value
+            totals[o] += value
+    for o in range(high - low):
+        dbias[low + o] = totals[o]
+    if dweight.size:
+        multiply(product, t, dz[:, low:high], True, x, False, dweight[low:high], False)
+    if dx.size:
+        _input_gradient(0, 1, product, dz, weight, transposed, x, masks, dx)
