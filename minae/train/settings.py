@@ -124,7 +124,10 @@ class Settings(Fitting):
         since=3,
     )
     vocabulary: int | None = option(
-        None, "How many different tokens at most: 5,000.", low=len(SPECIAL) + 1, since=3
+        None,
+        "How many different tokens at most: 5,000; gpt with bpe: 1,000.",
+        low=len(SPECIAL) + 1,
+        since=3,
     )
     longest: int | None = option(
         None, "Tokens of a text at most; what is behind them is cut off.", low=2, since=3

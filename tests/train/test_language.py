@@ -58,7 +58,9 @@ def test_a_run_is_trained_measured_and_read(here, trained, tmp_path):
     n, loss = metrics["counting"]["n"], metrics["counting"]["validation_loss"]
     assert f"counting  {n}-grams with Witten-Bell smoothing reach {loss:.3f} in validation" in said
     worse = metrics["validation_loss"] - loss
-    assert f"that is better than the model by {worse:.3f}: give it more --steps" in said
+    assert (
+        f"that is better than the model by {worse:.3f}: give it --tokens bpe, more --steps" in said
+    )
     status, out, err = here("eval", "run")
     assert (status, err) == (0, "")
     assert f"{metrics['validation_loss']:.4f}" in out
