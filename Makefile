@@ -23,9 +23,9 @@ check: style
 	$(BIN)/python -m pytest -n 2 $(FAST)
 
 test: style
-# two workers with one BLAS thread each: with more they would wait for each other's; one that is done
-# takes over what is left of the other's, such as lessons, which take a minute each
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# two workers with one thread each: with more they would wait for each other's; one that is done takes
+# over what is left of the other's, such as lessons, which take a minute each
+	MINAE_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 style: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The name of the processor, by which measurements are kept."""
+"""What commands print, and the name of the processor, by which measurements are kept."""
 
 import platform
 
@@ -27,3 +27,12 @@ def test_processor(monkeypatch, tmp_path, description, name):
     monkeypatch.setattr(report, "CPUINFO", path)
     monkeypatch.setattr(platform, "processor", lambda: "what the platform says")
     assert report.processor() == name
+
+
+def test_figures_without_a_test_part(capsys):
+    report.print_figures({"train_loss": 1.5, "validation_loss": 2.0, "seconds": 3.0}, "character")
+    out = capsys.readouterr().out
+    assert "validation" in out
+    assert "test" not in out
+    assert "mean per character" in out
+    assert "seconds" not in out

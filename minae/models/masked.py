@@ -41,7 +41,13 @@ class Reader(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return (N, L, width); what stands behind a text's end changes nothing before it."""
+        """Return (N, L, width); what stands behind a text's end changes nothing before it.
+
+        Raises ValueError if L is more than `longest`.
+        """
+        if ids.shape[1] > len(self.places.weight):
+            longest = len(self.places.weight)
+            raise ValueError(f"texts have {longest} ids at most, not {ids.shape[1]}")
         padding = ids.data == PAD  # (N, L)
         hidden = Tensor(padding, device=ids.device) if padding.any() else None
         places = Tensor(np.arange(ids.shape[1]), device=ids.device)
@@ -67,7 +73,6 @@ class MaskedLanguageModel(Autoencoder):
     """
 
     kinds = ("text",)
-    steps = 4_000
     defaults: ClassVar = {
         "batch_size": 32, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.01, "warmup": 200,
         "schedule": "cosine", "clip": 1.0, "longest": 128,
@@ -79,7 +84,7 @@ class MaskedLanguageModel(Autoencoder):
         self,
         vocabulary: int,
         longest: int = 128,
-        layers: int = 4,
+        layers: int = 2,
         heads: int = 4,
         width: int = 128,
         dropout: float = 0.1,

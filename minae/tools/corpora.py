@@ -15,10 +15,11 @@ def beside_counting(run: Run) -> dict[str, float]:
     said = f"{name} with Witten-Bell smoothing reach {theirs}, nats per {run.kind.row}"
     last = f"{parts[-1]}_loss"
     gain = found[last] - run.metrics[last]
+    pairs = "--tokens bpe, " if run.kind.row == "character" else ""
     better = f"the model is better by {gain:.3f}"
     worse = (
-        f"that is better than the model by {-gain:.3f}: give it more --steps, a larger --width and"
-        " --context, or more text"
+        f"that is better than the model by {-gain:.3f}: give it {pairs}more --steps, a larger"
+        " --width and --context, or more text"
     )
     print_rows([("counting", said), ("", better if gain > 0 else worse)])
     return {name: found["validation_loss"]}

@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from minae.data import Dataset, Kind, Ragged, Split
+from minae.data import Dataset, Kind, Split, TextKind
 from minae.data.split import Inputs
 from minae.errors import InputError
-from minae.models import MODELS, ConditionalVAE, Model
+from minae.models import MODELS, ConditionalVAE, MaskedLanguageModel, Model
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
@@ -36,8 +36,11 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Model:
         options = _standardised(dict(options), kind, accepted)
     if "vocabulary" in accepted:
         options = {"vocabulary": pixels, **options}
-        if isinstance(dataset.train.inputs, Ragged):
-            options = {"longest": int(dataset.train.inputs.lengths.max()), **options}
+        if isinstance(kind, TextKind):
+            written = int(dataset.train.inputs.lengths.max())
+            # what is only read may be as long as the kind lets any text be
+            longest = kind.longest if issubclass(cls, MaskedLanguageModel) else written
+            options = {"longest": longest, **options}
     elif "sizes" in accepted:
         behind = _few(pixels) if kind.name in FEW else SIZES.get(name, SIZES["vae"])
         options = {"sizes": [pixels, *behind], **options}

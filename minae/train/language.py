@@ -35,8 +35,9 @@ def windows_of(
         count = len(ids) if part == "train" else len(dataset.validation)
         if count < fewest and (count or part == "train"):
             raise InputError(
-                f"{dataset.name} has {count:,} tokens to {part} on, and {fewest:,} are needed with"
-                f" --context {model.context}: give more text, or a smaller --context"
+                f"{dataset.name} has {count:,} token{'s' * (count > 1)} to {part} on, and"
+                f" {fewest:,} are needed with --context {model.context}: give more text, or a"
+                " smaller --context"
             )
     usual = -(-len(ids) // (model.context * batch_size))
     steps = min(max(usual, FEWEST_STEPS), MOST_STEPS)  # of an epoch

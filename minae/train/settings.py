@@ -89,7 +89,7 @@ class Settings(Fitting):
     model: str = option(
         MISSING,
         "Of images, tables, series and sounds: dense, conv, denoising, restore, vae, conv-vae,"
-        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence or sequence-vae;"
+        " beta-vae, cvae, iwae, vq-vae or audio; of texts: text, sequence, sequence-vae or masked;"
         " of a running text: gpt.",
         choices=MODELS,
     )
@@ -124,7 +124,10 @@ class Settings(Fitting):
         since=3,
     )
     vocabulary: int | None = option(
-        None, "How many different tokens at most: 5,000.", low=len(SPECIAL) + 1, since=3
+        None,
+        "How many different tokens at most: 5,000; gpt with bpe: 1,000.",
+        low=len(SPECIAL) + 1,
+        since=3,
     )
     longest: int | None = option(
         None, "Tokens of a text at most; what is behind them is cut off.", low=2, since=3
@@ -197,7 +200,7 @@ class ModelOptions:
     free_bits: float | None = option(None, "Nats of KL that cost nothing, sequence-vae.")
     context: int | None = option(None, "Tokens that are seen at once, gpt: 64.")
     masked: float | None = option(None, "Share of words that are hidden and guessed, masked: 0.15.")
-    layers: int | None = option(None, "Blocks of attention and MLP, gpt, masked: 4.")
+    layers: int | None = option(None, "Blocks of attention and MLP, gpt: 4; masked: 2.")
     heads: int | None = option(None, "Heads of attention in each block, gpt, masked: 4.")
     width: int | None = option(None, "Length of a token's vector in every block, gpt, masked: 128.")
     dropout: float | None = option(

@@ -108,15 +108,17 @@ PICTURES = {  # beside learning curves and reconstructions
     "sequence": [],
     "sequence-vae": ["kl_by_latent"],
     "masked": [],
+    "gpt": [],
 }
-OF_TEXTS = ("text", "sequence", "sequence-vae", "masked")
+OF_TEXTS = ("text", "sequence", "sequence-vae", "masked", "gpt")
 DATA = {"audio": "vowels"} | dict.fromkeys(OF_TEXTS, "a.txt")
 FIGURES = {
     "restore": "psnr", "text": "nats_per_token", "sequence": "exact", "masked": "guessed",
+    "gpt": "perplexity",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "gpt"])
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
     (tmp_path / "a.txt").write_text("\n".join(f"line {n} of {n % 7} words" for n in range(60)))
     data = DATA.get(model, "digits")
@@ -125,14 +127,17 @@ def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
     run = tmp_path / "runs" / f"{model}-{data.removesuffix('.txt')}"
     metrics = json.loads((run / "metrics.json").read_text())
     elbo = model.endswith(("vae", "iwae")) and model != "vq-vae"
-    assert f"test_{FIGURES.get(model, 'elbo' if elbo else 'squared_error')}" in metrics
+    part = (
+        "validation" if model == "gpt" else "test"
+    )  # a running text of one's own has no test part
+    assert f"{part}_{FIGURES.get(model, 'elbo' if elbo else 'squared_error')}" in metrics
     assert metrics["settings"]["corrupt"] == MODELS[model].corruption
     whole = [] if model == "restore" or data == "a.txt" else ["reconstructions"]
     drawn = {"learning_curves", *whole, *PICTURES[model]}
     assert {path.stem for path in run.glob("*.png")} == drawn
     assert all(f"{name}.png" in out for name in drawn)
     assert minae("eval", run, "--data", data)[0] == 0
-    assert minae("reconstruct", run)[0] == (2 if model == "restore" else 0)
+    assert minae("reconstruct", run)[0] == (2 if model in ("restore", "gpt") else 0)
 
 
 def test_a_conditional_model_draws_the_class_that_is_asked_for(minae, tmp_path):
@@ -287,6 +292,15 @@ def test_a_plain_autoencoder_cannot_sample(minae):
     minae("train", "dense", "--data", "digits", "--epochs", 1, "--out", "run")
     status, _, err = minae("sample", "run")
     assert (status, "train a vae" in err) == (2, True)
+
+
+def test_a_masked_model_takes_texts_longer_than_those_it_was_trained_on(minae, tmp_path):
+    (tmp_path / "a.txt").write_text("\n".join(f"line {n} of {n % 7} words" for n in range(60)))
+    (tmp_path / "b.txt").write_text("line 7 of " * 50)
+    small = "--width", 16, "--layers", 1, "--longest", 40
+    assert minae("train", "masked", "--data", "a.txt", "--epochs", 1, *small)[0] == 0
+    status, _, err = minae("embed", "runs/masked-a", "b.txt", "--out", "b.csv")
+    assert (status, "b.txt: 1 longer than 39 words cut there" in err) == (0, True)
 
 
 def test_a_language_model_writes_a_text(minae, tmp_path):

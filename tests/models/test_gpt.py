@@ -189,5 +189,8 @@ def test_dropout_is_for_training_only():
     model, ids = models.GPT(**SMALL, dropout=0.5), Tensor(IDS)
     first, second = model.loss(ids).item(), model.loss(ids).item()
     assert first != second
+    made_in_training = [*model.generate([1], 20, seed=0)]
+    assert model.transformer.drop.training
     model.eval()
     assert model.loss(ids).item() == model.loss(ids).item()
+    assert [*model.generate([1], 20, seed=0)] == made_in_training

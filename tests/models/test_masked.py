@@ -128,6 +128,11 @@ def test_bad_arguments_are_named(options, message):
         models.MaskedLanguageModel(**SMALL | options)
 
 
+def test_a_text_may_be_too_long():
+    with pytest.raises(ValueError, match="texts have 12 ids at most, not 13"):
+        made().codes(Tensor(np.full((1, 13), 5, np.int32)))
+
+
 def test_it_writes_no_text_from_a_code():
     with pytest.raises(InputError, match="writes no text from a code"):
         made().decode(Tensor(np.zeros((1, 16), np.float32)))

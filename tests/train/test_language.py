@@ -58,7 +58,9 @@ def test_a_run_is_trained_measured_and_read(here, trained, tmp_path):
     n, loss = metrics["counting"]["n"], metrics["counting"]["validation_loss"]
     assert f"counting  {n}-grams with Witten-Bell smoothing reach {loss:.3f} in validation" in said
     worse = metrics["validation_loss"] - loss
-    assert f"that is better than the model by {worse:.3f}: give it more --steps" in said
+    assert (
+        f"that is better than the model by {worse:.3f}: give it --tokens bpe, more --steps" in said
+    )
     status, out, err = here("eval", "run")
     assert (status, err) == (0, "")
     assert f"{metrics['validation_loss']:.4f}" in out
@@ -180,7 +182,7 @@ def test_names_have_a_test_part(minae, monkeypatch):
         ),
         (
             ("gpt", "--data", "my.txt", "--validation", 1),
-            "has 1 tokens to validate on, and 2 are ne",
+            "has 1 token to validate on, and 2 are ne",
         ),
         (("gpt", "--data", "mnist5k"), "mnist5k: holds no text, but images: give a text file"),
         (("gpt", "--data", "my.txt", "--kind", "text"), "takes data of kind corpus, and my.txt is"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from minae.data.kinds.corpus import VOCABULARY, CorpusKind, fit_corpus
+from minae.data.kinds.corpus import VOCABULARY, CorpusKind, check_tokens, fit_corpus
 from minae.data.parts.dividing import Fitted, Reading
 from minae.data.split import Split, validation_size
 from minae.data.text.files import Texts, column_of
@@ -29,10 +29,12 @@ def corpus_parts(
     usual = sum(map(len, pool[-test:])) if test else min(-(-total // 10), MOST_VALIDATION)
     size = validation_size("characters", total, usual if validation is None else validation)
     train, held_out, broken = _cut(pool, total - size)
+    tokens = how.tokens or "characters"
+    check_tokens(tokens)
     vocabulary, merges, notes = fit_corpus(
-        train, how.tokens or "characters", how.vocabulary or VOCABULARY, several=len(found) > 1
+        train, tokens, how.vocabulary or VOCABULARY[tokens], several=len(found) > 1
     )
-    kind = CorpusKind(how.tokens or "characters", vocabulary, merges, column_of(path)[1])
+    kind = CorpusKind(tokens, vocabulary, merges, column_of(path)[1])
     ids = kind.join(train)
     if broken and kind.end is not None:
         ids = ids[:-1]  # no text ends where the validation part begins

@@ -15,7 +15,7 @@ from itertools import pairwise
 from minae.data.text import bpe
 
 LONGEST = 100  # characters of a piece: a text without spaces would be a single one
-MOST_LEARNED = 500_000  # characters of different pieces to learn from: of more, it takes minutes
+MOST_LEARNED = 500_000  # bytes of different pieces to learn from, which takes up to 15 seconds
 _SEEN = [*range(33, 127), *range(161, 173), *range(174, 256)]  # bytes that stand for themselves
 _HIDDEN = [byte for byte in range(256) if byte not in _SEEN]
 #: The character that each byte is written as, in GPT-2's order.
@@ -68,7 +68,7 @@ def learn(texts: Iterable[str], size: int, least: int) -> tuple[list[bpe.Pair], 
         if room <= 0:
             whole = False
             break
-        room -= 0 if piece in counts else len(piece)
+        room -= 0 if piece in counts else len(written(piece))
         counts[piece] += 1
     shown = Counter({written(piece): count for piece, count in counts.items()})
     _, merges = bpe.learn(shown, size + len(ALPHABET), least)
