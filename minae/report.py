@@ -14,6 +14,7 @@ UNITS = {
     "squared_error": "summed over {values}, mean per {row}",
     "psnr": "of the restored pictures, dB, mean",
     "psnr_corrupted": "before, dB, mean",
+    "guessed": "share of the hidden words",
     "exact": "share of texts rebuilt without a mistake",
     "nats_per_token": "of all texts together",
     "nats_per_character": "of the whole text",
