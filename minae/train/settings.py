@@ -125,7 +125,7 @@ class Settings(Fitting):
     )
     vocabulary: int | None = option(
         None,
-        "How many different tokens at most: 5,000; gpt with bpe: 1,000.",
+        "How many different tokens at most: 5,000; gpt with bpe: 2,000.",
         low=len(SPECIAL) + 1,
         since=3,
     )

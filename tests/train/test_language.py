@@ -117,6 +117,18 @@ def test_a_training_that_goes_on_is_as_one_that_was_never_broken(here, tmp_path)
         np.testing.assert_array_equal(again[name], array, err_msg=name)
 
 
+def test_all_of_a_text_can_be_trained_on(here, tmp_path):
+    status, out, err = train(here, "--steps", 2, "--validation", 0)
+    assert (status, err) == (0, "")
+    assert "validation" not in out
+    assert "counting" not in out
+    assert "perplexity" in out
+    assert here("eval", "run")[0] == 0
+    status, _, err = here("anomalies", "run", "my.txt")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "was trained on all of its text, so that its usual scores are not known" in err
+
+
 def windows(tokens, **how):
     """The settings and windows for a text of so many tokens."""
     ids = np.zeros(tokens, np.int32)

@@ -205,6 +205,11 @@ def read_own(run: Run) -> Own:
     part = "validation" if len(dataset.validation) else "test"
     held_out = getattr(dataset, part)
     if isinstance(run.kind, CorpusKind):
+        if not len(held_out):
+            raise InputError(
+                "the run was trained on all of its text, so that its usual scores are not known:"
+                " train it without --validation 0"
+            )
         return Own(dataset.train, _lines(run.kind, held_out.inputs[:MOST_TOKENS]), part)
     if part == "test" and run.settings.normal is not None:
         raise InputError(
