@@ -361,7 +361,7 @@ assert vectors.grad.numpy()[:, :20].any()
 # network each time, with the same steps and rates. What differs is what it is not shown:
 #
 # - **nothing hidden**: it sees all characters, and has to say them. What could be easier?
-# - **a bottleneck**: the vectors of all 32 are averaged and squeezed into 32 numbers, and a second
+# - **a bottleneck**: the vectors of all 32 are squeezed into 64 numbers together, and a second such
 #   network says all characters from these alone. This is an *autoencoder*.
 # - **masked**: 15% of the characters are replaced by a sign of their own, and those it has to say.
 #   This is a *denoising autoencoder*, with noise that suits text, and it is BERT (Devlin et al.
@@ -396,18 +396,19 @@ class Nothing(nn.Module):
 
 
 class Bottleneck(Nothing):
-    """Says everything from 32 numbers."""
+    """Says everything from 64 numbers."""
 
     def __init__(self):
         super().__init__()
-        self.down, self.up = nn.Linear(64, 32), nn.Linear(32, 64)
+        self.down, self.up = nn.Linear(64 * CONTEXT, 64), nn.Linear(64, 64 * CONTEXT)
         self.writer = Network(V + 1, **ALL)
 
     def answers(self, ids, rng):
         """See Nothing."""
         seen = ids[:, :-1]
-        code = self.down(self.network.transformer(Tensor(seen), causal=False).mean(1))  # (N, 32)
-        at_each = self.up(code).unsqueeze(1).expand(len(seen), CONTEXT, 64)
+        vectors = self.network.transformer(Tensor(seen), causal=False)  # (N, T, 64)
+        code = self.down(vectors.flatten(1, 2))  # (N, 64)
+        at_each = self.up(code).reshape(vectors.shape)
         logits = self.writer.lm_head(self.writer.transformer.read(at_each, causal=False))
         return logits, seen, np.ones(seen.shape, bool)
 
@@ -498,20 +499,23 @@ keep(plots.lines(curves, "steps", "nats a character", title), "hidden.png")
 knows = {name: right_when_hidden(name) for name in ways if name != "a bottleneck"}
 assert judged["nothing hidden"][0] < 0.05
 assert judged["the future, mask forgotten"][0] < 0.2
-assert knows["nothing hidden"] < 0.3
-assert knows["the future, mask forgotten"] < 0.3
-assert min(knows["masked"], knows["the future"]) > 0.4
+assert knows["nothing hidden"] < 0.05
+assert knows["masked"] > 0.12
+assert knows["the future"] > max(0.35, knows["the future, mask forgotten"] + 0.05)
 
 # %% [markdown]
 # Nothing is easier than to say what one sees: the first network has a loss of nearly 0 after a
 # hundred steps. It copies. Ask for a character that it cannot see, and it knows nothing. So what a
 # network learns is decided by what is hidden from it. The three in the middle have a worse loss,
 # and know something of the text: the autoencoder, how to sum 32 characters up; the masked one, how
-# to fill gaps; and the language model, how to go on.
+# to fill gaps; and the language model, how to go on. The language model learns fastest, as it is
+# asked at every place. The masked one, which is asked at one in seven, has hardly begun.
 #
-# The last network is the first one in disguise. Its loss falls to 0 just the same, since the next
-# character stands right there in its input. Its curve looks like success; and when it is to write,
-# it has nothing to copy. **A loss that is too good is a leak.** Here is how to see it:
+# The last network is the first one in disguise. Its loss falls to nearly 0 just the same, since the
+# next character stands right there in its input. (But for the last place, where there is nothing to
+# copy, and from which most of its loss comes.) Its curve looks like success; and when it is to
+# write, it is worse than the honest one, whose loss is twenty times as high. **A loss that is too
+# good is a leak.** Here is how to see it:
 #
 # - know what is possible. Shannon (1951) let people guess English letter by letter, and found 0.6
 #   to 1.3 bits a letter, that is, 0.4 to 0.9 nats. A small network that has 0.1 is not clever;
@@ -731,10 +735,9 @@ header = ("temperature", "top-k", *(f'"{characters[i]}"' for i in likely))
 print_table(header, rows, f'after "{prompt}": drawn, and in brackets expected')
 
 # %% [markdown]
-# Now let it write. What does a temperature do to a text? Count, in 1,200 characters of each: which
-# share of the words are words (that is, occur in the training text), which share of the words are
-# different ones, and which share of pieces of 20 characters stands in the training text as it
-# is.
+# Now let it write. What does a temperature do to a text? Count, in 1,200 characters of each, which
+# share of the words are words, that is, occur in the training text, and which share of them are
+# different ones.
 
 # %%
 known_words = set(texts["train"].split())
@@ -750,17 +753,19 @@ rows = []
 for temperature in (0.0, 0.4, 0.8, 1.0, 1.3):
     drafts = [written(temperature, seed=seed) for seed in range(2)]
     words = [word for draft in drafts for word in draft.split()[1:-1]]
-    pieces = [draft[i : i + 20] for draft in drafts for i in range(0, len(draft) - 19, 5)]
     real = float(np.mean([word in known_words for word in words]))
-    copied = float(np.mean([piece in texts["train"] for piece in pieces]))
-    rows.append((f"{temperature}", real, len(set(words)) / len(words), copied))
+    rows.append((f"{temperature}", real, len(set(words)) / len(words)))
     print(f"temperature {temperature}: Return{drafts[0][:220]!r}")
-print_table(("temperature", "words that exist", "different words", "copied, 20 characters"), rows)
+print_table(("temperature", "words that exist", "different words"), rows)
 exist, different = ([row[i] for row in rows] for i in (1, 2))
 assert exist[1] > exist[4] + 0.1
 assert different[0] < different[3] - 0.2
 
 # %% [markdown]
+# Always the most probable character: nearly all words are words, and always the same. As it is, at
+# 1, half of the words are invented. In between it is a matter of taste. More training moves the
+# whole table: probable then means right more often.
+#
 # ## A cache
 #
 # To write character number 64, the network has to know the keys and values of the 63 before it.
@@ -792,6 +797,9 @@ assert off < 1e-3
 assert with_cache < without
 
 # %% [markdown]
+# One position in 32 is left to compute. In time the gain is less, since each call takes some,
+# however little it computes; with a larger network or a longer text it comes nearer.
+#
 # ## Pretraining: what codes are worth
 #
 # Text is everywhere, and labels are dear. So let a network read without labels first, and then use
