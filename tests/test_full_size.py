@@ -12,11 +12,16 @@ from minae.train import runs
 
 RESULTS = Path(__file__).parents[1] / "results"
 ANOMALIES = json.loads((RESULTS / "anomalies.json").read_text())
-BARS = {"vae-mnist": ("test_loss", 105.5), "dense-mnist": ("test_squared_error", 3.0)}
+BARS = {
+    "vae-mnist": ("test_loss", 105.5),
+    "dense-mnist": ("test_squared_error", 3.0),
+    "gpt-shakespeare-recipe": ("validation_loss", 1.92),
+    "gpt-shakespeare": ("validation_loss", 1.66),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", BARS)
 @pytest.mark.parametrize(
     "options",
