@@ -144,6 +144,20 @@ def queries(draw, masked=False, **options):
     return Inputs(tuple(x), draw(choices(**options)))
 
 
+@st.composite
+def side_by_side(draw):
+    rng, (N, T, heads, size) = draw(generators), (draw(sizes) for _ in range(4))
+    x = values(rng, (N, T, 3 * heads * size))
+    return Inputs((x,), {"heads": heads, "is_causal": draw(st.booleans())})
+
+
+def heads_apart(x, heads, is_causal):
+    N, T, width = x.shape
+    parts = x.reshape(N, T, 3, heads, width // 3 // heads).permute(2, 0, 3, 1, 4)
+    y = F.scaled_dot_product_attention(*parts, is_causal=is_causal)
+    return y.transpose(1, 2).reshape(N, T, width // 3)
+
+
 CASES = {
     "matmul": Case(products(), ops.matmul, torch.matmul),
     "@": same(products(), operator.matmul),
@@ -193,6 +207,7 @@ CASES = {
         ops.scaled_dot_product_attention,
         F.scaled_dot_product_attention,
     ),
+    "self_attention": Case(side_by_side(), ops.self_attention, heads_apart),
     "scaled_dot_product_attention mask": Case(
         queries(masked=True), ops.scaled_dot_product_attention, F.scaled_dot_product_attention
     ),

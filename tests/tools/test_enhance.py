@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from minae import nn
 from minae.data import load, parse_corruption
 from minae.data.kinds import ImageKind
+from minae.models import Autoencoder
 from minae.tensor import Tensor
 from minae.tools.enhance import enhance
 from minae.train import runs, training
@@ -249,7 +249,7 @@ def test_a_coloured_model(minae, tmp_path):
             np.testing.assert_allclose(np.asarray(picture, int), as_bytes(output), atol=1)
 
 
-class Brighter(nn.Module):
+class Brighter(Autoencoder):
     """Adds a tenth of white; takes any size."""
 
     any_size, reach = True, 0

@@ -6,6 +6,7 @@ import pytest
 from minae import nn, random
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
+from minae.kernels.cpu.compile import threads
 from minae.models import ConvAutoencoder, DenseAutoencoder
 from minae.optim import SGD, Adam, AdamW, decay_groups
 from minae.train import step
@@ -140,7 +141,8 @@ class Tied(DenseAutoencoder):
         (DenseAutoencoder(SIZES), Adam, images(5, 8)),
     ],
 )
-def test_it_leaves_others_alone(model, optimizer, batch):
+def test_it_leaves_others_alone(model, optimizer, batch, monkeypatch):
+    monkeypatch.setattr(threads, "num_threads", lambda: 2)
     assert dense_step(*prepared(optimizer, model=model), [batch]) is None
 
 

@@ -100,7 +100,10 @@ def test_texts_that_do_not_fit_into_memory_are_refused(here, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("conv", "--data", "lines.txt"), "lines.txt is of kind text: train text, sequence or"),
+        (
+            ("conv", "--data", "lines.txt"),
+            "lines.txt is of kind text: train text, sequence, sequence-vae or masked",
+        ),
         (("dense", "--data", "lines.txt"), "'dense' takes data of kind table, images, series or"),
         (("sequence", "--data", "digits"), "takes data of kind text, and digits is of kind images"),
         (("audio", "--data", "lines.txt"), "takes data of kind audio, and lines.txt is of kind"),
