@@ -15,6 +15,14 @@ settings.register_profile("minae", derandomize=True, deadline=None, max_examples
 settings.load_profile("minae")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the tests that take long, so that no worker is left alone with one at the end.
+
+    They are those that may take longer than others, by a timeout of their own.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
 COMPILING = ("minae: compiling kernels", "minae: compiled")
 
 
