@@ -65,7 +65,7 @@ def test_anomalies_are_found_again(name, minae, tmp_path):
 
 def test_recorded_anomalies_of_a_table_reach_their_bar():
     model, *others = ANOMALIES["breast_cancer"]["methods"].values()
-    assert model["auc"] > max(other["auc"] for other in others) - 0.01
+    assert model["auc"] > max(0.97, *(other["auc"] - 0.01 for other in others))
 
 
 @pytest.mark.parametrize("name", ["machine_temperature", "nyc_taxi", "ambient_temperature"])

@@ -912,7 +912,8 @@ assert ambient["forest"]["false_a_week"] < min(ambient[n]["false_a_week"] for n 
 # for your own images, tables and series:
 #
 # ```sh
-# minae train dense --data breast_cancer --normal benign
+# minae train dense --data breast_cancer --normal benign --corrupt noise:1 --sizes 30 64 12 \
+#     --optimizer adamw --weight-decay 1
 # minae anomalies runs/dense-breast_cancer breast_cancer --labels diagnosis
 # ```
 #
