@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,13 +16,14 @@ from minae.data.ragged import Ragged
 from minae.data.split import Split
 from minae.data.text import bpe, tokens
 from minae.data.text.files import Texts, read_texts
-from minae.data.text.tokens import END, SPECIAL, UNKNOWN, tidy
+from minae.data.text.tokens import END, SPECIAL, UNKNOWN, between_spaces, tidy
 from minae.errors import InputError
 
 TOKENS = ("words", "characters", "bpe")
 LONGEST = 10_000  # tokens of a text, if nobody says otherwise
 VOCABULARY = 5_000  # tokens, if nobody says otherwise
 MANY = 0.2  # share of unknown tokens in new texts that is worth a remark
+KEPT = 100_000  # pieces whose numbers are remembered
 LEAST = 2  # times that a token occurs in the training part: what it is there once tells nothing
 
 
@@ -79,14 +81,16 @@ class TextKind:
 
     def numbers(self, texts: Iterable[str]) -> Ragged:
         """Return what `encode` does, but without cutting any text."""
-        split = splitter(self.tokens, self.merges)
-        known = {token: i for i, token in enumerate(self.vocabulary)}
-        values, offsets = array("i"), array("q", [0])
-        for text in texts:
-            values.extend([known.get(token, UNKNOWN) for token in split(tidy(text))])
-            values.append(END)
-            offsets.append(len(values))
-        return Ragged(np.frombuffer(values, np.int32), np.frombuffer(offsets, np.int64))
+        split, known = splitter(self.tokens, self.merges), {t: i for i, t in enumerate(self.parts)}
+
+        @lru_cache(KEPT)  # most pieces occur again and again
+        def of_piece(piece: str) -> bytes:
+            return array("i", [known.get(token, UNKNOWN) for token in split(piece)]).tobytes()
+
+        pieces, end = PIECES[self.tokens], array("i", [END]).tobytes()
+        rows = [b"".join(map(of_piece, pieces(text))) + end for text in texts]
+        offsets = np.cumsum([0, *(len(row) // len(end) for row in rows)], dtype=np.int64)
+        return Ragged(np.frombuffer(bytearray().join(rows), np.int32), offsets)
 
     def cut(self, rows: Ragged) -> Ragged:
         """Cut rows to the longest length, with END at the end of each."""
@@ -142,6 +146,14 @@ def check_tokens(name: str) -> None:
     """Raise InputError unless texts can be cut into such tokens."""
     if name not in TOKENS:
         raise InputError(f"tokens {name!r} is unknown: choose one of {', '.join(TOKENS)}")
+
+
+#: By tokens, what cuts a text into pieces that no token reaches over.
+PIECES: dict[str, Callable[[str], Iterable[str]]] = {
+    "words": between_spaces,
+    "characters": tidy,
+    "bpe": lambda text: bpe.pieces(tidy(text)),
+}
 
 
 def splitter(name: str, merges: list[tuple[str, str]]) -> Callable[[str], list[str]]:

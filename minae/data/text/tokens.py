@@ -17,7 +17,12 @@ Split = Callable[[str], list[str]]  # a text into its tokens
 
 def tidy(text: str) -> str:
     """Return a text with single spaces, and one code for a letter with its accents (NFC)."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(between_spaces(text))
+
+
+def between_spaces(text: str) -> list[str]:
+    """Return what is between the spaces of a text, with one code for a letter with its accents."""
+    return unicodedata.normalize("NFC", text).split()
 
 
 def words(text: str) -> list[str]:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from minae.data import Ragged
 from minae.data.kinds import alike, describe, parse_kind
-from minae.data.kinds.text import TextKind, fit_text, unknown_share, usual_tokens
+from minae.data.kinds.text import TextKind, fit_text, splitter, unknown_share, usual_tokens
 from minae.data.split import Split
-from minae.data.text.tokens import SPECIAL, tidy
+from minae.data.text.tokens import END, SPECIAL, UNKNOWN, tidy
 from minae.errors import InputError, LeftOut
 
 WORDS = TextKind("words", [*SPECIAL, "the", "fox", ".", "said"], longest=6, classes=["a", "b"])
@@ -96,6 +96,18 @@ def test_characters_and_byte_pairs_lose_nothing(texts):
         vocabulary, merges = fit_text([*texts, *texts, "ab ab"], tokens, 1000)
         kind = TextKind(tokens, vocabulary, merges)
         assert kind.decode(kind.encode(texts)) == [tidy(text) for text in texts]
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("aΣé\u0301'’.- \n")), max_size=5))
+def test_numbers_are_those_of_the_whole_text(texts):
+    """They are looked up piece by piece; no token may depend on what is behind a space."""
+    for tokens in ("words", "characters", "bpe"):
+        vocabulary, merges = fit_text([*texts, *texts, "ab ab"], tokens, 1000)
+        kind = TextKind(tokens, vocabulary, merges)
+        for row, text in zip(kind.numbers(texts), texts, strict=True):
+            found = splitter(tokens, merges)(tidy(text))
+            known = [vocabulary.index(each) if each in vocabulary else UNKNOWN for each in found]
+            assert row.tolist() == [*known, END]
 
 
 def test_a_described_kind_is_the_same(tmp_path):
