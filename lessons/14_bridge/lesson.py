@@ -1135,15 +1135,16 @@ class Questions:
     def __init__(self, name):
         self.data, self.name = load("trec", tokens="words"), name
         self.parts = {part: started(getattr(self.data, part).inputs) for part in texts}
+        self.longest = max(rows.shape[1] for rows in self.parts.values())
 
     def new(self, seed):
         """Return a model of questions, and what of it reads."""
         minae.manual_seed(seed)
-        V, longest = len(self.data.kind.vocabulary), self.parts["train"].shape[1]
+        V = len(self.data.kind.vocabulary)
         if self.name == "masked":
-            model = models.MaskedLanguageModel(V, longest=longest, **SIZE)
+            model = models.MaskedLanguageModel(V, longest=self.longest, **SIZE)
             return model, model.encoder
-        model = OfRows(models.GPT(V, context=longest, dropout=0.1, **SIZE))
+        model = OfRows(models.GPT(V, context=self.longest, dropout=0.1, **SIZE))
         return model, model.gpt.transformer
 
     def tuned(self, state, n, seed, rate, part):
