@@ -206,26 +206,18 @@ class GPT(Model):
             raise ValueError(f"GPT: {length} tokens, but the context is {self.context}")
         return self.lm_head(self.transformer(ids, cache))
 
-    def loss(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return -log p of a token given those before it, in nats, averaged over all tokens.
-
-        ids (N, T + 1) are what it reads, target (N, T + 1) what it predicts: ids, if left out.
-        """
-        target = ids if target is None else target
-        logits = self(ids[:, :-1])  # (N, T, V)
-        return ops.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
-
-    def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss."""
-        return {"loss": self.loss(ids, target).item()}
+    def loss(self, ids: Tensor) -> Tensor:
+        """Return -log p of a token given those before it, in nats: the mean over ids (N, T + 1)."""
+        return self._nats(ids, "mean")
 
     @no_grad()
     def token_nats(self, ids: Tensor) -> Tensor:
         """Return -log p of each token of ids (N, T + 1) but the first, in nats: (N, T)."""
-        logits = self(ids[:, :-1])  # (N, T, V)
-        rows, target = logits.flatten(0, 1), ids[:, 1:]
-        nats = ops.cross_entropy(rows, target.flatten(), reduction="none")
-        return nats.reshape(target.shape)
+        return self._nats(ids, "none").reshape(len(ids), -1)
+
+    def _nats(self, ids: Tensor, reduction: str) -> Tensor:
+        logits, target = self(ids[:, :-1]), ids[:, 1:]  # (N, T, V), (N, T)
+        return ops.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction=reduction)
 
     def generate(
         self,
