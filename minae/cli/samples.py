@@ -1,12 +1,13 @@
-"""The commands that make something new with a trained model, and that take over one."""
+"""The commands that make something new with a trained model, or a run of somebody's weights."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from minae.cli.runs import RunFolder
 from minae.cli.values import folder, place, shown
+from minae.errors import InputError
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -54,19 +55,29 @@ def sample(
     `minae sample runs/gpt-tiny_shakespeare --prompt "ROMEO:" --temperature 0.8 --top-k 40`
     """
     from minae.models import GPT
-    from minae.tools import pictures, writing
+    from minae.tools import language, pictures
     from minae.train import runs
 
     found = runs.load_run(run)
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     if not isinstance(found.model, GPT):
-        writing.refuse(found, "a gpt", prompt=prompt, **options)
+        _refuse(found, "a gpt", prompt=prompt, **options)
         print("wrote", *pictures.draw_samples(found, count, label, seed, out), sep="\n  ")
         return
-    writing.refuse(found, "a cvae", label=label)
-    writing.refuse(found, "pictures and tables", out=out)
+    _refuse(found, "a cvae", label=label)
+    _refuse(found, "pictures and tables", out=out)
     how = {name: value for name, value in options.items() if value is not None}
-    writing.write_text(found, prompt or "", count, seed, **how)
+    language.write_text(found, prompt or "", count, seed, **how)
+
+
+def _refuse(run: Any, use: str, **options: Any) -> None:
+    """Raise InputError if an option was given whose use is another than of the run's model."""
+    for name, value in options.items():
+        if value is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(
+                f"{flag} is for {use}, and {run.folder} holds a {run.settings.model}: leave it out"
+            )
 
 
 @app.command("import")

@@ -16,7 +16,7 @@ from minae.models import GPT
 from minae.nn import init
 from minae.tensor import Tensor
 from minae.tools.gpt2 import import_gpt2
-from minae.tools.writing import continued
+from minae.tools.language import continued
 from minae.train.runs import load_run
 
 TEXT = "the cat sat on the mat, the cat ate the rat"

@@ -69,6 +69,11 @@ class CorpusKind:
         return self.vocabulary.index(END) if END in self.vocabulary else None
 
     @property
+    def unknown(self) -> int | None:
+        """The id of what is not in the vocabulary, if there is one."""
+        return self.vocabulary.index(UNKNOWN) if UNKNOWN in self.vocabulary else None
+
+    @property
     def start(self) -> int:
         """The id behind which a new text begins: the end of the one before, or of its last line."""
         line_break = "Ċ" if self.tokens == "bpe" else "\n"
@@ -93,7 +98,7 @@ class CorpusKind:
             for token, i in known.items():
                 if len(token) == 1:
                     table[ord(token)] = i
-            return lambda text: _joined(table[codes] for codes in codes_of(text))
+            return lambda text: np.concatenate([table[codes] for codes in codes_of(text)])
         tokens_of = bpe.piece_splitter(self.merges)
 
         @lru_cache(bpe.KEPT)
@@ -114,12 +119,12 @@ class CorpusKind:
 
     def stream(self, ids: Iterable[int]) -> Iterator[str]:
         """Yield the text of each id, once it is whole: a character may have several tokens."""
-        texts, decoder = self.bytes(), codecs.getincrementaldecoder("utf-8")("replace")
+        texts, decoder = self.token_bytes(), codecs.getincrementaldecoder("utf-8")("replace")
         for i in ids:
             yield decoder.decode(texts[i])
         yield decoder.decode(b"", final=True)
 
-    def bytes(self) -> list[bytes]:
+    def token_bytes(self) -> list[bytes]:
         """Return what each token of the vocabulary stands for, in UTF-8."""
         special = {END: b"\n", UNKNOWN: "\N{REPLACEMENT CHARACTER}".encode()}
         written = byte_level.bytes_of if self.tokens == "bpe" else str.encode
@@ -127,7 +132,7 @@ class CorpusKind:
 
     def characters(self, ids: np.ndarray) -> int:
         """Return how many characters the tokens of ids (T,) have together, END as one of them."""
-        begun = [sum(byte & 0xC0 != 0x80 for byte in text) for text in self.bytes()]
+        begun = [sum(byte & 0xC0 != 0x80 for byte in text) for text in self.token_bytes()]
         return int(np.array(begun)[ids].sum())  # a character is counted where it begins
 
     def corruption(self, text: str) -> NoReturn:
@@ -146,7 +151,7 @@ class CorpusKind:
     def split(self, found: Texts) -> tuple[Split, list[str]]:
         """Return texts that were read as a model takes them, and what is to be said of that."""
         split, notes = Split(self.join(found.texts)), list(found.notes)
-        if note := self.unknown(found.texts):
+        if note := self.unknown_note(found.texts):
             notes.append(note)
         return split, notes
 
@@ -155,7 +160,7 @@ class CorpusKind:
 
         A line ends with the token that has its line break, or with END.
         """
-        breaks = np.array([token.count(b"\n") for token in self.bytes()])[ids]  # (T,)
+        breaks = np.array([token.count(b"\n") for token in self.token_bytes()])[ids]  # (T,)
         number = np.cumsum(breaks) - breaks  # of line breaks before a token
         change = np.flatnonzero(number[1:] != number[:-1]) + 1
         starts = [0, *change.tolist(), len(ids)]
@@ -164,7 +169,7 @@ class CorpusKind:
         lines = Ragged(np.asarray(ids, np.int32), offsets)
         return Split(lines, names=number[cut] + 1)
 
-    def unknown(self, texts: Iterable[str]) -> str | None:
+    def unknown_note(self, texts: Iterable[str]) -> str | None:
         """Return a note on the characters of texts that are not in the vocabulary, if any."""
         if self.tokens == "bpe":
             return None
@@ -221,8 +226,8 @@ def fit_corpus(
 
 
 def codes_of(text: str) -> Iterator[np.ndarray]:
-    """Yield the codes of a text's characters, some (n,) uint32 at a time."""
-    for start in range(0, len(text), _AT_ONCE):
+    """Yield the codes of a text's characters, some (n,) uint32 at a time; once (0,) if none."""
+    for start in range(0, max(1, len(text)), _AT_ONCE):
         part = text[start : start + _AT_ONCE]
         yield np.frombuffer(part.encode("utf-32-le", "surrogatepass"), np.uint32)
 
@@ -231,15 +236,8 @@ def count_codes(texts: Iterable[str]) -> np.ndarray:
     """Return how often each character occurs in texts, by its code in Unicode: (codes,) int64."""
     counts = np.zeros(_CODES, np.int64)
     for codes in codes_of("".join(texts)):
-        found, times = np.unique(codes, return_counts=True)
-        counts[found] += times
+        counts += np.bincount(codes, minlength=_CODES)
     return counts
-
-
-def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
-    """Return arrays (n,) as one, (T,) int32."""
-    listed = list(parts)
-    return listed[0] if len(listed) == 1 else np.concatenate([np.zeros(0, np.int32), *listed])
 
 
 def _named(code: int) -> str:

@@ -6,7 +6,6 @@ from minae.data.kinds.corpus import VOCABULARY, CorpusKind, check_tokens, fit_co
 from minae.data.parts.dividing import Fitted, Reading
 from minae.data.split import Split, validation_size
 from minae.data.text.files import Texts, column_of
-from minae.errors import InputError
 
 MOST_VALIDATION = 1_000_000  # characters, if nobody says otherwise: enough for any figure
 
@@ -19,10 +18,6 @@ def corpus_parts(
     The last `test` texts are for testing, if they are a named dataset's. As many before them are
     for validation; without a test part, the last tenth of all characters is.
     """
-    unknown = {"--window": how.window, "--id-column": how.id_column, "--normal": how.normal}
-    for option, value in (unknown | {"--label-column": how.label_column}).items():
-        if value is not None:
-            raise InputError(f"is one running text, which has none: leave out {option}")
     cut = len(found) - (test or 0)
     pool, tested = found.texts[:cut], found.texts[cut:]
     total = sum(map(len, pool))
@@ -40,7 +35,7 @@ def corpus_parts(
         ids = ids[:-1]  # no text ends where the validation part begins
     parts = [Split(ids), *(Split(kind.join(texts)) for texts in (held_out, tested))]
     everything = [*found.notes, *notes]
-    if note := kind.unknown(found.texts):
+    if note := kind.unknown_note(found.texts):
         everything.append(note)
     said = [f"{path.name}: {note}" for note in everything]
     return kind, parts, [*said, _about(path, kind, found, parts)]

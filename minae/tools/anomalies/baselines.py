@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from minae.data import AudioKind, CorpusKind, ImageKind, Ragged, SeriesKind, Split, TextKind
-from minae.tools.anomalies.lines import fit_line_baselines
+from minae.metrics.ngrams import best_ngram, nth
 from minae.tools.anomalies.reading import Own, step_numbers
 from minae.tools.anomalies.scores import AT_ONCE, Method
+from minae.tools.anomalies.texts import sums
 from minae.tools.bags import fit_tfidf
 from minae.train.runs import Run
 
@@ -43,6 +44,18 @@ def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
         name, seasonal = fit_seasonal(run.kind, own.train, own.held_out.split)
         methods[name] = seasonal
     return methods
+
+
+def fit_line_baselines(kind: CorpusKind, own: Own) -> dict[str, Method]:
+    """Return n-grams of the run's training text, with the n that is best on the held-out lines."""
+    train, size = own.train.inputs, len(kind.vocabulary)
+    n, _ = best_ngram(train, own.held_out.split.inputs.values, size)
+
+    def score(split: Split) -> np.ndarray:
+        lines: Ragged = split.inputs
+        return sums(lines, nth(n, train, lines.values, size)) / lines.lengths
+
+    return {f"{n}-grams": score}
 
 
 def fit_text_baselines(size: int, train: Ragged) -> dict[str, Method]:

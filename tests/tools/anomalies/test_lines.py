@@ -10,9 +10,10 @@ from minae.data.kinds.corpus import UNKNOWN, CorpusKind
 from minae.data.text.byte_level import ALPHABET
 from minae.metrics.ngrams import nth
 from minae.tensor import Tensor
-from minae.tools.anomalies import lines
+from minae.tools.anomalies.baselines import fit_line_baselines
 from minae.tools.anomalies.reading import read_data, read_own
-from minae.train import runs
+from minae.tools.anomalies.texts import TextScores, score_texts, unknown_nats
+from minae.train import language, runs
 
 from ..conftest import sentences, train
 
@@ -62,8 +63,8 @@ def test_a_line_is_scored_behind_those_before_it(fruit, tmp_path):
     run = runs.load_run(fruit)
     (tmp_path / "new.txt").write_text("the red apple\n\nthe QQ")
     data = read_data(run, str(tmp_path / "new.txt"), tmp_path / "out", None)
-    least = lines.unknown_nats(run, read_own(run).held_out.split)
-    found = lines.score_lines(run, data, least)
+    least = unknown_nats(run, read_own(run).held_out.split)
+    found = score_texts(run, data, least)
     ids = run.kind.encode("the red apple\n\nthe QQ")
     with_start = np.append(run.kind.start, ids[:20])[None].astype(np.int32)
     nats = run.model.token_nats(Tensor(with_start)).numpy().ravel()
@@ -75,10 +76,30 @@ def test_a_line_is_scored_behind_those_before_it(fruit, tmp_path):
     assert "«�»" in found.marked(2)
 
 
+def test_what_an_unknown_token_counts_comes_from_known_ones(fruit):
+    run = runs.load_run(fruit)
+    own = run.kind.encode("the red apple\nthe green pear\n" + 30 * "Q")
+    nats = language.token_nats(run.model, np.append(np.int32(run.kind.start), own))
+    known = nats[own != run.kind.unknown]
+    assert unknown_nats(run, run.kind.lines(own)) == pytest.approx(np.quantile(known, 0.99))
+
+
+def test_tokens_of_bytes_are_decoded_once_for_all_lines(monkeypatch):
+    ids, calls = BYTES.encode("a\n中 b\n"), []
+    whole = CorpusKind.token_bytes
+    monkeypatch.setattr(CorpusKind, "token_bytes", lambda kind: calls.append(1) or whole(kind))
+    split = BYTES.lines(ids)
+    calls.clear()
+    scores = TextScores(np.zeros(2), np.empty((2, 0)), BYTES, split, np.ones(len(ids)))
+    shown = [tokens for tokens, _ in scores]
+    assert shown == [["a", "⏎"], ["�", "�", "�", " ", "b", "⏎"]]
+    assert len(calls) == 1
+
+
 def test_ngrams_score_the_same_lines(fruit, tmp_path):
     run = runs.load_run(fruit)
     own = read_own(run)
-    ((name, method),) = lines.fit_line_baselines(run.kind, own).items()
+    ((name, method),) = fit_line_baselines(run.kind, own).items()
     split = own.held_out.split
     n = int(name.removesuffix("-grams"))
     nats = nth(n, own.train.inputs, split.inputs.values, len(run.kind.vocabulary))

@@ -128,16 +128,8 @@ def test_shakespeare_is_divided_as_in_nanogpt():
         ),
         ("my.txt", {"tokens": "words"}, "tokens 'words' is nothing that a running text is cut int"),
         ("my.txt", {"longest": 9}, "my.txt: --longest is for texts, each by itself: leave it out"),
-        (
-            "my.txt",
-            {"window": 9},
-            "my.txt: is one running text, which has none: leave out --window",
-        ),
-        (
-            "docstrings",
-            {"normal": "x"},
-            "docstrings: is one running text, which has none: leave ou",
-        ),
+        ("my.txt", {"window": 9}, "my.txt: --window is for series: leave it out"),
+        ("docstrings", {"normal": "x"}, "docstrings: --normal is for data with labels: leave it"),
         ("latin.txt", {}, "latin.txt: is not in UTF-8, as line 1 shows; save it as UTF-8"),
         ("empty.txt", {}, "empty.txt: is empty; give a file with text"),
         ("binary.bin", {}, "binary.bin: is no text; give a text file"),

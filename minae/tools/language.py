@@ -1,11 +1,12 @@
-"""A language model that goes on with a text, printed token by token as it is made."""
+"""A language model put to use: it goes on with a text, and is compared with counting."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from minae.data import CorpusKind
-from minae.errors import InputError, complain
+from minae.errors import complain
 from minae.models import GPT
+from minae.report import print_rows
 from minae.train.runs import Run
 
 COUNT = 500  # tokens, if nobody says otherwise
@@ -32,17 +33,28 @@ def continued(run: Run, prompt: str, count: int, seed: int, **how: Any) -> Itera
     model, kind = run.model, run.kind
     assert isinstance(model, GPT)
     assert isinstance(kind, CorpusKind)
-    if note := kind.unknown([prompt]):
+    if note := kind.unknown_note([prompt]):
         complain(f"--prompt has {note}")
     ids = kind.encode(prompt) if prompt else [kind.start]
     return kind.stream(model.generate(ids, count, seed=seed, **how))
 
 
-def refuse(run: Run, use: str, **options: Any) -> None:
-    """Raise InputError if an option was given whose use is another than of the run's model."""
-    for name, value in options.items():
-        if value is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(
-                f"{flag} is for {use}, and {run.folder} holds a {run.settings.model}: leave it out"
-            )
+def beside_counting(run: Run) -> dict[str, float]:
+    """Print how a run that was just trained compares with n-grams; return their loss by name."""
+    found = run.metrics["counting"]
+    if not found:
+        return {}
+    name = f"{found['n']}-grams"
+    parts = [part for part in ("validation", "test") if f"{part}_loss" in found]
+    theirs = ", ".join(f"{found[f'{part}_loss']:.3f} in {part}" for part in parts)
+    said = f"{name} with Witten-Bell smoothing reach {theirs}, nats per {run.kind.row}"
+    last = f"{parts[-1]}_loss"
+    gain = found[last] - run.metrics[last]
+    pairs = "--tokens bpe, " if run.kind.row == "character" else ""
+    better = f"the model is better by {gain:.3f}"
+    worse = (
+        f"that is better than the model by {-gain:.3f}: give it {pairs}more --steps, a larger"
+        " --width and --context, or more text"
+    )
+    print_rows([("counting", said), ("", better if gain > 0 else worse)])
+    return {name: found["validation_loss"]}
