@@ -33,7 +33,10 @@ from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_running, read_texts
 from minae.errors import InputError
 
-OPTIONS = {  # fields of Reading that are for some kinds of data only: their names, and their rows
+OPTIONS = {  # fields of Reading that are for some kinds of data only: which, and in words
+    "id_column": (("table", "text"), "tables and columns of texts"),
+    "label_column": (("table", "series", "text"), "files with columns"),
+    "normal": (("images", "table", "series", "text", "audio"), "data with labels"),
     "window": (("series",), "series"),
     "tokens": (("text", "corpus"), "texts"),
     "vocabulary": (("text", "corpus"), "texts"),
@@ -115,28 +118,19 @@ def load(
         if reading.seconds is not None:
             raise InputError(f"{name_or_path} is cut up already: leave out --seconds")
         dataset = _load_named(name_or_path, reading, validation)
-        _check_used(name_or_path, dataset, reading)
-        return dataset
-    path = Path(name_or_path)
-    if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
-        raise InputError(
-            f"there is no dataset and no file called {str(path)!r}; "
-            f"the datasets are {', '.join(DATASETS)}"
-        )
-    dataset = _load_path(path, reading, seed, validation)
-    _check_used(path, dataset, reading)
-    return dataset
-
-
-def _check_used(data: str | Path, dataset: Dataset, how: Reading) -> None:
-    """Raise InputError if something was asked for that means nothing for this kind of data."""
-    for option, (kinds, rows) in OPTIONS.items():
-        if getattr(how, option) is not None and dataset.kind.name not in kinds:
-            raise InputError(f"{data}: --{option} is for {rows}: leave it out")
-    for option in ("id_column", "label_column"):
-        if getattr(how, option) is not None and isinstance(dataset.kind, ImageKind):
+    else:
+        path = Path(name_or_path)
+        if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
+            raise InputError(
+                f"there is no dataset and no file called {str(path)!r}; "
+                f"the datasets are {', '.join(DATASETS)}"
+            )
+        dataset = _load_path(path, reading, seed, validation)
+    for option, (kinds, data) in OPTIONS.items():
+        if getattr(reading, option) is not None and dataset.kind.name not in kinds:
             flag = f"--{option.replace('_', '-')}"
-            raise InputError(f"{data}: {flag} is for files with columns: leave it out")
+            raise InputError(f"{name_or_path}: {flag} is for {data}: leave it out")
+    return dataset
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:

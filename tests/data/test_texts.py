@@ -100,7 +100,7 @@ def test_a_folder_with_labels(tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"window": 3}, "is text, which has no windows: leave out --window"),
+        ({"window": 3}, "--window is for series: leave it out"),
         ({"label_column": "x"}, "has no column 'x', as it is no CSV file: leave it out"),
         ({"id_column": "x"}, "has no column 'x', as it is no CSV file: leave it out"),
         ({"normal": "x"}, "--normal needs labels"),

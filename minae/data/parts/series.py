@@ -16,8 +16,6 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
 
     No reading is in the windows of two parts.
     """
-    if how.id_column is not None:
-        raise InputError("is a series, whose rows are named by their times: leave out --id-column")
     if how.window is not None and how.window < 2:
         raise InputError(f"--window is a number of readings from 2, not {how.window}")
     _check_steps(readings)

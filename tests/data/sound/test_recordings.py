@@ -171,7 +171,11 @@ REFUSED = {
         r"both in this folder \(0.wav\) and in its subfolders \(a/0.wav\)",
     ),
     "silence": (lambda folder: silent(folder), {}, "holds nothing but silence"),
-    "window": (lambda folder: save(folder, [1.0] * 3), {"window": 9}, "leave out --window"),
+    "window": (
+        lambda folder: save(folder, [1.0] * 3),
+        {"window": 9},
+        "--window is for series: leave it out",
+    ),
     "normal": (lambda folder: save(folder, [1.0] * 3), {"normal": "a"}, "--normal needs labels"),
 }
 
