@@ -4,7 +4,7 @@ The network is GPT-2's (Radford et al. 2019), and so are the names of the weight
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from minae.kernels.arrays import Array
 from minae.models import base
 from minae.models.base import Model
 from minae.models.gpt_step import step
-from minae.models.sampling import check_sampling, draw
+from minae.models.sampling import sampler
 from minae.nn import fusion, init
 from minae.tensor import Tensor
 
@@ -239,7 +239,7 @@ class GPT(Model):
         anew, for each token. It gains nothing: with a context of 64 characters, next characters of
         Shakespeare cost no fewer nats given the last 64 than given the last 33, 40, 48 or 56.
         """
-        rng = check_sampling(temperature, top_k, top_p, seed)
+        draw = sampler(temperature, top_k, top_p, seed)
         base.check_count("count", count, 0)
         ids = [int(i) for i in prompt]
         vocabulary = self.config["vocabulary"]
@@ -247,10 +247,10 @@ class GPT(Model):
             raise InputError(
                 f"a prompt is one or more ids from 0 to {vocabulary - 1}, not {ids[:10]}"
             )
-        return self._continued(ids[-self.context :], count, rng, (temperature, top_k, top_p))
+        return self._continued(ids[-self.context :], count, draw)
 
     def _continued(
-        self, ids: list[int], count: int, rng: np.random.Generator, how: tuple
+        self, ids: list[int], count: int, draw: Callable[[np.ndarray], int]
     ) -> Iterator[int]:
         """Yield ids that go on from others, no more than the context."""
         cache = Cache(self)
@@ -261,7 +261,7 @@ class GPT(Model):
                 ids = ids[-max(1, self.context // 2) :] if cache.length else ids
                 cache.length = 0
                 logits = self._read(ids, cache)
-            ids = [*ids, draw(arrays.to_device(logits, "cpu"), rng, *how)]
+            ids = [*ids, draw(arrays.to_device(logits, "cpu"))]
             yield ids[-1]
 
     @no_grad()
