@@ -125,7 +125,10 @@ def test_lines_of_a_text(kind, text, texts, numbers):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("new.txt", "--labels", "what"), "new.txt has no labels called 'what', nor is there such"),
+        (
+            ("new.txt", "--labels", "what"),
+            "the data have no labels called 'what', nor is there such",
+        ),
         (("empty.txt",), "empty.txt: is empty; give a file with text"),
         (("none.txt",), "there is no dataset and no file called 'none.txt'"),
         (("folder", "--out", "folder"), "folder holds a.txt, which is to be read"),
