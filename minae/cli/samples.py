@@ -18,7 +18,7 @@ def sample(
     count: Annotated[
         int | None,
         typer.Option(
-            "--count", "-n", min=1, help="How many; of a gpt, tokens.", show_default="64; gpt: 500"
+            "--count", "-n", min=1, help="How many; gpt: tokens.", show_default="64; gpt: 500"
         ),
     ] = None,
     label: Annotated[
@@ -30,15 +30,16 @@ def sample(
     temperature: Annotated[
         float | None,
         typer.Option(
-            help="Below 1 for what is probable, 0 for what is most probable, gpt.", show_default="1"
+            help="Below 1 prefers probable tokens, 0 takes the most probable one, gpt.",
+            show_default="1",
         ),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(help="Draw from so many tokens only, the most probable, gpt.")
+        int | None, typer.Option(help="Draw only from so many of the most probable tokens, gpt.")
     ] = None,
     top_p: Annotated[
         float | None,
-        typer.Option(help="Draw from the fewest tokens that have this probability together, gpt."),
+        typer.Option(help="Draw only from the fewest tokens of this probability together, gpt."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     out: Annotated[

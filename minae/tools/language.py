@@ -33,7 +33,7 @@ def continued(run: Run, prompt: str, count: int, seed: int, **how: Any) -> Itera
     model, kind = run.model, run.kind
     assert isinstance(model, GPT)
     assert isinstance(kind, CorpusKind)
-    if note := kind.unknown_note([prompt]):
+    for note in kind.unknown_notes([prompt]):
         complain(f"--prompt has {note}")
     ids = kind.encode(prompt) if prompt else [kind.start]
     return kind.stream(model.generate(ids, count, seed=seed, **how))

@@ -89,8 +89,8 @@ def draw_samples(
     assert not isinstance(run.kind, CorpusKind)  # no autoencoder takes such text
     random.manual_seed(seed)
     few = SeriesKind | AudioKind | TextKind
-    check_count("--count", 1 if count is None else count, 1, MOST)
     count = count or (10 if isinstance(run.kind, few) else 64)
+    check_count("--count", count, 1, MOST)
     out = out or run.folder / f"samples{ending(run.kind)}"
 
     if isinstance(run.kind, TextKind):

@@ -17,9 +17,9 @@ from minae.data.text import bpe, byte_level
 from minae.data.text.files import Texts, read_running
 from minae.errors import InputError
 
-#: By what a text is cut into, how many tokens there are at most, if nobody says otherwise. Of
-#: tiny_shakespeare, a gpt reaches 1.645, 1.612 and 1.589 nats per character with 512, 1,000 and
-#: 2,000 tokens of bytes.
+#: What a text is cut into, and how many different tokens there are at most, if nobody says
+#: otherwise. Of tiny_shakespeare, a gpt reaches 1.645, 1.612 and 1.589 nats per character with 512,
+#: 1,000 and 2,000 tokens of bytes.
 VOCABULARY = {"characters": 5_000, "bpe": 2_000}
 LEAST = 2  # times that a pair of tokens occurs in the training part, to become one token
 UNKNOWN, END = "<unk>", "<|endoftext|>"
@@ -57,6 +57,11 @@ class CorpusKind:
                 raise InputError(f"vocabulary has {token!r}, which is none of {self.tokens}")
         if made := {left + right for left, right in self.merges} - {*self.vocabulary}:
             raise InputError(f"merges make {min(made)!r}, which is not in the vocabulary")
+
+    @property
+    def row(self) -> str:
+        """What a token is called."""
+        return "token" if self.tokens == "bpe" else "character"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -150,10 +155,7 @@ class CorpusKind:
 
     def split(self, found: Texts) -> tuple[Split, list[str]]:
         """Return texts that were read as a model takes them, and what is to be said of that."""
-        split, notes = Split(self.join(found.texts)), list(found.notes)
-        if note := self.unknown_note(found.texts):
-            notes.append(note)
-        return split, notes
+        return Split(self.join(found.texts)), [*found.notes, *self.unknown_notes(found.texts)]
 
     def lines(self, ids: np.ndarray) -> Split:
         """Return the lines of a text (T,), named by their numbers; long ones are cut.
@@ -169,24 +171,19 @@ class CorpusKind:
         lines = Ragged(np.asarray(ids, np.int32), offsets)
         return Split(lines, names=number[cut] + 1)
 
-    def unknown_note(self, texts: Iterable[str]) -> str | None:
-        """Return a note on the characters of texts that are not in the vocabulary, if any."""
+    def unknown_notes(self, texts: Iterable[str]) -> list[str]:
+        """Return a note on the characters of texts that are not in the vocabulary, if any are."""
         if self.tokens == "bpe":
-            return None
+            return []
         counts = count_codes(texts)
         counts[[ord(token) for token in self.vocabulary if len(token) == 1]] = 0
         rare = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
         if not len(rare):
-            return None
+            return []
         shown = ", ".join(map(_named, rare[:SHOWN].tolist())) + ", …" * (len(rare) > SHOWN)
         total = int(counts.sum())
         many = "s" * (total > 1)
-        return f"{total:,} character{many} not in the vocabulary ({shown}), read as {UNKNOWN}"
-
-    @property
-    def row(self) -> str:
-        """What a token is called."""
-        return "token" if self.tokens == "bpe" else "character"
+        return [f"{total:,} character{many} not in the vocabulary ({shown}), read as {UNKNOWN}"]
 
 
 def check_tokens(name: str) -> None:

@@ -34,10 +34,8 @@ def corpus_parts(
     if broken and kind.end is not None:
         ids = ids[:-1]  # no text ends where the validation part begins
     parts = [Split(ids), *(Split(kind.join(texts)) for texts in (held_out, tested))]
-    everything = [*found.notes, *notes]
-    if note := kind.unknown_note(found.texts):
-        everything.append(note)
-    said = [f"{path.name}: {note}" for note in everything]
+    notes = [*found.notes, *notes, *kind.unknown_notes(found.texts)]
+    said = [f"{path.name}: {note}" for note in notes]
     return kind, parts, [*said, _about(path, kind, found, parts)]
 
 
