@@ -34,13 +34,13 @@ from minae.data.text.files import column_of, is_text, read_running, read_texts
 from minae.errors import InputError
 
 OPTIONS = {  # fields of Reading that are for some kinds of data only: which, and in words
-    "id_column": (("table", "text"), "tables and columns of texts"),
-    "label_column": (("table", "series", "text"), "files with columns"),
+    "id_column": (("table", "text"), "tables and separate texts"),
+    "label_column": (("table", "series", "text"), "tables, series and separate texts"),
     "normal": (("images", "table", "series", "text", "audio"), "data with labels"),
     "window": (("series",), "series"),
     "tokens": (("text", "corpus"), "texts"),
     "vocabulary": (("text", "corpus"), "texts"),
-    "longest": (("text",), "texts, each by itself"),
+    "longest": (("text",), "separate texts"),
     "seconds": (("audio",), "sounds"),
 }
 

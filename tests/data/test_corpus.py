@@ -127,7 +127,7 @@ def test_shakespeare_is_divided_as_in_nanogpt():
             "mnist5k: holds no text, but images: give a text file, a folder of such, o",
         ),
         ("my.txt", {"tokens": "words"}, "tokens 'words' is nothing that a running text is cut int"),
-        ("my.txt", {"longest": 9}, "my.txt: --longest is for texts, each by itself: leave it out"),
+        ("my.txt", {"longest": 9}, "my.txt: --longest is for separate texts: leave it out"),
         ("my.txt", {"window": 9}, "my.txt: --window is for series: leave it out"),
         ("docstrings", {"normal": "x"}, "docstrings: --normal is for data with labels: leave it"),
         ("latin.txt", {}, "latin.txt: is not in UTF-8, as line 1 shows; save it as UTF-8"),

@@ -166,7 +166,7 @@ def test_a_run_reads_sounds_as_its_own(here, tmp_path):
         (("conv", "--data", "birds", "--corrupt", "blur:1"), "'blur:1' is nothing to do to sounds"),
         (("conv", "--data", "vowels", "--seconds", 1), "leave out --seconds"),
         (("conv", "--data", "vowels", "--tokens", "words"), "--tokens is for texts: leave it out"),
-        (("conv", "--data", "digits", "--id-column", "x"), "--id-column is for files with"),
+        (("conv", "--data", "digits", "--id-column", "x"), "--id-column is for tables and"),
         (("conv", "--data", "vowels", "--kind", "table"), "vowels is of kind audio"),
     ],
 )
