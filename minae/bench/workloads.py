@@ -158,8 +158,8 @@ WORKLOADS = {
         (65,),
         12,
         characters,
-        1.0,
-        _adamw,
+        max_grad_norm=1.0,
+        adamw=_adamw,
     ),
     "restore": Workload(
         "residual U-Net 48-96, 72 x 72, batch 16", ResUNet, (1, 72, 72), 16, photographs, 1.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minae.kernels.shapes import SLOPE
 from minae.op import Op, unbroadcast
 from minae.ops.arithmetic import Operand, cast, operands
 from minae.tensor import Tensor
@@ -67,7 +68,7 @@ class Linear(Op):
     def forward(self, x, weight, bias=None, activation=None):
         if activation in GELUS:
             y, slope = self.kernels.linear_gelu(x, weight, bias, GELUS[activation])
-            self.save(x, weight, slope, "slope")
+            self.save(x, weight, slope, SLOPE)
         else:
             y = self.kernels.linear(x, weight, bias, activation)
             self.save(x, weight, y if activation else None, activation)
