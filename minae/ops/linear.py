@@ -58,6 +58,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
 
 
 GELUS = {"gelu": False, "gelu_tanh": True}  # whether Φ is approximated by tanh
+ACTIVATIONS = None, "relu", *GELUS
 
 
 class Linear(Op):
@@ -81,7 +82,7 @@ class Linear(Op):
         return self.kernels.linear_backward(dy, x, weight, y, activation, needs, *places)
 
     def examples(self, rng):
-        for f in (None, "relu", *GELUS):
+        for f in ACTIVATIONS:
             arrays = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
             yield *arrays, {"activation": f}
         yield rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
@@ -154,7 +155,11 @@ def linear(
 
     The activation is applied in the same pass, where it costs little; "gelu_tanh" is `gelu` with
     approximate="tanh". x (..., in_features) with weight (out_features, in_features) and bias
-    (out_features,) or None gives (..., out_features). Raises ValueError if the shapes do not go
-    together, and names them.
+    (out_features,) or None gives (..., out_features). Raises ValueError for another activation, or
+    if the shapes do not go together, and names them.
     """
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"linear: activation is None, 'relu', 'gelu' or 'gelu_tanh', not {activation!r}"
+        )
     return Linear.apply(x, weight, bias, activation=activation)
