@@ -27,7 +27,7 @@ from minae.kernels.reference.common import into
 
 QUERIES = 32  # of a block: loops over them have this length, and become vectors without a rest
 CHUNK = 64  # keys whose weights add up in the dtype of the numbers; their sums do in float64
-# rows of a table of operands, see _run; the fourth is y or dy
+# Rows of a table of operands, see _run; row Y is dy in backward.
 QUERY, KEY, VALUE, Y, DQUERY, DKEY, DVALUE = range(7)
 
 
@@ -145,7 +145,7 @@ def _attention_backward(
     sets all of dkey and dvalue, and to what the others find it is added.
     """
     weights = np.empty((S, QUERIES), saved.dtype)
-    slopes, each, total = weights.copy(), weights[0].copy(), weights[0].copy()  # each: of queries
+    slopes, per_query, total = weights.copy(), weights[0].copy(), weights[0].copy()
     of_weights, of_slopes, last = _block(weights), _block(slopes), (L - 1) // QUERIES * QUERIES
     items = saved.shape[1]
     for b in range(t * items // T, (t + 1) * items // T):
@@ -158,16 +158,16 @@ def _attention_backward(
             queries, add = min(QUERIES, L - i), i < last
             keys = min(S, i + queries) if causal else S
             sizes = keys, queries, E
-            _scores(product, t, table, n, h, i, sizes, scale, mask, causal, weights, each)
+            _scores(product, t, table, n, h, i, sizes, scale, mask, causal, weights, per_query)
             for k in range(keys):
                 row = weights[k]
                 for r in range(QUERIES):
-                    row[r] = exp(row[r] - each[r])
+                    row[r] = exp(row[r] - per_query[r])
             total[:queries] = saved[1, b, i : i + queries]
-            _divided(keys, weights, total, each)
+            _divided(keys, weights, total, per_query)
             sizes = keys, queries, V
             multiply_at(product, t, of_value, False, of_dy, True, of_slopes, sizes, False)
-            _slopes(keys, queries, weights, slopes, each)
+            _slopes(keys, queries, weights, slopes, per_query)
             if dscores.size:
                 dscores[b, i : i + queries, :keys] = slopes[:keys, :queries].T
             for k in range(keys):
