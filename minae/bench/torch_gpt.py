@@ -1,7 +1,7 @@
 """The language model in PyTorch, as nanoGPT has it, with the names of `models.GPT`'s weights.
 
-Attention is PyTorch's own, in one pass. Imported only where PyTorch takes its turn, for this module
-needs it.
+Attention is PyTorch's own, in one pass. This module needs PyTorch, so it is imported only where
+PyTorch takes its turn.
 """
 
 import torch
