@@ -22,6 +22,7 @@ def test_a_record_replaces_only_that_of_the_same_machine(tmp_path, monkeypatch):
 
 MEASURES = {"workloads": lambda out: show.measure_workloads([], 1, 0.01, out)}
 MEASURES["products"] = lambda out: show.measure_products(1, 0.01, out)
+MEASURES["writing"] = lambda out: show.measure_writing(1, 0.01, out)
 
 
 @pytest.mark.parametrize("key", MEASURES)
