@@ -25,7 +25,7 @@ def sample(
         int | None, typer.Option(help="The class to draw, cvae.", show_default="all")
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Text to go on with, gpt.", show_default="a new text")
+        str | None, typer.Option(help="Text to continue, gpt.", show_default="a new text")
     ] = None,
     temperature: Annotated[
         float | None,
@@ -49,7 +49,7 @@ def sample(
     """Make new images, rows, windows, texts or sounds with a variational autoencoder, or a text
     with a GPT.
 
-    A GPT goes on with the prompt, and prints what it makes as it makes it. Equal seeds give equal
+    A GPT continues the prompt, and prints what it writes as it writes it. Equal seeds give equal
     texts.
 
     Examples: `minae sample runs/vae-mnist -n 100 --seed 1`,

@@ -138,7 +138,7 @@ def load_sounds(name: str) -> Sounds:
 
 
 def load_running(name: str) -> TextParts:
-    """Return a named dataset of texts to be read on end, and how many of the last are to test on.
+    """Return a named dataset of texts as a running text, and how many of the last are to test on.
 
     Raises InputError if it is none of texts, or cannot be loaded.
     """

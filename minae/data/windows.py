@@ -37,7 +37,7 @@ def in_order(ids: np.ndarray, context: int) -> np.ndarray:
     """Return all whole windows of a text (T,), one after the other: (n, context + 1), a view.
 
     A window begins with the token that the one before it ends with. So each token but the first is
-    predicted once, and those behind the last whole window are not. A text that is shorter than a
+    predicted once, and those after the last whole window are not. A text that is shorter than a
     window is one by itself: (1, T).
     """
     if len(ids) <= context:

@@ -92,7 +92,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then the MLP, each behind a layer norm, and each added to its input."""
+    """Attention, then the MLP, each after a layer norm, and each added to its input."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class GPT(Model):
         context: how many tokens it sees at most
         layers, heads, width: blocks, attention heads in each, and numbers for each token, which the
             heads divide among them
-        dropout: share of numbers that are set to 0 in training, behind the embeddings, attention
+        dropout: share of numbers that are set to 0 in training, after the embeddings, attention
             and MLP of each block; weights of attention are not
         bias: of linear layers and layer norms
         approximate: of GELU; "tanh", as in GPT-2, or "none"
@@ -229,15 +229,15 @@ class GPT(Model):
         top_p: float | None = None,
         seed: int | None = None,
     ) -> Iterator[int]:
-        """Yield `count` ids that go on from a prompt, ids (L,), one by one.
+        """Yield `count` ids that continue a prompt, ids (L,), one by one.
 
         See `sampling.draw` for temperature, top_k and top_p. Equal seeds give equal ids; None draws
         from minae.random. Raises InputError for a prompt or an option that cannot be used.
 
-        What was read is kept in a cache, under the places where it stood. So when the context is
-        full, the last half is read anew from the first place on. nanoGPT reads all but one token
-        anew, for each token. It gains nothing: with a context of 64 characters, next characters of
-        Shakespeare cost no fewer nats given the last 64 than given the last 33, 40, 48 or 56.
+        A cache keeps what was read, each token at the place where it stood. So when the context is
+        full, its last half is read again, from the first place on. nanoGPT then reads all but one
+        token again, for each token, which gains nothing: with a context of 64 characters, the next
+        ones of Shakespeare cost no fewer nats given 64 than given the last 33, 40, 48 or 56.
         """
         draw = sampler(temperature, top_k, top_p, seed)
         base.check_count("count", count, 0)
@@ -252,7 +252,7 @@ class GPT(Model):
     def _continued(
         self, ids: list[int], count: int, draw: Callable[[np.ndarray], int]
     ) -> Iterator[int]:
-        """Yield ids that go on from others, no more than the context."""
+        """Yield ids that continue others, of which there are no more than the context."""
         cache = Cache(self)
         for _ in range(count):
             if cache.length and cache.length < self.context:

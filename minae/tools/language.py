@@ -1,4 +1,4 @@
-"""A language model put to use: it goes on with a text, and is compared with counting."""
+"""A language model put to use: it continues a text, and is compared with counting."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ COUNT = 500  # tokens, if nobody says otherwise
 
 
 def write_text(run: Run, prompt: str, count: int | None, seed: int, **how: Any) -> None:
-    """Print a prompt and what the run's GPT goes on with, `count` tokens of it.
+    """Print a prompt and how the run's GPT continues it, with `count` tokens.
 
     `how` are temperature, top_k and top_p of `GPT.generate`. Raises InputError for one that cannot
     be used.
@@ -26,9 +26,10 @@ def write_text(run: Run, prompt: str, count: int | None, seed: int, **how: Any) 
 
 
 def continued(run: Run, prompt: str, count: int, seed: int, **how: Any) -> Iterator[str]:
-    """Return the pieces of text that go on from a prompt, each as soon as it is known.
+    """Return the pieces of text that continue a prompt, each as soon as it is known.
 
-    Without a prompt, they begin a text. What the vocabulary lacks of the prompt is said on stderr.
+    Without a prompt, they begin a text. Characters of the prompt that are not in the vocabulary are
+    named on stderr.
     """
     model, kind = run.model, run.kind
     assert isinstance(model, GPT)

@@ -127,9 +127,7 @@ def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
     run = tmp_path / "runs" / f"{model}-{data.removesuffix('.txt')}"
     metrics = json.loads((run / "metrics.json").read_text())
     elbo = model.endswith(("vae", "iwae")) and model != "vq-vae"
-    part = (
-        "validation" if model == "gpt" else "test"
-    )  # a running text of one's own has no test part
+    part = "validation" if model == "gpt" else "test"  # which a running text has not
     assert f"{part}_{FIGURES.get(model, 'elbo' if elbo else 'squared_error')}" in metrics
     assert metrics["settings"]["corrupt"] == MODELS[model].corruption
     whole = [] if model == "restore" or data == "a.txt" else ["reconstructions"]
@@ -312,10 +310,7 @@ def test_a_language_model_writes_a_text(minae, tmp_path):
     assert re.fullmatch("line 5.{9}\n", out, flags=re.DOTALL)
     minae("train", "vae", "--data", "digits", "--epochs", 1, "--out", "vae")
     for arguments, sentence in [
-        (
-            (*sample, "--label", 3),
-            "--label is for a cvae, and runs/gpt-a holds a gpt: leave",
-        ),
+        ((*sample, "--label", 3), "--label is for a cvae, and runs/gpt-a holds a gpt: leave"),
         ((*sample, "--out", "x.png"), "--out is for pictures and tables, and runs/gpt-a holds"),
         ((*sample, "--temperature", -1), "temperature is a number from 0, not -1.0"),
         ((*sample, "--top-k", 0), "top_k is a whole number from 1"),

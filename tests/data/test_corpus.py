@@ -30,7 +30,7 @@ def test_the_last_tenth_of_a_text_validates(tmp_path, tokens):
     assert texts_of(dataset) == [TEXT[:cut], TEXT[cut:], ""]
     assert dataset.kind.tokens == (tokens or "characters")
     assert dataset.kind.end is None
-    assert dataset.notes[-1].startswith(f"my.txt: {len(TEXT):,} characters, read on end (a vocab")
+    assert dataset.notes[-1].startswith(f"my.txt: {len(TEXT):,} characters of running text (a vo")
     assert ("characters in a token" in dataset.notes[-1]) == (tokens == "bpe")
 
 

@@ -1,4 +1,4 @@
-"""A language model goes on with a text, piece by piece, and is compared with counting."""
+"""A language model continues a text, piece by piece, and is compared with counting."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,7 @@ def run(request, tmp_path):
     return Run(tmp_path, model, Settings.of("gpt", data="x.txt"), kind.shape, kind)
 
 
-def test_a_prompt_is_gone_on_with(run, capsys):
+def test_a_prompt_is_continued(run, capsys):
     made = "".join(continued(run, "one ünusual ☃", 30, 5))
     write_text(run, "one ünusual ☃", 30, 5)
     printed = capsys.readouterr()

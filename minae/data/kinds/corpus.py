@@ -36,7 +36,7 @@ class CorpusKind:
     A token's id is its place in the vocabulary. A text is encoded as it is, with all its spaces and
     line breaks, and `decode` gives it back. A character that is not in a vocabulary of characters
     becomes UNKNOWN; tokens of bytes (bpe) are those of GPT-2 and know every text. If the vocabulary
-    has END, it stands behind each of several texts.
+    has END, it follows each of several texts.
     """
 
     name: ClassVar[str] = "corpus"
@@ -80,7 +80,7 @@ class CorpusKind:
 
     @property
     def start(self) -> int:
-        """The id behind which a new text begins: the end of the one before, or of its last line."""
+        """The id after which a new text begins: the end of the one before, or of its last line."""
         line_break = "Ċ" if self.tokens == "bpe" else "\n"
         known = (token for token in (END, line_break) if token in self.vocabulary)
         return self.vocabulary.index(next(known, self.vocabulary[-1]))
@@ -90,7 +90,7 @@ class CorpusKind:
         return self._encoder()(text)
 
     def join(self, texts: Iterable[str]) -> np.ndarray:
-        """Return the ids of texts on end, with END behind each if there is one: (T,) int32."""
+        """Return the ids of texts one after another, each with END if there is one: (T,) int32."""
         encode = self._encoder()
         end = np.array([] if self.end is None else [self.end], np.int32)
         return np.concatenate([end[:0], *(part for text in texts for part in (encode(text), end))])
@@ -141,10 +141,10 @@ class CorpusKind:
         return int(np.array(begun)[ids].sum())  # a character is counted where it begins
 
     def corruption(self, text: str) -> NoReturn:
-        """Raise InputError: nothing is hidden from a model but what follows."""
+        """Raise InputError: all that is hidden from a model is what comes next."""
         raise InputError(
-            f"{text!r} is nothing to do to a running text, whose next token is all that is hidden"
-            " from a model; leave out --corrupt"
+            f"{text!r} is nothing to do to a running text, of which a model is to predict the next"
+            " token: leave out --corrupt"
         )
 
     def read(self, path: Path) -> tuple[Split, list[str]]:

@@ -22,7 +22,7 @@ from minae.files import write_together
 from minae.metrics.detection import stretches
 from minae.report import print_rows
 from minae.tools.anomalies import pictures, report
-from minae.tools.anomalies.baselines import fit_baselines, in_pieces
+from minae.tools.anomalies.baselines import fit_baselines
 from minae.tools.anomalies.labels import Labels, read_labels
 from minae.tools.anomalies.reading import Data, Own, read_data, read_own
 from minae.tools.anomalies.report import Judged
@@ -154,8 +154,8 @@ def _score_by_baselines(run: Run, data: Data, own: Own) -> dict[str, tuple[np.nd
     window = run.kind.window if isinstance(run.kind, SeriesKind) else 1
     return {
         name: (
-            by_row(in_pieces(method, data.split), data, window),
-            by_row(in_pieces(method, own.held_out.split), own.held_out, window),
+            by_row(method(data.split), data, window),
+            by_row(method(own.held_out.split), own.held_out, window),
         )
         for name, method in fit_baselines(run, own).items()
     }

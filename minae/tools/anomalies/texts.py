@@ -89,7 +89,7 @@ class TextScores(Scores):
 
 
 def nats_of(run: Run, rows: Ragged) -> np.ndarray:
-    """Return -log p of each token of texts, or of lines on end, (T,)."""
+    """Return -log p of each token of texts, or of lines that follow one another, (T,)."""
     if isinstance(run.kind, TextKind):
         return token_nats(run.model, rows)
     assert isinstance(run.kind, CorpusKind)
