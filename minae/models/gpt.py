@@ -18,7 +18,7 @@ from minae.models import base
 from minae.models.base import Model
 from minae.models.gpt_step import step
 from minae.models.sampling import sampler
-from minae.nn import fusion, init
+from minae.nn import init
 from minae.tensor import Tensor
 
 STD = 0.02  # of the weights at first
@@ -82,13 +82,13 @@ class MLP(nn.Module):
         self, width: int, dropout: float, bias: bool, residual_std: float, approximate: str
     ):
         self.c_fc = _linear(width, 4 * width, bias, STD)
-        self.gelu = nn.GELU(approximate)
+        self.activation = "gelu_tanh" if approximate == "tanh" else "gelu"
         self.c_proj = _linear(4 * width, width, bias, residual_std)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., width) for x (..., width)."""
-        return self.dropout(fusion.in_a_row(self, self.c_fc, self.gelu, self.c_proj)(x))
+        return self.dropout(self.c_proj(self.c_fc(x, self.activation)))
 
 
 class Block(nn.Module):
