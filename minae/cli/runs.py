@@ -87,6 +87,9 @@ def train(
 ) -> None:
     """Train a model, and write its weights, figures and pictures to a folder.
 
+    The help of an option names the models that it is for, if not all have it, and those that have
+    another default, with that.
+
     Example: `minae train vae --data mnist --epochs 10 --sizes 784 400 20`
     """
     from minae.tools import pictures

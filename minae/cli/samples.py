@@ -66,7 +66,8 @@ def sample(
         print("wrote", *pictures.draw_samples(found, count, label, seed, out), sep="\n  ")
         return
     _refuse(found, "a cvae", label=label)
-    _refuse(found, "pictures and tables", out=out)
+    if out is not None:
+        raise InputError("a gpt prints its text: leave out --out, and add > text.txt to keep it")
     how = {name: value for name, value in options.items() if value is not None}
     language.write_text(found, prompt or "", count, seed, **how)
 
@@ -77,7 +78,8 @@ def _refuse(run: Any, use: str, **options: Any) -> None:
         if value is not None:
             flag = f"--{name.replace('_', '-')}"
             raise InputError(
-                f"{flag} is for {use}, and {run.folder} holds a {run.settings.model}: leave it out"
+                f"{flag} is for {use}, and {run.folder} holds a {run.settings.model} model:"
+                " leave it out"
             )
 
 

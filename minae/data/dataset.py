@@ -205,7 +205,7 @@ def _texts(path: Path, name: str, how: Reading, seed: int, validation: int | Non
             raise InputError(f"has no column {column!r}, as it is no CSV file: leave it out")
         if how.label_column is not None and texts.labels is None:
             raise InputError(f"has no column {how.label_column!r}; name another as --label-column")
-        rows = divided(len(texts), "texts", seed)
+        rows = divided(len(texts), "texts (lines, cells or files)", seed)
         return _dataset(name, text_parts(path, texts, *rows, how, validation))
 
 
@@ -255,8 +255,8 @@ def _user_images(path: Path, seed: int) -> ImageParts:
     everything = read_images(path)
     if len(everything) < 3:
         raise InputError(
-            f"{path}: holds {len(everything)} of the at least 3 images that are needed to train, "
-            "validate and test; add more"
+            f"{path}: holds too few images: {len(everything)}, and at least 3 are needed to train,"
+            " validate and test; add more"
         )
     pool, test = divide(len(everything), seed)
     with naming(path):

@@ -310,8 +310,11 @@ def test_a_language_model_writes_a_text(minae, tmp_path):
     assert re.fullmatch("line 5.{9}\n", out, flags=re.DOTALL)
     minae("train", "vae", "--data", "digits", "--epochs", 1, "--out", "vae")
     for arguments, sentence in [
-        ((*sample, "--label", 3), "--label is for a cvae, and runs/gpt-a holds a gpt: leave"),
-        ((*sample, "--out", "x.png"), "--out is for pictures and tables, and runs/gpt-a holds"),
+        (
+            (*sample, "--label", 3),
+            "--label is for a cvae, and runs/gpt-a holds a gpt model: leave",
+        ),
+        ((*sample, "--out", "x.png"), "a gpt prints its text: leave out --out, and add > text.txt"),
         ((*sample, "--temperature", -1), "temperature is a number from 0, not -1.0"),
         ((*sample, "--top-k", 0), "top_k is a whole number from 1"),
         (("sample", "vae", "--prompt", "x"), "--prompt is for a gpt, and vae holds a vae"),

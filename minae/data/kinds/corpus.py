@@ -160,12 +160,17 @@ class CorpusKind:
     def lines(self, ids: np.ndarray) -> Split:
         """Return the lines of a text (T,), named by their numbers; long ones are cut.
 
-        A line ends with the token that has its line break, or with END.
+        A line ends with the token that has its line break, or with END. Blank lines belong to the
+        one before them: a line break by itself is no line that could be strange.
         """
-        breaks = np.array([token.count(b"\n") for token in self.token_bytes()])[ids]  # (T,)
+        tokens = self.token_bytes()
+        breaks = np.array([token.count(b"\n") for token in tokens])[ids]  # (T,)
+        seen = np.array([bool(token.strip()) for token in tokens])[ids]  # (T,)
         number = np.cumsum(breaks) - breaks  # of line breaks before a token
-        change = np.flatnonzero(number[1:] != number[:-1]) + 1
-        starts = [0, *change.tolist(), len(ids)]
+        first = np.flatnonzero(np.diff(number, prepend=-1))  # tokens of lines
+        kept = np.logical_or.reduceat(seen, first)
+        kept[0] = True
+        starts = [*first[kept].tolist(), len(ids)]
         cut = [i for a, b in pairwise(starts) for i in range(a, b, LONGEST_LINE)]
         offsets = np.array([*cut, len(ids)], np.int64)
         lines = Ragged(np.asarray(ids, np.int32), offsets)

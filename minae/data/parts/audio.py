@@ -29,7 +29,7 @@ def audio_parts(path: Path, how: Reading, seed: int, validation: int | None) -> 
     pieces = read_pieces(recordings, left_out, analysis, frames)
     if len(pieces) < 3:
         raise InputError(
-            f"gives {len(pieces)} of the at least 3 sounds that are needed to train, validate and"
+            f"gives too few sounds: {len(pieces)}, and at least 3 are needed to train, validate and"
             " test; add more, or give fewer --seconds"
         )
     order, test = order_of(pieces, seed), max(1, round(len(pieces) / 10))

@@ -34,8 +34,8 @@ def divided(count: int, what: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if count < 3:
         raise InputError(
-            f"holds {count} of the at least 3 {what} that are needed to train, validate and test; "
-            "add more"
+            f"holds too few {what}: {count}, and at least 3 are needed to train, validate and test;"
+            " add more"
         )
     return divide(count, seed)
 

@@ -222,7 +222,7 @@ def test_breast_cancer():
 
 
 def test_too_few_rows(tmp_path):
-    with pytest.raises(InputError, match="holds 2 of the at least 3 rows"):
+    with pytest.raises(InputError, match="holds too few rows: 2"):
         load(rows_csv(tmp_path / "my.csv", 2), kind="table")
 
 
