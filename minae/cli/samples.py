@@ -90,7 +90,8 @@ def import_weights(
 ) -> None:
     """Make a run of a language model that was trained elsewhere: GPT-2, as Hugging Face stores it.
 
-    The folder has config.json, model.safetensors, vocab.json and merges.txt.
+    The folder has config.json, model.safetensors, vocab.json and merges.txt. The run has no text of
+    its own: `minae eval` needs --data, and `minae anomalies` does not know what is usual.
 
     Example: `minae import gpt2/ --out runs/gpt2`
     """
