@@ -7,7 +7,7 @@ from math import exp, log, sqrt
 import numpy as np
 
 from minae import nn, ops
-from minae.course.checking import same, same_gradient, shape_of
+from minae.course.checking import same, same_gradient, shape_of, slope
 from minae.tensor import Tensor
 
 
@@ -24,17 +24,6 @@ def loop_loss(weight, bias, x, y, lam):
         logits = [logit + b for logit, b in zip(logits, bias, strict=True)]
         total += log(sum(exp(logit) for logit in logits)) - logits[right]
     return total / len(x) + lam / 2 * sum(w * w for w in weight.ravel())
-
-
-def slope(f, array, step=1e-5):
-    """Return the gradient of the number f(array), by central differences."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        up, down = array.copy(), array.copy()
-        up[index] += step
-        down[index] -= step
-        gradient[index] = (f(up) - f(down)) / (2 * step)
-    return gradient
 
 
 def check_probe_loss(student, arguments, expected, call):

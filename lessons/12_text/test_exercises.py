@@ -4,7 +4,7 @@ from math import exp, log, log1p, sqrt, tanh
 
 import numpy as np
 
-from minae.course.checking import same, same_gradient, shape_of, values_of
+from minae.course.checking import same, same_gradient, shape_of, slope, values_of
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -223,17 +223,6 @@ def test_gru_step__with_large_sums(student):
         weights = [scale**2 * w for w in weights]
         call = f"gru_step(x, h, ...) with weights and biases up to {np.abs(weights[1]).max():.0f}"
         check_step(student, (x, h, *weights), call)
-
-
-def slope(f, array, step=1e-5):
-    """Return the gradient of the number f(array), by central differences."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        up, down = array.copy(), array.copy()
-        up[index] += step
-        down[index] -= step
-        gradient[index] = (f(up) - f(down)) / (2 * step)
-    return gradient
 
 
 def check_back(student, N, H, seed, scale=1.0):

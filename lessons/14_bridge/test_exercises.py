@@ -5,7 +5,7 @@ from math import exp, sqrt
 
 import numpy as np
 
-from minae.course.checking import same, same_gradient, values_of
+from minae.course.checking import same, same_gradient, slope, values_of
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -52,17 +52,6 @@ def loop_attention(q, k, v, first=0):
 def attention_of(q, k, v):
     """Return y of a batch of texts."""
     return np.stack([loop_attention(*one) for one in zip(q, k, v, strict=True)])
-
-
-def slope(f, array, step=1e-5):
-    """Return the gradient of the number f(array), by central differences."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        up, down = array.copy(), array.copy()
-        up[index] += step
-        down[index] -= step
-        gradient[index] = (f(up) - f(down)) / (2 * step)
-    return gradient
 
 
 def attended(student, arrays, call):

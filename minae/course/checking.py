@@ -120,6 +120,17 @@ def gradients(call: str, forward: Callable, backward: Callable, *arrays: np.ndar
         raise AssertionError(f"{call}: {error}") from None
 
 
+def slope(f: Callable[[np.ndarray], float], array: np.ndarray, step: float = 1e-5) -> np.ndarray:
+    """Return the gradient of the number f(array) by central differences, in the array's shape."""
+    gradient = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        up, down = array.copy(), array.copy()
+        up[index] += step
+        down[index] -= step
+        gradient[index] = (f(up) - f(down)) / (2 * step)
+    return gradient
+
+
 def _scale(expected: np.ndarray) -> float:
     """Return what an error is relative to. Where all should be 0, rounding may leave something."""
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)

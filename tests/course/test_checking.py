@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minae import tensor
-from minae.course.checking import gradients, same
+from minae.course.checking import gradients, same, slope
 from minae.tools.gradchecks import minae_ops
 
 ROWS = np.arange(6.0).reshape(2, 3)
@@ -118,3 +118,9 @@ def test_gradients(backward, said):
         with pytest.raises(AssertionError, match=said):
             gradients("f()", scaled, backward, x, ROW)
     assert "_ByHand" not in {op.__name__ for op in minae_ops()}
+
+
+def test_the_slope_of_a_function_of_an_array():
+    x = np.array([[1.0, -2.0, 0.5]])
+    np.testing.assert_allclose(slope(lambda a: (a**3).sum(), x), 3 * x**2, rtol=1e-8)
+    np.testing.assert_array_equal(x, [[1.0, -2.0, 0.5]])
