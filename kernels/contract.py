@@ -8,7 +8,7 @@ recurrent layers, which are long, in `contract_linear`, `contract_attention` and
 All functions take float32 or float64 arrays of any memory layout and return the dtype they were
 given. They never write to their inputs, except to an optimiser's parameters and state and to the
 contiguous arrays passed as `dweight` and `dbias`, which take these results. Operands that do not
-fit together raise ValueError, with a sentence from `shapes`.
+fit together raise ValueError, with a sentence from `shapes` or `shapes_images`.
 
 Gradients are with respect to a scalar loss: `dy` is that of an output y, `dx` that of an input x,
 each of the same shape.

@@ -1,13 +1,11 @@
 """Whether operands fit together. Every backend checks that with these functions before it computes.
 
 So all of them refuse the same calls with the same sentence. The functions look only at `.shape`.
+Those for convolutions and pools are in `shapes_images`.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Unpack
-
-from minae.kernels import sizes
-from minae.kernels.sizes import Geometry, Pair, Window, times
+from typing import Any, Protocol
 
 
 class Shaped(Protocol):
@@ -39,6 +37,14 @@ def _mismatch(a, b) -> str | None:
     return None
 
 
+def check_bias(name: str, bias: Shaped | None, channels: int, weight: Shaped) -> None:
+    """Raise ValueError unless the bias of a layer with this weight is (channels,) or None."""
+    if bias is not None and bias.shape != (channels,):
+        raise ValueError(
+            f"{name}: bias {bias.shape} must be {(channels,)} to go with weight {weight.shape}"
+        )
+
+
 def check_linear(x: Shaped, weight: Shaped, bias: Shaped | None) -> None:
     """Raise ValueError unless x is (..., I), weight (O, I) and bias (O,) or None."""
     if len(weight.shape) != 2:
@@ -49,7 +55,7 @@ def check_linear(x: Shaped, weight: Shaped, bias: Shaped | None) -> None:
         raise ValueError(
             f"linear: x {x.shape} has {features} features, but weight {weight.shape} takes {I}"
         )
-    _check_bias("linear", bias, O, weight)
+    check_bias("linear", bias, O, weight)
 
 
 def check_linear_backward(dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None) -> None:
@@ -101,6 +107,12 @@ def check_batch_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> N
         )
 
 
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Return whether an array of `shape` broadcasts to `target`."""
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(n in (1, wanted) for n, wanted in pairs)
+
+
 def check_attention(query: Shaped, key: Shaped, value: Shaped, mask: Shaped | None) -> None:
     """Raise ValueError unless attention has query (..., L, E), key (..., S, E), value (..., S, V).
 
@@ -114,8 +126,7 @@ def check_attention(query: Shaped, key: Shaped, value: Shaped, mask: Shaped | No
         )
     if mask is not None:
         scores = (*q[:-1], k[-2])
-        pairs = zip(reversed(mask.shape), reversed(scores), strict=False)
-        if len(mask.shape) > len(scores) or any(m not in (1, n) for m, n in pairs):
+        if not broadcasts(mask.shape, scores):
             raise ValueError(
                 f"attention: attn_mask {mask.shape} does not broadcast to the scores {scores}"
             )
@@ -190,147 +201,3 @@ def check_cross_entropy(x: Shaped, target: Shaped) -> None:
     """Raise ValueError unless x is (N, K) and target (N,)."""
     if len(x.shape) != 2 or target.shape != x.shape[:1]:
         raise ValueError(f"cross_entropy: x {x.shape} is not (N, K) for a target {target.shape}")
-
-
-def check_conv2d(
-    x: Shaped, weight: Shaped, bias: Shaped | None, **geometry: Unpack[Geometry]
-) -> Pair:
-    """Raise ValueError unless the operands of a convolution fit together; return (HO, WO).
-
-    x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None.
-    """
-    groups = geometry["groups"]
-    _check_images("conv2d", "x", x)
-    _check_weight("conv2d", weight, groups, "output")
-    C = x.shape[1]
-    if C % groups:
-        raise ValueError(f"conv2d: groups={groups} does not divide the {C} channels of x {x.shape}")
-    if weight.shape[1] * groups != C:
-        raise ValueError(
-            f"conv2d: x {x.shape} has {C} channels, but weight {weight.shape} with "
-            f"groups={groups} takes {weight.shape[1] * groups}"
-        )
-    _check_bias("conv2d", bias, weight.shape[0], weight)
-    return _positions("conv2d", x.shape[2:], weight, geometry)
-
-
-def check_conv2d_dx(
-    dy: Shaped, weight: Shaped, input_size: Pair, bias: Shaped | None, **geometry: Unpack[Geometry]
-) -> None:
-    """Raise ValueError unless dy (N, O, HO, WO) is what a convolution of (H, W) gives back."""
-    name = "conv2d_dx"
-    _check_transposed(name, "dy", dy, weight, bias, geometry["groups"], "output", "gives")
-    size = _positions(name, input_size, weight, geometry)
-    _check_size(name, dy, input_size, weight.shape[2:], size)
-
-
-def check_conv2d_backward(
-    dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None, **geometry: Unpack[Geometry]
-) -> None:
-    """Raise ValueError unless dy and y (N, O, HO, WO) are what a convolution of x gives."""
-    size = check_conv2d(x, weight, None, **geometry)
-    expected = (x.shape[0], weight.shape[0], *size)
-    _check_gradient("conv2d_backward", dy, x, weight, y, expected)
-
-
-def check_conv_transpose2d_backward(
-    dy: Shaped, x: Shaped, weight: Shaped, y: Shaped | None, **geometry: Unpack[Geometry]
-) -> None:
-    """Raise ValueError unless dy and y (N, C, H, W) are what x (N, O, HO, WO) is spread over."""
-    check_conv2d_dx(x, weight, dy.shape[2:], None, **geometry)
-    expected = (x.shape[0], weight.shape[1] * geometry["groups"], *dy.shape[2:])
-    _check_gradient("conv_transpose2d_backward", dy, x, weight, y, expected)
-
-
-def check_conv_transpose2d(
-    x: Shaped,
-    weight: Shaped,
-    bias: Shaped | None,
-    output_padding: Pair,
-    **geometry: Unpack[Geometry],
-) -> Pair:
-    """Raise ValueError unless the operands of a transposed convolution fit; return (H, W).
-
-    x (N, I, HO, WO), weight (I, O / groups, KH, KW), bias (O,) or None.
-    """
-    name = "conv_transpose2d"
-    _check_transposed(name, "x", x, weight, bias, geometry["groups"], "input", "takes")
-    stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
-    return sizes.conv_transpose2d_output_size(
-        x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation
-    )
-
-
-def check_pool2d(name: str, x: Shaped, **window: Unpack[Window]) -> Pair:
-    """Raise ValueError unless x (N, C, H, W) can be pooled with these windows; return (HO, WO)."""
-    _check_images(name, "x", x)
-    return sizes.pool2d_output_size(x.shape[2:], **window, name=name)
-
-
-def check_max_pool2d_dx(dy: Shaped, index: Shaped) -> None:
-    """Raise ValueError unless dy and index are both (N, C, HO, WO)."""
-    _check_images("max_pool2d_dx", "dy", dy)
-    if dy.shape != index.shape:
-        raise ValueError(f"max_pool2d_dx: dy {dy.shape} and index {index.shape} must agree")
-
-
-def check_avg_pool2d_dx(dy: Shaped, input_size: Pair, **window: Unpack[Window]) -> None:
-    """Raise ValueError unless dy (N, C, HO, WO) is what a pooling of (H, W) gives back."""
-    _check_images("avg_pool2d_dx", "dy", dy)
-    size = sizes.pool2d_output_size(input_size, **window, name="avg_pool2d_dx")
-    _check_size("avg_pool2d_dx", dy, input_size, window["kernel_size"], size)
-
-
-def _positions(name, input_size, weight, geometry) -> Pair:
-    stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
-    return sizes.conv2d_output_size(input_size, weight.shape[2:], stride, padding, dilation, name)
-
-
-def _check_transposed(name: str, what: str, y, weight, bias, groups: int, side, verb) -> None:
-    """Check y (N, O, HO, WO), weight (O, C / groups, KH, KW) and bias (C,)."""
-    _check_images(name, what, y)
-    _check_weight(name, weight, groups, side)
-    if y.shape[1] != weight.shape[0]:
-        raise ValueError(
-            f"{name}: {what} {y.shape} has {y.shape[1]} channels, but weight {weight.shape} {verb} "
-            f"{weight.shape[0]}"
-        )
-    _check_bias(name, bias, weight.shape[1] * groups, weight)
-
-
-def _check_images(name: str, what: str, images, dimensions: str = "N, C, H, W") -> None:
-    if len(images.shape) != 4:
-        raise ValueError(f"{name}: {what} {images.shape} must have 4 dimensions ({dimensions})")
-
-
-def _check_weight(name: str, weight, groups: int, side: str) -> None:
-    _check_images(name, "weight", weight, "channels, channels / groups, KH, KW")
-    if groups < 1 or weight.shape[0] % groups:
-        raise ValueError(
-            f"{name}: groups={groups} does not divide the {weight.shape[0]} {side} channels of "
-            f"weight {weight.shape}"
-        )
-
-
-def _check_bias(name: str, bias, channels: int, weight) -> None:
-    if bias is not None and bias.shape != (channels,):
-        raise ValueError(
-            f"{name}: bias {bias.shape} must be {(channels,)} to go with weight {weight.shape}"
-        )
-
-
-def _check_gradient(name: str, dy, x, weight, y, expected) -> None:
-    if dy.shape != expected or (y is not None and y.shape != expected):
-        given = "" if y is None else f" and y {y.shape}"
-        raise ValueError(
-            f"{name}: dy {dy.shape}{given} must {'both ' if given else ''}be {expected} to go with "
-            f"x {x.shape} and weight {weight.shape}"
-        )
-
-
-def _check_size(name: str, dy, input_size: Pair, kernel_size: Pair, size: Pair) -> None:
-    if dy.shape[2:] != size:
-        raise ValueError(
-            f"{name}: dy {dy.shape} holds {times(dy.shape[2:])} positions, but an input of "
-            f"{times(input_size)} under kernel_size {kernel_size} gives {times(size)}"
-        )

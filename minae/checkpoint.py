@@ -64,7 +64,9 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
                     ) from error
             return arrays, (file.metadata() or {}).get(KEY)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error}); train again") from error
+        raise InputError(
+            f"{path}: not a whole safetensors file ({error}); make or copy it again"
+        ) from error
 
 
 def check_state(given: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> None:

@@ -17,7 +17,7 @@ UNITS = {
     "guessed": "share of the hidden words",
     "exact": "share of texts rebuilt without a mistake",
     "nats_per_token": "of all texts together",
-    "nats_per_character": "of the whole text",
+    "nats_per_character": "can be compared, whatever the tokens",
     "perplexity": "as uncertain as among so many equally likely ones",
 }
 

@@ -58,7 +58,7 @@ def lines(*patterns):
 
 SIZES = {
     r"The engine is ([\d,]+) lines": ("minae/tensor.py", "minae/op.py", "minae/autograd.py"),
-    r"All in all it is ([\d,]+) lines": ("minae/**/*.py", "kernels/**/*.py"),
+    r"All of it is ([\d,]+) lines": ("minae/**/*.py", "kernels/**/*.py"),
 }
 
 

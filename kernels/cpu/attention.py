@@ -14,8 +14,6 @@ results may lie in any order in memory, as long as each row is contiguous: all t
 one array, with the heads side by side, and nothing is copied to bring a head's rows together.
 """
 
-import math
-
 import numpy as np
 
 from minae.kernels import shapes
@@ -24,12 +22,13 @@ from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp
 from minae.kernels.cpu.products.multiply import multiply_at, product_for
+from minae.kernels.reference.attention import mask_by_heads
 from minae.kernels.reference.common import into
 
 QUERIES = 32  # of a block: loops over them have this length, and become vectors without a rest
 CHUNK = 64  # keys whose weights add up in the dtype of the numbers; their sums do in float64
-QUERY, KEY, VALUE, Y = range(4)  # rows of a table of operands; see _table
-DQUERY, DKEY, DVALUE, DY = range(4, 8)
+# Rows of a table of operands, see _run; row Y is dy in backward.
+QUERY, KEY, VALUE, Y, DQUERY, DKEY, DVALUE = range(7)
 
 
 @compiled
@@ -146,7 +145,7 @@ def _attention_backward(
     sets all of dkey and dvalue, and to what the others find it is added.
     """
     weights = np.empty((S, QUERIES), saved.dtype)
-    slopes, some, total = weights.copy(), weights[0].copy(), weights[0].copy()
+    slopes, per_query, total = weights.copy(), weights[0].copy(), weights[0].copy()
     of_weights, of_slopes, last = _block(weights), _block(slopes), (L - 1) // QUERIES * QUERIES
     items = saved.shape[1]
     for b in range(t * items // T, (t + 1) * items // T):
@@ -154,21 +153,21 @@ def _attention_backward(
         of_key, of_value = _rows(table, KEY, n, h, 0), _rows(table, VALUE, n, h, 0)
         of_dkey, of_dvalue = _rows(table, DKEY, n, h, 0), _rows(table, DVALUE, n, h, 0)
         for i in range(last, -1, -QUERIES):
-            of_query, of_dy = _rows(table, QUERY, n, h, i), _rows(table, DY, n, h, i)
+            of_query, of_dy = _rows(table, QUERY, n, h, i), _rows(table, Y, n, h, i)
             of_dquery = _rows(table, DQUERY, n, h, i)
             queries, add = min(QUERIES, L - i), i < last
             keys = min(S, i + queries) if causal else S
             sizes = keys, queries, E
-            _scores(product, t, table, n, h, i, sizes, scale, mask, causal, weights, some)
+            _scores(product, t, table, n, h, i, sizes, scale, mask, causal, weights, per_query)
             for k in range(keys):
                 row = weights[k]
                 for r in range(QUERIES):
-                    row[r] = exp(row[r] - some[r])
+                    row[r] = exp(row[r] - per_query[r])
             total[:queries] = saved[1, b, i : i + queries]
-            _divided(keys, weights, total, some)
+            _divided(keys, weights, total, per_query)
             sizes = keys, queries, V
             multiply_at(product, t, of_value, False, of_dy, True, of_slopes, sizes, False)
-            _slopes(keys, queries, weights, slopes, some)
+            _slopes(keys, queries, weights, slopes, per_query)
             if dscores.size:
                 dscores[b, i : i + queries, :keys] = slopes[:keys, :queries].T
             for k in range(keys):
@@ -188,49 +187,41 @@ def _attention_backward(
             multiply_at(product, t, of_weights, False, of_dy, False, of_dvalue, sizes, add)
 
 
+def _run(loop, times, operands, scale, mask, is_causal, *results):
+    """Run a loop with `times` the work of forward. The operands begin with query, key and value."""
+    four = [_four(_readable(a)) for a in operands]
+    # where each operand begins, and in bytes the steps of its first three dimensions
+    table = np.array([(a.ctypes.data, *a.strides[:3]) for a in four])
+    (N, heads, L, E), (S, V), dtype = four[QUERY].shape, four[VALUE].shape[2:], four[QUERY].dtype
+    T = threads_for(times * N * heads * L * S * (E + V))
+    numbers = heads, L, S, E, V, dtype.type(scale), _mask(mask, operands[QUERY], S), is_causal
+    loop(T, product_for(dtype.itemsize, T), table, *numbers, *results)
+
+
 @covered(operands=3)
 def attention(query, key, value, scale, mask=None, is_causal=False):
     shapes.check_attention(query, key, value, mask)
-    (*batch, L, E), (S, V), dtype = query.shape, value.shape[-2:], query.dtype
-    y = _empty_like(query, V)
-    operands = [_four(_readable(a)) for a in (query, key, value)]
-    saved = np.empty((2, math.prod(batch), L), dtype)
-    T = threads_for(saved[0].size * S * (E + V))
-    table, heads = _table((*operands, _four(y))), operands[0].shape[1]
-    numbers = heads, L, S, E, V, dtype.type(scale), _mask(mask, batch, S, dtype), is_causal
-    _attention(T, product_for(y.itemsize, T), table, *numbers, saved)
-    return y, saved.reshape(2, *batch, L)
+    y, saved = _empty_like(query, value.shape[-1]), np.empty((2, *query.shape[:-1]), query.dtype)
+    of_items = saved.reshape(2, -1, query.shape[-2])
+    _run(_attention, 1, (query, key, value, y), scale, mask, is_causal, of_items)
+    return y, saved
 
 
 @covered(operands=4)
 def attention_backward(
-    dy,
-    query,
-    key,
-    value,
-    saved,
-    scale,
-    mask=None,
-    is_causal=False,
-    places=None,
-    need_dscores=False,
+    dy, query, key, value, saved, scale, mask=None, is_causal=False, places=None, need_dscores=False
 ):
     shapes.check_attention_backward(dy, query, key, value, saved, mask)
-    (*batch, L, E), (S, V), dtype = query.shape, value.shape[-2:], query.dtype
-    places = places or (None, None, None)
+    L, S, places = query.shape[-2], key.shape[-2], places or (None, None, None)
     pairs = zip((query, key, value), places, strict=True)
     written = [_empty_like(a, a.shape[-1]) if _unsuited(place) else place for a, place in pairs]
-    operands = [_four(_readable(a)) for a in (query, key, value, query, *written, dy)]
     saved = plain(saved).reshape(2, -1, L)
-    dscores = np.zeros((saved.shape[1], L, S) if need_dscores else (0, 0, 0), dtype)
-    T = threads_for(3 * saved[0].size * S * (E + V))
-    table, heads = _table(operands), operands[0].shape[1]
-    numbers = heads, L, S, E, V, dtype.type(scale), _mask(mask, batch, S, dtype), is_causal
-    _attention_backward(T, product_for(dtype.itemsize, T), table, *numbers, saved, dscores)
-    results = [
-        a if a is place else into(place, a) for place, a in zip(places, written, strict=True)
-    ]
-    return *results, dscores.reshape(*batch, L, S) if need_dscores else None
+    dscores = np.zeros((saved.shape[1], L, S) if need_dscores else (0, 0, 0), query.dtype)
+    operands = query, key, value, dy, *written
+    _run(_attention_backward, 3, operands, scale, mask, is_causal, saved, dscores)
+    pairs = zip(places, written, strict=True)
+    results = [a if a is place else into(place, a) for place, a in pairs]
+    return *results, dscores.reshape(*query.shape[:-1], S) if need_dscores else None
 
 
 def _rows_are_contiguous(a):
@@ -259,18 +250,9 @@ def _four(a):
     return a[(None,) * (4 - a.ndim)] if a.ndim < 4 else a.reshape(-1, *a.shape[-3:])
 
 
-def _table(operands):
-    """Return where each operand begins, and in bytes the steps of its first three dimensions."""
-    return np.array([(a.ctypes.data, *a.strides[:3]) for a in operands])
-
-
-def _mask(mask, batch, S, dtype):
+def _mask(mask, query, S):
     """Return what is added to the scores, (1 or N, 1 or heads, S, 1 or L); empty if nothing is."""
     if mask is None:
-        return np.empty((0, 0, 0, 0), dtype)
-    added = np.where(mask, 0, -np.inf) if mask.dtype == bool else mask
-    added = added.astype(dtype, copy=False)[(None,) * (len(batch) + 2 - mask.ndim)]
-    if len(batch) > 2:
-        added = np.broadcast_to(added, (*batch, *added.shape[-2:]))
-    added = _four(added).swapaxes(-1, -2)
+        return np.empty((0, 0, 0, 0), query.dtype)
+    added = mask_by_heads(mask, query).swapaxes(-1, -2)
     return plain(np.broadcast_to(added, (*added.shape[:2], S, added.shape[3])))

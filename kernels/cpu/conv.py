@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes, shapes_images
 from minae.kernels.cpu.compile.compiled import compiled_if
 from minae.kernels.cpu.compile.operands import covered, pixels, plain
 from minae.kernels.cpu.compile.threads import threads_for
@@ -19,7 +19,7 @@ from minae.kernels.cpu.products.multiply import product_for
 
 @covered(operands=3)
 def conv2d(x, weight, bias=None, activation=None, **geometry):
-    size = shapes.check_conv2d(x, weight, bias, **geometry)
+    size = shapes_images.check_conv2d(x, weight, bias, **geometry)
     relu = shapes.check_activation(activation)
     return _convolve(x, weight, False, bias, relu, size, geometry)
 
@@ -39,7 +39,7 @@ def _convolve(x, weight, turned, bias, relu, size, geometry):
 
 @covered(operands=2)
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
-    shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
+    shapes_images.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     relu = shapes.check_activation(activation)
     (PH, PW), groups = geometry["padding"], geometry["groups"]
     DH, DW = (d * (k - 1) for d, k in zip(geometry["dilation"], weight.shape[2:], strict=True))
@@ -71,7 +71,7 @@ def _by_patches(loop, source, weight, bias, y, relu, geometry):
 def conv2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
     return _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed=False)
 
 
@@ -79,7 +79,7 @@ def conv2d_backward(
 def conv_transpose2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
     return _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed=True)
 
 

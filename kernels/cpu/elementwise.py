@@ -13,14 +13,14 @@ from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, normal_tail
 
 FAR = 40.0  # where the tail is 0, and powers of a are not yet infinite
-PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # Φ'(0), and that of 2 z
+PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # the slopes of Φ and 2 z at 0
 
 
 @compiled
 def gelu_in_place(y, tanh, slope):
-    """slope = Φ(x) + x Φ'(x) and y = x Φ(x) for a vector, whose x come in y.
+    """slope = Φ(x) + x Φ'(x) and y = x Φ(x) for a vector x, which is given in y.
 
-    In two arrays that may be one, numbers would be computed one by one.
+    An array x beside y might overlap it, and then the loop could not be compiled to vectors.
     """
     real = y.dtype.type
     zero, one, far, half = real(0), real(1), real(FAR), real(0.5)

@@ -39,10 +39,10 @@ def index_add(shape, index, values):
     if rows is not None and values.shape == (*rows.shape, *shape[1:]) and suits([values]):
         columns = values.size // rows.size
         values = plain(values).reshape(-1, columns)
-        # of a large table, most rows are not named: sorted, those that are need no other sums
+        # sorted, so that only rows that are named are summed: of a large table, those are few
         order = np.argsort(rows, axis=None, kind="stable")
         named = rows.ravel()[order]
-        bounds = np.flatnonzero(np.diff(named, prepend=-1, append=-1))  # of each row
+        bounds = np.flatnonzero(np.diff(named, prepend=-1, append=-1))  # where a row begins
         T = threads_for(4 * values.size)
         _add_rows(T, order, bounds, named[bounds[:-1]], values, out.reshape(-1, columns))
         return out

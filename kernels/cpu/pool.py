@@ -7,7 +7,7 @@ position, and 12 for the mean.
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import covered, pixels
 from minae.kernels.cpu.compile.threads import threads_for
@@ -100,7 +100,8 @@ def _numbers(kernel_size, stride, padding):
 
 @covered(operands=1)
 def max_pool2d(x, **window):
-    size = len(x), *shapes.check_pool2d("max_pool2d", x, **window), x.shape[1]  # (N, HO, WO, C)
+    HO, WO = shapes_images.check_pool2d("max_pool2d", x, **window)
+    size = len(x), HO, WO, x.shape[1]
     y, index = np.empty(size, x.dtype), np.empty(size, np.int64)
     KH, KW, *_ = numbers = _numbers(**window)
     _max_pool(threads_for(4 * y.size * KH * KW), pixels(x), y, index, *numbers)
@@ -109,7 +110,7 @@ def max_pool2d(x, **window):
 
 @covered(operands=1)
 def max_pool2d_dx(dy, index, input_size):
-    shapes.check_max_pool2d_dx(dy, index)
+    shapes_images.check_max_pool2d_dx(dy, index)
     N, C, HO, WO = dy.shape
     dx = np.empty((N, *input_size, C), dy.dtype)
     rows, places = pixels(dy).reshape(N, HO * WO, C), pixels(index).reshape(N, HO * WO, C)
@@ -119,7 +120,8 @@ def max_pool2d_dx(dy, index, input_size):
 
 @covered(operands=1)
 def avg_pool2d(x, **window):
-    size = len(x), *shapes.check_pool2d("avg_pool2d", x, **window), x.shape[1]  # (N, HO, WO, C)
+    HO, WO = shapes_images.check_pool2d("avg_pool2d", x, **window)
+    size = len(x), HO, WO, x.shape[1]
     y = np.empty(size, x.dtype)
     KH, KW, *_ = numbers = _numbers(**window)
     _avg_pool(threads_for(4 * y.size * KH * KW), pixels(x), y, *numbers)
@@ -128,7 +130,7 @@ def avg_pool2d(x, **window):
 
 @covered(operands=1)
 def avg_pool2d_dx(dy, input_size, **window):
-    shapes.check_avg_pool2d_dx(dy, input_size, **window)
+    shapes_images.check_avg_pool2d_dx(dy, input_size, **window)
     dx = np.empty((len(dy), *input_size, dy.shape[1]), dy.dtype)
     KH, KW, *_ = numbers = _numbers(**window)
     _avg_pool_dx(threads_for(4 * dy.size * KH * KW), pixels(dy), dx, *numbers)

@@ -14,29 +14,12 @@ from minae.kernels.cuda.launch.device import empty, launch
 from minae.kernels.cuda.launch.rung import Rung, Step, grid_of
 from minae.kernels.cuda.layout import contiguous
 from minae.kernels.cuda.linear import matmul
+from minae.kernels.cuda.reductions import warp_largest, warp_sum
+from minae.kernels.reference.attention import mask_by_heads
 from minae.kernels.reference.common import into
 from minae.kernels.simulator import cuda, float32
 
 LANES, QUERIES = 32, 8  # of a block: a warp for each query
-ALL = 0xFFFFFFFF
-
-
-def warp_largest(x):
-    """Return the largest x of a warp's lanes, in all of them."""
-    x = max(x, cuda.shfl_xor_sync(ALL, x, 16))
-    x = max(x, cuda.shfl_xor_sync(ALL, x, 8))
-    x = max(x, cuda.shfl_xor_sync(ALL, x, 4))
-    x = max(x, cuda.shfl_xor_sync(ALL, x, 2))
-    return max(x, cuda.shfl_xor_sync(ALL, x, 1))
-
-
-def warp_total(x):
-    """Return the sum of x over a warp's lanes, in all of them."""
-    x += cuda.shfl_xor_sync(ALL, x, 16)
-    x += cuda.shfl_xor_sync(ALL, x, 8)
-    x += cuda.shfl_xor_sync(ALL, x, 4)
-    x += cuda.shfl_xor_sync(ALL, x, 2)
-    return x + cuda.shfl_xor_sync(ALL, x, 1)
 
 
 def weights_kernel(scores, added, heads, scale, causal, saved):
@@ -67,7 +50,7 @@ def weights_kernel(scores, added, heads, scale, causal, saved):
             e = float32(math.exp(scores[b, i, k] - largest))
             scores[b, i, k] = e
             total += e
-        total = warp_total(total)
+        total = warp_sum(total)
         inverse = float32(0) if total == float32(0) else float32(1) / total
         for k in range(lane, S, LANES):
             scores[b, i, k] *= inverse
@@ -84,7 +67,7 @@ def slopes_kernel(weights, slopes):
         mean = float32(0)
         for k in range(lane, S, LANES):
             mean += weights[b, i, k] * slopes[b, i, k]
-        mean = warp_total(mean)
+        mean = warp_sum(mean)
         for k in range(lane, S, LANES):
             slopes[b, i, k] = weights[b, i, k] * (slopes[b, i, k] - mean)
 
@@ -111,16 +94,7 @@ def attention(query, key, value, scale, mask=None, is_causal=False):
 
 @covered(operands=4)
 def attention_backward(
-    dy,
-    query,
-    key,
-    value,
-    saved,
-    scale,
-    mask=None,
-    is_causal=False,
-    places=None,
-    need_dscores=False,
+    dy, query, key, value, saved, scale, mask=None, is_causal=False, places=None, need_dscores=False
 ):
     shapes.check_attention_backward(dy, query, key, value, saved, mask)
     weights, _ = _weights(query, key, scale, mask, is_causal)
@@ -129,9 +103,8 @@ def attention_backward(
     launch(Step(RUNGS["slopes"], (weights.shape[0] * weights.shape[1],), (weights, slopes)))
     dquery, dkey = matmul(slopes, keys) * scale, matmul(slopes.swapaxes(1, 2), queries) * scale
     gradients = dquery, dkey, matmul(weights.swapaxes(1, 2), dy)
-    originals = query, key, value
-    shaped = [a.reshape(b.shape) for a, b in zip(gradients, originals, strict=True)]
-    results = [into(place, a) for place, a in zip(places or (None,) * 3, shaped, strict=True)]
+    rows = zip(places or (None,) * 3, gradients, (query, key, value), strict=True)
+    results = [into(place, gradient.reshape(a.shape)) for place, gradient, a in rows]
     scores = *query.shape[:-1], key.shape[-2]
     return *results, slopes.reshape(scores) if need_dscores else None
 
@@ -146,21 +119,7 @@ def _weights(query, key, scale, mask, is_causal):
     scores = contiguous(matmul(_batch(query), _batch(key).swapaxes(1, 2)))
     B, L, _ = scores.shape
     saved, heads = empty((2, B, L), query), query.shape[-3] if query.ndim > 2 else 1
-    arguments = scores, _added(mask, query), heads, scale, is_causal, saved
-    launch(Step(RUNGS["weights"], (B * L,), arguments))
+    nothing = np.zeros((1, 1, 1, 1), np.float32, like=query)
+    added = nothing if mask is None else contiguous(mask_by_heads(mask, query))
+    launch(Step(RUNGS["weights"], (B * L,), (scores, added, heads, scale, is_causal, saved)))
     return scores, saved
-
-
-def _added(mask, query):
-    """Return a mask as what is added to the scores, (1 or N, 1 or heads, 1 or L, 1 or S)."""
-    if mask is None:
-        return np.zeros((1, 1, 1, 1), np.float32, like=query)
-    added = np.where(mask, 0, -np.inf) if mask.dtype == bool else mask
-    added = added.astype(np.float32)
-    batch = query.shape[:-2]
-    added = added.reshape((1,) * (len(batch) + 2 - mask.ndim) + mask.shape)
-    if len(batch) > 2:
-        added = np.broadcast_to(added, (*batch, *added.shape[-2:]))
-    if len(batch) < 2:
-        added = added.reshape((1,) * (2 - len(batch)) + added.shape)
-    return contiguous(added.reshape(-1, *added.shape[-3:]))

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from minae.kernels import shapes
+from minae.kernels import shapes, shapes_images
 from minae.kernels.cuda.ladders import convolution
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch
@@ -11,7 +11,7 @@ from minae.kernels.cuda.layout import contiguous
 
 @covered(operands=3)
 def conv2d(x, weight, bias=None, activation=None, **geometry):
-    output_size = shapes.check_conv2d(x, weight, bias, **geometry)
+    output_size = shapes_images.check_conv2d(x, weight, bias, **geometry)
     y = empty((len(x), len(weight), *output_size), x)
     bias = None if bias is None else contiguous(bias)
     operands = contiguous(x), contiguous(weight), bias, y
@@ -21,7 +21,7 @@ def conv2d(x, weight, bias=None, activation=None, **geometry):
 
 @covered(operands=2)
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
-    shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
+    shapes_images.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     dx = empty((len(dy), weight.shape[1] * geometry["groups"], *input_size), dy)
     bias = None if bias is None else contiguous(bias)
     operands = contiguous(dy), contiguous(weight), bias, dx
@@ -33,7 +33,7 @@ def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
 def conv2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
     dz, dbias = _activation_backward(dy, y, activation)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
     return dx, _dweight(x, dz, weight, dweight, geometry) if needs[1] else None, dbias
@@ -43,7 +43,7 @@ def conv2d_backward(
 def conv_transpose2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
     dz, dbias = _activation_backward(dy, y, activation)
     dx = conv2d(dz, weight, **geometry) if needs[0] else None
     return dx, _dweight(dz, x, weight, dweight, geometry) if needs[1] else None, dbias

@@ -10,7 +10,7 @@ from minae.kernels.cuda.layout import flat
 from minae.kernels.simulator import cuda, float32
 
 FAR, ROOT = 40.0, math.sqrt(0.5)  # FAR: the tail is 0, and powers of a are not yet infinite
-PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # Φ'(0), and that of 2 z
+PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # the slopes of Φ and 2 z at 0
 
 
 def gelu_kernel(x, tanh, y, slope):

@@ -12,15 +12,13 @@ from minae.kernels.cuda.elementwise import gelu
 from minae.kernels.cuda.ladders.product import product
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch, processors
-from minae.kernels.cuda.launch.rung import MATRIX, Rung, Step
+from minae.kernels.cuda.launch.rung import MATRIX, Rung, Step, grid_of
 from minae.kernels.cuda.layout import contiguous, rows_of
+from minae.kernels.cuda.reductions import COLUMNS, ROWS, row_blocks
 from minae.kernels.cuda.reductions import RUNGS as SUMS
 from minae.kernels.reference.linear import layer_by_layer, layer_by_layer_backward
 from minae.kernels.simulator import cuda, float32
 
-COLUMNS, ROWS = 32, 8  # of a block of activation_backward
-ROWS_EACH = 64  # rows that a block adds up, or more if that would make more than MOST_BLOCKS
-MOST_BLOCKS = 128
 RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
 
 _tf32: ContextVar[bool] = ContextVar("tf32", default=False)
@@ -102,10 +100,10 @@ def _activation_backward(dy, y, activation, dbias):
     passes = SLOPE if smooth else int(shapes.check_activation(activation))
     dz = empty((M, N), dy) if passes else dy
     dbias = empty((N,), dy) if dbias is None else dbias
-    blocks = min(-(-M // ROWS_EACH), MOST_BLOCKS)
+    blocks = row_blocks(M)
     parts = dbias.reshape(1, N) if blocks == 1 else empty((blocks, N), dy)
     arrays = dy, rows_of(y) if passes else dy, passes, dz, parts
-    launch(Step(RUNGS["activation_backward"], (M, N, blocks), arrays))
+    launch(Step(RUNGS["activation_backward"], (N, blocks), arrays))
     if blocks > 1:
         launch(Step(SUMS["add_rows"], (N,), (parts, dbias)))
     return dz, dbias
@@ -115,8 +113,7 @@ def activation_backward_kernel(dy, y, passes, dz, parts):
     """dz = dy as it `passes` the activation; parts = the column sums of dz, by block.
 
     dy, y, dz (M, N), parts (blocks of rows, N), which `add_rows` adds up to dbias. y is the output
-    of a ReLU, or a slope; without an activation, dz is dy and not written. A warp reads 32 columns
-    side by side; the eight warps of a block take every eighth row.
+    of a ReLU, or a slope; without an activation, dz is dy and not written.
     """
     sums = cuda.shared.array((ROWS, COLUMNS), float32)
     x, first = cuda.threadIdx.x, cuda.threadIdx.y
@@ -147,6 +144,6 @@ RUNGS = {
         activation_backward_kernel,
         (MATRIX, MATRIX, "int32", MATRIX, MATRIX),
         (COLUMNS, ROWS),
-        lambda M, N, blocks: (-(-N // COLUMNS), blocks),
+        grid_of(COLUMNS),
     )
 }

@@ -6,50 +6,40 @@ sums over all rows: each block leaves those of its rows, and `add_rows` adds the
 
 import math
 
+import numpy as np
+
 from minae.kernels import shapes
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch
-from minae.kernels.cuda.launch.rung import MATRIX, THREADS, VECTOR, Rung, Step
+from minae.kernels.cuda.launch.rung import MATRIX, THREADS, VECTOR, Rung, Step, grid_of
 from minae.kernels.cuda.layout import contiguous
+from minae.kernels.cuda.reductions import COLUMNS, ROWS, block_total, row_blocks
 from minae.kernels.cuda.reductions import RUNGS as SUMS
-from minae.kernels.cuda.reductions import block_sum
 from minae.kernels.reference.norm import batch_norm, batch_norm_backward
 from minae.kernels.simulator import cuda, float32
 
 __all__ = ["RUNGS", "batch_norm", "batch_norm_backward", "layer_norm", "layer_norm_backward"]
 
-COLUMNS, ROWS = 32, 8  # of a block of layer_norm_sums
-MOST_BLOCKS = 128
-
 
 def layer_norm_kernel(x, weight, bias, eps, y, mean, rstd):
     """y = (x - mean) rstd weight + bias, a row for each block."""
-    shared = cuda.shared.array(1, float32)
     row, first, K = cuda.blockIdx.x, cuda.threadIdx.x, x.shape[1]
     value = float32(0)
     for k in range(first, K, THREADS):
         value += x[row, k]
-    value = block_sum(value)
-    if first == 0:
-        shared[0] = value / float32(K)
-    cuda.syncthreads()
-    centre = shared[0]
+    centre = block_total(value) / float32(K)
     value = float32(0)
     for k in range(first, K, THREADS):
         value += (x[row, k] - centre) * (x[row, k] - centre)
-    value = block_sum(value)
+    scale = float32(1) / float32(math.sqrt(block_total(value) / float32(K) + eps))
     if first == 0:
-        scale = float32(1) / float32(math.sqrt(value / float32(K) + eps))
-        mean[row], rstd[row], shared[0] = centre, scale, scale
-    cuda.syncthreads()
-    scale = shared[0]
+        mean[row], rstd[row] = centre, scale
     for k in range(first, K, THREADS):
         y[row, k] = (x[row, k] - centre) * scale * weight[k] + bias[k]
 
 
 def layer_norm_dx_kernel(dy, x, weight, mean, rstd, dx):
     """dx = (dx̂ - mean(dx̂) - x̂ mean(dx̂ x̂)) rstd with dx̂ = dy weight, a row for each block."""
-    shared = cuda.shared.array(2, float32)
     row, first, K = cuda.blockIdx.x, cuda.threadIdx.x, x.shape[1]
     centre, scale = mean[row], rstd[row]
     total, along = float32(0), float32(0)
@@ -57,25 +47,14 @@ def layer_norm_dx_kernel(dy, x, weight, mean, rstd, dx):
         slope = dy[row, k] * weight[k]
         total += slope
         along += slope * (x[row, k] - centre) * scale
-    total = block_sum(total)
-    if first == 0:
-        shared[0] = total / float32(K)
-    cuda.syncthreads()
-    along = block_sum(along)
-    if first == 0:
-        shared[1] = along / float32(K)
-    cuda.syncthreads()
-    total, along = shared[0], shared[1]
+    total, along = block_total(total) / float32(K), block_total(along) / float32(K)
     for k in range(first, K, THREADS):
         normalised = (x[row, k] - centre) * scale
         dx[row, k] = (dy[row, k] * weight[k] - total - normalised * along) * scale
 
 
 def layer_norm_sums_kernel(dy, x, mean, rstd, dweights, dbiases):
-    """dweights, dbiases (blocks of rows, K): the sums of dy x̂ and of dy over each block's rows.
-
-    A warp reads 32 columns side by side; the eight warps of a block take every eighth row.
-    """
+    """dweights, dbiases (blocks of rows, K): the sums of dy x̂ and of dy over each block's rows."""
     sums = cuda.shared.array((2, ROWS, COLUMNS), float32)
     lane, first = cuda.threadIdx.x, cuda.threadIdx.y
     N, K = x.shape
@@ -111,7 +90,7 @@ RUNGS = {
         layer_norm_sums_kernel,
         (MATRIX, MATRIX, VECTOR, VECTOR, MATRIX, MATRIX),
         (COLUMNS, ROWS),
-        lambda K, blocks: (-(-K // COLUMNS), blocks),
+        grid_of(COLUMNS),
     ),
 }
 
@@ -131,7 +110,7 @@ def layer_norm_backward(dy, x, weight, mean, rstd):
     shapes.check_same("layer_norm_backward", dy, x)
     (N, K), weight = x.shape, _filled(weight, 1, x)
     dy, x, mean, rstd = (contiguous(a) for a in (dy, x, mean, rstd))
-    blocks = min(-(-N // 64), MOST_BLOCKS)
+    blocks = row_blocks(N)
     dx, dweight, dbias = empty((N, K), x), empty((K,), x), empty((K,), x)
     dweights, dbiases = empty((blocks, K), x), empty((blocks, K), x)
     launch(
@@ -147,8 +126,6 @@ def layer_norm_backward(dy, x, weight, mean, rstd):
 
 def _filled(parameter, value, x):
     """Return a parameter (K,) contiguously, or that many times this value."""
-    if parameter is not None:
-        return contiguous(parameter)
-    filled = empty(x.shape[1:], x)
-    filled.fill(value)
-    return filled
+    if parameter is None:
+        return np.full(x.shape[1:], value, np.float32, like=x)
+    return contiguous(parameter)

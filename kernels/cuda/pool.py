@@ -6,7 +6,7 @@ the pixel, so nothing is added atomically, and every run gives the same bits.
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch
 from minae.kernels.cuda.launch.rung import IMAGES, Rung, Step
@@ -87,7 +87,7 @@ RUNGS = {
 
 @covered(operands=1)
 def max_pool2d(x, **window):
-    shape = *x.shape[:2], *shapes.check_pool2d("max_pool2d", x, **window)
+    shape = *x.shape[:2], *shapes_images.check_pool2d("max_pool2d", x, **window)
     y, index = empty(shape, x), empty(shape, x, np.int64)
     launch(Step(RUNGS["max"], (y.size,), (contiguous(x), y, index, *_numbers(window))))
     return y, index
@@ -95,7 +95,7 @@ def max_pool2d(x, **window):
 
 @covered(operands=1)
 def max_pool2d_dx(dy, index, input_size):
-    shapes.check_max_pool2d_dx(dy, index)
+    shapes_images.check_max_pool2d_dx(dy, index)
     N, C, *_ = dy.shape
     dx = empty((N, C, *input_size), dy)
     planes = [contiguous(a).reshape(N, C, -1) for a in (dy, index, dx)]
@@ -105,14 +105,14 @@ def max_pool2d_dx(dy, index, input_size):
 
 @covered(operands=1)
 def avg_pool2d(x, **window):
-    y = empty((*x.shape[:2], *shapes.check_pool2d("avg_pool2d", x, **window)), x)
+    y = empty((*x.shape[:2], *shapes_images.check_pool2d("avg_pool2d", x, **window)), x)
     launch(Step(RUNGS["mean"], (y.size,), (contiguous(x), y, *_numbers(window))))
     return y
 
 
 @covered(operands=1)
 def avg_pool2d_dx(dy, input_size, **window):
-    shapes.check_avg_pool2d_dx(dy, input_size, **window)
+    shapes_images.check_avg_pool2d_dx(dy, input_size, **window)
     dx = empty((*dy.shape[:2], *input_size), dy)
     launch(Step(RUNGS["mean_dx"], (dx.size,), (contiguous(dy), dx, *_numbers(window))))
     return dx

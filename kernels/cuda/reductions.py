@@ -10,16 +10,25 @@ from minae.kernels.cuda.launch.rung import MATRIX, THREADS, VECTOR, Rung
 from minae.kernels.reference.reductions import sum
 from minae.kernels.simulator import cuda, float32
 
-__all__ = ["RUNGS", "block_sum", "sum"]
+__all__ = ["RUNGS", "block_sum", "block_total", "sum", "warp_largest", "warp_sum"]
 
 WARPS = THREADS // 32
+ALL_LANES = 0xFFFFFFFF  # of a warp take part in a shuffle
+# Where blocks add up columns, a warp reads 32 of them side by side, and each of the eight warps of
+# a block takes every eighth row.
+COLUMNS, ROWS = 32, 8
+
+
+def row_blocks(rows: int) -> int:
+    """Return how many blocks share the rows: each has 64, or more if there would be over 128."""
+    return min(-(-rows // 64), 128)
 
 
 def block_sum(value):
     """Return the sum of the block's 256 values, in thread 0.
 
-    Each warp adds up its own through registers, from lanes 16, 8, 4, 2, 1 further on, which needs
-    no barrier. Then the first warp adds up the eight sums.
+    Each warp adds up its own through registers, with lanes 16, 8, 4, 2, 1 away, which needs no
+    barrier. Then the first warp adds up the eight sums.
     """
     of_warps = cuda.shared.array(WARPS, float32)
     lane, warp = cuda.threadIdx.x % 32, cuda.threadIdx.x // 32
@@ -31,14 +40,32 @@ def block_sum(value):
     return warp_sum(value)
 
 
+def block_total(value):
+    """Return the sum of the block's 256 values, in all threads."""
+    shared = cuda.shared.array(1, float32)
+    value = block_sum(value)
+    if cuda.threadIdx.x == 0:
+        shared[0] = value
+    cuda.syncthreads()
+    return shared[0]
+
+
 def warp_sum(value):
-    """Return the sum over the lanes of a warp, in lane 0."""
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 16)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 8)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 4)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 2)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 1)
-    return value
+    """Return the sum of the values of a warp's lanes, in all of them."""
+    value += cuda.shfl_xor_sync(ALL_LANES, value, 16)
+    value += cuda.shfl_xor_sync(ALL_LANES, value, 8)
+    value += cuda.shfl_xor_sync(ALL_LANES, value, 4)
+    value += cuda.shfl_xor_sync(ALL_LANES, value, 2)
+    return value + cuda.shfl_xor_sync(ALL_LANES, value, 1)
+
+
+def warp_largest(value):
+    """Return the largest of the values of a warp's lanes, in all of them."""
+    value = max(value, cuda.shfl_xor_sync(ALL_LANES, value, 16))
+    value = max(value, cuda.shfl_xor_sync(ALL_LANES, value, 8))
+    value = max(value, cuda.shfl_xor_sync(ALL_LANES, value, 4))
+    value = max(value, cuda.shfl_xor_sync(ALL_LANES, value, 2))
+    return max(value, cuda.shfl_xor_sync(ALL_LANES, value, 1))
 
 
 def total_kernel(parts, scale, out):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.arrays import Array
 from minae.kernels.reference.common import into
 from minae.kernels.reference.linear import matmul
 from minae.kernels.reference.reductions import sum
@@ -18,16 +19,7 @@ def attention(query, key, value, scale, mask=None, is_causal=False):
 
 
 def attention_backward(
-    dy,
-    query,
-    key,
-    value,
-    saved,
-    scale,
-    mask=None,
-    is_causal=False,
-    places=None,
-    need_dscores=False,
+    dy, query, key, value, saved, scale, mask=None, is_causal=False, places=None, need_dscores=False
 ):
     shapes.check_attention_backward(dy, query, key, value, saved, mask)
     weights = _weights(_scores(query, key, scale, mask, is_causal), saved)
@@ -38,6 +30,15 @@ def attention_backward(
     dquery, dkey = matmul(dproduct, key), matmul(dproduct.swapaxes(-1, -2), query)
     gradients = zip(places or (None,) * 3, (dquery, dkey, dvalue), strict=True)
     return *(into(place, a) for place, a in gradients), dscores if need_dscores else None
+
+
+def mask_by_heads(mask: Array, query: Array) -> Array:
+    """Return a mask as what is added to scores: (1 or N, 1 or heads, 1 or L, 1 or S)."""
+    added = np.where(mask, 0, -np.inf) if mask.dtype == bool else mask
+    added = added.astype(query.dtype, copy=False)[(None,) * (max(query.ndim, 4) - mask.ndim)]
+    if query.ndim > 4:
+        added = np.broadcast_to(added, (*query.shape[:-2], *added.shape[-2:]))
+    return added.reshape(-1, *added.shape[-3:])
 
 
 def _scores(query, key, scale, mask, is_causal):

@@ -8,13 +8,13 @@ N batch, C input channels, O output channels, G groups, H x W input, HO x WO out
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 from minae.kernels.reference.common import activate, activate_backward, into
 from minae.kernels.reference.reductions import sum
 
 
 def conv2d(x, weight, bias=None, activation=None, **geometry):
-    HO, WO = shapes.check_conv2d(x, weight, bias, **geometry)
+    HO, WO = shapes_images.check_conv2d(x, weight, bias, **geometry)
     groups = geometry["groups"]
     x = _split(_pad(x, geometry["padding"]), 1, groups)  # (N, G, C/G, H + 2 PH, W + 2 PW)
     weight = _split(weight, 0, groups)  # (G, O/G, C/G, KH, KW)
@@ -26,7 +26,7 @@ def conv2d(x, weight, bias=None, activation=None, **geometry):
 
 
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
-    shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
+    shapes_images.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     (H, W), (PH, PW), groups = input_size, geometry["padding"], geometry["groups"]
     dy = _split(dy, 1, groups)  # (N, G, O/G, HO, WO)
     weight = _split(weight, 0, groups)  # (G, O/G, C/G, KH, KW)
@@ -40,7 +40,7 @@ def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
 def conv2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
     dz = activate_backward(dy, y, activation)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
     product = _dweight(x, dz, weight.shape[2:], geometry) if needs[1] else None
@@ -50,7 +50,7 @@ def conv2d_backward(
 def conv_transpose2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
     dz = activate_backward(dy, y, activation)
     dx = conv2d(dz, weight, **geometry) if needs[0] else None
     product = _dweight(dz, x, weight.shape[2:], geometry) if needs[1] else None

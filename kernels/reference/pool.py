@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 
 
 def max_pool2d(x, **window):
-    HO, WO = shapes.check_pool2d("max_pool2d", x, **window)
+    HO, WO = shapes_images.check_pool2d("max_pool2d", x, **window)
     N, C, H, W = x.shape
     y = np.zeros((N, C, HO, WO), x.dtype)
     index = np.zeros((N, C, HO, WO), np.int64)
@@ -20,7 +20,7 @@ def max_pool2d(x, **window):
 
 
 def max_pool2d_dx(dy, index, input_size):
-    shapes.check_max_pool2d_dx(dy, index)
+    shapes_images.check_max_pool2d_dx(dy, index)
     (N, C, *_), (H, W) = dy.shape, input_size
     dx = np.zeros((N, C, H * W), dy.dtype)
     n, c, _, _ = np.ogrid[:N, :C, :1, :1]
@@ -29,7 +29,7 @@ def max_pool2d_dx(dy, index, input_size):
 
 
 def avg_pool2d(x, **window):
-    HO, WO = shapes.check_pool2d("avg_pool2d", x, **window)
+    HO, WO = shapes_images.check_pool2d("avg_pool2d", x, **window)
     KH, KW = window["kernel_size"]
     y = np.zeros((*x.shape[:2], HO, WO), x.dtype)
     for i, j, place in _windows(x.shape[2:], (HO, WO), **window):
@@ -38,7 +38,7 @@ def avg_pool2d(x, **window):
 
 
 def avg_pool2d_dx(dy, input_size, **window):
-    shapes.check_avg_pool2d_dx(dy, input_size, **window)
+    shapes_images.check_avg_pool2d_dx(dy, input_size, **window)
     KH, KW = window["kernel_size"]
     dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
     for i, j, place in _windows(input_size, dy.shape[2:], **window):

@@ -695,8 +695,8 @@ keep(plots.lines(lines, "characters seen", "nats a character", title, log_x=True
 #
 # ## Sampling
 #
-# A language model gives a probability for each next token. Who always takes the most probable one
-# (**greedy** decoding) gets a dull text that soon goes round in circles. So draw. Dividing the
+# A language model gives a probability for each next token. If you always take the most probable one
+# (**greedy** decoding), you get a dull text that soon goes round in circles. So draw. Dividing the
 # logits by a **temperature** before the softmax makes the probable ones more probable, if it is
 # below 1, and less if it is above. **Top-k** allows only the k most probable ones.
 #
@@ -735,9 +735,9 @@ header = ("temperature", "top-k", *(f'"{characters[i]}"' for i in likely))
 print_table(header, rows, f'after "{prompt}": drawn, and in brackets expected')
 
 # %% [markdown]
-# Now let it write. What does a temperature do to a text? Count, in 1,200 characters of each, which
-# share of the words are words, that is, occur in the training text, and which share of them are
-# different ones.
+# Now let it write. What does a temperature do to a text? Count, in 1,200 characters of each, what
+# share of the words exist, that is, occur in the training text, and what share of them are
+# different.
 
 # %%
 known_words = set(texts["train"].split())
@@ -762,9 +762,9 @@ assert exist[1] > exist[4] + 0.1
 assert different[0] < different[3] - 0.2
 
 # %% [markdown]
-# Always the most probable character: nearly all words are words, and always the same. As it is, at
-# 1, half of the words are invented. In between it is a matter of taste. More training moves the
-# whole table: probable then means right more often.
+# With always the most probable character, nearly all words exist, and are always the same. At 1,
+# which changes no probability, half of the words are invented. In between it is a matter of taste.
+# More training moves the whole table: probable then means right more often.
 #
 # ## A cache
 #
@@ -802,7 +802,7 @@ assert with_cache < without
 #
 # ## Pretraining: what codes are worth
 #
-# Text is everywhere, and labels are dear. So let a network read without labels first, and then use
+# Text is everywhere; labels are expensive. So let a network read without labels first, and then use
 # what it knows. In this collection the label of a docstring is the part of the library that it is
 # from, one of 24. Here are two networks of the same size which read words, on the same pieces of
 # the same text. One fills gaps, `models.MaskedLanguageModel`; one goes on, `models.GPT`. The code
@@ -1135,15 +1135,16 @@ class Questions:
     def __init__(self, name):
         self.data, self.name = load("trec", tokens="words"), name
         self.parts = {part: started(getattr(self.data, part).inputs) for part in texts}
+        self.longest = max(rows.shape[1] for rows in self.parts.values())
 
     def new(self, seed):
         """Return a model of questions, and what of it reads."""
         minae.manual_seed(seed)
-        V, longest = len(self.data.kind.vocabulary), self.parts["train"].shape[1]
+        V = len(self.data.kind.vocabulary)
         if self.name == "masked":
-            model = models.MaskedLanguageModel(V, longest=longest, **SIZE)
+            model = models.MaskedLanguageModel(V, longest=self.longest, **SIZE)
             return model, model.encoder
-        model = OfRows(models.GPT(V, context=longest, dropout=0.1, **SIZE))
+        model = OfRows(models.GPT(V, context=self.longest, dropout=0.1, **SIZE))
         return model, model.gpt.transformer
 
     def tuned(self, state, n, seed, rate, part):

@@ -49,10 +49,11 @@ def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
     if workload.adamw is None:
         optimizer = torch.optim.Adam(network.parameters(), fused=fused)
     else:
-        decaying, others = (
-            [p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False)
-        )
-        groups = [{"params": decaying}, {"params": others, "weight_decay": 0.0}]
+        parameters = list(network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim >= 2]},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
         optimizer = torch.optim.AdamW(groups, **workload.adamw, fused=fused)
     forward = torch.compile(network) if tuned == "torch compiled" else network
 

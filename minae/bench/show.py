@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from minae.bench import compare, kernels, products, record
+from minae.bench import compare, kernels, products, record, writing
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import WORKLOADS, chosen
 from minae.files import write_json
@@ -114,6 +114,21 @@ def measure_products(rounds: int, seconds: float, out: Path | None) -> None:
     rows = _print_lines(products.speeds(rounds, seconds), line)
     if out is not None:
         record.write(out, "products", {"products": rows})
+
+
+def measure_writing(rounds: int, seconds: float, out: Path | None) -> None:
+    """Print how many characters a second a language model writes, and write it.
+
+    `out` keeps the records of other machines. Raises InputError if it is another file.
+    """
+    record.read(out, "writing")  # refuses another file before anything is timed
+    print(f"{machine()}: characters a second, written by {WORKLOADS['W7'].title}")
+    print(f"{'':14}{'a second':>10}{'minae over it':>15}")
+    rows = writing.speeds(rounds, seconds)
+    for row in rows:
+        print(f"{row['way']:14}{row['characters_per_s']:>10,.0f}{row['ratio']:>15.2f}")
+    if out is not None:
+        record.write(out, "writing", {"writing": rows})
 
 
 def _print_lines(rows: Iterator[dict], line: Callable[[dict], str]) -> list[dict]:

@@ -1,7 +1,7 @@
 """The language model in PyTorch, as nanoGPT has it, with the names of `models.GPT`'s weights.
 
-Attention is PyTorch's own, in one pass. Imported only where PyTorch takes its turn, for this module
-needs it.
+Attention is PyTorch's own, in one pass. This module needs PyTorch, so it is imported only where
+PyTorch takes its turn.
 """
 
 import torch
@@ -89,8 +89,11 @@ class TorchGPT(Module):
 
         ids (N, T + 1).
         """
-        read, target = ids[:, :-1], ids[:, 1:].long()
-        places = torch.arange(read.shape[1], device=ids.device)
-        x = self.transformer["wte"](read) + self.transformer["wpe"](places)
-        logits = self.lm_head(self.transformer["ln_f"](self.transformer["h"](x)))
+        logits, target = self.lm_head(self.read(ids[:, :-1])), ids[:, 1:].long()  # (N, T, V)
         return functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+    def read(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return what is known at each token of ids (N, T): (N, T, width)."""
+        places = torch.arange(ids.shape[1], device=ids.device)
+        x = self.transformer["wte"](ids) + self.transformer["wpe"](places)
+        return self.transformer["ln_f"](self.transformer["h"](x))

@@ -1,6 +1,6 @@
 """The restoring network in PyTorch, line by line `models.ResUNet`, whose weights it loads.
 
-Imported only where PyTorch takes its turn, for this module needs it.
+This module needs PyTorch, so it is imported only where PyTorch takes its turn.
 """
 
 from itertools import pairwise

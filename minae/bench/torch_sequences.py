@@ -1,6 +1,6 @@
 """The sequence autoencoder in PyTorch, line by line `models.SequenceAutoencoder`.
 
-Imported only where PyTorch takes its turn, for this module needs it.
+This module needs PyTorch, so it is imported only where PyTorch takes its turn.
 """
 
 import torch

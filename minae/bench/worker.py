@@ -1,7 +1,7 @@
 """One contender in a process of its own: `python -m minae.bench.worker CONTENDER WORKLOAD`.
 
-The workload may also be a kernel of `kernels.CASES`, or a product of `products.CASES`; the
-contender is then one of WAYS there.
+The workload may also be one of the CASES of `kernels`, `products` or `writing`; the contender is
+then one of WAYS there.
 
 It answers these requests:
 
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minae import random
-from minae.bench import kernels, products
+from minae.bench import kernels, products, writing
 from minae.bench.contenders import CONTENDERS
 from minae.bench.workloads import workload
 from minae.workers import requests
@@ -66,7 +66,7 @@ def _say_why(kind: type[BaseException], error: BaseException, _: object) -> None
 
 
 def _step(contender: str, name: str) -> Callable[..., Any]:
-    for benchmark in (kernels, products):
+    for benchmark in (kernels, products, writing):
         if name in benchmark.CASES:
             return benchmark.call(contender, name)
     return CONTENDERS[contender](workload(name))

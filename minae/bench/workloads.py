@@ -100,7 +100,7 @@ class Workload:
 
     @no_grad()
     def layers(self) -> list[tuple[Any, Tensor, Tensor]]:
-        """Return the layers that have products, each with its input and output for one batch."""
+        """Return layers with weights, and attention, each with its input and output for a batch."""
         model, found = self.build(), []
 
         class Recorded:
@@ -125,8 +125,8 @@ class Workload:
         total = 0.0
         for i, (layer, x, y) in enumerate(self.layers()):
             if isinstance(layer, nn.Embedding | nn.LayerNorm):
-                continue  # no product, but its weights have to get gradients from all that follows
-            if isinstance(layer, CausalSelfAttention):  # two products with the keys before it
+                continue  # no product; but as it has weights, all layers behind it need a dx
+            if isinstance(layer, CausalSelfAttention):  # two products, with the tokens before each
                 products = x.numel() * (x.shape[1] + 1)
             elif isinstance(layer, nn.GRU | nn.LSTM):
                 weights = sum(p.numel() for p in layer.parameters() if p.ndim == 2)
@@ -158,8 +158,8 @@ WORKLOADS = {
         (65,),
         12,
         characters,
-        1.0,
-        _adamw,
+        max_grad_norm=1.0,
+        adamw=_adamw,
     ),
     "restore": Workload(
         "residual U-Net 48-96, 72 x 72, batch 16", ResUNet, (1, 72, 72), 16, photographs, 1.0

@@ -56,6 +56,9 @@ def bench(
     products: Annotated[
         bool, typer.Option("--products", help="Matrix products in one thread instead.")
     ] = False,
+    writing: Annotated[
+        bool, typer.Option("--writing", help="Characters a second that a GPT writes instead.")
+    ] = False,
     parts: Annotated[
         bool, typer.Option("--parts", help="Where the time of minae's own steps goes instead.")
     ] = False,
@@ -76,10 +79,10 @@ def bench(
     from minae.kernels.arrays import device_problem
 
     on_gpu, of_workloads = device != "cpu", bool(workloads) or parts
-    if scaling + kernels + products + of_workloads + on_gpu > 1:
+    if scaling + kernels + products + writing + of_workloads + on_gpu > 1:
         raise InputError(
-            "--scaling, --kernels, --products, --device cuda and workloads are five benchmarks:"
-            " choose one"
+            "--scaling, --kernels, --products, --writing, --device cuda and workloads are six"
+            " benchmarks: choose one"
         )
     if parts and out:
         raise InputError("--parts writes no file: leave out --out")
@@ -100,6 +103,8 @@ def bench(
             print_parts(workloads or [], rounds, seconds)
         elif products:
             show.measure_products(rounds, seconds, out)
+        elif writing:
+            show.measure_writing(rounds, seconds, out)
         else:
             show.measure_workloads(workloads or [], rounds, seconds, out)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""The commands that make runs, look at them, and put their models to use on a user's images."""
+"""The commands that make runs, look at them, and put their models to use on a user's data."""
 
 import os
 import shlex
@@ -86,6 +86,9 @@ def train(
     **options: Any,
 ) -> None:
     """Train a model, and write its weights, figures and pictures to a folder.
+
+    The help of an option names the models that it is for, if not all have it, and those that have
+    another default, with that.
 
     Example: `minae train vae --data mnist --epochs 10 --sizes 784 400 20`
     """
@@ -235,9 +238,9 @@ def anomalies(
     The score is the error of the reconstruction, of texts -log p per token. The threshold is that
     of --expect, if it is given; else that of --false-alarms; else, with --labels, the one with the
     largest F1. The same data are scored by PCA (of texts, LSA), an isolation forest and, for a
-    series, the usual value at this time, so that you see which is best, or how far they agree. What
-    is easy to rebuild, such as an empty image, can score low though it is unlike the others. The
-    exit status is 1 if some files could not be used.
+    series, the usual value at this time, and a running text by n-grams, so that you see which is
+    best, or how far they agree. What is easy to rebuild, such as an empty image, can score low
+    though it is unlike the others. The exit status is 1 if some files could not be used.
 
     Examples: `minae anomalies runs/dense-mnist5k fashion_mnist`,
     `minae anomalies runs/dense-machines new.csv --expect 0.01`

@@ -33,11 +33,14 @@ from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_running, read_texts
 from minae.errors import InputError
 
-OPTIONS = {  # fields of Reading that are for some kinds of data only: their names, and their rows
+OPTIONS = {  # fields of Reading that are for some kinds of data only: which, and in words
+    "id_column": (("table", "text"), "tables and separate texts"),
+    "label_column": (("table", "series", "text"), "tables, series and separate texts"),
+    "normal": (("images", "table", "series", "text", "audio"), "data with labels"),
     "window": (("series",), "series"),
     "tokens": (("text", "corpus"), "texts"),
     "vocabulary": (("text", "corpus"), "texts"),
-    "longest": (("text",), "texts, each by itself"),
+    "longest": (("text",), "separate texts"),
     "seconds": (("audio",), "sounds"),
 }
 
@@ -115,28 +118,19 @@ def load(
         if reading.seconds is not None:
             raise InputError(f"{name_or_path} is cut up already: leave out --seconds")
         dataset = _load_named(name_or_path, reading, validation)
-        _check_used(name_or_path, dataset, reading)
-        return dataset
-    path = Path(name_or_path)
-    if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
-        raise InputError(
-            f"there is no dataset and no file called {str(path)!r}; "
-            f"the datasets are {', '.join(DATASETS)}"
-        )
-    dataset = _load_path(path, reading, seed, validation)
-    _check_used(path, dataset, reading)
-    return dataset
-
-
-def _check_used(data: str | Path, dataset: Dataset, how: Reading) -> None:
-    """Raise InputError if something was asked for that means nothing for this kind of data."""
-    for option, (kinds, rows) in OPTIONS.items():
-        if getattr(how, option) is not None and dataset.kind.name not in kinds:
-            raise InputError(f"{data}: --{option} is for {rows}: leave it out")
-    for option in ("id_column", "label_column"):
-        if getattr(how, option) is not None and isinstance(dataset.kind, ImageKind):
+    else:
+        path = Path(name_or_path)
+        if not os.path.exists(column_of(path)[0]):  # unlike path.exists(), never raises
+            raise InputError(
+                f"there is no dataset and no file called {str(path)!r}; "
+                f"the datasets are {', '.join(DATASETS)}"
+            )
+        dataset = _load_path(path, reading, seed, validation)
+    for option, (kinds, data) in OPTIONS.items():
+        if getattr(reading, option) is not None and dataset.kind.name not in kinds:
             flag = f"--{option.replace('_', '-')}"
-            raise InputError(f"{data}: {flag} is for files with columns: leave it out")
+            raise InputError(f"{name_or_path}: {flag} is for {data}: leave it out")
+    return dataset
 
 
 def _load_named(name: str, how: Reading, validation: int | None) -> Dataset:
@@ -211,7 +205,7 @@ def _texts(path: Path, name: str, how: Reading, seed: int, validation: int | Non
             raise InputError(f"has no column {column!r}, as it is no CSV file: leave it out")
         if how.label_column is not None and texts.labels is None:
             raise InputError(f"has no column {how.label_column!r}; name another as --label-column")
-        rows = divided(len(texts), "texts", seed)
+        rows = divided(len(texts), "texts (lines, cells or files)", seed)
         return _dataset(name, text_parts(path, texts, *rows, how, validation))
 
 
@@ -261,8 +255,8 @@ def _user_images(path: Path, seed: int) -> ImageParts:
     everything = read_images(path)
     if len(everything) < 3:
         raise InputError(
-            f"{path}: holds {len(everything)} of the at least 3 images that are needed to train, "
-            "validate and test; add more"
+            f"{path}: holds too few images: {len(everything)}, and at least 3 are needed to train,"
+            " validate and test; add more"
         )
     pool, test = divide(len(everything), seed)
     with naming(path):

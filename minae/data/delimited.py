@@ -161,7 +161,7 @@ def _check_rows(path: Path, form: Form) -> int:
                 if len(fields) != width:
                     raise InputError(
                         f"line {reader.line_num} has {len(fields)} fields, but the first row has"
-                        f" {width}; correct that line"
+                        f" {width}; correct one of them"
                     )
                 rows += 1
         except csv.Error as error:

@@ -1,4 +1,4 @@
-"""Batches of rows, in an order that can be replayed."""
+"""Batches, of rows in an order that can be replayed, or of what is drawn at random."""
 
 from collections.abc import Iterator
 
@@ -92,3 +92,39 @@ class Loader:
         n = self._next_epoch
         self._next_epoch += 1
         return self.epoch(n)
+
+
+class RandomBatches:
+    """Batches that a subclass draws at random, anew in every epoch.
+
+    `epoch(n)` yields `per_epoch` rows in batches of `batch_size`, and depends on `seed` and `n`
+    only, as that of a `Loader` does.
+    """
+
+    batch_size: int
+    per_epoch: int
+    seed: int
+
+    @property
+    def data(self) -> tuple[np.ndarray, ...]:
+        """What the batches are cut from."""
+        raise NotImplementedError
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Return a batch of `count` rows."""
+        raise NotImplementedError
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows in an epoch."""
+        return self.per_epoch
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return -(-self.per_epoch // self.batch_size)
+
+    def epoch(self, n: int) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the batches of epoch `n`, counted from 0."""
+        rng = np.random.default_rng([self.seed, n])
+        for start in range(0, self.per_epoch, self.batch_size):
+            yield self.draw(min(self.batch_size, self.per_epoch - start), rng)

@@ -18,7 +18,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if str(error).startswith(f"{path}: "):  # of a folder's files, each names itself
+        if str(error).startswith(f"{path}: "):  # what read it has named it
             raise
         raise InputError(f"{path}: {error}") from error
     except MemoryError as error:

@@ -18,8 +18,8 @@ from minae.data.sound.files import read_archive
 from minae.data.sound.recordings import Pieces, made_recording, read_pieces
 from minae.data.sources import fetch
 from minae.data.split import Split, stratified_order
-from minae.data.text import corpora
-from minae.data.text.files import Texts
+from minae.data.text import datasets
+from minae.data.text.datasets import TextParts
 from minae.errors import InputError
 
 ImageParts = tuple[Split, Split, int]  # to train on, to test on, the validation set's usual size
@@ -110,12 +110,12 @@ SERIES = {
     "ambient_temperature": "realKnownCause/ambient_temperature_system_failure.csv",
 }
 #: The named datasets of texts: in a fixed order, of which the last so many are the test part.
-TEXTS: dict[str, Callable[[], tuple[Texts, int]]] = {
-    "docstrings": corpora.load_docstrings,
-    "unicode_names": corpora.load_unicode_names,
-    "trec": corpora.load_trec,
-    "names": corpora.load_names,
-    "tiny_shakespeare": corpora.load_shakespeare,
+TEXTS: dict[str, Callable[[], TextParts]] = {
+    "docstrings": datasets.load_docstrings,
+    "unicode_names": datasets.load_unicode_names,
+    "trec": datasets.load_trec,
+    "names": datasets.load_names,
+    "tiny_shakespeare": datasets.load_shakespeare,
 }
 #: Of sounds, what they are made or read by, the range in dB, and the frames of a piece.
 SOUNDS: dict[str, tuple[Callable[[str], Sounds], float, int]] = {
@@ -137,8 +137,8 @@ def load_sounds(name: str) -> Sounds:
     return load(name)
 
 
-def load_running(name: str) -> tuple[Texts, int]:
-    """Return a named dataset of texts to be read on end, and how many of the last are to test on.
+def load_running(name: str) -> TextParts:
+    """Return a named dataset of texts as a running text, and how many of the last are to test on.
 
     Raises InputError if it is none of texts, or cannot be loaded.
     """
@@ -147,7 +147,7 @@ def load_running(name: str) -> tuple[Texts, int]:
             f"holds no text, but {kind_of(name)}: give a text file, a folder of such, or"
             f" {', '.join(TEXTS)}"
         )
-    return corpora.load_whole_shakespeare() if name == "tiny_shakespeare" else TEXTS[name]()
+    return datasets.load_whole_shakespeare() if name == "tiny_shakespeare" else TEXTS[name]()
 
 
 def load_pieces(name: str) -> tuple[Pieces, np.ndarray, np.ndarray]:

@@ -1,25 +1,24 @@
 """Random patches of pictures, and what a corruption makes of them: what `restore` is trained on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from minae.data.corruptions import Corruption
+from minae.data.loader import RandomBatches
 from minae.data.picture_set import Pictures
 
 
 @dataclass(frozen=True, eq=False)
-class Patches:
-    """Batches of random patches, each with its corrupted version, drawn anew in every epoch.
+class Patches(RandomBatches):
+    """Batches of random patches, each with its corrupted version.
 
     A patch is `size` x `size` pixels of a random picture at a random place, turned and mirrored at
     random. It is cut with a margin of `corrupt.reach` pixels, corrupted, and then cropped, so that
     its border is as corrupted as its middle. What lies beyond a picture's border is its mirror
     image. Larger pictures are drawn more often, so that every pixel is as likely as any other.
 
-    `epoch(n)` yields `per_epoch` patches in batches (corrupted, clean), each float32
-    (batch_size, C, size, size), and depends on `seed` and `n` only.
+    A batch is (corrupted, clean), each float32 (batch_size, C, size, size).
     """
 
     pictures: Pictures
@@ -30,24 +29,9 @@ class Patches:
     seed: int = 0
 
     @property
-    def num_rows(self) -> int:
-        """The number of patches in an epoch."""
-        return self.per_epoch
-
-    @property
     def data(self) -> tuple[np.ndarray, ...]:
-        """What the patches are cut from."""
+        """The pictures."""
         return tuple(self.pictures)
-
-    def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        return -(-self.per_epoch // self.batch_size)
-
-    def epoch(self, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the batches of epoch `n`, counted from 0."""
-        rng = np.random.default_rng([self.seed, n])
-        for start in range(0, self.per_epoch, self.batch_size):
-            yield self.draw(min(self.batch_size, self.per_epoch - start), rng)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return `count` random patches, corrupted and clean, float32 (count, C, size, size)."""

@@ -50,8 +50,8 @@ def load_pictures(name_or_path: str, *, seed: int = 0, validation: int | None = 
         pictures = _shuffled(_read(Path(name_or_path)), seed)
         if len(pictures) < 3:
             raise InputError(
-                f"{name_or_path}: holds {len(pictures)} of the at least 3 pictures that are needed"
-                " to train, validate and test; add more"
+                f"{name_or_path}: holds too few pictures: {len(pictures)}, and at least 3 are"
+                " needed to train, validate and test; add more"
             )
         cut = len(pictures) - max(1, round(len(pictures) / 10))
         pool, test = pictures[:cut], pictures[cut:]

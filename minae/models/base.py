@@ -25,9 +25,7 @@ class Model(nn.Module):
     `config` holds the constructor's arguments, from which a checkpoint builds the model again. The
     constructors raise InputError if they cannot use an argument.
 
-    `loss` returns the objective, a mean over the batch; `metrics` the figures to report for a
-    batch, means per row, "loss" among them. Both take a batch's rows (N, ...) and, if these are
-    corrupted, the clean ones as the target.
+    `loss` takes a batch's rows (N, ...) and returns the objective, a mean over the batch.
     """
 
     config: dict[str, Any]
@@ -39,7 +37,6 @@ class Model(nn.Module):
     by_length = True  # texts of similar length come into one batch: see Loader
     conditional = False  # a batch is images and their labels, which all methods are given too
     loss: Callable[..., Tensor]
-    metrics: Callable[..., dict[str, float]]
 
     def __init_subclass__(cls) -> None:
         """Make the constructor record its arguments, defaults included, in `config`."""
@@ -60,9 +57,9 @@ class Model(nn.Module):
 class Autoencoder(Model):
     """Base of the models with a code: subclasses set `encoder` and `decoder`.
 
-    `loss` is summed over an image, averaged over the batch; `metrics` are means per image. Both
-    take x (N, ...) and, in the same shape, the target that is to be reconstructed: x itself if left
-    out.
+    `loss` is summed over an image, averaged over the batch; `metrics` returns the figures to report
+    for a batch, means per image, "loss" among them. Both take x (N, ...) and, in the same shape,
+    the target that is to be reconstructed: x itself if left out.
     """
 
     encoder: Any  # an nn.Sequential mostly, and so is the decoder
@@ -72,6 +69,7 @@ class Autoencoder(Model):
     kinds: ClassVar[tuple[str, ...]] = ("table", *OF_GRIDS)
     reach: int  # of a model of any size: how many pixels away an input can change an output
     ensemble: Callable[[Tensor], Tensor]  # of such a model: the mean of eight restorations
+    metrics: Callable[..., dict[str, float]]
     codes: Callable[..., Tensor]  # the code (N, Z) of each input, without randomness
 
     def _with_labels(self, x: Tensor) -> Tensor:

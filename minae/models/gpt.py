@@ -4,7 +4,7 @@ The network is GPT-2's (Radford et al. 2019), and so are the names of the weight
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,8 +17,8 @@ from minae.kernels.arrays import Array
 from minae.models import base
 from minae.models.base import Model
 from minae.models.gpt_step import step
-from minae.models.sampling import check_sampling, draw
-from minae.nn import fusion, init
+from minae.models.sampling import sampler
+from minae.nn import init
 from minae.tensor import Tensor
 
 STD = 0.02  # of the weights at first
@@ -82,17 +82,17 @@ class MLP(nn.Module):
         self, width: int, dropout: float, bias: bool, residual_std: float, approximate: str
     ):
         self.c_fc = _linear(width, 4 * width, bias, STD)
-        self.gelu = nn.GELU(approximate)
+        self.activation = "gelu_tanh" if approximate == "tanh" else "gelu"
         self.c_proj = _linear(4 * width, width, bias, residual_std)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., width) for x (..., width)."""
-        return self.dropout(fusion.in_a_row(self, self.c_fc, self.gelu, self.c_proj)(x))
+        return self.dropout(self.c_proj(self.c_fc(x, self.activation)))
 
 
 class Block(nn.Module):
-    """Attention, then the MLP, each behind a layer norm, and each added to its input."""
+    """Attention, then the MLP, each after a layer norm, and each added to its input."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class GPT(Model):
         context: how many tokens it sees at most
         layers, heads, width: blocks, attention heads in each, and numbers for each token, which the
             heads divide among them
-        dropout: share of numbers that are set to 0 in training, behind the embeddings, attention
+        dropout: share of numbers that are set to 0 in training, after the embeddings, attention
             and MLP of each block; weights of attention are not
         bias: of linear layers and layer norms
         approximate: of GELU; "tanh", as in GPT-2, or "none"
@@ -206,26 +206,18 @@ class GPT(Model):
             raise ValueError(f"GPT: {length} tokens, but the context is {self.context}")
         return self.lm_head(self.transformer(ids, cache))
 
-    def loss(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return -log p of a token given those before it, in nats, averaged over all tokens.
-
-        ids (N, T + 1) are what it reads, target (N, T + 1) what it predicts: ids, if left out.
-        """
-        target = ids if target is None else target
-        logits = self(ids[:, :-1])  # (N, T, V)
-        return ops.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
-
-    def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
-        """Return the loss."""
-        return {"loss": self.loss(ids, target).item()}
+    def loss(self, ids: Tensor) -> Tensor:
+        """Return -log p of a token given those before it, in nats: the mean over ids (N, T + 1)."""
+        return self._nats(ids, "mean")
 
     @no_grad()
     def token_nats(self, ids: Tensor) -> Tensor:
         """Return -log p of each token of ids (N, T + 1) but the first, in nats: (N, T)."""
-        logits = self(ids[:, :-1])  # (N, T, V)
-        rows, target = logits.flatten(0, 1), ids[:, 1:]
-        nats = ops.cross_entropy(rows, target.flatten(), reduction="none")
-        return nats.reshape(target.shape)
+        return self._nats(ids, "none").reshape(len(ids), -1)
+
+    def _nats(self, ids: Tensor, reduction: str) -> Tensor:
+        logits, target = self(ids[:, :-1]), ids[:, 1:]  # (N, T, V), (N, T)
+        return ops.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction=reduction)
 
     def generate(
         self,
@@ -237,17 +229,17 @@ class GPT(Model):
         top_p: float | None = None,
         seed: int | None = None,
     ) -> Iterator[int]:
-        """Yield `count` ids that go on from a prompt, ids (L,), one by one.
+        """Yield `count` ids that continue a prompt, ids (L,), one by one.
 
         See `sampling.draw` for temperature, top_k and top_p. Equal seeds give equal ids; None draws
         from minae.random. Raises InputError for a prompt or an option that cannot be used.
 
-        What was read is kept in a cache, under the places where it stood. So when the context is
-        full, the last half is read anew from the first place on. nanoGPT reads all but one token
-        anew, for each token. It gains nothing: with a context of 64 characters, next characters of
-        Shakespeare cost no fewer nats given the last 64 than given the last 33, 40, 48 or 56.
+        A cache keeps what was read, each token at the place where it stood. So when the context is
+        full, its last half is read again, from the first place on. nanoGPT then reads all but one
+        token again, for each token, which gains nothing: with a context of 64 characters, the next
+        ones of Shakespeare cost no fewer nats given 64 than given the last 33, 40, 48 or 56.
         """
-        rng = check_sampling(temperature, top_k, top_p, seed)
+        draw = sampler(temperature, top_k, top_p, seed)
         base.check_count("count", count, 0)
         ids = [int(i) for i in prompt]
         vocabulary = self.config["vocabulary"]
@@ -255,12 +247,12 @@ class GPT(Model):
             raise InputError(
                 f"a prompt is one or more ids from 0 to {vocabulary - 1}, not {ids[:10]}"
             )
-        return self._continued(ids[-self.context :], count, rng, (temperature, top_k, top_p))
+        return self._continued(ids[-self.context :], count, draw)
 
     def _continued(
-        self, ids: list[int], count: int, rng: np.random.Generator, how: tuple
+        self, ids: list[int], count: int, draw: Callable[[np.ndarray], int]
     ) -> Iterator[int]:
-        """Yield ids that go on from others, no more than the context."""
+        """Yield ids that continue others, of which there are no more than the context."""
         cache = Cache(self)
         for _ in range(count):
             if cache.length and cache.length < self.context:
@@ -269,7 +261,7 @@ class GPT(Model):
                 ids = ids[-max(1, self.context // 2) :] if cache.length else ids
                 cache.length = 0
                 logits = self._read(ids, cache)
-            ids = [*ids, draw(arrays.to_device(logits, "cpu"), rng, *how)]
+            ids = [*ids, draw(arrays.to_device(logits, "cpu"))]
             yield ids[-1]
 
     @no_grad()

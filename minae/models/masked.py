@@ -73,6 +73,8 @@ class MaskedLanguageModel(Autoencoder):
     """
 
     kinds = ("text",)
+    # in validation, TREC's words cost 3.20 nats after 2,000 steps, 2.95 after 4,000
+    steps = 4_000
     defaults: ClassVar = {
         "batch_size": 32, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.01, "warmup": 200,
         "schedule": "cosine", "clip": 1.0, "longest": 128,
@@ -115,37 +117,40 @@ class MaskedLanguageModel(Autoencoder):
         """Raise InputError: the words are guessed from their places, not from one code."""
         raise InputError("a masked model writes no text from a code: train sequence")
 
+    @no_grad()
     def forward(self, ids: Tensor) -> Tensor:
         """Return texts (N, L) in which each word is the best guess from the others: ids, int32.
 
         So is what is unknown in them.
         """
         made = ids.data.copy()
-        for hidden, logits in self._guesses(ids, (ids.data > END) | (ids.data == UNKNOWN)):
+        for hidden, logits in self._in_turn(ids, (ids.data > END) | (ids.data == UNKNOWN)):
             logits[:, : END + 1] = -np.inf
             made[hidden] = logits.argmax(axis=1)
         return Tensor(made)
 
+    @no_grad()
     def token_nats(self, ids: Tensor) -> Tensor:
         """Return -log p of each word of texts given all others, 0 for ids below 4: (N, L)."""
         nats = np.zeros(ids.shape, np.float32, like=ids.data)
-        for hidden, logits in self._guesses(ids, ids.data > END):
+        for hidden, logits in self._in_turn(ids, ids.data > END):
             target = Tensor(ids.data[hidden])
             nats[hidden] = ops.cross_entropy(Tensor(logits), target, reduction="none").data
         return Tensor(nats)
 
-    @no_grad()
-    def _logits(self, ids: Array, hidden: Array) -> Array:
-        known = self.encoder(Tensor(np.where(hidden, UNKNOWN, ids)))
-        return self.decoder(Tensor(known.data[hidden])).data
-
-    def _guesses(self, ids: Tensor, words: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield which of the words (N, L) are hidden, (N, L), and the logits (M, V) of these."""
+    def _in_turn(self, ids: Tensor, words: Array) -> Iterator[tuple[Array, Array]]:
+        """Hide some of the words (N, L) after others; yield which, (N, L), and logits (M, V)."""
         turn = np.arange(ids.shape[1], like=ids.data) % PASSES
         for number in range(PASSES):
             hidden = words & (turn == number)
             if hidden.any():
-                yield hidden, self._logits(ids.data, hidden)
+                read = Tensor(np.where(hidden, UNKNOWN, ids.data))
+                yield hidden, self._logits(read, hidden).data
+
+    def _logits(self, ids: Tensor, places: Array) -> Tensor:
+        """Return the logits (M, V) of what stands at M places of texts, both (N, L)."""
+        known = self.encoder(ids).flatten(0, 1)  # (N L, width)
+        return self.decoder(known[Tensor(np.flatnonzero(places))])
 
     def loss(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
         """Return -log p of the words to guess, in nats, averaged over them.
@@ -153,12 +158,12 @@ class MaskedLanguageModel(Autoencoder):
         A share `masked` of the words of ids (N, L) is hidden anew each time. With a target (N, L),
         what is to be guessed are the words in which ids differ from it.
         """
-        logits, words = self._guessed(ids, target)
+        logits, words = self._guess(ids, target)
         return ops.cross_entropy(logits, words, reduction="sum") / max(len(words), 1)
 
     def metrics(self, ids: Tensor, target: Tensor | None = None) -> dict[str, float]:
         """Return the loss, the share of words that are guessed, and nats and words of a text."""
-        logits, words = self._guessed(ids, target)
+        logits, words = self._guess(ids, target)
         nats, count = ops.cross_entropy(logits, words, reduction="sum").item(), len(words)
         right = (logits.data.argmax(axis=1) == words.data).sum().item()
         return {
@@ -168,16 +173,14 @@ class MaskedLanguageModel(Autoencoder):
             "tokens": count / len(ids),
         }
 
-    def _guessed(self, ids: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _guess(self, ids: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits (M, V) of the words to guess, and these words (M,)."""
         if target is None:
             hidden, chosen = self.hide(ids.data)
             read, target = Tensor(hidden), ids
         else:
             read, chosen = ids, ids.data != target.data
-        known = self.encoder(read).flatten(0, 1)  # (N L, width)
-        places = Tensor(np.flatnonzero(chosen))
-        return self.decoder(known[places]), Tensor(target.data[chosen])
+        return self._logits(read, chosen), Tensor(target.data[chosen])
 
     def hide(self, ids: Array) -> tuple[Array, Array]:
         """Return texts (N, L) with some words hidden, and which are to be guessed, (N, L)."""

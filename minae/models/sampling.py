@@ -1,6 +1,8 @@
 """Drawing a token from what a language model finds probable."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -9,10 +11,14 @@ from minae.errors import InputError
 from minae.models.base import check_count
 
 
-def check_sampling(
+def sampler(
     temperature: float, top_k: int | None, top_p: float | None, seed: int | None
-) -> np.random.Generator:
-    """Return the source of random numbers. Raises InputError for what `draw` cannot use."""
+) -> Callable[[np.ndarray], int]:
+    """Return what draws an id from logits, as `draw` does with these options.
+
+    Equal seeds give equal ids; None draws from minae.random. Raises InputError for an option that
+    cannot be used.
+    """
     if not 0 <= temperature < math.inf:
         raise InputError(f"temperature is a number from 0, not {temperature}")
     if top_k is not None:
@@ -21,7 +27,8 @@ def check_sampling(
         raise InputError(f"top_p is a share above 0, up to 1, not {top_p}")
     if seed is not None:
         check_count("seed", seed, 0, 2**63)
-    return random.generator if seed is None else np.random.default_rng(seed)
+    rng = random.generator if seed is None else np.random.default_rng(seed)
+    return partial(draw, rng=rng, temperature=temperature, top_k=top_k, top_p=top_p)
 
 
 def draw(
@@ -39,9 +46,7 @@ def draw(
     """
     if temperature == 0:
         return int(logits.argmax())
-    with np.errstate(
-        over="ignore"
-    ):  # a temperature of nearly 0 makes -inf of what is less probable
+    with np.errstate(over="ignore"):  # a temperature near 0 makes all but the largest -inf
         scores = (logits - logits.max()).astype(np.float64) / temperature  # (V,)
     order = np.argsort(-scores, kind="stable")[:top_k]  # the most probable first
     total = np.cumsum(np.exp(scores[order]))

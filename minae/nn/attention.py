@@ -80,7 +80,7 @@ class MultiheadAttention(Module):
         return y if self.batch_first else ops.transpose(y, 0, 1), weights
 
     def _by_sequence(self, *arguments: Tensor) -> list[Tensor]:
-        """Return query, key and value as (N, L, E), checked; one that is another stays that."""
+        """Return query, key and value as (N, L, E), checked; one given twice is transposed once."""
         layout = f"({'N, L' if self.batch_first else 'L, N'}, {self.embed_dim})"
         for x in arguments:
             if x.ndim != 3 or x.shape[2] != self.embed_dim:
@@ -199,8 +199,10 @@ class TransformerEncoderLayer(Module):
         """Return the sequences, in the shape of src; the masks are MultiheadAttention's."""
 
         def attend(x):
-            masks = src_key_padding_mask, False, src_mask
-            return self.dropout1(self.self_attn(x, x, x, *masks, is_causal=is_causal)[0])
+            y, _ = self.self_attn(
+                x, x, x, src_key_padding_mask, False, attn_mask=src_mask, is_causal=is_causal
+            )
+            return self.dropout1(y)
 
         if self.norm_first:
             x = src + attend(self.norm1(src))

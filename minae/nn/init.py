@@ -29,21 +29,21 @@ def skipped() -> Iterator[None]:
 
 def uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
     """Return a float32 parameter drawn from U(-1/√fan_in, 1/√fan_in), as in PyTorch's layers."""
-    if _skipped.get():
-        return Parameter(np.zeros(shape, np.float32))
-    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
-    return Parameter((2 * random.uniform(shape) - 1) * np.float32(bound))
+    return _between(shape, 1 / math.sqrt(fan_in) if fan_in else 0.0)
 
 
 def xavier_uniform(shape: tuple[int, int]) -> Parameter:
-    """Return a float32 parameter from U(-b, b), b = √(6 / (inputs + outputs)).
+    """Return a float32 parameter drawn from U(-b, b), b = √(6 / (inputs + outputs)).
 
-    Signals then keep their variance about equally well forward and backward (Glorot & Bengio
-    2010).
+    So signals keep about the same variance from layer to layer, forward and backward (Glorot &
+    Bengio 2010).
     """
+    return _between(shape, math.sqrt(6 / sum(shape)))
+
+
+def _between(shape: tuple[int, ...], bound: float) -> Parameter:
     if _skipped.get():
         return Parameter(np.zeros(shape, np.float32))
-    bound = math.sqrt(6 / sum(shape))
     return Parameter((2 * random.uniform(shape) - 1) * np.float32(bound))
 
 

@@ -124,9 +124,9 @@ class LayerNorm(Module):
         several = isinstance(normalized_shape, tuple | list)
         shape = tuple(normalized_shape) if several else (normalized_shape,)
         self.normalized_shape, self.eps = shape, eps
-        affine = elementwise_affine
-        self.weight = Parameter(np.ones(shape, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(shape, np.float32)) if affine and bias else None
+        bias = elementwise_affine and bias
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape, np.float32)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)

@@ -94,9 +94,9 @@ def scaled_dot_product_attention(
         query, key, value: (..., L, E), (..., S, E) and (..., S, V)
         attn_mask: broadcasts to (..., L, S). Booleans: True where a query may look. Floats: added
             to the scores, and -inf where a query may not look.
-        is_causal: let query i look at keys 0 to i only, counted from the first of both. So with
-            the keys of earlier steps before it, a single new query needs no mask at all, and not
-            this one. Not together with attn_mask.
+        is_causal: let query i look at keys 0 to i only; not together with attn_mask. Both are
+            counted from the first that is given: one new query behind the keys of all steps before
+            may look at every key, and needs neither mask.
         scale: 1/√E if None.
 
     Raises ValueError if the shapes do not go together (names them) or both kinds of mask are given,

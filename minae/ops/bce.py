@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from minae.kernels.shapes import broadcasts
 from minae.ops.activations import softplus, stable_sigmoid
 from minae.ops.arithmetic import in_floats
-from minae.ops.checks import broadcasts
 from minae.ops.losses import _Loss, check_pair, check_tensors, each_reduction, reduced
 from minae.tensor import Tensor
 

@@ -141,9 +141,3 @@ def held(value: Any, dtype: np.dtype, what: str) -> float:
     if not fits:
         raise ValueError(f"{what} {number} cannot be held by a tensor of {dtype}")
     return bool(number) if dtype.kind == "b" else number
-
-
-def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Return whether an array of `shape` broadcasts to `target`."""
-    pairs = zip(reversed(shape), reversed(target), strict=False)
-    return len(shape) <= len(target) and all(n in (1, wanted) for n, wanted in pairs)

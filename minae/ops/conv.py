@@ -5,7 +5,7 @@ x with the weight, `dx` adds the weight back onto each window, `dweight` adds up
 transposed convolution is the same three passes with forward and `dx` exchanged.
 """
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 from minae.op import Op
 from minae.ops.checks import Pair, integer, pair, pairs, row
 from minae.ops.padding import pad
@@ -142,7 +142,9 @@ def conv_transpose2d(
     window: dict = pairs(name, stride=stride, padding=padding, dilation=dilation)
     window["groups"] = integer(groups, f"{name}: groups")
     extra = pair(output_padding, f"{name}: output_padding")
-    size = shapes.check_conv_transpose2d(images, weight, bias, output_padding=extra, **window)
+    size = shapes_images.check_conv_transpose2d(
+        images, weight, bias, output_padding=extra, **window
+    )
     options = {"output_size": size, "activation": activation, **window}
     y = ConvTranspose2d.apply(images, weight, bias, **options)
     return y.squeeze(0) if x.ndim == 3 else y

@@ -10,8 +10,8 @@ import numpy as np
 
 from minae.grad_mode import is_grad_enabled
 from minae.kernels import arrays
+from minae.kernels.shapes import broadcasts
 from minae.ops.arithmetic import BinaryMethod, Operand, beside
-from minae.ops.checks import broadcasts
 from minae.ops.slicing import located
 from minae.tensor import Tensor
 

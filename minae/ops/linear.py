@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minae.kernels.shapes import SLOPE
 from minae.op import Op, unbroadcast
 from minae.ops.arithmetic import Operand, cast, operands
 from minae.tensor import Tensor
@@ -57,6 +58,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
 
 
 GELUS = {"gelu": False, "gelu_tanh": True}  # whether Φ is approximated by tanh
+ACTIVATIONS = None, "relu", *GELUS
 
 
 class Linear(Op):
@@ -67,7 +69,7 @@ class Linear(Op):
     def forward(self, x, weight, bias=None, activation=None):
         if activation in GELUS:
             y, slope = self.kernels.linear_gelu(x, weight, bias, GELUS[activation])
-            self.save(x, weight, slope, "slope")
+            self.save(x, weight, slope, SLOPE)
         else:
             y = self.kernels.linear(x, weight, bias, activation)
             self.save(x, weight, y if activation else None, activation)
@@ -80,7 +82,7 @@ class Linear(Op):
         return self.kernels.linear_backward(dy, x, weight, y, activation, needs, *places)
 
     def examples(self, rng):
-        for f in (None, "relu", *GELUS):
+        for f in ACTIVATIONS:
             arrays = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
             yield *arrays, {"activation": f}
         yield rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
@@ -153,7 +155,11 @@ def linear(
 
     The activation is applied in the same pass, where it costs little; "gelu_tanh" is `gelu` with
     approximate="tanh". x (..., in_features) with weight (out_features, in_features) and bias
-    (out_features,) or None gives (..., out_features). Raises ValueError if the shapes do not go
-    together, and names them.
+    (out_features,) or None gives (..., out_features). Raises ValueError for another activation, or
+    if the shapes do not go together, and names them.
     """
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"linear: activation is None, 'relu', 'gelu' or 'gelu_tanh', not {activation!r}"
+        )
     return Linear.apply(x, weight, bias, activation=activation)

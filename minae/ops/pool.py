@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 from minae.kernels.arrays import beside
 from minae.op import Op
 from minae.ops.checks import Pair, integer, pair, pairs, row
@@ -120,7 +120,7 @@ def _window(name: str, kernel_size, stride, padding) -> dict[str, tuple[int, int
 
 def _with_room(name: str, x: Tensor, value, *, kernel_size, stride, padding) -> Tensor:
     """Pad x at its ends with `value`, where a last window begins in x but reaches beyond it."""
-    shapes.check_pool2d(name, x, kernel_size=(1, 1), stride=stride, padding=(0, 0))
+    shapes_images.check_pool2d(name, x, kernel_size=(1, 1), stride=stride, padding=(0, 0))
     extra = []
     for n, k, step, p in zip(x.shape[2:], kernel_size, stride, padding, strict=True):
         windows = -(-(n + 2 * p - k) // step) + 1

@@ -6,7 +6,6 @@ All of them first subtract the largest entry: the result is the same, and e^x do
 import numpy as np
 
 from minae.kernels import backend_of
-from minae.kernels.arrays import Array
 from minae.op import Op
 from minae.ops.checks import check_dim, numpy_names
 from minae.ops.reductions import Dims, normalise_dims
@@ -37,24 +36,6 @@ def _largest(x, dim):
     return np.full_like(_sum(x, dim), -np.inf)
 
 
-def softmax_array(x: Array, dim: int) -> Array:
-    """Return e^x / Σ e^x along `dim`."""
-    e = np.exp(x - _largest(x, dim))
-    return e / _sum(e, dim)
-
-
-def log_softmax_array(x: Array, dim: int) -> Array:
-    """Return log(e^x / Σ e^x) along `dim`, finite where the quotient rounds to 0."""
-    shifted = x - _largest(x, dim)
-    with np.errstate(divide="ignore"):  # log 0, of no entries
-        return shifted - np.log(_sum(np.exp(shifted), dim))
-
-
-def softmax_backward(dy: Array, y: Array, dim: int) -> Array:
-    """Return dx of y = softmax(x): every entry of y depends on every x of its row."""
-    return y * (dy - _sum(dy * y, dim))
-
-
 def _apply(op: type[Op], x: Tensor, dim: int, **options) -> Tensor:
     """Apply the op along `dim`; a tensor without dimensions counts as a vector of one entry."""
     dim = check_dim(dim, x.ndim or 1)
@@ -67,13 +48,14 @@ class Softmax(_AlongDim):
     """yᵢ = e^xᵢ / Σⱼ e^xⱼ, so dxᵢ = yᵢ (dyᵢ - Σⱼ dyⱼ yⱼ)."""
 
     def forward(self, x, dim):
-        y = softmax_array(x, dim)
+        e = np.exp(x - _largest(x, dim))
+        y = e / _sum(e, dim)
         self.save(y, dim)
         return y
 
     def backward(self, dy):
         y, dim = self.saved
-        return softmax_backward(dy, y, dim)
+        return y * (dy - _sum(dy * y, dim))
 
 
 @numpy_names
@@ -86,7 +68,9 @@ class LogSoftmax(_AlongDim):
     """yᵢ = xᵢ - log Σⱼ e^xⱼ, so dxᵢ = dyᵢ - softmax(x)ᵢ Σⱼ dyⱼ."""
 
     def forward(self, x, dim):
-        y = log_softmax_array(x, dim)
+        shifted = x - _largest(x, dim)
+        with np.errstate(divide="ignore"):  # log 0, of no entries
+            y = shifted - np.log(_sum(np.exp(shifted), dim))  # finite where softmax rounds to 0
         self.save(y, dim)
         return y
 

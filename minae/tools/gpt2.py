@@ -14,6 +14,7 @@ import numpy as np
 from minae import checkpoint, files, models
 from minae.data.kinds import CorpusKind, describe
 from minae.data.memory import naming
+from minae.data.text.files import read_file
 from minae.errors import InputError
 from minae.metadata import parse_all
 from minae.models import GPT
@@ -50,14 +51,11 @@ def import_gpt2(folder: Path, out: Path) -> None:
     weights = read_weights(folder / "model.safetensors")
     with naming(folder), init.skipped():
         model = GPT(**config)
-    with naming(folder / "model.safetensors"):
-        try:
-            checkpoint.check_state(weights, model.state_dict())
-            model.load_state_dict(weights)
-        except InputError:
-            raise
-        except ValueError as error:  # the state does not fit
-            raise InputError(str(error)) from error
+    try:
+        checkpoint.check_state(weights, model.state_dict())
+        model.load_state_dict(weights)
+    except ValueError as error:
+        raise InputError(f"{folder / 'model.safetensors'}: {error}") from error
     settings = Settings.of("gpt", data=str(folder))
     metadata = {"settings": asdict(settings), "image_shape": kind.shape, "kind": describe(kind)}
     models.save(model, out / BEST, **metadata)
@@ -133,11 +131,10 @@ def _check_there(path: Path) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    text = _read_text(path)
     try:
-        found = json.loads(_read_text(path))
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} is no JSON ({error})") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} holds no JSON object")
@@ -146,7 +143,5 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read_text(path: Path) -> str:
     _check_there(path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8") from error
+    with naming(path):
+        return read_file(path)

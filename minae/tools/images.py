@@ -1,6 +1,7 @@
 """A user's pictures and a model: those that it can take, and what it makes of them."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from minae.train.state import Rows
 
 BATCH = 128
 TEXTS, TOKENS = 512, 8192  # of a batch, at most, but one text
+NAMED = 3  # pictures that are changed in the same way
 
 
 def open_run(folder: Path) -> Run:
@@ -45,14 +47,23 @@ def check_out(out: Path, originals: list[Path]) -> None:
 def read_usable(files: list[Path], shape: tuple[int, int, int]) -> list[tuple[Path, np.ndarray]]:
     """Return the pictures that a model for images (C, H, W) can take, uint8, with their paths.
 
-    All remarks go to stderr. Raises InputError if there is no such picture.
+    What cannot be used is named on stderr. So is what is changed, but of many that are changed in
+    the same way, NAMED. Raises InputError if there is no such picture.
     """
-    usable = []
+    usable, changes = [], Counter()
     for outcome in read_pictures(files, shape):
-        if outcome.remark:
-            complain(outcome.remark)
+        remark = outcome.remark or ""
         if outcome.image is not None:
             usable.append((outcome.path, outcome.image))
+            change = remark.removeprefix(f"{outcome.path}: ")
+            changes[change] += 1
+            if changes[change] > NAMED:
+                continue
+        if remark:
+            complain(remark)
+    for change, count in changes.items():
+        if change and count > NAMED:
+            complain(f"{count - NAMED:,} more pictures: {change}")
     if not usable:
         raise InputError(f"none of {len(files)} files can be used; give others, or correct these")
     return usable

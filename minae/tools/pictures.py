@@ -1,7 +1,6 @@
 """The pictures in a run's folder: learning curves, reconstructions, and each model's own."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.models.base import check_count
 from minae.tensor import Tensor
-from minae.tools.corpora import beside_counting
 from minae.tools.images import finite, reconstruct
+from minae.tools.language import beside_counting
 from minae.tools.restoration import compare, draw_comparison, print_comparison
 from minae.tools.rows import ending, write_reconstructions, write_samples
 from minae.tools.texts import write_csv, write_rebuilt
@@ -28,12 +27,14 @@ FEW = 200  # images behind the numbers in a picture
 
 def draw_run(run: Run) -> list[Path]:
     """Draw all pictures of a run that was just trained into its folder; return the files."""
-    files, curves = [run.folder / "learning_curves.png"], partial(plots.learning_curves)
+    files, history = [run.folder / "learning_curves.png"], run.metrics["history"]
     if isinstance(run.kind, CorpusKind):
-        curves = partial(curves, baselines=beside_counting(run), ylabel=f"nats per {run.kind.row}")
-    elif not run.model.any_size:
-        files += draw_reconstructions(run)
-    plots.save(curves(run.metrics["history"]), files[0])
+        unit = f"nats per {run.kind.row}"
+        plots.save(plots.learning_curves(history, beside_counting(run), ylabel=unit), files[0])
+    else:
+        plots.save(plots.learning_curves(history), files[0])
+        if not run.model.any_size:
+            files += draw_reconstructions(run)
     if isinstance(run.model, models.VariationalAutoencoder):
         files += draw_samples(run)
     for name, draw in OWN.get(run.settings.model, {}).items():
@@ -88,8 +89,8 @@ def draw_samples(
     assert not isinstance(run.kind, CorpusKind)  # no autoencoder takes such text
     random.manual_seed(seed)
     few = SeriesKind | AudioKind | TextKind
-    check_count("--count", 1 if count is None else count, 1, MOST)
     count = count or (10 if isinstance(run.kind, few) else 64)
+    check_count("--count", count, 1, MOST)
     out = out or run.folder / f"samples{ending(run.kind)}"
 
     if isinstance(run.kind, TextKind):

@@ -14,6 +14,7 @@ from minae.errors import InputError
 from minae.files import write_whole
 from minae.grad_mode import no_grad
 from minae.models import Autoencoder, DocumentAutoencoder
+from minae.models.masked import MaskedLanguageModel
 from minae.report import print_rows
 from minae.tensor import Tensor
 from minae.tools.images import by_length, finite
@@ -88,10 +89,14 @@ def write_rebuilt(run: Run, test: Split, count: int, out: Path) -> list[Path]:
     else:
         made = rewritten(run.autoencoder, given)
         columns["reconstructed"] = kind.decode(made)
-        exact, right = agreement(test.inputs, made)
-        said = (
-            f"{exact:.1%} of the texts without a mistake, {right:.1%} of all tokens in their place"
-        )
+        if isinstance(run.model, MaskedLanguageModel):
+            said = (
+                f"{guessed(test.inputs, made):.1%} of the words, each from all others of its text"
+            )
+        else:
+            exact, right = agreement(test.inputs, made)
+            said = f"{exact:.1%} of the texts without a mistake, {right:.1%} of all tokens in their"
+            said += " place"
     write_csv(out, {name: values[:count] for name, values in columns.items()})
     print_rows([("rebuilt", f"{said}; {len(test):,} test texts")])
     return [out]
@@ -108,6 +113,12 @@ def words_found(texts: Ragged, words: np.ndarray) -> float:
         if len(own):
             shares.append(np.isin(own, probable[: len(own)]).mean())
     return float(np.mean(shares)) if shares else float("nan")
+
+
+def guessed(texts: Ragged, made: Ragged) -> float:
+    """Return the share of known words that are the same in texts made by a masked model."""
+    words = texts.values > END
+    return float((made.values == texts.values)[words].mean()) if words.any() else float("nan")
 
 
 def agreement(texts: Ragged, made: Ragged) -> tuple[float, float]:

@@ -17,10 +17,8 @@ import numpy as np
 
 from minae import random
 from minae.data.corruptions import Corrupt
-from minae.data.loader import Loader
-from minae.data.patches import Patches
+from minae.data.loader import Loader, RandomBatches
 from minae.data.ragged import Ragged
-from minae.data.windows import Windows
 from minae.errors import InputError
 from minae.grad_mode import no_grad
 from minae.kernels.arrays import to_device
@@ -37,12 +35,11 @@ from minae.train.step import train_step
 USUAL_EPOCHS = 10
 EVALUATION_SEED = 1_000_003  # validation noise: its own, the same each time
 Step = Callable[[list], float]
-Drawn = Patches | Windows  # batches that are drawn anew in every epoch
 
 
 def fit(
     model: Module,
-    train: Arrays | Drawn,
+    train: Arrays | RandomBatches,
     validation: Arrays | None = None,
     settings: Fitting | None = None,
     *,
@@ -87,11 +84,11 @@ def fit(
         options["clip"] = max_grad_norm
     settings = replace(settings or Fitting(), **options)
     seed, batch_size, device = settings.seed, settings.batch_size, model.device
-    rows = train.data if isinstance(train, Drawn) else _tuple(train)
+    rows = train.data if isinstance(train, RandomBatches) else _tuple(train)
     data_hash = None if out is None else hash_of(rows, validation)
     if corrupt is None and validation is not None:  # a corruption works on the CPU
         validation = _moved(validation, device)
-    if isinstance(train, Drawn):
+    if isinstance(train, RandomBatches):
         loader = train
     else:
         rows = _moved(rows, device) if corrupt is None else rows
@@ -178,7 +175,7 @@ def _by_length(data: tuple[Rows, ...]) -> tuple[Rows, ...]:
 
 
 def _batches(
-    loader: Loader | Drawn, epoch: int, corrupt: Corrupt | None, device: str
+    loader: Loader | RandomBatches, epoch: int, corrupt: Corrupt | None, device: str
 ) -> Iterator[list]:
     for arrays in loader.epoch(epoch):
         if corrupt is not None:

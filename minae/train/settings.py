@@ -50,8 +50,8 @@ class Fitting:
 
     epochs: int | None = option(
         None,
-        "Passes over the training data: 10; of other data than images 2,000 steps, sequences 4,000;"
-        " of restore 60, each of 1,024 patches; of gpt as many as make --steps.",
+        "Passes over the training data: 10; of other data than images 2,000 steps, sequences and"
+        " masked 4,000; of restore 60, each of 1,024 patches; of gpt as many as make --steps.",
         low=1,
     )
     batch_size: int = option(

@@ -14,6 +14,7 @@ import minae
 from minae import checkpoint, files, models
 from minae.data import Dataset, Loader, load
 from minae.data.kinds import CorpusKind, ImageKind, describe
+from minae.data.loader import RandomBatches
 from minae.data.memory import available
 from minae.data.picture_set import load_pictures
 from minae.errors import InputError
@@ -28,7 +29,7 @@ from minae.optim import Optimizer
 from minae.random import manual_seed
 from minae.train.build import build_model, inputs, make_model
 from minae.train.language import counting, make_optimizer, windows_of
-from minae.train.loop import USUAL_EPOCHS, Drawn, fit
+from minae.train.loop import USUAL_EPOCHS, fit
 from minae.train.restoration import patch_size, patches_of
 from minae.train.runs import Run, final_figures
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
@@ -132,7 +133,7 @@ def _make_optimizer(model: Model, settings: Settings) -> Optimizer:
 
 def _prepare(
     settings: Settings, out: Path, show: bool
-) -> tuple[Run, Arrays | Drawn, Arrays | None]:
+) -> tuple[Run, Arrays | RandomBatches, Arrays | None]:
     """Load the data and build the model; return the run, and what to train and validate on."""
     data = {"seed": settings.seed, "validation": settings.validation}
     manual_seed(settings.seed)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minae.bench import compare, record, show
+from minae.bench import compare, record, show, writing
 from minae.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,7 @@ def test_a_record_replaces_only_that_of_the_same_machine(tmp_path, monkeypatch):
 
 MEASURES = {"workloads": lambda out: show.measure_workloads([], 1, 0.01, out)}
 MEASURES["products"] = lambda out: show.measure_products(1, 0.01, out)
+MEASURES["writing"] = lambda out: show.measure_writing(1, 0.01, out)
 
 
 @pytest.mark.parametrize("key", MEASURES)
@@ -76,3 +77,12 @@ def test_the_share_of_the_limit_in_readme():
         f" reaches {share:.0%} of that"
     )
     assert expected in " ".join(README.split())
+
+
+def test_the_ratios_of_writing_in_readme():
+    records = record.read(ROOT / "results" / "writing.json", "writing").values()
+    rows = [row for one in records for row in one["writing"]]
+    least = [min(r["ratio"] for r in rows if r["way"] == way) for way in writing.WAYS[:0:-1]]
+    cached, uncached = (f"{ratio:.1f} times as many" for ratio in least)
+    between = "characters a second as PyTorch with a cache of what it has read, and"
+    assert f"{cached} {between} {uncached} as PyTorch without" in " ".join(README.split())

@@ -127,9 +127,7 @@ def test_every_model_trains_with_its_defaults(minae, tmp_path, model):
     run = tmp_path / "runs" / f"{model}-{data.removesuffix('.txt')}"
     metrics = json.loads((run / "metrics.json").read_text())
     elbo = model.endswith(("vae", "iwae")) and model != "vq-vae"
-    part = (
-        "validation" if model == "gpt" else "test"
-    )  # a running text of one's own has no test part
+    part = "validation" if model == "gpt" else "test"  # which a running text has not
     assert f"{part}_{FIGURES.get(model, 'elbo' if elbo else 'squared_error')}" in metrics
     assert metrics["settings"]["corrupt"] == MODELS[model].corruption
     whole = [] if model == "restore" or data == "a.txt" else ["reconstructions"]
@@ -242,8 +240,8 @@ def _nan(path):
         (("train", "dense", "--kernels", "vendor"), "--kernels vendor is for a GPU"),
         (("train", "dense", "--kernels", "mine"), "kernels 'mine' is unknown"),
         (("gradcheck", "--device", "tpu"), "device 'tpu' is unknown"),
-        (("bench", "W1", "--products"), "are five benchmarks: choose one"),
-        (("bench", "--parts", "--kernels"), "are five benchmarks: choose one"),
+        (("bench", "W1", "--products"), "are six benchmarks: choose one"),
+        (("bench", "--parts", "--kernels"), "are six benchmarks: choose one"),
         (("bench", "W1", "--parts", "--out", "a.json"), "--parts writes no file"),
         (("eval", "nothing"), "nothing holds no trained model"),
         (("data", "fetch", "mnist6k"), "mnist6k"),
@@ -314,9 +312,9 @@ def test_a_language_model_writes_a_text(minae, tmp_path):
     for arguments, sentence in [
         (
             (*sample, "--label", 3),
-            "--label is for a cvae, and runs/gpt-a holds a gpt: leave",
+            "--label is for a cvae, and runs/gpt-a holds a gpt model: leave",
         ),
-        ((*sample, "--out", "x.png"), "--out is for pictures and tables, and runs/gpt-a holds"),
+        ((*sample, "--out", "x.png"), "a gpt prints its text: leave out --out, and add > text.txt"),
         ((*sample, "--temperature", -1), "temperature is a number from 0, not -1.0"),
         ((*sample, "--top-k", 0), "top_k is a whole number from 1"),
         (("sample", "vae", "--prompt", "x"), "--prompt is for a gpt, and vae holds a vae"),

@@ -69,8 +69,8 @@ DATA = {
     "": "is empty",
 }
 NO_ROWS = {
-    "file.txt": "file.txt: holds 1 of the at least 3 texts",
-    "a\nb.txt": r"a\nb.txt: holds 1 of the at least 3 texts",
+    "file.txt": "file.txt: holds too few texts (lines, cells or files): 1",
+    "a\nb.txt": r"a\nb.txt: holds too few texts (lines, cells or files): 1",
 }
 WHOLE = {"x": "valid integer", "1.5": "valid integer", "nan": "valid integer", "": "is empty"}
 REAL = {"-1": "not -1.0", "nan": "not nan", "inf": "not inf", "x": "Invalid value", "": "is empty"}
@@ -115,7 +115,7 @@ CALLS = {
         k: said for k, said in DATA.items() if "the run" not in said and k != "wide.npy"
     }
     | {
-        "one.npy": "holds 1 of the at least 3 images",
+        "one.npy": "holds too few images: 1",
         "empty": "there are no images in this folder",
     },
     "enhance run @": {

@@ -217,8 +217,8 @@ def test_a_name_wins_over_a_folder_unless_written_as_a_path(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("count", "message"),
     [
-        (2, "holds 2 of the at least 3 images that are needed"),
-        (1, "holds 1 of the at least 3"),
+        (2, "holds too few images: 2, and at least 3 are needed"),
+        (1, "holds too few images: 1"),
         (0, "holds no pixels"),
     ],
 )

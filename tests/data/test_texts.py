@@ -100,7 +100,7 @@ def test_a_folder_with_labels(tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"window": 3}, "is text, which has no windows: leave out --window"),
+        ({"window": 3}, "--window is for series: leave it out"),
         ({"label_column": "x"}, "has no column 'x', as it is no CSV file: leave it out"),
         ({"id_column": "x"}, "has no column 'x', as it is no CSV file: leave it out"),
         ({"normal": "x"}, "--normal needs labels"),
@@ -127,7 +127,9 @@ def test_a_label_column_that_is_not_there(tmp_path):
 
 def test_too_few_texts(tmp_path):
     (tmp_path / "my.txt").write_text("one\n\none\n")
-    with pytest.raises(InputError, match="holds 2 of the at least 3 texts that are needed"):
+    with pytest.raises(
+        InputError, match=r"holds too few texts \(lines, cells or files\): 2, and at least 3"
+    ):
         load(tmp_path / "my.txt")
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minae.kernels import shapes
+from minae.kernels import shapes, shapes_images
 
 UNIT = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
 
@@ -73,7 +73,7 @@ CONV2D_REFUSALS = {  # x, weight, bias, groups
 def test_conv2d_operands_must_fit(sentence):
     x, weight, bias, groups = CONV2D_REFUSALS[sentence]
     with refusal(f"conv2d: {sentence.format(x=x, w=weight)}"):
-        shapes.check_conv2d(of(*x), of(*weight), bias, **UNIT, groups=groups)
+        shapes_images.check_conv2d(of(*x), of(*weight), bias, **UNIT, groups=groups)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_conv2d_operands_must_fit(sentence):
 )
 def test_conv2d_dx_operands_must_fit(dy, sentence):
     with refusal(f"conv2d_dx: {sentence}"):
-        shapes.check_conv2d_dx(dy, of(4, 3, 3, 3), (8, 8), None, **UNIT, groups=1)
+        shapes_images.check_conv2d_dx(dy, of(4, 3, 3, 3), (8, 8), None, **UNIT, groups=1)
 
 
 @pytest.mark.parametrize(
@@ -100,17 +100,17 @@ def test_gradients_of_convolutions_must_fit(dy, y):
     sentence = f"dy {dy} and y {y} must both be (2, 4, 6, 6) to go with"
     with refusal(f"conv2d_backward: {sentence} x (2, 3, 8, 8) and weight (4, 3, 3, 3)"):
         x, weight = of(2, 3, 8, 8), of(4, 3, 3, 3)
-        shapes.check_conv2d_backward(of(*dy), x, weight, of(*y), **UNIT, groups=1)
+        shapes_images.check_conv2d_backward(of(*dy), x, weight, of(*y), **UNIT, groups=1)
     with refusal(f"conv_transpose2d_backward: {sentence} x (2, 3, 4, 4) and weight (3, 4, 3, 3)"):
         x, weight = of(2, 3, 4, 4), of(3, 4, 3, 3)
         dy = (*dy[:2], 6, 6)
-        shapes.check_conv_transpose2d_backward(of(*dy), x, weight, of(*y), **UNIT, groups=1)
+        shapes_images.check_conv_transpose2d_backward(of(*dy), x, weight, of(*y), **UNIT, groups=1)
 
 
 def test_conv_transpose2d_operands_fit():
     options = {**UNIT, "stride": (2, 2), "output_padding": (1, 0), "groups": 2}
     x, weight, bias = of(2, 4, 5, 5), of(4, 3, 3, 3), of(6)
-    assert shapes.check_conv_transpose2d(x, weight, bias, **options) == (12, 11)
+    assert shapes_images.check_conv_transpose2d(x, weight, bias, **options) == (12, 11)
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_conv_transpose2d_operands_fit():
 def test_conv_transpose2d_operands_must_fit(weight, bias, sentence):
     options = {**UNIT, "output_padding": (0, 0), "groups": 2}
     with refusal(f"conv_transpose2d: {sentence.format(weight.shape)}"):
-        shapes.check_conv_transpose2d(of(2, 4, 5, 5), weight, bias, **options)
+        shapes_images.check_conv_transpose2d(of(2, 4, 5, 5), weight, bias, **options)
 
 
 def test_pooling_gradients_must_fit():
     with refusal("max_pool2d_dx: dy (1, 1, 2, 2) and index (1, 1, 2, 3) must agree"):
-        shapes.check_max_pool2d_dx(of(1, 1, 2, 2), of(1, 1, 2, 3))
+        shapes_images.check_max_pool2d_dx(of(1, 1, 2, 2), of(1, 1, 2, 3))
     with refusal(
         "avg_pool2d_dx: dy (1, 1, 2, 3) holds 2x3 positions, but an input of 4x4 under kernel_size "
         "(2, 2) gives 2x2"
     ):
-        shapes.check_avg_pool2d_dx(
+        shapes_images.check_avg_pool2d_dx(
             of(1, 1, 2, 3), (4, 4), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0)
         )

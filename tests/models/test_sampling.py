@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from minae.errors import InputError
-from minae.models.sampling import check_sampling, draw
+from minae.models.sampling import draw, sampler
 
 P = np.array([0.05, 0.4, 0.15, 0.3, 0.1])
 LOGITS = np.log(P).astype(np.float32) + 3
@@ -58,4 +58,4 @@ def test_of_equally_probable_ids_the_first_are_kept():
 def test_bad_options_are_named(options, message):
     usual = {"temperature": 1.0, "top_k": None, "top_p": None, "seed": None}
     with pytest.raises(InputError, match=message):
-        check_sampling(**usual | options)
+        sampler(**usual | options)

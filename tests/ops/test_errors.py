@@ -15,6 +15,9 @@ REFUSED[ValueError] = {
     r"matmul: \(2, 3\) and \(4, 5\)": lambda: zeros(2, 3) @ zeros(4, 5),
     r"linear: x \(2, 3\).* weight \(4, 5\)": lambda: ops.linear(zeros(2, 3), zeros(4, 5)),
     r"linear: bias \(5,\)": lambda: ops.linear(zeros(2, 3), zeros(4, 3), zeros(5)),
+    "linear: activation is None, 'relu', 'gelu' or 'gelu_tanh', not 'tanh'": lambda: ops.linear(
+        zeros(2, 3), zeros(4, 3), activation="tanh"
+    ),
     r"Add: the shapes \(2, 3\) and \(4, 5\) do not broadcast": lambda: zeros(2, 3) + zeros(4, 5),
     r"lt: the shapes \(2, 3\) and \(2,\) do not broadcast": lambda: zeros(2, 3) < zeros(2),
     "pow: an integer to a negative power": lambda: classes(2) ** -1,

@@ -16,7 +16,7 @@ from minae.models import GPT
 from minae.nn import init
 from minae.tensor import Tensor
 from minae.tools.gpt2 import import_gpt2
-from minae.tools.writing import continued
+from minae.tools.language import continued
 from minae.train.runs import load_run
 
 TEXT = "the cat sat on the mat, the cat ate the rat"
@@ -136,7 +136,7 @@ def reshaped(path, name, shape):
         *((lambda f, name=name: (f / name).unlink(), f"there is no .*{name}") for name in FILES),
         (lambda f: (f / "config.json").write_text("{"), "config.json is no JSON"),
         (lambda f: (f / "vocab.json").write_text("[]"), "vocab.json holds no JSON object"),
-        (lambda f: (f / "merges.txt").write_bytes(b"\xff"), "merges.txt is no text in UTF-8"),
+        (lambda f: (f / "merges.txt").write_bytes(b"\xff"), "merges.txt: is not in UTF-8"),
         (lambda f: changed(f / "config.json", n_layer="2"), "n_layer is "),
         (lambda f: changed(f / "config.json", n_head=5), "width 12 is not a multiple of the 5"),
         (lambda f: changed(f / "config.json", model_type="bert"), "model_type is 'bert', and only"),

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minae.data import Ragged
 from minae.tools import images
-from minae.tools.images import by_length, in_batches
+from minae.tools.images import by_length, in_batches, read_usable
 
 RNG = np.random.default_rng(0)
 TEXTS = Ragged.of([RNG.integers(4, 90, n) for n in RNG.permutation(np.arange(1, 60))])
@@ -29,3 +30,21 @@ def test_results_come_in_the_order_of_the_rows(monkeypatch):
     monkeypatch.setattr(images, "TOKENS", 100)
     found = in_batches(lambda ids: ids.sum(axis=1), TEXTS)
     np.testing.assert_array_equal(found, [row.sum() for row in TEXTS])
+
+
+def test_of_many_pictures_that_lack_the_same_three_are_named(tmp_path, capsys):
+    clear = Image.new("RGBA", (8, 8), (9, 9, 9, 0))
+    files = [tmp_path / f"{i}.png" for i in range(7)]
+    for path in files[:5]:
+        clear.save(path)
+    Image.new("L", (9, 9)).save(files[5])
+    Image.new("L", (8, 8)).save(files[6])
+    usable = read_usable(files, (1, 8, 8))
+    assert [path for path, _ in usable] == [*files[:5], files[6]]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ")[1] for line in lines] == [
+        *(f"{path}:" for path in files[:3]),
+        str(files[5]),
+        "2",
+    ]
+    assert lines[-1].startswith("minae: 2 more pictures: transparency is dropped")

@@ -207,6 +207,22 @@ def test_reconstructions_are_a_table(here, tmp_path, run):
     assert (status, "texts are written to a .csv file" in err) == (2, True)
 
 
+def test_a_masked_model_guesses_words_and_not_the_end_of_a_text(minae, tmp_path):
+    (tmp_path / "a.txt").write_text("\n".join(f"row {n % 3}" for n in range(60)))
+    small = "--width", 16, "--layers", 1, "--epochs", 1
+    assert minae("train", "masked", "--data", "a.txt", *small)[0] == 0
+    status, out, err = minae("reconstruct", "runs/masked-a", "--out", "made.csv")
+    assert (status, err) == (0, "")
+    run = runs.load_run(tmp_path / "runs" / "masked-a")
+    test = run.data().test.inputs
+    right = words = 0
+    for row in test:
+        with no_grad():
+            made = run.model(Tensor(row[None])).numpy()[0]
+        right, words = right + (made == row)[:-1].sum(), words + len(row) - 1
+    assert f"rebuilt  {right / words:.1%} of the words, each from all others of its text" in out
+
+
 def test_samples_are_texts(here, texts, tmp_path):
     for name in ("a.csv", "b.csv"):
         assert here("sample", "sequence-vae", "-n", 5, "--out", tmp_path / name)[0] == 0

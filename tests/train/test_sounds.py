@@ -161,12 +161,12 @@ def test_a_run_reads_sounds_as_its_own(here, tmp_path):
     [
         (("dense", "--data", "a.csv", "--seconds", 1), "--seconds is for sounds: leave it out"),
         (("conv", "--data", "birds", "--seconds", 0.01), "seconds is a number from 0.05"),
-        (("conv", "--data", "birds", "--window", 9), "leave out --window"),
+        (("conv", "--data", "birds", "--window", 9), "--window is for series: leave it out"),
         (("conv", "--data", "birds", "--loss", "bce"), "leave it out, for mse"),
         (("conv", "--data", "birds", "--corrupt", "blur:1"), "'blur:1' is nothing to do to sounds"),
         (("conv", "--data", "vowels", "--seconds", 1), "leave out --seconds"),
         (("conv", "--data", "vowels", "--tokens", "words"), "--tokens is for texts: leave it out"),
-        (("conv", "--data", "digits", "--id-column", "x"), "--id-column is for files with"),
+        (("conv", "--data", "digits", "--id-column", "x"), "--id-column is for tables and"),
         (("conv", "--data", "vowels", "--kind", "table"), "vowels is of kind audio"),
     ],
 )

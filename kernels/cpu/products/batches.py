@@ -15,15 +15,15 @@ from minae.kernels.cpu.products.multiply import multiply_at, multiply_shares, pr
 
 
 @parallel
-def multiply_each(t, T, product, a, a_row, a_turned, b, b_row, b_turned, c, K):
+def multiply_each(t, T, product, a, a_row, transpose_a, b, b_row, transpose_b, c, K):
     """c[i] = op(a[i]) op(b[i]) for matrices at the addresses a and b (B,), and c (B, M, N).
 
-    op transposes what is `turned`. As they lie, rows are a_row and b_row bytes apart.
+    op transposes if its flag is set. As they lie, rows are a_row and b_row bytes apart.
     """
     B, M, N = c.shape
     for i in range(t * B // T, (t + 1) * B // T):
         of_a, of_b, of_c = (a[i], a_row), (b[i], b_row), (c[i].ctypes.data, N * c.itemsize)
-        multiply_at(product, t, of_a, a_turned, of_b, b_turned, of_c, (M, N, K), False)
+        multiply_at(product, t, of_a, transpose_a, of_b, transpose_b, of_c, (M, N, K), False)
 
 
 def multiply_matrices(a, b, y):
@@ -51,9 +51,10 @@ def multiply_batches(a, b):
 
 
 def _matrices(x, batch):
-    """Return x, the address of each matrix, the bytes from row to row, and whether it is turned.
+    """Return x, the addresses of its matrices, the bytes from row to row, and if it is transposed.
 
-    What is turned lies as its transpose. x is a copy if rows are contiguous in neither way.
+    Its matrices then lie in memory as their transposes. x is a copy if rows are contiguous in
+    neither way.
     """
     size, (rows, columns) = x.itemsize, x.shape[-2:]
     row, column = x.strides[-2:]
@@ -64,5 +65,5 @@ def _matrices(x, batch):
     apart = np.broadcast_to(x, (*batch, rows, columns)).strides[:-2]
     for length, step in zip(batch, apart, strict=True):
         addresses = addresses[..., None] + step * np.arange(length)
-    turned = column != size
-    return x, addresses.ravel(), column if turned else row, turned
+    transposed = column != size
+    return x, addresses.ravel(), column if transposed else row, transposed

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from minae.kernels import shapes
+from minae.kernels import shapes_images
 from minae.kernels.cuda.layout import contiguous
 from minae.kernels.cuda.reductions import sum
 from minae.kernels.reference.common import activate, activate_backward, into
 
 
 def conv2d(x, weight, bias=None, activation=None, **geometry):
-    shapes.check_conv2d(x, weight, bias, **geometry)
+    shapes_images.check_conv2d(x, weight, bias, **geometry)
     groups, patches = geometry["groups"], _patches(x, weight.shape[2:], geometry)
     parts = zip(np.split(patches, groups, axis=1), np.split(weight, groups), strict=True)
     y = [np.tensordot(p, w, ((1, 4, 5), (1, 2, 3))) for p, w in parts]  # (N, HO, WO, O / groups)
@@ -18,7 +18,7 @@ def conv2d(x, weight, bias=None, activation=None, **geometry):
 
 
 def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
-    shapes.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
+    shapes_images.check_conv2d_dx(dy, weight, input_size, bias, **geometry)
     (H, W), (PH, PW), (HO, WO) = input_size, geometry["padding"], dy.shape[2:]
     (SH, SW), (DH, DW), groups = geometry["stride"], geometry["dilation"], geometry["groups"]
     N, C = len(dy), weight.shape[1] * groups
@@ -38,7 +38,7 @@ def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
 def conv2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
     dz = activate_backward(dy, y, activation)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
     total = _dweight(x, dz, weight.shape[2:], geometry) if needs[1] else None
@@ -48,7 +48,7 @@ def conv2d_backward(
 def conv_transpose2d_backward(
     dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
 ):
-    shapes.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
+    shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
     dz = activate_backward(dy, y, activation)
     dx = conv2d(dz, weight, **geometry) if needs[0] else None
     total = _dweight(dz, x, weight.shape[2:], geometry) if needs[1] else None

@@ -5,8 +5,8 @@ the run was trained on: scaled alike, with the same categories, cut into windows
 
 All give inputs (N, C, H, W): an image (C, H, W), a row of a table (1, 1, F), a window of W readings
 of C columns (C, 1, W), a sound's spectrogram of M bands and T frames (1, M, T). But texts are a
-`Ragged`, a row of numbers each, and a corpus is one running text, (T,) token ids. All but this say
-by `errors` how the error of a row is divided among its parts.
+`Ragged`, a row of numbers each, and a corpus, a running text, has no rows but is (T,) token ids.
+All kinds with rows say by `errors` how the error of a row is divided among its parts.
 """
 
 import math

@@ -17,9 +17,9 @@ from minae.data.text import bpe, byte_level
 from minae.data.text.files import Texts, read_running
 from minae.errors import InputError
 
-#: By what a text is cut into, how many tokens there are at most, if nobody says otherwise. Of
-#: tiny_shakespeare, a gpt reaches 1.645, 1.612 and 1.589 nats per character with 512, 1,000 and
-#: 2,000 tokens of bytes.
+#: What a text is cut into, and how many different tokens there are at most, if nobody says
+#: otherwise. Of tiny_shakespeare, a gpt reaches 1.645, 1.612 and 1.589 nats per character with 512,
+#: 1,000 and 2,000 tokens of bytes.
 VOCABULARY = {"characters": 5_000, "bpe": 2_000}
 LEAST = 2  # times that a pair of tokens occurs in the training part, to become one token
 UNKNOWN, END = "<unk>", "<|endoftext|>"
@@ -36,7 +36,7 @@ class CorpusKind:
     A token's id is its place in the vocabulary. A text is encoded as it is, with all its spaces and
     line breaks, and `decode` gives it back. A character that is not in a vocabulary of characters
     becomes UNKNOWN; tokens of bytes (bpe) are those of GPT-2 and know every text. If the vocabulary
-    has END, it stands behind each of several texts.
+    has END, it follows each of several texts.
     """
 
     name: ClassVar[str] = "corpus"
@@ -59,6 +59,11 @@ class CorpusKind:
             raise InputError(f"merges make {min(made)!r}, which is not in the vocabulary")
 
     @property
+    def row(self) -> str:
+        """What a token is called."""
+        return "token" if self.tokens == "bpe" else "character"
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """The size V of the vocabulary, as a shape (1, 1, V)."""
         return 1, 1, len(self.vocabulary)
@@ -69,8 +74,13 @@ class CorpusKind:
         return self.vocabulary.index(END) if END in self.vocabulary else None
 
     @property
+    def unknown(self) -> int | None:
+        """The id of what is not in the vocabulary, if there is one."""
+        return self.vocabulary.index(UNKNOWN) if UNKNOWN in self.vocabulary else None
+
+    @property
     def start(self) -> int:
-        """The id behind which a new text begins: the end of the one before, or of its last line."""
+        """The id after which a new text begins: the end of the one before, or of its last line."""
         line_break = "Ċ" if self.tokens == "bpe" else "\n"
         known = (token for token in (END, line_break) if token in self.vocabulary)
         return self.vocabulary.index(next(known, self.vocabulary[-1]))
@@ -80,7 +90,7 @@ class CorpusKind:
         return self._encoder()(text)
 
     def join(self, texts: Iterable[str]) -> np.ndarray:
-        """Return the ids of texts on end, with END behind each if there is one: (T,) int32."""
+        """Return the ids of texts one after another, each with END if there is one: (T,) int32."""
         encode = self._encoder()
         end = np.array([] if self.end is None else [self.end], np.int32)
         return np.concatenate([end[:0], *(part for text in texts for part in (encode(text), end))])
@@ -93,7 +103,7 @@ class CorpusKind:
             for token, i in known.items():
                 if len(token) == 1:
                     table[ord(token)] = i
-            return lambda text: _joined(table[codes] for codes in codes_of(text))
+            return lambda text: np.concatenate([table[codes] for codes in codes_of(text)])
         tokens_of = bpe.piece_splitter(self.merges)
 
         @lru_cache(bpe.KEPT)
@@ -114,12 +124,12 @@ class CorpusKind:
 
     def stream(self, ids: Iterable[int]) -> Iterator[str]:
         """Yield the text of each id, once it is whole: a character may have several tokens."""
-        texts, decoder = self.bytes(), codecs.getincrementaldecoder("utf-8")("replace")
+        texts, decoder = self.token_bytes(), codecs.getincrementaldecoder("utf-8")("replace")
         for i in ids:
             yield decoder.decode(texts[i])
         yield decoder.decode(b"", final=True)
 
-    def bytes(self) -> list[bytes]:
+    def token_bytes(self) -> list[bytes]:
         """Return what each token of the vocabulary stands for, in UTF-8."""
         special = {END: b"\n", UNKNOWN: "\N{REPLACEMENT CHARACTER}".encode()}
         written = byte_level.bytes_of if self.tokens == "bpe" else str.encode
@@ -127,14 +137,14 @@ class CorpusKind:
 
     def characters(self, ids: np.ndarray) -> int:
         """Return how many characters the tokens of ids (T,) have together, END as one of them."""
-        begun = [sum(byte & 0xC0 != 0x80 for byte in text) for text in self.bytes()]
+        begun = [sum(byte & 0xC0 != 0x80 for byte in text) for text in self.token_bytes()]
         return int(np.array(begun)[ids].sum())  # a character is counted where it begins
 
     def corruption(self, text: str) -> NoReturn:
-        """Raise InputError: nothing is hidden from a model but what follows."""
+        """Raise InputError: all that is hidden from a model is what comes next."""
         raise InputError(
-            f"{text!r} is nothing to do to a running text, whose next token is all that is hidden"
-            " from a model; leave out --corrupt"
+            f"{text!r} is nothing to do to a running text, of which a model is to predict the next"
+            " token: leave out --corrupt"
         )
 
     def read(self, path: Path) -> tuple[Split, list[str]]:
@@ -145,43 +155,40 @@ class CorpusKind:
 
     def split(self, found: Texts) -> tuple[Split, list[str]]:
         """Return texts that were read as a model takes them, and what is to be said of that."""
-        split, notes = Split(self.join(found.texts)), list(found.notes)
-        if note := self.unknown(found.texts):
-            notes.append(note)
-        return split, notes
+        return Split(self.join(found.texts)), [*found.notes, *self.unknown_notes(found.texts)]
 
     def lines(self, ids: np.ndarray) -> Split:
         """Return the lines of a text (T,), named by their numbers; long ones are cut.
 
-        A line ends with the token that has its line break, or with END.
+        A line ends with the token that has its line break, or with END. Blank lines belong to the
+        one before them: a line break by itself is no line that could be strange.
         """
-        breaks = np.array([token.count(b"\n") for token in self.bytes()])[ids]  # (T,)
+        tokens = self.token_bytes()
+        breaks = np.array([token.count(b"\n") for token in tokens])[ids]  # (T,)
+        seen = np.array([bool(token.strip()) for token in tokens])[ids]  # (T,)
         number = np.cumsum(breaks) - breaks  # of line breaks before a token
-        change = np.flatnonzero(number[1:] != number[:-1]) + 1
-        starts = [0, *change.tolist(), len(ids)]
+        first = np.flatnonzero(np.diff(number, prepend=-1))  # tokens of lines
+        kept = np.logical_or.reduceat(seen, first)
+        kept[0] = True
+        starts = [*first[kept].tolist(), len(ids)]
         cut = [i for a, b in pairwise(starts) for i in range(a, b, LONGEST_LINE)]
         offsets = np.array([*cut, len(ids)], np.int64)
         lines = Ragged(np.asarray(ids, np.int32), offsets)
         return Split(lines, names=number[cut] + 1)
 
-    def unknown(self, texts: Iterable[str]) -> str | None:
-        """Return a note on the characters of texts that are not in the vocabulary, if any."""
+    def unknown_notes(self, texts: Iterable[str]) -> list[str]:
+        """Return a note on the characters of texts that are not in the vocabulary, if any are."""
         if self.tokens == "bpe":
-            return None
+            return []
         counts = count_codes(texts)
         counts[[ord(token) for token in self.vocabulary if len(token) == 1]] = 0
         rare = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
         if not len(rare):
-            return None
+            return []
         shown = ", ".join(map(_named, rare[:SHOWN].tolist())) + ", …" * (len(rare) > SHOWN)
         total = int(counts.sum())
         many = "s" * (total > 1)
-        return f"{total:,} character{many} not in the vocabulary ({shown}), read as {UNKNOWN}"
-
-    @property
-    def row(self) -> str:
-        """What a token is called."""
-        return "token" if self.tokens == "bpe" else "character"
+        return [f"{total:,} character{many} not in the vocabulary ({shown}), read as {UNKNOWN}"]
 
 
 def check_tokens(name: str) -> None:
@@ -221,8 +228,8 @@ def fit_corpus(
 
 
 def codes_of(text: str) -> Iterator[np.ndarray]:
-    """Yield the codes of a text's characters, some (n,) uint32 at a time."""
-    for start in range(0, len(text), _AT_ONCE):
+    """Yield the codes of a text's characters, some (n,) uint32 at a time; once (0,) if none."""
+    for start in range(0, max(1, len(text)), _AT_ONCE):
         part = text[start : start + _AT_ONCE]
         yield np.frombuffer(part.encode("utf-32-le", "surrogatepass"), np.uint32)
 
@@ -231,15 +238,8 @@ def count_codes(texts: Iterable[str]) -> np.ndarray:
     """Return how often each character occurs in texts, by its code in Unicode: (codes,) int64."""
     counts = np.zeros(_CODES, np.int64)
     for codes in codes_of("".join(texts)):
-        found, times = np.unique(codes, return_counts=True)
-        counts[found] += times
+        counts += np.bincount(codes, minlength=_CODES)
     return counts
-
-
-def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
-    """Return arrays (n,) as one, (T,) int32."""
-    listed = list(parts)
-    return listed[0] if len(listed) == 1 else np.concatenate([np.zeros(0, np.int32), *listed])
 
 
 def _named(code: int) -> str:

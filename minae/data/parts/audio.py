@@ -29,7 +29,7 @@ def audio_parts(path: Path, how: Reading, seed: int, validation: int | None) -> 
     pieces = read_pieces(recordings, left_out, analysis, frames)
     if len(pieces) < 3:
         raise InputError(
-            f"gives {len(pieces)} of the at least 3 sounds that are needed to train, validate and"
+            f"gives too few sounds: {len(pieces)}, and at least 3 are needed to train, validate and"
             " test; add more, or give fewer --seconds"
         )
     order, test = order_of(pieces, seed), max(1, round(len(pieces) / 10))
@@ -45,10 +45,6 @@ def split_sounds(
     validation: int | None,
 ) -> Fitted:
     """Set aside the last of a pool of pieces for validation, and fit the kind to the others."""
-    unknown = {"--window": how.window, "--id-column": how.id_column}
-    for option, value in (unknown | {"--label-column": how.label_column}).items():
-        if value is not None:
-            raise InputError(f"holds sounds, which have none: leave out {option}")
     train, held_out, test = set_aside("sounds", pool, test, pieces.labels, how, validation)
     classes = [] if pieces.labels is None else in_order(set(pieces.labels.tolist()))
     kind = fit_audio(pieces, train, classes)

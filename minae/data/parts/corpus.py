@@ -1,4 +1,4 @@
-"""The parts of a running text, and a line that says what was made of them."""
+"""The parts of a running text, and a line that says what was made of it."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ from minae.data.kinds.corpus import VOCABULARY, CorpusKind, check_tokens, fit_co
 from minae.data.parts.dividing import Fitted, Reading
 from minae.data.split import Split, validation_size
 from minae.data.text.files import Texts, column_of
-from minae.errors import InputError
 
 MOST_VALIDATION = 1_000_000  # characters, if nobody says otherwise: enough for any figure
 
@@ -14,15 +13,11 @@ MOST_VALIDATION = 1_000_000  # characters, if nobody says otherwise: enough for 
 def corpus_parts(
     path: Path, found: Texts, test: int | None, how: Reading, validation: int | None
 ) -> Fitted:
-    """Cut texts that are read on end into parts, in their order, and number their tokens.
+    """Cut a running text, or several, into parts, in their order, and number their tokens.
 
     The last `test` texts are for testing, if they are a named dataset's. As many before them are
     for validation; without a test part, the last tenth of all characters is.
     """
-    unknown = {"--window": how.window, "--id-column": how.id_column, "--normal": how.normal}
-    for option, value in (unknown | {"--label-column": how.label_column}).items():
-        if value is not None:
-            raise InputError(f"is one running text, which has none: leave out {option}")
     cut = len(found) - (test or 0)
     pool, tested = found.texts[:cut], found.texts[cut:]
     total = sum(map(len, pool))
@@ -39,19 +34,17 @@ def corpus_parts(
     if broken and kind.end is not None:
         ids = ids[:-1]  # no text ends where the validation part begins
     parts = [Split(ids), *(Split(kind.join(texts)) for texts in (held_out, tested))]
-    everything = [*found.notes, *notes]
-    if note := kind.unknown(found.texts):
-        everything.append(note)
-    said = [f"{path.name}: {note}" for note in everything]
+    notes = [*found.notes, *notes, *kind.unknown_notes(found.texts)]
+    said = [f"{path.name}: {note}" for note in notes]
     return kind, parts, [*said, _about(path, kind, found, parts)]
 
 
 def _cut(texts: list[str], place: int) -> tuple[list[str], list[str], bool]:
-    """Return texts before and behind a number of characters, and whether one is cut in two."""
+    """Return the texts before and after a place, and whether it cuts one of them in two."""
     for i, text in enumerate(texts):
         if place < len(text):
-            before, behind = [text[:place]] * (place > 0), [text[place:]]
-            return [*texts[:i], *before], [*behind, *texts[i + 1 :]], place > 0
+            before, after = [text[:place]] * (place > 0), [text[place:]]
+            return [*texts[:i], *before], [*after, *texts[i + 1 :]], place > 0
         place -= len(text)
     return texts, [], False
 
@@ -68,4 +61,4 @@ def _about(path: Path, kind: CorpusKind, found: Texts, parts: list[Split]) -> st
         said.append(f"{len(parts[1]):,} tokens to validate")
     if len(parts[2]):
         said.append(f"{len(parts[2]):,} to test")
-    return f"{path.name}: {texts}{characters:,} characters, read on end ({'; '.join(said)})"
+    return f"{path.name}: {texts}{characters:,} characters of running text ({'; '.join(said)})"

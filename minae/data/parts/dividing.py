@@ -4,11 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minae.data.kinds.audio import AudioKind
-from minae.data.kinds.corpus import CorpusKind
-from minae.data.kinds.series import SeriesKind
-from minae.data.kinds.table import TableKind
-from minae.data.kinds.text import TextKind
+from minae.data.kinds import Kind
 from minae.data.split import Split, divide, find_class, keep_normal, validation_size
 from minae.errors import InputError
 
@@ -28,9 +24,7 @@ class Reading:
     seconds: float | None = None  # of a piece of a sound
 
 
-Fitted = tuple[
-    TableKind | SeriesKind | TextKind | AudioKind | CorpusKind, list[Split], list[str]
-]  # with train, validation, test
+Fitted = tuple[Kind, list[Split], list[str]]  # the splits to train, to validate, to test; notes
 
 
 def divided(count: int, what: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,8 +34,8 @@ def divided(count: int, what: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if count < 3:
         raise InputError(
-            f"holds {count} of the at least 3 {what} that are needed to train, validate and test; "
-            "add more"
+            f"holds too few {what}: {count}, and at least 3 are needed to train, validate and test;"
+            " add more"
         )
     return divide(count, seed)
 

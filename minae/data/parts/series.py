@@ -16,8 +16,6 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
 
     No reading is in the windows of two parts.
     """
-    if how.id_column is not None:
-        raise InputError("is a series, whose rows are named by their times: leave out --id-column")
     if how.window is not None and how.window < 2:
         raise InputError(f"--window is a number of readings from 2, not {how.window}")
     _check_steps(readings)
@@ -44,9 +42,9 @@ def series_parts(path: Path, readings: Readings, how: Reading, validation: int |
     size = tenth if validation is None else validation
     if (train := pool - size - between * (size > 0)) < 1 or size < 0:
         raise InputError(
-            f"gives {N:,} windows of {window:,} readings, too few for {size:,} to validate,"
-            f" {tenth:,} to test, and {between:,} before each of these; give more readings, a"
-            " smaller --window or a smaller --validation"
+            f"gives {N:,} windows of {window:,} readings without a gap, too few for {size:,} to"
+            f" validate, {tenth:,} to test, and {between:,} before each of these; give more"
+            " readings, a smaller --window or a smaller --validation"
         )
     cuts = slice(0, train), slice(pool - size, pool), slice(N - tenth, N)
     parts = [windows.take(cut) for cut in cuts]

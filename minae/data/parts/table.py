@@ -22,8 +22,6 @@ def table_parts(
     validation: int | None,
 ) -> Fitted:
     """Shuffle the rows of a table by the seed, and cut them 80 / 10 / 10 per cent."""
-    if how.window is not None:
-        raise InputError("is a table, which has no windows: leave out --window")
     for column in (how.id_column, how.label_column):
         if column is not None and column not in frame:
             raise InputError(f"has no column {column!r}; the columns are {', '.join(frame)}")

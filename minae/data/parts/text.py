@@ -16,7 +16,6 @@ from minae.data.kinds.text import (
 from minae.data.parts.dividing import Fitted, Reading, in_order, set_aside
 from minae.data.split import Split
 from minae.data.text.files import Texts, column_of
-from minae.errors import InputError
 
 
 def text_parts(
@@ -31,8 +30,6 @@ def text_parts(
 
     `pool` and `test` are the indices of the texts to train and validate on, and to test on.
     """
-    if how.window is not None:
-        raise InputError("is text, which has no windows: leave out --window")
     classes = [] if found.labels is None else in_order(set(found.labels))
     rows = set_aside("texts", pool, test, found.labels, how, validation)
     train = [found.texts[i] for i in rows[0]]

@@ -101,7 +101,7 @@ def merged(symbols: list[str], pair: Pair) -> list[str]:
 
 def splitter(merges: Iterable[Pair]) -> Split:
     """Return what cuts a text into tokens."""
-    tokens_of = piece_splitter(merges)
+    tokens_of = lru_cache(KEPT)(piece_splitter(merges))
     return lambda text: [token for piece in pieces(text) for token in tokens_of(piece)]
 
 
@@ -109,7 +109,6 @@ def piece_splitter(merges: Iterable[Pair]) -> Split:
     """Return what cuts a piece into tokens: the pair that was learned first is merged first."""
     ranks = {pair: rank for rank, pair in enumerate(merges)}
 
-    @lru_cache(KEPT)
     def tokens_of(piece: str) -> list[str]:
         symbols = list(piece)
         while found := [(ranks[pair], pair) for pair in pairwise(symbols) if pair in ranks]:

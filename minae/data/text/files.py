@@ -81,7 +81,7 @@ def read_texts(
 
 
 def read_running(path: Path, text_column: str | None = None) -> Texts:
-    """Read texts whose words are to be read on end: a file is one text, not one in each line.
+    """Read running text: a file is one text, not one in each line.
 
     Line breaks become \\n, and all else stays as it is. See `read_texts`.
     """
@@ -97,7 +97,7 @@ def read_running(path: Path, text_column: str | None = None) -> Texts:
 
 
 def _has_columns(path: Path) -> bool:
-    """Return whether a file is taken for a CSV file, though it may be read as texts."""
+    """Return whether a file is a table, of which one column has the texts."""
     return is_csv(path) and path.suffix.lower() != ".txt"
 
 

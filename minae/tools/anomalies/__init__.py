@@ -21,10 +21,9 @@ from minae.errors import InputError, complain
 from minae.files import write_together
 from minae.metrics.detection import stretches
 from minae.report import print_rows
-from minae.tools.anomalies import lines, pictures, report
-from minae.tools.anomalies.baselines import fit_baselines, in_pieces
+from minae.tools.anomalies import pictures, report
+from minae.tools.anomalies.baselines import fit_baselines
 from minae.tools.anomalies.labels import Labels, read_labels
-from minae.tools.anomalies.lines import score_lines
 from minae.tools.anomalies.reading import Data, Own, read_data, read_own
 from minae.tools.anomalies.report import Judged
 from minae.tools.anomalies.scores import (
@@ -120,9 +119,7 @@ def anomalies(
 
 def fit_scorer(run: Run, own: Own) -> Callable[[Data], Scores]:
     """Return what scores data, which needs to know the model's usual errors."""
-    if isinstance(run.kind, CorpusKind):
-        return partial(score_lines, run, unknown=lines.unknown_nats(run, own.held_out.split))
-    if isinstance(run.kind, TextKind):
+    if isinstance(run.kind, TextKind | CorpusKind):
         return partial(score_texts, run, unknown=unknown_nats(run, own.held_out.split))
     return partial(score, run, weights=find_weights(run, own.train, own.held_out.split))
 
@@ -157,8 +154,8 @@ def _score_by_baselines(run: Run, data: Data, own: Own) -> dict[str, tuple[np.nd
     window = run.kind.window if isinstance(run.kind, SeriesKind) else 1
     return {
         name: (
-            by_row(in_pieces(method, data.split), data, window),
-            by_row(in_pieces(method, own.held_out.split), own.held_out, window),
+            by_row(method(data.split), data, window),
+            by_row(method(own.held_out.split), own.held_out, window),
         )
         for name, method in fit_baselines(run, own).items()
     }

@@ -8,14 +8,17 @@ of the day, of the week, or of the period found in the data, whichever is neares
 Lines of a running text are scored by n-grams.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minae.data import AudioKind, CorpusKind, ImageKind, Ragged, SeriesKind, Split, TextKind
-from minae.tools.anomalies.lines import fit_line_baselines
+from minae.data.kinds import Kind
+from minae.metrics.ngrams import best_ngram, nth
 from minae.tools.anomalies.reading import Own, step_numbers
 from minae.tools.anomalies.scores import AT_ONCE, Method
+from minae.tools.anomalies.texts import sums
 from minae.tools.bags import fit_tfidf
 from minae.train.runs import Run
 
@@ -28,21 +31,40 @@ LONGEST = 100_000  # readings in which a period is looked for
 
 def fit_baselines(run: Run, own: Own) -> dict[str, Method]:
     """Return baselines by their names, fitted to the run's training data."""
-    if isinstance(run.kind, CorpusKind):
+    if isinstance(run.kind, CorpusKind):  # all at once: a line is read after those before it
         return fit_line_baselines(run.kind, own)
     if isinstance(run.kind, TextKind):
-        return fit_text_baselines(len(run.kind.vocabulary), own.train.inputs)
+        methods = fit_text_baselines(len(run.kind.vocabulary), own.train.inputs)
+    else:
+        methods = fit_row_baselines(run.kind, own)
+    return {name: partial(in_pieces, method) for name, method in methods.items()}
+
+
+def fit_row_baselines(kind: Kind, own: Own) -> dict[str, Method]:
+    """Return PCA and an isolation forest, and of a series the seasonal baseline."""
     pca, count = fit_pca(_rows(own.train), _rows(own.held_out.split))
-    project = pca.transform if isinstance(run.kind, ImageKind | AudioKind) else np.asarray
+    project = pca.transform if isinstance(kind, ImageKind | AudioKind) else np.asarray
     forest = _forest(project(_rows(own.train)))
     methods: dict[str, Method] = {
         f"PCA, {count}": lambda split: pca_errors(pca, _rows(split)),
         "isolation forest": lambda split: -forest.score_samples(project(_rows(split))),
     }
-    if isinstance(run.kind, SeriesKind):
-        name, seasonal = fit_seasonal(run.kind, own.train, own.held_out.split)
+    if isinstance(kind, SeriesKind):
+        name, seasonal = fit_seasonal(kind, own.train, own.held_out.split)
         methods[name] = seasonal
     return methods
+
+
+def fit_line_baselines(kind: CorpusKind, own: Own) -> dict[str, Method]:
+    """Return n-grams of the run's training text, with the n that is best on the held-out lines."""
+    train, size = own.train.inputs, len(kind.vocabulary)
+    n, _ = best_ngram(train, own.held_out.split.inputs.values, size)
+
+    def score(split: Split) -> np.ndarray:
+        lines: Ragged = split.inputs
+        return sums(lines, nth(n, train, lines.values, size)) / lines.lengths
+
+    return {f"{n}-grams": score}
 
 
 def fit_text_baselines(size: int, train: Ragged) -> dict[str, Method]:

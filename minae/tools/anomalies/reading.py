@@ -1,4 +1,4 @@
-"""The data to score: images, rows of a table, or readings of a series with windows of them."""
+"""The data to score: images, rows, texts, sounds, lines, or readings of a series in windows."""
 
 import os
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def read_data(run: Run, data: str, out: Path, label_column: str | None) -> Data:
     if isinstance(kind, TextKind):
         return _read_texts(run, kind, data, out, label_column)
     if isinstance(kind, CorpusKind):
-        return _read_lines(run, kind, data, out, label_column)
+        return _read_lines(run, kind, data, out)
     sounds = isinstance(kind, AudioKind) and data not in DATASETS and path.exists()
     if data not in DATASETS and path.is_dir() and not sounds:
         return _read_folder(run, path, out)
@@ -74,10 +74,8 @@ def read_data(run: Run, data: str, out: Path, label_column: str | None) -> Data:
     elif column in (None, getattr(kind, "label_column", None)) and split.labels is not None:
         texts: Any = labels_of(run, split)
         labels = texts.astype(str).astype(object)
-    elif label_column is None:
-        labels = None
     else:
-        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
+        labels = None
     return Data(split, names, labels, whole=whole)
 
 
@@ -98,20 +96,16 @@ def _read_texts(run: Run, kind: TextKind, data: str, out: Path, label_column: st
         for note in notes:
             complain(f"{path}: {note}")
         labels, whole = found.labels, not any(isinstance(note, LeftOut) for note in notes)
-    if labels is None and label_column is not None:
-        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
     if labels is not None:
         labels = np.array([label or None for label in labels], object)  # an empty cell is none
     assert split.names is not None
     return Data(split, split.names, labels, whole=whole)
 
 
-def _read_lines(run: Run, kind: CorpusKind, data: str, out: Path, label_column: str | None) -> Data:
+def _read_lines(run: Run, kind: CorpusKind, data: str, out: Path) -> Data:
     """Read a running text, whose lines are the rows."""
     there = data not in DATASETS and os.path.exists(file_of(data))
     check_out(out, list_files([Path(file_of(data))]) if there else [])
-    if label_column is not None:
-        raise InputError(f"{data} has no labels called {label_column!r}, nor is there such a file")
     split, whole = run.read_usable(data)
     return replace(_lines(kind, split.inputs), whole=whole)
 

@@ -115,7 +115,8 @@ def print_methods(methods: list[Judged], labels: Labels | None) -> None:
     names = [name for name in HEADS if name in shown[0].figures]
     header, rows = ["method", *(HEADS[name] for name in names)], []
     for method in shown:
-        cells = [f"{method.figures[name]:.4g}" for name in names]
+        values = (method.figures[name] for name in names)
+        cells = ["" if value != value else f"{value:.4g}" for value in values]
         if "events" in method.figures:
             cells.insert(-1, f"{method.figures['events_found']} of {method.figures['events']}")
         rows.append((method.name, *cells))
@@ -144,9 +145,11 @@ def common_to(methods: list[Judged]) -> str:
     flags = np.stack([method.flagged for method in methods])
     own, everyone = int(flags[0].sum()), int(flags.all(axis=0).sum())
     alone = int((flags[0] & ~flags[1:].any(axis=0)).sum())
+    if not own:
+        return f"the {methods[0].name} flags nothing"
     return (
-        f"of the {own:,} that the {methods[0].name} flags, all methods flag {everyone:,}, and no"
-        f" other method flags {alone:,}"
+        f"of the {own:,} that the {methods[0].name} flags, all other methods flag {everyone:,}, and"
+        f" none of them flags {alone:,}"
     )
 
 

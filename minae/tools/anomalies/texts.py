@@ -1,22 +1,26 @@
-"""How unlikely a model finds a text: its score, and which of its tokens it is due to.
+"""How unlikely a model finds a text, or a line of a running text, and due to which of its tokens.
 
-The score is -log p per token, in nats: a sum would call every long text strange. A token that the
-vocabulary has not is more than one the model has no number for: it counts as much as one in a
-hundred of the known ones does at least. So a text in another language is found, too.
+The score is -log p per token, in nats: a sum would call every long text strange. A token that is
+not in the vocabulary is more than one the model has no number for: it counts as much as one in a
+hundred of the known ones does at least. So a text in another language is found, too. A line of a
+running text is read after the lines before it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from minae.data import CorpusKind, Ragged, Split, TextKind
+from minae.data.kinds import Kind
 from minae.data.kinds.text import splitter
 from minae.data.text.tokens import END, SPECIAL, UNKNOWN, join_words, tidy
-from minae.models import DocumentAutoencoder
+from minae.models import GPT, DocumentAutoencoder
 from minae.tools.anomalies.reading import Data
 from minae.tools.anomalies.scores import Scores
 from minae.tools.texts import token_nats
+from minae.train import language
 from minae.train.runs import Run
 
 MARKED = 3  # tokens of a text
@@ -51,12 +55,25 @@ class TextScores(Scores):
 
     def tokens(self, row: int) -> tuple[list[str], np.ndarray]:
         """Return the tokens of a text, as they were read, and their -log p, (L,)."""
-        texts, offsets = self.split.texts, self.split.inputs.offsets
-        assert texts is not None
-        nats = self.nats[offsets[row] : offsets[row + 1]]
-        assert isinstance(self.kind, TextKind)
-        cut = splitter(self.kind.tokens, self.kind.merges)(tidy(texts[row]))
+        inside = slice(*self.split.inputs.offsets[row : row + 2])
+        nats = self.nats[inside]
+        if isinstance(self.kind, CorpusKind):
+            return [self._shown[i] for i in self.split.inputs.values[inside]], nats
+        assert self.split.texts is not None
+        cut = self._cut(tidy(self.split.texts[row]))
         return [*cut[: len(nats) - 1], STOP], nats
+
+    @cached_property
+    def _shown(self) -> list[str]:
+        """The tokens of a running text's vocabulary, with BREAK for a line break."""
+        assert isinstance(self.kind, CorpusKind)
+        texts = (token.decode(errors="replace") for token in self.kind.token_bytes())
+        return [text.replace("\n", BREAK) for text in texts]
+
+    @cached_property
+    def _cut(self) -> Callable[[str], list[str]]:
+        """What cuts a text into its tokens."""
+        return splitter(self.kind.tokens, self.kind.merges)
 
     def marked(self, row: int, around: int | None = None) -> str:
         """Return a text with its strangest tokens between « and », whole or `around` the first."""
@@ -71,24 +88,43 @@ class TextScores(Scores):
         return "…" * (start > 0) + join(shown[start:stop]) + "…" * (stop < len(shown))
 
 
+def nats_of(run: Run, rows: Ragged) -> np.ndarray:
+    """Return -log p of each token of texts, or of lines that follow one another, (T,)."""
+    if isinstance(run.kind, TextKind):
+        return token_nats(run.model, rows)
+    assert isinstance(run.kind, CorpusKind)
+    assert isinstance(run.model, GPT)
+    ids = np.append(np.int32(run.kind.start), rows.values)  # so that the first is predicted, too
+    return language.token_nats(run.model, ids)
+
+
+def is_unknown(kind: Kind, ids: np.ndarray) -> np.ndarray:
+    """Return which tokens (T,) are not in the vocabulary."""
+    unknown = kind.unknown if isinstance(kind, CorpusKind) else UNKNOWN
+    return np.zeros(len(ids), bool) if unknown is None else ids == unknown
+
+
 def unknown_nats(run: Run, held_out: Split) -> float:
     """Return how many nats an unknown token counts at least, by the run's held-out texts."""
-    known = held_out.inputs.values >= len(SPECIAL)
-    nats = token_nats(run.model, held_out.inputs)[known]
+    ids = held_out.inputs.values
+    known = ids >= len(SPECIAL) if isinstance(run.kind, TextKind) else ~is_unknown(run.kind, ids)
+    nats = nats_of(run, held_out.inputs)[known]
     return float(np.quantile(nats, USUAL)) if len(nats) else 0.0
 
 
 def score_texts(run: Run, data: Data, unknown: float) -> TextScores:
     """Score texts by their -log p per token, of which an unknown one has `unknown` at least."""
-    assert isinstance(run.kind, TextKind)
-    texts: Ragged = data.split.inputs
-    nats = token_nats(run.model, texts).astype(np.float64)  # (T,)
-    strange = texts.values == UNKNOWN
+    assert isinstance(run.kind, TextKind | CorpusKind)
+    rows: Ragged = data.split.inputs
+    nats, strange = nats_of(run, rows).astype(np.float64), is_unknown(run.kind, rows.values)
     nats[strange] = np.maximum(nats[strange], unknown)
     counted = np.ones(len(nats), bool)
     if isinstance(run.model, DocumentAutoencoder):  # which knows nothing of ends
-        counted = texts.values != END
-    rows = np.repeat(np.arange(len(texts)), texts.lengths)
-    sums = np.bincount(rows, nats, len(texts))
-    scores = sums / np.maximum(np.bincount(rows[counted], minlength=len(texts)), 1)
-    return TextScores(scores, np.empty((len(texts), 0)), run.kind, data.split, nats)
+        counted = rows.values != END
+    scores = sums(rows, nats) / np.maximum(sums(rows, counted), 1)
+    return TextScores(scores, np.empty((len(rows), 0)), run.kind, data.split, nats)
+
+
+def sums(rows: Ragged, values: np.ndarray) -> np.ndarray:
+    """Return the sum of the values (T,) of each row: (N,) float64."""
+    return np.bincount(np.repeat(np.arange(len(rows)), rows.lengths), values, len(rows))

@@ -58,11 +58,11 @@ def test_where_a_text_begins():
 def test_what_is_unknown_is_one_token_and_said():
     assert LETTERS.encode("aéb").tolist() == [4, 0, 5]
     assert LETTERS.decode([4, 0, 5]) == "a�b"
-    assert LETTERS.unknown(["abc"]) is None
-    said = LETTERS.unknown(["é\té中", "b"])
+    assert LETTERS.unknown_notes(["abc"]) == []
+    (said,) = LETTERS.unknown_notes(["é\té中", "b"])
     assert said == "4 characters not in the vocabulary (é, U+0009, 中), read as <unk>"
-    assert BYTES.unknown(["é"]) is None
-    many = LETTERS.unknown(["defghijklmno"])
+    assert BYTES.unknown_notes(["é"]) == []
+    (many,) = LETTERS.unknown_notes(["defghijklmno"])
     assert "(d, e, f, g, h, i, j, k, l, m, …)" in many
 
 

@@ -176,7 +176,7 @@ def test_arrays_are_series(tmp_path):
         ({"window": 300}, "gives 0 windows of 300 readings, too few"),
         ({"window": 100}, "gives 101 windows of 100 readings, too few"),
         ({"label_column": "lable"}, "has no column 'lable'; the columns are "),
-        ({"id_column": "a"}, "is a series, whose rows are named by their times"),
+        ({"id_column": "a"}, "--id-column is for tables and separate texts: leave"),
         ({"window": 1}, "--window is a number of readings from 2"),
         ({"kind": "sound"}, "kind 'sound' is unknown"),
     ],

@@ -162,7 +162,7 @@ def test_only_normal_rows_are_trained_on(tmp_path):
     assert "those that are not a" in dataset.notes[0]
     for how, sentence in (
         ({"normal": "a"}, "--normal needs labels"),
-        ({"window": 5}, "is a table, which has no windows: leave out --window"),
+        ({"window": 5}, "--window is for series: leave it out"),
         (
             {"label_column": "y", "normal": "c"},
             "has no row with the label 'c'; the labels are a, b",
@@ -222,7 +222,7 @@ def test_breast_cancer():
 
 
 def test_too_few_rows(tmp_path):
-    with pytest.raises(InputError, match="holds 2 of the at least 3 rows"):
+    with pytest.raises(InputError, match="holds too few rows: 2"):
         load(rows_csv(tmp_path / "my.csv", 2), kind="table")
 
 

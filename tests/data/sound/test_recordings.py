@@ -164,14 +164,18 @@ def test_a_spectrogram_becomes_a_sound_with_that_spectrogram(rate):
 
 REFUSED = {
     "nothing": (lambda folder: None, {}, "holds no sound that can be read: give WAV or FLAC"),
-    "one": (lambda folder: save(folder, [1.0]), {}, "gives 1 of the at least 3 sounds"),
+    "one": (lambda folder: save(folder, [1.0]), {}, "gives too few sounds: 1"),
     "both": (
         lambda folder: (save(folder, [1.0]), save(folder / "a", [1.0])),
         {},
         r"both in this folder \(0.wav\) and in its subfolders \(a/0.wav\)",
     ),
     "silence": (lambda folder: silent(folder), {}, "holds nothing but silence"),
-    "window": (lambda folder: save(folder, [1.0] * 3), {"window": 9}, "leave out --window"),
+    "window": (
+        lambda folder: save(folder, [1.0] * 3),
+        {"window": 9},
+        "--window is for series: leave it out",
+    ),
     "normal": (lambda folder: save(folder, [1.0] * 3), {"normal": "a"}, "--normal needs labels"),
 }
 

@@ -10,9 +10,10 @@ from minae.data.kinds.corpus import UNKNOWN, CorpusKind
 from minae.data.text.byte_level import ALPHABET
 from minae.metrics.ngrams import nth
 from minae.tensor import Tensor
-from minae.tools.anomalies import lines
+from minae.tools.anomalies.baselines import fit_baselines
 from minae.tools.anomalies.reading import read_data, read_own
-from minae.train import runs
+from minae.tools.anomalies.texts import TextScores, score_texts, unknown_nats
+from minae.train import language, runs
 
 from ..conftest import sentences, train
 
@@ -62,35 +63,56 @@ def test_a_line_is_scored_behind_those_before_it(fruit, tmp_path):
     run = runs.load_run(fruit)
     (tmp_path / "new.txt").write_text("the red apple\n\nthe QQ")
     data = read_data(run, str(tmp_path / "new.txt"), tmp_path / "out", None)
-    least = lines.unknown_nats(run, read_own(run).held_out.split)
-    found = lines.score_lines(run, data, least)
+    least = unknown_nats(run, read_own(run).held_out.split)
+    found = score_texts(run, data, least)
     ids = run.kind.encode("the red apple\n\nthe QQ")
     with_start = np.append(run.kind.start, ids[:20])[None].astype(np.int32)
     nats = run.model.token_nats(Tensor(with_start)).numpy().ravel()
     np.testing.assert_allclose(found.nats[:19], nats[:19], rtol=1e-4)
     assert (found.nats[19:] >= least).all()
-    np.testing.assert_allclose(found.values[:2], [nats[:14].mean(), nats[14]], rtol=1e-4)
-    assert found.tokens(0)[0] == [*"the red apple", "⏎"]
-    assert found.tokens(2)[0] == [*"the ", "�", "�"]
-    assert "«�»" in found.marked(2)
+    np.testing.assert_allclose(found.values[0], nats[:15].mean(), rtol=1e-4)
+    assert found.tokens(0)[0] == [*"the red apple", "⏎", "⏎"]
+    assert found.tokens(1)[0] == [*"the ", "�", "�"]
+    assert "«�»" in found.marked(1)
 
 
-def test_ngrams_score_the_same_lines(fruit, tmp_path):
+def test_what_an_unknown_token_counts_comes_from_known_ones(fruit):
+    run = runs.load_run(fruit)
+    own = run.kind.encode("the red apple\nthe green pear\n" + 30 * "Q")
+    nats = language.token_nats(run.model, np.append(np.int32(run.kind.start), own))
+    known = nats[own != run.kind.unknown]
+    assert unknown_nats(run, run.kind.lines(own)) == pytest.approx(np.quantile(known, 0.99))
+
+
+def test_tokens_of_bytes_are_decoded_once_for_all_lines(monkeypatch):
+    ids, calls = BYTES.encode("a\n中 b\n"), []
+    whole = CorpusKind.token_bytes
+    monkeypatch.setattr(CorpusKind, "token_bytes", lambda kind: calls.append(1) or whole(kind))
+    split = BYTES.lines(ids)
+    calls.clear()
+    scores = TextScores(np.zeros(2), np.empty((2, 0)), BYTES, split, np.ones(len(ids)))
+    shown = [tokens for tokens, _ in scores]
+    assert shown == [["a", "⏎"], ["�", "�", "�", " ", "b", "⏎"]]
+    assert len(calls) == 1
+
+
+def test_ngrams_score_the_same_lines(fruit, monkeypatch):
+    monkeypatch.setattr("minae.tools.anomalies.baselines.AT_ONCE", 2)  # of what is not in order
     run = runs.load_run(fruit)
     own = read_own(run)
-    ((name, method),) = lines.fit_line_baselines(run.kind, own).items()
+    ((name, method),) = fit_baselines(run, own).items()
     split = own.held_out.split
     n = int(name.removesuffix("-grams"))
     nats = nth(n, own.train.inputs, split.inputs.values, len(run.kind.vocabulary))
-    first = split.inputs.lengths[0]
-    assert method(split)[0] == pytest.approx(nats[:first].mean())
-    assert len(method(split)) == len(split)
+    means = [part.mean() for part in np.split(nats, split.inputs.offsets[1:-1])]
+    np.testing.assert_allclose(method(split), means)
 
 
 @pytest.mark.parametrize(
     ("kind", "text", "texts", "numbers"),
     [
-        (LETTERS, "a\n\nbb\na", ["a\n", "\n", "bb\n", "a"], [1, 2, 3, 4]),
+        (LETTERS, "a\n\nbb\na", ["a\n\n", "bb\n", "a"], [1, 3, 4]),
+        (LETTERS, "\n\na\n\n\n", ["\n\n", "a\n\n\n"], [1, 3]),
         (BYTES, "a\n\n b\n", ["a\n\n", " b\n"], [1, 3]),
         (LETTERS, "a" * 450, ["a" * 200, "a" * 200, "a" * 50], [1, 1, 1]),
     ],
@@ -104,7 +126,10 @@ def test_lines_of_a_text(kind, text, texts, numbers):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("new.txt", "--labels", "what"), "new.txt has no labels called 'what', nor is there such"),
+        (
+            ("new.txt", "--labels", "what"),
+            "the data have no labels called 'what', nor is there such",
+        ),
         (("empty.txt",), "empty.txt: is empty; give a file with text"),
         (("none.txt",), "there is no dataset and no file called 'none.txt'"),
         (("folder", "--out", "folder"), "folder holds a.txt, which is to be read"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from minae.tools.anomalies.report import agreement
+from minae.tools.anomalies.report import Judged, agreement, print_methods
 from minae.tools.anomalies.thresholds import choose_rule
 from minae.train import training
 
@@ -82,7 +82,7 @@ def test_scores_name_the_row_and_the_column(minae, run, mixed, tmp_path):
     assert all(0 < float(row["share"]) <= 1 for row in found)
     assert "--expect: 0.2 of the data lie above it" in out
     assert "beside the scores of the dense model" in out
-    assert "of the 20 that the dense model flags" in out
+    assert "of the 20 that the dense model flags, all other methods flag" in out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "scores.csv",
         "figures.json",
@@ -211,3 +211,15 @@ def test_agreement():
     assert agreement(a, 10 * a, 2) == {"rank_correlation": pytest.approx(1), "shared": 1}
     assert agreement(a, -a, 1) == {"rank_correlation": pytest.approx(-1), "shared": 0}
     assert np.isnan(agreement(a, 0 * a, 0)["rank_correlation"])
+
+
+def test_what_is_said_when_nothing_is_flagged(capsys):
+    scores = np.array([1.0, 2, 3])
+    both = {
+        "model": Judged("model", scores, 3, {}),
+        "PCA": Judged("PCA", scores, 2, agreement(scores, scores, 0)),
+    }
+    print_methods([*both.values()], None)
+    out = capsys.readouterr().out
+    assert "nan" not in out
+    assert out.endswith("the model flags nothing\n")

@@ -109,8 +109,11 @@ def test_texts_that_cannot_be_used_are_left_out(minae, fruit, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("lines.txt", "--labels", "what"), "lines.txt has no labels called 'what', nor is there"),
-        (("notes.csv:text", "--labels", "what"), "has no labels called 'what', nor is there"),
+        (
+            ("lines.txt", "--labels", "what"),
+            "the data have no labels called 'what', nor is there such",
+        ),
+        (("notes.csv:text", "--labels", "what"), "no labels called 'what', nor is there such"),
         (
             ("notes.csv:text", "--labels", "subject", "--normal", "tea"),
             "no row has the label --normal tea",

@@ -1,4 +1,6 @@
-"""A text that is gone on with: printed piece by piece, the same for equal seeds, odd prompts."""
+"""A language model continues a text, piece by piece, and is compared with counting."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,9 +8,8 @@ import pytest
 from minae import random
 from minae.data import CorpusKind
 from minae.data.kinds.corpus import fit_corpus
-from minae.errors import InputError
 from minae.models import GPT
-from minae.tools.writing import continued, refuse, write_text
+from minae.tools.language import beside_counting, continued, write_text
 from minae.train.runs import Run
 from minae.train.settings import Settings
 
@@ -25,7 +26,7 @@ def run(request, tmp_path):
     return Run(tmp_path, model, Settings.of("gpt", data="x.txt"), kind.shape, kind)
 
 
-def test_a_prompt_is_gone_on_with(run, capsys):
+def test_a_prompt_is_continued(run, capsys):
     made = "".join(continued(run, "one ünusual ☃", 30, 5))
     write_text(run, "one ünusual ☃", 30, 5)
     printed = capsys.readouterr()
@@ -61,7 +62,26 @@ def test_the_usual_count(run, capsys):
     assert capsys.readouterr().out == "one" + run.kind.decode(np.array([*ids])) + "\n"
 
 
-def test_options_of_other_models_are_refused(run):
-    refuse(run, "a cvae", label=None)
-    with pytest.raises(InputError, match=r"--top-k is for a vae, and .* a gpt: leave"):
-        refuse(run, "a vae", top_k=0)
+@pytest.mark.parametrize(
+    ("theirs", "ours", "said"),
+    [
+        ((2.0,), (1.75,), "the model is better by 0.250"),
+        ((2.0,), (2.25,), "better than the model by 0.250"),
+        ((2.0, 2.5), (1.75, 2.625), "better than the model by 0.125"),  # what counts is the test
+    ],
+)
+def test_which_is_better(capsys, theirs, ours, said):
+    names = "validation_loss", "test_loss"
+    counting = {"n": 3, **dict(zip(names, theirs, strict=False))}
+    metrics = {"counting": counting, **dict(zip(names, ours, strict=False))}
+    run = SimpleNamespace(metrics=metrics, kind=SimpleNamespace(row="x"))
+    assert beside_counting(run) == {"3-grams": 2.0}
+    out = capsys.readouterr().out
+    assert out.startswith("counting  3-grams with Witten-Bell smoothing reach 2.000 in validation")
+    assert ("2.500 in test, nats per x" in out) == (len(theirs) > 1)
+    assert said in out
+
+
+def test_nothing_is_said_without_a_validation_part(capsys):
+    assert beside_counting(SimpleNamespace(metrics={"counting": {}})) == {}
+    assert capsys.readouterr().out == ""

@@ -12,7 +12,7 @@ from minae.data.split import stratified_order
 from minae.data.text.docstrings import read_docstrings
 from minae.data.text.files import Texts, read_file
 
-Corpus = tuple[Texts, int]  # and how many of the last are the test part
+TextParts = tuple[Texts, int]  # and how many of the last are the test part
 _CATEGORIES = {
     "C": "other", "L": "letter", "M": "mark", "N": "number", "P": "punctuation", "S": "symbol",
     "Z": "separator",
@@ -20,14 +20,14 @@ _CATEGORIES = {
 _GENERATED = ("CJK", "HANGUL SYLLABLE")  # named by their number, or by their sound
 
 
-def load_docstrings() -> Corpus:
+def load_docstrings() -> TextParts:
     """Return docstrings, each subpackage's spread evenly over all parts."""
     texts: Any = read_docstrings()
     order = stratified_order(texts.labels, np.random.default_rng(0))
     return texts.take(order), round(len(texts) / 10)
 
 
-def load_unicode_names() -> Corpus:
+def load_unicode_names() -> TextParts:
     """Return what characters are called in Unicode 3.2, such as GREEK SMALL LETTER PI: for ever.
 
     A text's name is the character's code, such as U+03C0, and its label the category. The small and
@@ -44,7 +44,7 @@ def load_unicode_names() -> Corpus:
     return texts.take(_grouped(letters)), round(len(texts) / 10)
 
 
-def load_trec() -> Corpus:
+def load_trec() -> TextParts:
     """Return questions, labelled by what they ask for: ABBR, DESC, ENTY, HUM, LOC or NUM.
 
     Source: Li & Roth 2002, "Learning Question Classifiers". The last 500 are the official test
@@ -61,7 +61,7 @@ def load_trec() -> Corpus:
     return texts.take(np.append(order, np.arange(len(train), len(lines)))), len(test)
 
 
-def load_names() -> Corpus:
+def load_names() -> TextParts:
     """Return first names, each once; 2,539 of the file's 32,033 come twice."""
     (path,) = fetch("names").values()
     names = [*dict.fromkeys(read_file(path).split())]
@@ -70,7 +70,7 @@ def load_names() -> Corpus:
     return texts.take(order), round(len(texts) / 10)
 
 
-def load_shakespeare() -> Corpus:
+def load_shakespeare() -> TextParts:
     """Return what is said in plays, line by line; the last tenth is the test part."""
     (path,) = fetch("tiny_shakespeare").values()
     speeches = [speech.splitlines() for speech in read_file(path).split("\n\n")]
@@ -78,7 +78,7 @@ def load_shakespeare() -> Corpus:
     return Texts(lines, np.arange(len(lines))), round(len(lines) / 10)
 
 
-def load_whole_shakespeare() -> Corpus:
+def load_whole_shakespeare() -> TextParts:
     """Return the plays as one text, speakers and all; none of it is for testing, as in nanoGPT."""
     (path,) = fetch("tiny_shakespeare").values()
     return Texts([read_file(path)], np.arange(1)), 0

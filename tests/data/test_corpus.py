@@ -30,7 +30,7 @@ def test_the_last_tenth_of_a_text_validates(tmp_path, tokens):
     assert texts_of(dataset) == [TEXT[:cut], TEXT[cut:], ""]
     assert dataset.kind.tokens == (tokens or "characters")
     assert dataset.kind.end is None
-    assert dataset.notes[-1].startswith(f"my.txt: {len(TEXT):,} characters, read on end (a vocab")
+    assert dataset.notes[-1].startswith(f"my.txt: {len(TEXT):,} characters of running text (a vo")
     assert ("characters in a token" in dataset.notes[-1]) == (tokens == "bpe")
 
 
@@ -127,17 +127,9 @@ def test_shakespeare_is_divided_as_in_nanogpt():
             "mnist5k: holds no text, but images: give a text file, a folder of such, o",
         ),
         ("my.txt", {"tokens": "words"}, "tokens 'words' is nothing that a running text is cut int"),
-        ("my.txt", {"longest": 9}, "my.txt: --longest is for texts, each by itself: leave it out"),
-        (
-            "my.txt",
-            {"window": 9},
-            "my.txt: is one running text, which has none: leave out --window",
-        ),
-        (
-            "docstrings",
-            {"normal": "x"},
-            "docstrings: is one running text, which has none: leave ou",
-        ),
+        ("my.txt", {"longest": 9}, "my.txt: --longest is for separate texts: leave it out"),
+        ("my.txt", {"window": 9}, "my.txt: --window is for series: leave it out"),
+        ("docstrings", {"normal": "x"}, "docstrings: --normal is for data with labels: leave it"),
         ("latin.txt", {}, "latin.txt: is not in UTF-8, as line 1 shows; save it as UTF-8"),
         ("empty.txt", {}, "empty.txt: is empty; give a file with text"),
         ("binary.bin", {}, "binary.bin: is no text; give a text file"),
