@@ -19,6 +19,7 @@ What you will see:
 """
 
 # %%
+import functools
 import json
 import sys
 import time
@@ -73,9 +74,10 @@ print("\n".join(data.notes))
 texts = {part: "\n".join(getattr(data, part).texts) for part in ("train", "validation", "test")}
 sentence = "Return the eigenvalues of a Hermitian matrix."
 pieces = bpe.count_pieces([texts["train"]])
-for size in (101, 300, 1000, 4000):
-    found, merges = bpe.learn(pieces, size, least=2)
-    print(f"{size:5,} tokens at most:", "|".join(bpe.splitter(merges)(sentence)))
+found, merges = bpe.learn(pieces, 4000, least=2)
+for size in (101, 300, 1000, 4000):  # each merge adds one token: fewer tokens, the first merges
+    first = merges[: max(size - (len(found) - len(merges)), 0)]
+    print(f"{size:5,} tokens at most:", "|".join(bpe.splitter(first)(sentence)))
 
 # %% [markdown]
 # Most of this lesson uses characters, as they need the least explaining. A character that the
@@ -459,8 +461,8 @@ trained, curves, judged = {}, {}, {}
 for name, way in ways.items():
     minae.manual_seed(0)
     trained[name] = model = way()
-    history = np.array([loss for _, loss in learn(model, piece_batch, 800, 3e-3)])
-    curves[name] = np.arange(10, 801, 20), history.reshape(-1, 20).mean(axis=1)
+    history = np.array([loss for _, loss in learn(model, piece_batch, 600, 3e-3)])
+    curves[name] = np.arange(10, 601, 20), history.reshape(-1, 20).mean(axis=1)
     with no_grad():
         logits, right, asked = model.answers(unseen, np.random.default_rng(1))
         nats = model.loss(Tensor(unseen), Tensor(np.array(1))).item()
@@ -500,8 +502,8 @@ knows = {name: right_when_hidden(name) for name in ways if name != "a bottleneck
 assert judged["nothing hidden"][0] < 0.05
 assert judged["the future, mask forgotten"][0] < 0.2
 assert knows["nothing hidden"] < 0.05
-assert knows["masked"] > 0.12
-assert knows["the future"] > max(0.35, knows["the future, mask forgotten"] + 0.05)
+assert knows["masked"] > 0.1
+assert knows["the future"] > max(0.32, knows["the future, mask forgotten"] + 0.05)
 
 # %% [markdown]
 # Nothing is easier than to say what one sees: the first network has a loss of nearly 0 after a
@@ -598,7 +600,7 @@ print(f"counted in {time.perf_counter() - begin:.1f} s")
 # questions, and all are answered at once.
 
 # %%
-CONTEXT, BATCH, STEPS = 64, 12, 1200
+CONTEXT, BATCH, STEPS = 64, 12, 1100
 
 
 def windows(ids, context=CONTEXT):
@@ -639,15 +641,16 @@ gpt = models.GPT(V, context=CONTEXT, layers=4, heads=4, width=128)
 size = sum(weight.data.size for weight in gpt.parameters())
 print(f"{size:,} weights")
 choosing = windows(ids["validation"])[::20]
-history = watched(gpt, ids["train"], choosing, (STEPS, 3e-3), every=100)
+history = watched(gpt, ids["train"], choosing, (STEPS, 6e-3), every=100)
 _, seconds, nats = zip(*history, strict=True)
 lines = {"GPT": (seconds, nats)} | beside_counting(by_order, (2, 3, 4, 5, best), seconds)
 title = "A GPT learns to write docstrings, beside counting"
 keep(plots.lines(lines, "seconds of training", "nats a character", title), "gpt.png")
 
 # %%
-nats = nats_of(gpt, windows(ids["test"]))  # (N, 64)
-counted = counts.nats(ids["test"])[:, 1 : 1 + nats.size]  # of the same characters
+tested = ids["test"][: 3000 * CONTEXT + 1]  # half of it
+nats = nats_of(gpt, windows(tested))  # (3000, 64)
+counted = counts.nats(tested)[:, 1 : 1 + nats.size]  # of the same characters
 on_test = dict(enumerate(counted.mean(axis=1), 1))
 rows = [(f"{n}-gram", float(on_test[n])) for n in (2, 3, 4, 5, best)]
 rows += [("GPT", float(nats.mean())), ("GPT, from place 32 on", float(nats[:, 32:].mean()))]
@@ -661,7 +664,7 @@ print_table(("unseen text", "nats a character"), rows, f"{nats.size:,} character
 # up to 7 characters, that the training text has?
 
 # %%
-known = counts.known(ids["test"])[1 : 1 + nats.size]
+known = counts.known(tested)[1 : 1 + nats.size]
 by_counting, by_gpt = counted[best - 1], nats.ravel()
 rows, groups = [], [(0, 3), (4, 4), (5, 5), (6, 6), (7, 7)]
 for low, high in groups:
@@ -670,7 +673,7 @@ for low, high in groups:
     rows.append((name, f"{of.mean():.1%}", float(by_counting[of].mean()), float(by_gpt[of].mean())))
 header = ("longest known context", "of the text", f"{best}-gram", "GPT")
 print_table(header, rows, "nats a character, on unseen text")
-assert on_test[best] < on_test[5] < nats.mean() < on_test[3] - 0.1
+assert on_test[best] < on_test[5] < nats.mean() < on_test[3] - 0.05
 new, old = known <= 3, known == 7
 assert by_gpt[new].mean() < by_counting[new].mean() - 0.02
 assert by_gpt[old].mean() > by_counting[old].mean() + 0.3
@@ -762,9 +765,9 @@ assert exist[1] > exist[4] + 0.1
 assert different[0] < different[3] - 0.2
 
 # %% [markdown]
-# With always the most probable character, nearly all words exist, and are always the same. At 1,
-# which changes no probability, half of the words are invented. In between it is a matter of taste.
-# More training moves the whole table: probable then means right more often.
+# With always the most probable character, all words exist, or nearly all, and they are always the
+# same. At 1, which changes no probability, about half of the words are invented. In between it is a
+# matter of taste. More training moves the whole table: probable then means right more often.
 #
 # ## A cache
 #
@@ -822,7 +825,7 @@ reader = models.GPT(len(vocabulary), context=LONG, **SIZE)
 masked = models.MaskedLanguageModel(len(vocabulary), longest=LONG, dropout=0.0, **SIZE)
 masked.start_at_mean(data.train.inputs)
 for model, words in ((reader, LONG + 1), (masked, LONG)):  # a GPT predicts one word more
-    done(learn(model, partial(text_batch, stream, words=words, N=8), 400, 3e-3))
+    done(learn(model, partial(text_batch, stream, words=words, N=8), 300, 3e-3))
 
 # %% [markdown]
 # The autoencoder of sentences is trained as in lesson 12, with all that keeps it from ignoring its
@@ -844,9 +847,9 @@ def sentences(texts):
 learned, _ = sentences(data.train.inputs)
 sizes = {"longest": 20, "embedding": 64, "hidden": 128, "latent": 16}
 minae.manual_seed(0)
-talker = models.SequenceVAE(len(vocabulary), **sizes, word_dropout=0.5, annealing=200)
+talker = models.SequenceVAE(len(vocabulary), **sizes, word_dropout=0.5, annealing=100)
 talker.start_at_mean(learned)
-done(learn(talker, lambda rng: (learned[rng.integers(0, len(learned), 64)].padded(),), 400, 3e-3))
+done(learn(talker, lambda rng: (learned[rng.integers(0, len(learned), 64)].padded(),), 200, 3e-3))
 
 
 @no_grad()
@@ -882,15 +885,21 @@ ways = {
 }
 
 
-def features_of(way):
-    """Return the codes of the texts of each part, moved and scaled by those to train on."""
-    rows = {part: way(getattr(data, part).inputs) for part in texts}
+def codes_of(way):
+    """Return the codes of the texts of each part."""
+    return {part: way(getattr(data, part).inputs) for part in texts}
+
+
+def features_of(rows):
+    """Return codes of each part, moved and scaled by those to train on."""
     mean, scale = rows["train"].mean(axis=0), rows["train"].std()
     return {part: (x - mean) / scale for part, x in rows.items()}
 
 
-features = {name: features_of(way) for name, way in ways.items()}
-tfidf = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit(data.train.texts)
+all_codes = {name: codes_of(way) for name, way in ways.items()}
+features = {name: features_of(rows) for name, rows in all_codes.items()}
+tfidf = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+", dtype=np.float32)
+tfidf.fit(data.train.texts)
 features["tf-idf"] = {part: tfidf.transform(getattr(data, part).texts) for part in texts}
 
 # %% [markdown]
@@ -911,13 +920,18 @@ def draw(k, seed):
     return np.concatenate([rows[: k or None] for rows in of_class])
 
 
-def right(name, k, seed, C, part):
-    """Return the % of a part that is right, by the labels of one draw."""
-    rows, x = draw(k, seed), features[name]
+@functools.cache
+def fitted(name, k, seed, C):
+    """Return a logistic regression on the labels of one draw."""
+    rows, x = draw(k, seed), features[name]["train"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a label of each class looks like none at all
-        fitted = LogisticRegression(C=C, max_iter=500).fit(x["train"][rows], labels["train"][rows])
-    return 100 * float(fitted.score(x[part], labels[part]))
+        return LogisticRegression(C=C, max_iter=500).fit(x[rows], labels["train"][rows])
+
+
+def right(name, k, seed, C, part):
+    """Return the % of a part that is right, by the labels of one draw."""
+    return 100 * float(fitted(name, k, seed, C).score(features[name][part], labels[part]))
 
 
 def accuracies(name, k):
@@ -1000,11 +1014,11 @@ tried = {
 }
 near = {name: precision(x) for name, x in features.items() if name != "tf-idf"}
 near["GPT: the mean of its vectors"] = near.pop("GPT")
-near |= {name: precision(features_of(way)) for name, way in tried.items()}
+near |= {name: precision(features_of(codes_of(way))) for name, way in tried.items()}
 near["tf-idf"] = precision({part: x.toarray() for part, x in features["tf-idf"].items()})
 print_table(("codes", "precision at 10"), sorted(near.items(), key=lambda row: row[1]))
 assert near["autoencoder of documents"] > near["GPT: the mean of its vectors"] + 0.15
-assert near["GPT: the mean of its vectors"] > near["GPT: the last vector"] + 0.05
+assert near["GPT: the mean of its vectors"] > near["GPT: the last vector"] + 0.03
 
 # %% [markdown]
 # Now ask both for what each is made for: a neighbour, and a continuation.
@@ -1012,7 +1026,7 @@ assert near["GPT: the mean of its vectors"] > near["GPT: the last vector"] + 0.0
 # %%
 asked = data.kind.encode(["compute the median along an axis, ignoring missing values."])
 for name in ("autoencoder of documents", "GPT"):
-    rows = ways[name](data.train.inputs)
+    rows = all_codes[name]["train"]
     mean = rows.mean(axis=0)
     order = (unit(rows - mean) @ unit(ways[name](asked) - mean)[0]).argsort()[::-1]
     print(f"{name}, nearest:", *(data.train.names[i] for i in order[:3]))
