@@ -98,6 +98,11 @@ class Run:
                 " use `minae enhance` or `minae eval`"
             )
         own = name_or_path in (None, self.settings.data)
+        if own and not self.settings.data:
+            raise InputError(
+                f"{self.folder} was imported and has no text of its own: give one to measure on,"
+                " with --data"
+            )
         if own and isinstance(self.dataset, Dataset):
             return self.dataset
         if not own and not isinstance(self.kind, ImageKind):

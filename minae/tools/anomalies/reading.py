@@ -192,6 +192,11 @@ def read_own(run: Run) -> Own:
     Held out are the validation rows, or, if there are none, the test rows. Raises InputError if
     the data are gone, have changed, or nothing that is normal was held out.
     """
+    if not run.settings.data:
+        raise InputError(
+            f"{run.folder} was imported and has no text of its own, which says what is usual: train"
+            " a gpt on usual text, and take that run"
+        )
     try:
         dataset = run.data()
     except InputError as error:
