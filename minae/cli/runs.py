@@ -108,6 +108,8 @@ def train(
         how = "--resume instead of --overwrite" if overwrite else "--resume"
         print(f"\nminae: stopped; the same command with {how} goes on from what {out} holds")
         raise typer.Exit(130) from None
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error} (--lr, now {settings.lr:g})") from error
     report.print_figures(run.metrics, run.kind.row)
     print("wrote", *pictures.draw_run(run), out / METRICS, out / BEST, sep="\n  ")
 

@@ -10,6 +10,7 @@ import typer
 
 from minae.errors import InputError
 from minae.files import check_folder, check_place
+from minae.train.settings import check_option, flag
 
 
 def _option(each: Field) -> inspect.Parameter:
@@ -18,7 +19,12 @@ def _option(each: Field) -> inspect.Parameter:
     if each.default is MISSING:
         made, default = typer.Argument(metavar=name.upper(), help=help), inspect.Parameter.empty
     else:
-        made, default = typer.Option("--" + name.replace("_", "-"), help=help), each.default
+
+        def check(value: Any) -> Any:
+            check_option(each, value, flag(name))
+            return value
+
+        made, default = typer.Option(flag(name), help=help, callback=check), each.default
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=Annotated[each.type, made])
 

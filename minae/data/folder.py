@@ -9,7 +9,7 @@ import numpy as np
 
 from minae.data.memory import check_room, naming
 from minae.data.pictures import Picture, luminance, read_picture
-from minae.errors import InputError
+from minae.errors import InputError, complain
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
@@ -19,8 +19,9 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     Returns uint8 images (N, C, H, W), ordered by path, and labels: None if the pictures are in the
     folder itself, else (N,) int64, which number the subfolders in alphabetical order. C is 1 if
-    all pictures are grey, else 3. Each is upright, as its EXIF data say. Transparency is dropped;
-    of an animation the first frame is read. Hidden files and files of other kinds are skipped.
+    all pictures are grey, else 3. Each is upright, as its EXIF data say. Transparency is dropped,
+    with a line on stderr; of an animation the first frame is read. Hidden files and files of other
+    kinds are skipped.
 
     Raises InputError if there are no pictures, if they differ in size, if one cannot be read or
     has more than 8 bits per channel, or if they are both in the folder and in subfolders.
@@ -38,9 +39,9 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"({classes[0][0].relative_to(folder).as_posix()}); use one or the other"
         )
     if paths:
-        return _read_all(paths), None
+        return _read_all(folder, paths), None
     labels = np.repeat(np.arange(len(classes)), [len(found) for found in classes])
-    return _read_all([path for found in classes for path in found]), labels
+    return _read_all(folder, [path for found in classes for path in found]), labels
 
 
 def picture_names(folder: Path) -> list[str]:
@@ -100,7 +101,7 @@ def _read_for_model(path: Path, image_shape: tuple[int, int, int]) -> Outcome:
             "scale or crop it to that size"
         )
     changes = []
-    if picture.alpha is not None and picture.alpha.min() < 255:
+    if picture.is_transparent:
         changes.append("transparency is dropped (if that shows, save it on a background)")
     if len(pixels) > channels:
         if (pixels != pixels[0]).any():
@@ -121,7 +122,16 @@ def _pictures(folder: Path) -> list[Path]:
     return [p for p in children(folder) if p.suffix.lower() in SUFFIXES and p.is_file()]
 
 
-def _read_all(paths: list[Path]) -> np.ndarray:
+def say_transparent(folder: Path, count: int) -> None:
+    """Say on stderr of how many pictures of a folder the transparency is dropped, if of any."""
+    if count:
+        complain(
+            f"{folder}: the transparency of {count:,} picture{'s' * (count > 1)} is dropped (if"
+            " that shows, save them on a background)"
+        )
+
+
+def _read_all(folder: Path, paths: list[Path]) -> np.ndarray:
     """Read pictures of one size into uint8 (N, C, H, W)."""
     pictures = []
     for path in paths:
@@ -133,10 +143,11 @@ def _read_all(paths: list[Path]) -> np.ndarray:
                 "make all images one size"
             )
         if len(pictures) == 1:
-            with naming(path.parent):
+            with naming(folder):
                 check_room(len(paths) * first.pixels.size, 1)
+    say_transparent(folder, sum(picture.is_transparent for picture in pictures))
     pixels = [picture.pixels for picture in pictures]
     channels = max(map(len, pixels))
-    with naming(paths[0].parent):
+    with naming(folder):
         # grey pictures among coloured ones get three equal channels
         return np.stack([np.broadcast_to(p, (channels, *p.shape[1:])) for p in pixels])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from minae.data.dataset import load
-from minae.data.folder import SUFFIXES, list_files
+from minae.data.folder import SUFFIXES, list_files, say_transparent
 from minae.data.kinds import ImageKind
 from minae.data.memory import check_room, naming
 from minae.data.pictures import luminance, read_picture
@@ -40,7 +40,8 @@ def load_pictures(name_or_path: str, *, seed: int = 0, validation: int | None = 
 
     Pictures are grey if all are, else coloured. Of those larger than `LARGEST`, the middle is
     taken. `validation` is the number of validation pictures. One that cannot be read is left out,
-    with a line on stderr. Raises InputError if there are too few, or they do not fit into memory.
+    with a line on stderr, and transparency is dropped, with one line for all. Raises InputError if
+    there are too few, or they do not fit into memory.
     """
     if name_or_path in NAMED:
         folder = _folder_of(name_or_path)
@@ -108,15 +109,16 @@ def _shuffled(pictures: Pictures, seed: int) -> Pictures:
 
 def _read(folder: Path) -> Pictures:
     """Read all pictures of a folder and its subfolders, in the order of their paths."""
-    pictures, size = [], 0
+    pictures, size, transparent = [], 0, 0
     for file in list_files([folder]):
         if file.suffix.lower() not in SUFFIXES:
             continue
         try:
-            picture = read_picture(file).in_8_bits
+            read = read_picture(file)
         except InputError as error:
             complain(str(error))
             continue
+        picture, transparent = read.in_8_bits, transparent + read.is_transparent
         _, H, W = picture.shape
         top, left = max(0, H - LARGEST) // 2, max(0, W - LARGEST) // 2
         pictures.append(picture[:, top : top + LARGEST, left : left + LARGEST].copy())
@@ -127,4 +129,5 @@ def _read(folder: Path) -> Pictures:
     if not pictures:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
         raise InputError(f"{folder}: holds no pictures that can be used; put some there ({kinds})")
+    say_transparent(folder, transparent)
     return pictures

@@ -43,6 +43,11 @@ class Picture:
         return int(np.iinfo(self.pixels.dtype).max)
 
     @property
+    def is_transparent(self) -> bool:
+        """Whether it can be seen through somewhere."""
+        return self.alpha is not None and bool(self.alpha.min() < self.top)
+
+    @property
     def in_8_bits(self) -> np.ndarray:
         """The pixels as uint8 (C, H, W)."""
         return np.rint(self.pixels * (255 / self.top)).astype(np.uint8)

@@ -39,8 +39,8 @@ def embed(run: Run, data: str, out: Path | None, method: str) -> bool:
     or infinite.
     """
     out = out or run.folder / f"codes-{stem(data)}.npy"
-    check_out(out, run, data)
     check_model(run)
+    check_out(out, run, data)
     rows, whole = read_rows(run, data)
     codes = encode(run, rows)
     check_apart(codes)

@@ -56,7 +56,7 @@ def import_gpt2(folder: Path, out: Path) -> None:
         model.load_state_dict(weights)
     except ValueError as error:
         raise InputError(f"{folder / 'model.safetensors'}: {error}") from error
-    settings = Settings.of("gpt", data=str(folder))
+    settings = Settings.of("gpt", data="")  # there is no text that it was trained on
     metadata = {"settings": asdict(settings), "image_shape": kind.shape, "kind": describe(kind)}
     models.save(model, out / BEST, **metadata)
 

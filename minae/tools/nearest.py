@@ -54,8 +54,8 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
     if out and isinstance(run.kind, TableKind | TextKind):
         raise InputError(f"{run.kind.row}s are printed, not drawn: leave out --out")
     out = out or run.folder / f"nearest-{stem(data)}.png"
-    check_out(out, run, data, query)
     check_model(run)
+    check_out(out, run, data, query)
     rows, whole = read_rows(run, data)
     asked = find_query(run, rows, query, data)
     codes, kept = kept_codes(run, rows, place := run.folder / f"nearest-{stem(data)}.safetensors")
@@ -71,7 +71,7 @@ def nearest(run: Run, data: str, query: str, count: int, out: Path | None) -> bo
         raise InputError(f"{data} has {len(found)} {what}, fewer than -n {count}: ask for fewer")
     names = names_of(rows)
     same = np.abs(places[found, None] - places[others]) < reach  # (count, count)
-    rank = [str(1 + each.argmax()) if each.any() else "-" for each in same]
+    rank = [str(1 + each.argmax()) if each.any() else f"> {count}" for each in same]
     columns = [[names[i] for i in found], by_code[found].tolist(), rank]
     header = [name_column(run, rows), "distance", "rank by inputs"]
     labels = labels_of(run, rows)

@@ -9,12 +9,15 @@ from minae.data import Dataset, Kind, Split, TextKind
 from minae.data.split import Inputs
 from minae.errors import InputError
 from minae.models import MODELS, ConditionalVAE, MaskedLanguageModel, Model
+from minae.models.base import check_transformer
+from minae.train.settings import flag
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.
 SIZES = {"dense": [512, 256, 32], "vae": [400, 20], "cvae": [400, 5], "text": [512, 32]}
 PLAIN = ("images", "text", "corpus")  # kinds whose inputs are not in standard deviations
 FEW = ("table", "series")  # kinds of few inputs
+SIZES_OF_ATTENTION = ("layers", "heads", "width", "dropout")
 #: Arguments of models that are no options.
 FROM_DATA = {
     "image_shape", "image_channels", "classes", "binary", "vocabulary", "longest", "approximate",
@@ -25,8 +28,7 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Model:
     """Build one of `models.MODELS` for the rows of a dataset.
 
     `options` are arguments of its constructor; sizes, shape, vocabulary and number of classes
-    default to what fits the data. Raises InputError if the model has no such option, or it does not
-    fit.
+    default to what fits the data. Raises InputError if they do not fit.
     """
     image_shape, labels, cls = dataset.image_shape, dataset.train.labels, MODELS[name]
     accepted, kind = inspect.signature(cls).parameters, dataset.kind
@@ -58,19 +60,21 @@ def build_model(name: str, options: dict[str, Any], dataset: Dataset) -> Model:
                 " give data with labels, or train a vae"
             )
         options = {"classes": int(labels.max()) + 1, **options}
-    return make_model(name, options)
+    return cls(**options)
 
 
-def make_model(name: str, options: dict[str, Any]) -> Model:
-    """Make one of `models.MODELS`. Raises InputError if it has no such option."""
+def check_options(name: str, options: dict[str, Any]) -> None:
+    """Raise InputError if a model has no such option, or its attention cannot have these sizes."""
     accepted = inspect.signature(MODELS[name]).parameters
-    for option in options.keys() - accepted:
-        flags = ["--" + p.replace("_", "-") for p in accepted if p not in FROM_DATA]
-        raise InputError(
-            f"--{option.replace('_', '-')} is no option of model {name!r}, which has"
-            f" {', '.join(flags)}"
-        )
-    return MODELS[name](**options)
+    for option in options:
+        if option not in accepted:
+            flags = [flag(p) for p in accepted if p not in FROM_DATA]
+            raise InputError(
+                f"{flag(option)} is no option of model {name!r}, which has {', '.join(flags)}"
+            )
+    if "heads" in accepted:
+        chosen = {size: options.get(size, accepted[size].default) for size in SIZES_OF_ATTENTION}
+        check_transformer(**chosen)
 
 
 def _few(inputs: int) -> list[int]:

@@ -37,7 +37,7 @@ from minae.train.language import corpus_figures
 from minae.train.loop import evaluate
 from minae.train.restoration import picture_figures
 from minae.train.settings import Settings
-from minae.train.state import BEST
+from minae.train.state import BEST, LAST
 
 
 @dataclass(eq=False)
@@ -98,6 +98,11 @@ class Run:
                 " use `minae enhance` or `minae eval`"
             )
         own = name_or_path in (None, self.settings.data)
+        if own and not self.settings.data:
+            raise InputError(
+                f"{self.folder} was imported and has no text of its own: give one to measure on,"
+                " with --data"
+            )
         if own and isinstance(self.dataset, Dataset):
             return self.dataset
         if not own and not isinstance(self.kind, ImageKind):
@@ -165,6 +170,11 @@ def load_run(folder: Path) -> Run:
     """Return the run in a folder. Raises InputError if it holds none that can be used."""
     best = folder / BEST
     if not best.is_file():
+        if (folder / LAST).is_file():
+            raise InputError(
+                f"{folder} holds no trained model yet, as its training was stopped early or has"
+                " just begun: the same command with --resume goes on"
+            )
         raise InputError(f"{folder} holds no trained model; make one with `minae train`")
     kinds = {"settings": Settings, "image_shape": tuple[int, int, int]}
     model, metadata = models.load(best, kinds)

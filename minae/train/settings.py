@@ -7,7 +7,7 @@ the version of `minae.metadata` whose files are the first to have it; older ones
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,23 @@ def option(
     return field(default=default, metadata=rules)
 
 
+def check_option(each: Field, value: Any, name: str) -> None:
+    """Raise InputError unless a field may have a value; `name` is what the user calls the field."""
+    low, choices = each.metadata.get("low"), each.metadata.get("choices")
+    if value is None:
+        return
+    if choices:
+        check_choice(name, value, choices)
+    if low is not None and not low <= value < math.inf:
+        kind = "whole number" if isinstance(low, int) else "number"
+        raise InputError(f"{name} is a {kind} from {low:g}, not {value}")
+
+
+def flag(name: str) -> str:
+    """Return how an option is written on the command line."""
+    return "--" + name.replace("_", "-")
+
+
 @dataclass(kw_only=True)
 class Fitting:
     """What `minae.train.fit` is told. Raises InputError for a value that is not allowed."""
@@ -74,12 +91,7 @@ class Fitting:
 
     def __post_init__(self):
         for each in fields(self):
-            value, low = getattr(self, each.name), each.metadata.get("low")
-            if each.metadata.get("choices") and value is not None:
-                check_choice(each.name, value, each.metadata["choices"])
-            if value is not None and low is not None and not low <= value < math.inf:
-                kind = "whole number" if isinstance(low, int) else "number"
-                raise InputError(f"{each.name} is a {kind} from {low:g}, not {value}")
+            check_option(each, getattr(self, each.name), each.name)
 
 
 @dataclass

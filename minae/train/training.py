@@ -27,12 +27,12 @@ from minae.models.masked import MaskedLanguageModel
 from minae.models.sequences import SequenceModel
 from minae.optim import Optimizer
 from minae.random import manual_seed
-from minae.train.build import build_model, inputs, make_model
+from minae.train.build import build_model, check_options, inputs
 from minae.train.language import counting, make_optimizer, windows_of
 from minae.train.loop import USUAL_EPOCHS, fit
 from minae.train.restoration import patch_size, patches_of
 from minae.train.runs import Run, final_figures
-from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
+from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings, flag
 from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 
 #: What multiplies on a GPU, and the context for it.
@@ -77,7 +77,8 @@ def train_run(
     described = {**models.describe(model), "settings": asdict(settings)}
     versions = {"minae": minae.__version__, "numpy": np.__version__, "python": python_version()}
     with files.locked(out):
-        _check_folder(out, settings, resume, overwrite)  # another process may have made a run
+        # once more: another process may have made a run
+        done = _check_folder(out, settings, resume, overwrite)
         epochs = settings.epochs or USUAL_EPOCHS
         optimizer = _make_optimizer(model, settings)
         with KERNELS[settings.kernels]():
@@ -98,6 +99,8 @@ def train_run(
                 },
                 show_progress=show_progress,
             )
+        if show_progress and len(history) == done:
+            print(f"{out} was trained to its end already: {_how_to_go_on(settings, done)}")
         weights, _ = checkpoint.load(out / BEST)
         model.load_state_dict(checkpoint.subset(weights, "model."))
         run.metrics = {
@@ -142,7 +145,7 @@ def _prepare(
         settings = replace(settings, epochs=settings.epochs or usual)
         pictures = load_pictures(settings.data, **data)
         channels = len(pictures.train[0])
-        model = make_model(settings.model, {"image_channels": channels, **settings.model_options})
+        model = MODELS[settings.model](image_channels=channels, **settings.model_options)
         size = patch_size(pictures.train)
         shape = channels, size, size
         run = Run(out, model, settings, shape, ImageKind(shape), pictures)
@@ -203,26 +206,75 @@ def _check_settings(settings: Settings) -> None:
         raise InputError(f"{flag} is for a GPU: add --device cuda, or leave it out")
     if settings.kernels == "tf32" and capability() < (8, 0):
         raise InputError("--kernels tf32 needs a GPU of compute capability 8.0: leave it out")
+    check_options(settings.model, settings.model_options)
 
 
-def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> None:
-    """Raise InputError unless a training with these settings can begin, or go on, in a folder."""
+def _check_folder(out: Path, settings: Settings, resume: bool, overwrite: bool) -> int:
+    """Return how many epochs are done of a training with these settings in a folder.
+
+    Raises InputError unless it can begin, or go on, there.
+    """
     files.check_folder(out)
     if resume:
-        kinds = {"settings": Settings, "training": Training}
-        before = asdict(checkpoint.load(out / LAST, kinds)[1]["settings"])
-        now = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
-        free = {"patience"}
-        if settings.schedule == "constant" or settings.epochs is None:  # not known before the data
-            free |= {"epochs", "steps"}
-        for name in before.keys() - free:
-            if before[name] != now[name]:
-                raise InputError(
-                    f"{out} was trained with {name} {before[name]}, not {now[name]}: resume with"
-                    " the same settings, or train into another folder"
-                )
-    elif not overwrite and any((out / name).exists() for name in (LAST, BEST, METRICS)):
+        return _check_same(out, settings)
+    if not overwrite and any((out / name).exists() for name in (LAST, BEST, METRICS)):
         raise InputError(
             f"{out} already holds a run: add --resume to go on with it, --overwrite to begin anew,"
             " or name another folder with --out"
         )
+    return 0
+
+
+def _check_same(out: Path, settings: Settings) -> int:
+    """Return how many epochs of a training are done. Raises InputError for other settings."""
+    if not (out / LAST).is_file():
+        raise InputError(
+            f"{out} holds no training to go on with: leave out --resume to begin one, or name"
+            " another folder with --out"
+        )
+    kinds = {"settings": Settings, "training": Training}
+    _, metadata = checkpoint.load(out / LAST, kinds)
+    before, now = _options(metadata["settings"]), _options(settings)
+    free = {"patience"}
+    if settings.schedule == "constant":
+        free |= {"epochs", "steps"}
+    elif settings.epochs is None:  # not known before the data
+        free |= {"epochs"}
+    for name in before | now:
+        was, given = before.get(name), now.get(name)
+        if name not in free and was != given:
+            raise InputError(
+                f"{out} was trained {_said(name, was)}, not {_said(name, given)}: resume with the"
+                " same settings, or train into another folder"
+            )
+    return len(metadata["training"].history)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """Return settings by the names of options, those of the model among them.
+
+    The first are those that others follow from.
+    """
+    found = json.loads(json.dumps(asdict(settings)))  # with lists for tuples, as in a file
+    of_model = found.pop("model_options")
+    return {"model": settings.model, "steps": settings.steps} | found | of_model
+
+
+def _said(name: str, value: Any) -> str:
+    """Return an option as the user writes it, after "with" or "without"."""
+    option = name if name == "model" else flag(name)
+    if value in (None, False):
+        return f"without {option}"
+    values = value if isinstance(value, list) else [] if value is True else [value]
+    return " ".join(["with", option, *map(str, values)])
+
+
+def _how_to_go_on(settings: Settings, done: int) -> str:
+    """Return how a training that has come to its end can be made longer."""
+    if done < (settings.epochs or USUAL_EPOCHS):
+        return "a larger --patience lets it go on"
+    in_steps = "corpus" in MODELS[settings.model].kinds  # which decide how long an epoch is
+    if settings.schedule == "constant" and not in_steps:
+        return f"more --epochs than {done:,} let it go on"
+    more = "--steps" if in_steps else "--epochs"
+    return f"to train longer, begin anew with --overwrite and more {more}"

@@ -228,13 +228,15 @@ def _nan(path):
         (("train", "dense", "--sizes", 700, 32), "784 inputs"),
         (("train", "vae", "--tied"), "--tied is no option of model 'vae'"),
         (("train", "conv", "--sizes", 784, 20), "--sizes is no option of model 'conv'"),
-        (("train", "dense", "--epochs", 0), "epochs is a whole number from 1, not 0"),
-        (("train", "dense", "--lr", -1), "lr is a number from 0, not -1"),
+        (("train", "dense", "--epochs", 0), "minae: --epochs is a whole number from 1, not 0"),
+        (("train", "dense", "--lr", -1), "minae: --lr is a number from 0, not -1"),
         (("train", "dense", "--validation", 5000), "validation"),
         (("train", "dense", "--corrupt", "fog:1"), "not a corruption"),
         (("train", "dense", "--corrupt", "mask:40"), "40"),
         (("train", "dense", "--out", "file.txt"), "file.txt is a file"),
-        (("train", "dense", "--resume", "--out", "nothing"), "no such checkpoint"),
+        (("train", "dense", "--batch-size", 0), "minae: --batch-size is a whole number"),
+        (("train", "dense", "--optimizer", "x"), "minae: --optimizer 'x' is unknown: choose one"),
+        (("train", "dense", "--resume", "--out", "nothing"), "nothing holds no training to go on"),
         (("train", "dense", "--device", "tpu"), "device 'tpu' is unknown: choose one of cpu, cuda"),
         (("train", "dense", "--cuda-graph"), "--cuda-graph is for a GPU: add --device cuda"),
         (("train", "dense", "--kernels", "vendor"), "--kernels vendor is for a GPU"),
@@ -298,7 +300,7 @@ def test_a_masked_model_takes_texts_longer_than_those_it_was_trained_on(minae, t
     small = "--width", 16, "--layers", 1, "--longest", 40
     assert minae("train", "masked", "--data", "a.txt", "--epochs", 1, *small)[0] == 0
     status, _, err = minae("embed", "runs/masked-a", "b.txt", "--out", "b.csv")
-    assert (status, "b.txt: 1 longer than 39 words cut there" in err) == (0, True)
+    assert (status, "b.txt: 1 text is longer than 39 words and is cut there" in err) == (0, True)
 
 
 def test_a_language_model_writes_a_text(minae, tmp_path):
@@ -338,7 +340,7 @@ def test_a_damaged_run_is_refused(minae, run_folder):
 
 def test_a_diverging_run_says_what_to_do(minae):
     status, _, err = minae("train", "vae", "--data", "digits", "--optimizer", "sgd", "--lr", 1e8)
-    assert (status, "lower the learning rate" in err) == (2, True)
+    assert (status, "lower the learning rate (--lr, now 1e+08)" in err) == (2, True)
 
 
 def test_stopping_by_hand_says_how_to_go_on(minae, monkeypatch):
@@ -348,6 +350,11 @@ def test_stopping_by_hand_says_how_to_go_on(minae, monkeypatch):
     monkeypatch.setattr("minae.train.loop._train_epoch", interrupted)
     status, out, _ = minae("train", "vae", "--data", "digits")
     assert (status, "--resume" in out) == (130, True)
+    for command in ("eval", "sample"):
+        status, _, err = minae(command, "runs/vae-digits")
+        assert (status, err.count("\n")) == (2, 1)
+        assert "runs/vae-digits holds no trained model yet, as its training was stopped" in err
+        assert "the same command with --resume goes on" in err
 
 
 def test_gradcheck_prints_every_operation(minae):

@@ -171,10 +171,13 @@ def test_png_with_16_bits_a_channel(tmp_path, colour_type, channels):
         read_images(tmp_path)
 
 
-def test_a_palette_with_transparency_of_its_own(tmp_path):
+def test_a_palette_with_transparency_of_its_own(tmp_path, capsys):
     picture = Image.fromarray(GREY[0]).convert("P")
     picture.save(tmp_path / "0.png", transparency=bytes(range(256)))
-    assert_images(read_images(tmp_path)[0], np.stack([GREY[0]] * 3)[None])
+    Image.fromarray(GREY[0]).convert("RGBA").save(tmp_path / "1.png")  # opaque
+    assert_images(read_images(tmp_path)[0], np.stack([np.stack([GREY[0]] * 3)] * 2))
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"minae: {tmp_path}: the transparency of 1 picture is dropped")
 
 
 def test_list_files(tmp_path):

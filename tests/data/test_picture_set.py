@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_of_pictures_of_different_sizes(folder, capsys):
-    Image.new("RGB", (2000, 12), "red").save(folder / "red.png")
+    Image.new("RGBA", (2000, 12), (255, 0, 0, 9)).save(folder / "red.png")
     (folder / "broken.png").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("not meant to be one")
     found = load_pictures(str(folder))
@@ -31,8 +31,9 @@ def test_a_folder_of_pictures_of_different_sizes(folder, capsys):
     everything = [*found.train, *found.validation, *found.test]
     assert all(len(picture) == 3 for picture in everything)  # one is in colour
     assert sorted(picture.shape[2] for picture in everything) == [9, 18, 30, 40, 1024]
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "broken.png" in said
+    broken, transparent = capsys.readouterr().err.splitlines()
+    assert "broken.png" in broken
+    assert f"{folder}: the transparency of 1 picture is dropped" in transparent
     assert [picture.shape[0] for picture in load_others(str(folder), 1)] == [1] * 5
 
 

@@ -53,7 +53,7 @@ def test_how_texts_are_cut(lines):
     assert dataset.kind.tokens == "characters"
     assert len(dataset.kind.vocabulary) == 9
     assert max(part.inputs.lengths.max() for part in parts(dataset)) == 6
-    assert "my.txt: 50 longer than 5 characters cut there" in dataset.notes
+    assert "my.txt: 50 texts are longer than 5 characters and are cut there" in dataset.notes
     assert "tokens" in load(lines, tokens="bpe").notes[-1]
 
 

@@ -183,6 +183,27 @@ def test_a_run_is_not_written_over(folder, tmp_path):
         import_gpt2(folder, tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("eval", "run"), "of its own: give one to measure on, with --data"),
+        (("anomalies", "run", "new.txt"), "which says what is usual: train a gpt on usual text"),
+        (("anomalies", "run", "new.txt", "--expect", 0.1), "which says what is usual: train a gpt"),
+        (("embed", "run", "new.txt"), "has no one code for a text"),
+        (("nearest", "run", "new.txt", "cat"), "has no one code for a text"),
+        (("eval", "run", "--data", "new.txt"), None),
+    ],
+)
+def test_a_run_has_no_text_of_its_own(minae, folder, tmp_path, command, sentence):
+    import_gpt2(folder, tmp_path / "run")
+    (tmp_path / "new.txt").write_text(TEXT)
+    status, _, err = minae(*command)
+    if sentence is None:
+        assert (status, err) == (0, "")
+    else:
+        assert (status, sentence in err, err.count("\n")) == (2, True, 1), err
+
+
 def test_the_sizes_are_those_of_gpt2():
     """Its config.json has numbers that none of ours has by chance."""
     with init.skipped():

@@ -36,10 +36,10 @@ def test_neighbours_are_the_nearest(minae, home):
     found = lines_of(out)
     assert [int(line[0]) for line in found] == rows
     np.testing.assert_allclose([float(line[1]) for line in found], distances, rtol=1e-3)
-    rank = [str(others.index(row) + 1) if row in others else "-" for row in rows]
+    rank = [str(others.index(row) + 1) if row in others else "> 7" for row in rows]
     assert [line[2] for line in found] == rank
     assert [line[3] for line in found] == [str(labels[row]) for row in rows]
-    assert f"{7 - rank.count('-')} of 7 are also among the 7 nearest by the inputs" in out
+    assert f"{7 - rank.count('> 7')} of 7 are also among the 7 nearest by the inputs" in out
     ours, theirs = (int((labels[chosen] == labels[17]).sum()) for chosen in (rows, others))
     assert f"{ours} of 7 have the query's, {labels[17]}; of those nearest by the inputs" in out
     assert f"by the inputs {theirs}\n" in out

@@ -117,6 +117,22 @@ def test_a_training_that_goes_on_is_as_one_that_was_never_broken(here, tmp_path)
         np.testing.assert_array_equal(again[name], array, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        (("--steps", 3), "was trained with --steps 2, not with --steps 3: resume with"),
+        (("--epochs", 3), "was trained with --steps 2, not without --steps: resume"),
+        (("--steps", 2, "--context", 9), "with --context 10, not with --context 9: resume"),
+        (("--steps", 2, "--bias"), "was trained without --bias, not with --bias: resume"),
+        (("--steps", 2, "--layers", 2, "--lr", 1), "trained with --lr 0.003, not with --lr 1.0: r"),
+    ],
+)
+def test_other_settings_are_named_as_the_options_that_they_are(here, how, sentence):
+    assert train(here, "--steps", 2)[0] == 0
+    status, _, err = train(here, *how, "--resume")
+    assert (status, sentence in err, err.count("\n")) == (2, True, 1), err
+
+
 def test_all_of_a_text_can_be_trained_on(here, tmp_path):
     status, out, err = train(here, "--steps", 2, "--validation", 0)
     assert (status, err) == (0, "")
@@ -199,7 +215,7 @@ def test_names_have_a_test_part(minae, monkeypatch):
         (("gpt", "--data", "mnist5k"), "mnist5k: holds no text, but images: give a text file"),
         (("gpt", "--data", "my.txt", "--kind", "text"), "takes data of kind corpus, and my.txt is"),
         (("gpt", "--data", "my.txt", "--tokens", "words"), "is nothing that a running text is cut"),
-        (("gpt", "--data", "my.txt", "--heads", 3), "width 128 is not a multiple of the 3 heads"),
+        (("gpt", "--data", "no.txt", "--heads", 3), "width 128 is not a multiple of the 3 heads"),
         (("gpt", "--data", "my.txt", "--corrupt", "words:0.5"), "is nothing to do to a running te"),
         (("gpt", "--data", "my.txt", "--steps", 3, "--epochs", 1), "--steps and --epochs both say"),
         (

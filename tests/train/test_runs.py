@@ -177,6 +177,23 @@ def test_other_data_of_the_same_shape_are_noticed(minae, run, tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ((), "run was trained to its end already: more --epochs than 2 let it go on"),
+        (("--schedule", "cosine"), "begin anew with --overwrite and more --epochs"),
+        (("--patience", 1, "--lr", 0), "its end already: a larger --patience lets it go on"),
+    ],
+)
+def test_a_training_at_its_end_says_so(minae, tmp_path, how, sentence):
+    np.save(tmp_path / "few.npy", FEW)
+    epochs = 9 if "--patience" in how else 2
+    status, out, _ = minae(*TRAIN, epochs, *how)
+    assert (status, "to its end" in out) == (0, False)
+    status, out, _ = minae(*TRAIN, epochs, *how, "--resume")
+    assert (status, sentence in out) == (0, True), out
+
+
 def test_a_run_without_its_best_weights_is_not_resumed(minae, run):
     (run / train.BEST).unlink()
     status, _, err = minae(*TRAIN, 3, "--resume")

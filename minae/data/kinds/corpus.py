@@ -91,9 +91,13 @@ class CorpusKind:
 
     def join(self, texts: Iterable[str]) -> np.ndarray:
         """Return the ids of texts one after another, each with END if there is one: (T,) int32."""
+        return self.rows(texts).values
+
+    def rows(self, texts: Iterable[str]) -> Ragged:
+        """Return the ids of texts, a row for each, with END if there is one."""
         encode = self._encoder()
         end = np.array([] if self.end is None else [self.end], np.int32)
-        return np.concatenate([end[:0], *(part for text in texts for part in (encode(text), end))])
+        return Ragged.of(np.append(encode(text), end) for text in texts)
 
     def _encoder(self) -> Callable[[str], np.ndarray]:
         """Return what makes ids (T,) of a text."""
@@ -157,24 +161,23 @@ class CorpusKind:
         """Return texts that were read as a model takes them, and what is to be said of that."""
         return Split(self.join(found.texts)), [*found.notes, *self.unknown_notes(found.texts)]
 
-    def lines(self, ids: np.ndarray) -> Split:
-        """Return the lines of a text (T,), named by their numbers; long ones are cut.
+    def lines(self, texts: Ragged) -> Split:
+        """Return the lines of texts, named by their numbers in their text; long ones are cut.
 
         A line ends with the token that has its line break, or with END. Blank lines belong to the
         one before them: a line break by itself is no line that could be strange.
         """
-        tokens = self.token_bytes()
+        ids, begin, tokens = texts.values, texts.offsets[:-1], self.token_bytes()
         breaks = np.array([token.count(b"\n") for token in tokens])[ids]  # (T,)
         seen = np.array([bool(token.strip()) for token in tokens])[ids]  # (T,)
         number = np.cumsum(breaks) - breaks  # of line breaks before a token
-        first = np.flatnonzero(np.diff(number, prepend=-1))  # tokens of lines
-        kept = np.logical_or.reduceat(seen, first)
-        kept[0] = True
+        first = np.union1d(np.flatnonzero(np.diff(number)) + 1, begin)  # tokens of lines
+        number -= np.repeat(number[begin], texts.lengths)  # those in its text
+        kept = np.logical_or.reduceat(seen, first) | np.isin(first, begin)
         starts = [*first[kept].tolist(), len(ids)]
         cut = [i for a, b in pairwise(starts) for i in range(a, b, LONGEST_LINE)]
         offsets = np.array([*cut, len(ids)], np.int64)
-        lines = Ragged(np.asarray(ids, np.int32), offsets)
-        return Split(lines, names=number[cut] + 1)
+        return Split(Ragged(ids, offsets), names=number[cut] + 1)
 
     def unknown_notes(self, texts: Iterable[str]) -> list[str]:
         """Return a note on the characters of texts that are not in the vocabulary, if any are."""

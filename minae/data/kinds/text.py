@@ -123,7 +123,9 @@ class TextKind:
         """Return texts that were read as a model takes them, and what is to be said of that."""
         whole, notes = self.numbers(found.texts), list(found.notes)
         if long := int((whole.lengths > self.longest).sum()):
-            notes.append(f"{long:,} longer than {self.longest - 1:,} {self.unit} cut there")
+            which, are = ("texts", "are") if long > 1 else ("text", "is")
+            most = f"{self.longest - 1:,} {self.unit}"
+            notes.append(f"{long:,} {which} {are} longer than {most} and {are} cut there")
         if (share := unknown_share(whole)) > MANY:
             notes.append(f"{share:.0%} of the {self.unit} are not in the vocabulary")
         labels = None if found.labels is None else encode_labels(found.labels, self.classes)

@@ -8,14 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from minae.data import DATASETS, AudioKind, CorpusKind, SeriesKind, Split, TableKind, TextKind
+from minae.data import (
+    DATASETS,
+    AudioKind,
+    CorpusKind,
+    Ragged,
+    SeriesKind,
+    Split,
+    TableKind,
+    TextKind,
+)
 from minae.data.folder import list_files
 from minae.data.kinds.columns import as_texts
 from minae.data.kinds.series import Readings
 from minae.data.kinds.table import read_frame
 from minae.data.named import SERIES, load_readings
 from minae.data.sound.files import list_sounds
-from minae.data.text.files import read_texts
+from minae.data.text.files import read_running, read_texts
 from minae.errors import InputError, LeftOut, complain
 from minae.tools.images import as_batch, check_out, read_usable
 from minae.tools.naming import file_of, labels_of, written
@@ -103,15 +112,27 @@ def _read_texts(run: Run, kind: TextKind, data: str, out: Path, label_column: st
 
 
 def _read_lines(run: Run, kind: CorpusKind, data: str, out: Path) -> Data:
-    """Read a running text, whose lines are the rows."""
-    there = data not in DATASETS and os.path.exists(file_of(data))
-    check_out(out, list_files([Path(file_of(data))]) if there else [])
-    split, whole = run.read_usable(data)
-    return replace(_lines(kind, split.inputs), whole=whole)
+    """Read a running text, whose lines are the rows; of several texts, as name:line."""
+    if data in DATASETS or not os.path.exists(file_of(data)):
+        check_out(out, [])
+        split, whole = run.read_usable(data)
+        return replace(_lines(kind, Ragged.of([split.inputs])), whole=whole)
+    check_out(out, list_files([Path(file_of(data))]))
+    found = read_running(Path(data), kind.text_column)
+    notes = [*found.notes, *kind.unknown_notes(found.texts)]
+    for note in notes:
+        complain(f"{data}: {note}")
+    texts = kind.rows(found.texts)
+    lines = _lines(kind, texts)
+    if len(texts) > 1:
+        of = np.searchsorted(texts.offsets, lines.split.inputs.offsets[:-1], side="right") - 1
+        pairs = zip(found.names[of], lines.names, strict=True)
+        lines = replace(lines, names=np.array([f"{name}:{line}" for name, line in pairs], object))
+    return replace(lines, whole=not any(isinstance(note, LeftOut) for note in notes))
 
 
-def _lines(kind: CorpusKind, ids: np.ndarray) -> Data:
-    lines = kind.lines(ids)
+def _lines(kind: CorpusKind, texts: Ragged) -> Data:
+    lines = kind.lines(texts)
     assert lines.names is not None
     return Data(lines, lines.names)
 
@@ -192,6 +213,11 @@ def read_own(run: Run) -> Own:
     Held out are the validation rows, or, if there are none, the test rows. Raises InputError if
     the data are gone, have changed, or nothing that is normal was held out.
     """
+    if not run.settings.data:
+        raise InputError(
+            f"{run.folder} was imported and has no text of its own, which says what is usual: train"
+            " a gpt on usual text, and take that run"
+        )
     try:
         dataset = run.data()
     except InputError as error:
@@ -204,7 +230,8 @@ def read_own(run: Run) -> Own:
                 "the run was trained on all of its text, so that its usual scores are not known:"
                 " train it without --validation 0"
             )
-        return Own(dataset.train, _lines(run.kind, held_out.inputs[:MOST_TOKENS]), part)
+        text = Ragged.of([held_out.inputs[:MOST_TOKENS]])
+        return Own(dataset.train, _lines(run.kind, text), part)
     if part == "test" and run.settings.normal is not None:
         raise InputError(
             "the run has no validation rows, and its test rows are not all normal: train it"

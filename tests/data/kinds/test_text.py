@@ -140,7 +140,7 @@ def test_new_texts_are_read_by_the_vocabulary_of_the_run(tmp_path):
     split, notes = WORDS.read(tmp_path / "new.txt")
     assert lists(split.inputs) == [[4, 5, 6, 3], [4, 4, 4, 4, 4, 3], [1, 1, 1, 3]]
     assert (split.names.tolist(), split.labels) == ([1, 3, 4], None)
-    said = "1 blank line left out", "1 longer than 5 words cut there"
+    said = "1 blank line left out", "1 text is longer than 5 words and is cut there"
     unknown = "25% of the words are not in the vocabulary"
     assert notes == [f"{tmp_path / 'new.txt'}: {note}" for note in (*said, unknown)]
 

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from minae.data.kinds.corpus import UNKNOWN, CorpusKind
+from minae.data import Ragged
+from minae.data.kinds.corpus import END, UNKNOWN, CorpusKind
 from minae.data.text.byte_level import ALPHABET
 from minae.metrics.ngrams import nth
 from minae.tensor import Tensor
@@ -18,6 +19,7 @@ from minae.train import language, runs
 from ..conftest import sentences, train
 
 LETTERS = CorpusKind("characters", [UNKNOWN, *"\nab"])
+ENDING = CorpusKind("characters", [UNKNOWN, END, *"\nab"])
 BYTES = CorpusKind("bpe", [*ALPHABET, "ĊĊ"], [("Ċ", "Ċ")])
 SMALL = {"layers": 1, "heads": 2, "width": 16, "context": 20}
 
@@ -59,6 +61,20 @@ def test_lines_on_another_subject_are_found(minae, fruit, tmp_path):
     assert "the worst, their strangest tokens between « and »" in out
 
 
+def test_lines_of_a_folder_are_named_by_file_and_number(minae, fruit, tmp_path):
+    (tmp_path / "new" / "deep").mkdir(parents=True)
+    (tmp_path / "new" / "a.txt").write_text("the red apple\nthe QQ")
+    (tmp_path / "new" / "deep" / "b.txt").write_text("the red pear\n")
+    (tmp_path / "new" / "c.txt").write_text("")
+    status, out, err = minae("anomalies", fruit, "new", "--out", "out")
+    assert (status, err.count("\n")) == (1, 2)
+    assert "new: c.txt left out: it is empty" in err
+    assert "new: 2 characters not in the vocabulary" in err
+    names = [row["name"] for row in table(tmp_path / "out" / "scores.csv")]
+    assert names == ["a.txt:1", "a.txt:2", "deep/b.txt:1"]
+    assert "  a.txt:2" in out
+
+
 def test_a_line_is_scored_behind_those_before_it(fruit, tmp_path):
     run = runs.load_run(fruit)
     (tmp_path / "new.txt").write_text("the red apple\n\nthe QQ")
@@ -81,14 +97,15 @@ def test_what_an_unknown_token_counts_comes_from_known_ones(fruit):
     own = run.kind.encode("the red apple\nthe green pear\n" + 30 * "Q")
     nats = language.token_nats(run.model, np.append(np.int32(run.kind.start), own))
     known = nats[own != run.kind.unknown]
-    assert unknown_nats(run, run.kind.lines(own)) == pytest.approx(np.quantile(known, 0.99))
+    lines = run.kind.lines(Ragged.of([own]))
+    assert unknown_nats(run, lines) == pytest.approx(np.quantile(known, 0.99))
 
 
 def test_tokens_of_bytes_are_decoded_once_for_all_lines(monkeypatch):
     ids, calls = BYTES.encode("a\n中 b\n"), []
     whole = CorpusKind.token_bytes
     monkeypatch.setattr(CorpusKind, "token_bytes", lambda kind: calls.append(1) or whole(kind))
-    split = BYTES.lines(ids)
+    split = BYTES.lines(Ragged.of([ids]))
     calls.clear()
     scores = TextScores(np.zeros(2), np.empty((2, 0)), BYTES, split, np.ones(len(ids)))
     shown = [tokens for tokens, _ in scores]
@@ -109,17 +126,24 @@ def test_ngrams_score_the_same_lines(fruit, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "texts", "numbers"),
+    ("kind", "given", "lines", "numbers"),
     [
-        (LETTERS, "a\n\nbb\na", ["a\n\n", "bb\n", "a"], [1, 3, 4]),
-        (LETTERS, "\n\na\n\n\n", ["\n\n", "a\n\n\n"], [1, 3]),
-        (BYTES, "a\n\n b\n", ["a\n\n", " b\n"], [1, 3]),
-        (LETTERS, "a" * 450, ["a" * 200, "a" * 200, "a" * 50], [1, 1, 1]),
+        (LETTERS, ["a\n\nbb\na"], ["a\n\n", "bb\n", "a"], [1, 3, 4]),
+        (LETTERS, ["\n\na\n\n\n"], ["\n\n", "a\n\n\n"], [1, 3]),
+        (BYTES, ["a\n\n b\n"], ["a\n\n", " b\n"], [1, 3]),
+        (LETTERS, ["a" * 450], ["a" * 200, "a" * 200, "a" * 50], [1, 1, 1]),
+        (
+            LETTERS,
+            ["a\nb", "bb\n", "\n\na\nb"],
+            ["a\n", "b", "bb\n", "\n\n", "a\n", "b"],
+            [1, 2, 1, 1, 3, 4],
+        ),
+        (ENDING, ["a\nb\n", "\nb"], ["a\n", "b\n\n", "\n", "b\n"], [1, 2, 1, 2]),
     ],
 )
-def test_lines_of_a_text(kind, text, texts, numbers):
-    found = kind.lines(kind.encode(text))
-    assert [kind.decode(row) for row in found.inputs] == texts
+def test_lines_of_texts(kind, given, lines, numbers):
+    found = kind.lines(kind.rows(given))
+    assert [kind.decode(row) for row in found.inputs] == lines
     assert found.names.tolist() == numbers
 
 
