@@ -173,8 +173,8 @@ def test_arrays_are_series(tmp_path):
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ({"window": 300}, "gives 0 windows of 300 readings, too few"),
-        ({"window": 100}, "gives 101 windows of 100 readings, too few"),
+        ({"window": 300}, "gives 0 windows of 300 readings without a gap, too few"),
+        ({"window": 100}, "gives 101 windows of 100 readings without a gap, too few"),
         ({"label_column": "lable"}, "has no column 'lable'; the columns are "),
         ({"id_column": "a"}, "--id-column is for tables and separate texts: leave"),
         ({"window": 1}, "--window is a number of readings from 2"),
