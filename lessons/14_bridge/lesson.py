@@ -502,8 +502,8 @@ knows = {name: right_when_hidden(name) for name in ways if name != "a bottleneck
 assert judged["nothing hidden"][0] < 0.05
 assert judged["the future, mask forgotten"][0] < 0.2
 assert knows["nothing hidden"] < 0.05
-assert knows["masked"] > 0.1
-assert knows["the future"] > max(0.32, knows["the future, mask forgotten"] + 0.05)
+assert knows["masked"] > 0.12
+assert knows["the future"] > max(0.35, knows["the future, mask forgotten"] + 0.05)
 
 # %% [markdown]
 # Nothing is easier than to say what one sees: the first network has a loss of nearly 0 after a
@@ -673,7 +673,7 @@ for low, high in groups:
     rows.append((name, f"{of.mean():.1%}", float(by_counting[of].mean()), float(by_gpt[of].mean())))
 header = ("longest known context", "of the text", f"{best}-gram", "GPT")
 print_table(header, rows, "nats a character, on unseen text")
-assert on_test[best] < on_test[5] < nats.mean() < on_test[3] - 0.05
+assert on_test[best] < on_test[5] < nats.mean() < on_test[3] - 0.1
 new, old = known <= 3, known == 7
 assert by_gpt[new].mean() < by_counting[new].mean() - 0.02
 assert by_gpt[old].mean() > by_counting[old].mean() + 0.3
@@ -1018,7 +1018,7 @@ near |= {name: precision(features_of(codes_of(way))) for name, way in tried.item
 near["tf-idf"] = precision({part: x.toarray() for part, x in features["tf-idf"].items()})
 print_table(("codes", "precision at 10"), sorted(near.items(), key=lambda row: row[1]))
 assert near["autoencoder of documents"] > near["GPT: the mean of its vectors"] + 0.15
-assert near["GPT: the mean of its vectors"] > near["GPT: the last vector"] + 0.03
+assert near["GPT: the mean of its vectors"] > near["GPT: the last vector"] + 0.05
 
 # %% [markdown]
 # Now ask both for what each is made for: a neighbour, and a continuation.
