@@ -14,6 +14,11 @@ class LeftOut(str):
     """A note, one sentence, on a file that could not be used, while the others were."""
 
 
+def flag(name: str) -> str:
+    """Return how an option is written on the command line, where sentences name it."""
+    return "--" + name.replace("_", "-")
+
+
 def complain(sentence: object) -> None:
     """Print one line on stderr."""
     print(f"minae: {printable(str(sentence))}", file=sys.stderr)

@@ -7,7 +7,7 @@ import typer
 
 from minae.cli.runs import RunFolder
 from minae.cli.values import folder, place, shown
-from minae.errors import InputError
+from minae.errors import InputError, flag
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -76,9 +76,8 @@ def _refuse(run: Any, use: str, **options: Any) -> None:
     """Raise InputError if an option was given whose use is another than of the run's model."""
     for name, value in options.items():
         if value is not None:
-            flag = f"--{name.replace('_', '-')}"
             raise InputError(
-                f"{flag} is for {use}, and {run.folder} holds a {run.settings.model} model:"
+                f"{flag(name)} is for {use}, and {run.folder} holds a {run.settings.model} model:"
                 " leave it out"
             )
 

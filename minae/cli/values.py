@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from minae.errors import InputError
+from minae.errors import InputError, flag
 from minae.files import check_folder, check_place
-from minae.train.settings import check_option, flag
+from minae.train.settings import check_option
 
 
 def _option(each: Field) -> inspect.Parameter:

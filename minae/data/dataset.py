@@ -31,7 +31,7 @@ from minae.data.parts.text import text_parts
 from minae.data.sound.files import holds_sounds
 from minae.data.split import Split, divide, find_class, validation_size
 from minae.data.text.files import column_of, is_text, read_running, read_texts
-from minae.errors import InputError
+from minae.errors import InputError, flag
 
 OPTIONS = {  # fields of Reading that are for some kinds of data only: which, and in words
     "id_column": (("table", "text"), "tables and separate texts"),
@@ -128,8 +128,7 @@ def load(
         dataset = _load_path(path, reading, seed, validation)
     for option, (kinds, data) in OPTIONS.items():
         if getattr(reading, option) is not None and dataset.kind.name not in kinds:
-            flag = f"--{option.replace('_', '-')}"
-            raise InputError(f"{name_or_path}: {flag} is for {data}: leave it out")
+            raise InputError(f"{name_or_path}: {flag(option)} is for {data}: leave it out")
     return dataset
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from minae.data import Dataset, Kind, Split, TextKind
 from minae.data.split import Inputs
-from minae.errors import InputError
+from minae.errors import InputError, flag
 from minae.models import MODELS, ConditionalVAE, MaskedLanguageModel, Model
 from minae.models.base import check_transformer
-from minae.train.settings import flag
 
 #: By model, the layers behind the pixels if none are asked for. A cvae with room in its code also
 #: stores the class there, and then ignores the label.

@@ -56,11 +56,6 @@ def check_option(each: Field, value: Any, name: str) -> None:
         raise InputError(f"{name} is a {kind} from {low:g}, not {value}")
 
 
-def flag(name: str) -> str:
-    """Return how an option is written on the command line."""
-    return "--" + name.replace("_", "-")
-
-
 @dataclass(kw_only=True)
 class Fitting:
     """What `minae.train.fit` is told. Raises InputError for a value that is not allowed."""

@@ -17,7 +17,7 @@ from minae.data.kinds import CorpusKind, ImageKind, describe
 from minae.data.loader import RandomBatches
 from minae.data.memory import available
 from minae.data.picture_set import load_pictures
-from minae.errors import InputError
+from minae.errors import InputError, flag
 from minae.kernels import use_backend
 from minae.kernels.arrays import device_problem
 from minae.kernels.cuda.launch.device import capability
@@ -32,7 +32,7 @@ from minae.train.language import counting, make_optimizer, windows_of
 from minae.train.loop import USUAL_EPOCHS, fit
 from minae.train.restoration import patch_size, patches_of
 from minae.train.runs import Run, final_figures
-from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings, flag
+from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
 from minae.train.state import BEST, LAST, METRICS, Arrays, Training
 
 #: What multiplies on a GPU, and the context for it.
