@@ -52,17 +52,17 @@ def read_usable(files: list[Path], shape: tuple[int, int, int]) -> list[tuple[Pa
     """
     usable, changes = [], Counter()
     for outcome in read_pictures(files, shape):
-        remark = outcome.remark or ""
-        if outcome.image is not None:
-            usable.append((outcome.path, outcome.image))
-            change = remark.removeprefix(f"{outcome.path}: ")
+        if outcome.image is None:
+            complain(outcome.remark)
+            continue
+        usable.append((outcome.path, outcome.image))
+        if outcome.remark:
+            change = outcome.remark.removeprefix(f"{outcome.path}: ")
             changes[change] += 1
-            if changes[change] > NAMED:
-                continue
-        if remark:
-            complain(remark)
+            if changes[change] <= NAMED:
+                complain(outcome.remark)
     for change, count in changes.items():
-        if change and count > NAMED:
+        if count > NAMED:
             complain(f"{count - NAMED:,} more pictures: {change}")
     if not usable:
         raise InputError(f"none of {len(files)} files can be used; give others, or correct these")

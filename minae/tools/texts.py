@@ -90,13 +90,12 @@ def write_rebuilt(run: Run, test: Split, count: int, out: Path) -> list[Path]:
         made = rewritten(run.autoencoder, given)
         columns["reconstructed"] = kind.decode(made)
         if isinstance(run.model, MaskedLanguageModel):
-            said = (
-                f"{guessed(test.inputs, made):.1%} of the words, each from all others of its text"
-            )
+            share = guessed(test.inputs, made)
+            said = f"{share:.1%} of the words, each from all others of its text"
         else:
             exact, right = agreement(test.inputs, made)
-            said = f"{exact:.1%} of the texts without a mistake, {right:.1%} of all tokens in their"
-            said += " place"
+            whole = f"{exact:.1%} of the texts without a mistake"
+            said = f"{whole}, {right:.1%} of all tokens in their place"
     write_csv(out, {name: values[:count] for name, values in columns.items()})
     print_rows([("rebuilt", f"{said}; {len(test):,} test texts")])
     return [out]
