@@ -23,6 +23,8 @@ from minae.train.runs import Run, check_ensemble
 COMPARISON, QUALITY = "comparison.png", "quality.csv"
 SHOWN = 6  # pictures in the comparison
 DETAIL = 48  # the sides of a detail in it, in pixels
+BEYOND = 0.1  # how far a pixel is past black or white, which are 0 and 1, to be a sign of too much
+MOST_BEYOND = 0.02  # share of such pixels; of pictures with the very blur that it undoes, 0.0002
 
 
 def enhance(
@@ -64,7 +66,7 @@ def enhance(
         for number, path in enumerate(given):
             try:
                 picture = _read(run, path)
-                restored = _restore(
+                restored, beyond = _restore(
                     run, picture, strength, ensemble, lambda part, n=number: tell(n + part)
                 )
                 suffix, content = encode(restored)
@@ -72,6 +74,12 @@ def enhance(
                 if not overwrite:
                     _check_new([file])
                 write_whole(file, content)
+                if beyond > MOST_BEYOND:
+                    complain(
+                        f"{path}: {beyond:.0%} of its pixels would be blacker than black or whiter"
+                        " than white; if it looks overdone, take a smaller --strength, or train for"
+                        " what it suffers from, such as --corrupt blur:0-1.5"
+                    )
             except InputError as error:
                 complain(error)
                 continue
@@ -145,8 +153,11 @@ def _read(run: Run, path: Path) -> Picture:
 
 def _restore(
     run: Run, picture: Picture, strength: float, ensemble: bool, tell: Callable[[float], None]
-) -> Picture:
+) -> tuple[Picture, float]:
     """Return what the model makes of a picture; all but its pixels stays as it is.
+
+    With it comes the share of pixels that are far beyond black or white in it: a model that was
+    trained on one blur undoes that of a sharp picture, too, and draws stripes.
 
     A model of grey images restores each channel of a coloured picture. One of colours is given
     three equal channels for a grey picture, and the mean of those that it returns is the result.
@@ -161,8 +172,9 @@ def _restore(
         made = reconstruct(run.autoencoder, batch)
     made = made[0] if len(image) == channels else made.mean(axis=1)  # (C, H, W)
     made = image + np.float32(strength) * (made - image)
+    beyond = ((made < -BEYOND) | (made > 1 + BEYOND)).mean()
     pixels = np.rint(np.clip(made, 0, 1) * picture.top).astype(picture.pixels.dtype)
-    return replace(picture, pixels=pixels)
+    return replace(picture, pixels=pixels), float(beyond)
 
 
 def _detail(title: str, images: dict[str, np.ndarray]) -> plots.Detail:

@@ -440,3 +440,11 @@ def test_a_file_that_cannot_be_written_leaves_no_piece(minae, run, tmp_path, mon
     assert (status, err) == (2, "minae: out/b.png: No space left on device\n")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
     assert_enhanced(run, tmp_path / "photos" / "a.png", tmp_path / "out" / "a.png")
+
+
+@pytest.mark.parametrize(("strength", "said"), [(1, False), (10, True)])
+def test_what_goes_far_beyond_black_and_white_is_said(run, minae, tmp_path, strength, said):
+    save(tmp_path / "in", NOISY[:1], ["a.png"])
+    status, _, err = minae("enhance", run, tmp_path / "in", "--strength", strength)
+    assert status == 0
+    assert ("a.png: " in err and "if it looks overdone, take a smaller --strength" in err) == said
