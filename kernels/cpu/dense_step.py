@@ -1,66 +1,168 @@
-"""A whole training step of a small dense autoencoder: forward, loss, backward and Adam in one call.
+"""A whole training step of a dense autoencoder: forward, loss, backward and Adam in one call.
 
-It consists of the shares that `linear`, `losses` and `optim` run on one thread. What it saves is
-the way between them through Python, which takes longer than their work: see minae.train.dense_step.
+It consists of the kernels of `linear`, `losses`, `gaussian` and `optim`. What it saves is the way
+between them through Python, which in small networks takes longer than their work and in large ones
+up to a fifth of it, for the caches then hold numbers and no Python: see minae.train.dense_step. A
+thread also updates weights right after it has computed their gradients, which its cache still has.
 """
 
 import numpy as np
 
 from minae.kernels.cpu import linear_loops as loops
-from minae.kernels.cpu.compile.compiled import compiled_if
+from minae.kernels.cpu.compile.compiled import compiled, compiled_if, parallel
+from minae.kernels.cpu.compile.threads import WORTH_A_THREAD
+from minae.kernels.cpu.gaussian import _gaussian_kl, _reparameterise, _reparameterise_dlog_var
 from minae.kernels.cpu.losses import _bce_with_logits, _mse
 from minae.kernels.cpu.optim import _adam, adam_numbers
-from minae.kernels.cpu.products.multiply import product_for
+from minae.kernels.cpu.products.multiply import multiply, product_for
 
 __all__ = ["adam_numbers", "dense_step", "product_for"]
 
-forward, backward, adam = loops.linear.share, loops.linear_backward.share, _adam.share
-mse, bce_with_logits = _mse.share, _bce_with_logits.share
+RELU, DRAW = 1, 2  # what follows a layer, if not 0: nothing
+
+forward, input_gradient = loops.linear.all_shares, loops.input_gradient.all_shares
+mse, bce_with_logits = _mse.all_shares, _bce_with_logits.all_shares
+adam, kl_divergence, reparameterise = _adam.share, _gaussian_kl.share, _reparameterise.share
+reparameterise_dlog_var = _reparameterise_dlog_var.share
 
 
 @compiled_if(lambda *arguments: True)
 def dense_step(
-    product, layers, x, target, logits, scale, values, gradients, exp_avg, exp_avg_sq, numbers
+    T, product, layers, x, target, logits, scale, noise, beta, values, gradients, m, v, numbers
 ):
-    """Take the step; return the loss. If that is nan or infinite, no parameter changes.
+    """Take the step on T threads; return the loss. If that is nan or infinite, nothing changes.
 
     layers (L, 5): of each linear layer, where its weight and bias begin in `values`, its inputs,
-    its outputs, and whether a ReLU follows. x and target (N, I); the loss is the squared error, or
-    the cross-entropy of logits, times `scale`. The last four are vectors of all parameters and
-    what `optim.adam_numbers` returns.
+    its outputs, and what follows. After DRAW these are the means and log variances of codes, and
+    the next layer gets z, drawn with `noise` (N, Z). x and target (N, I); the loss is `scale` times
+    the squared error, or the cross-entropy of logits, plus beta times the KL divergence. `values`,
+    `gradients` and Adam's m and v are vectors of all parameters; `numbers` are adam_numbers'.
     """
-    N, largest = len(x), 0
+    N, size = len(x), noise.size
     for i in range(len(layers)):
-        largest += layers[i, 3]
-    outputs, y, at = np.empty(N * largest, x.dtype), x, 0
+        size += N * layers[i, 3]
+    room = np.empty(size, x.dtype)  # for all outputs, and z behind those that it is drawn from
+    kl, slope = np.zeros(len(noise), x.dtype), np.empty_like(noise)
+    y = _forward(T, product, layers, x, values, room, noise, kl, slope)
+    shares = _threads(T, 40 * y.size)
+    dy, total = np.empty_like(y), np.zeros(shares)
+    if logits:
+        bce_with_logits(shares, y, target, scale, total, dy)
+    else:
+        mse(shares, y, target, scale, total, dy)
+    loss = np.float64(x.dtype.type((total.sum() + beta * kl.sum()) * scale))
+    if np.isfinite(loss):
+        if layers[-1, 4] == RELU:
+            _through_relu(dy, y)
+        of_z, learned = (noise, slope, beta * scale), (values, gradients, m, v)
+        _backward(T, product, layers, x, dy, room, of_z, learned, numbers)
+    return loss
+
+
+@compiled
+def _forward(T, product, layers, x, values, room, noise, kl, slope):
+    """Return the output; all outputs are in `room`. Codes that are drawn give kl and its slope."""
+    N, at, y = len(x), 0, x
     for i in range(len(layers)):
         w, b, I, O = layers[i, 0], layers[i, 1], layers[i, 2], layers[i, 3]  # noqa: E741
         weight, bias = values[w : w + I * O].reshape(O, I), values[b : b + O]
-        inputs, y = y, outputs[at : at + N * O].reshape(N, O)
-        forward(0, 1, product, inputs, weight, False, bias, y, layers[i, 4] != 0)
+        inputs, y = y, room[at : at + N * O].reshape(N, O)
+        shares, relu = _threads(T, N * I * O), layers[i, 4] == RELU
+        forward(shares, product, inputs, weight, False, bias, y, relu)
         at += N * O
-    dy, total = np.empty_like(y), np.zeros(1)
-    if logits:
-        bce_with_logits(0, 1, y, target, scale, total, dy)
-    else:
-        mse(0, 1, y, target, scale, total, dy)
-    loss = np.float64(x.dtype.type(total[0] * scale))
-    if not np.isfinite(loss):
-        return loss
+        if layers[i, 4] == DRAW:
+            z = room[at : at + noise.size].reshape(noise.shape)
+            y, at = _draw(y, noise, z, kl, slope), at + noise.size
+    return y
+
+
+@compiled
+def _backward(T, product, layers, x, dy, room, of_z, learned, numbers):
+    """Compute the gradients from the last layer to the first, and update each layer on the way."""
+    N, at, noise = len(x), room.size, of_z[0]
     for i in range(len(layers) - 1, -1, -1):
         w, b, I, O = layers[i, 0], layers[i, 1], layers[i, 2], layers[i, 3]  # noqa: E741
-        weight = values[w : w + I * O].reshape(O, I)
-        dweight = gradients[w : w + I * O].reshape(O, I)
         at -= N * O
-        y = outputs[at : at + N * O].reshape(N, O)
-        # but for the last layer, dy has passed the ReLU when it was written
-        relu = layers[i, 4] != 0 and i == len(layers) - 1
-        masks = i > 0 and layers[i - 1, 4] != 0
-        inputs = outputs[at - N * I : at].reshape(N, I) if i else x
-        dz = np.empty_like(dy) if relu else dy
-        dx = np.empty_like(inputs) if i else np.empty((0, 0), x.dtype)
-        of_dweight = product, inputs, weight, False, dy, y, np.int64(relu), dz, dweight
-        backward(0, 1, *of_dweight, gradients[b : b + O], masks, dx)
+        inputs, dx, shares = x, dy, _threads(T, N * I * O)
+        if i > 0:
+            inputs, dx = room[at - N * I : at].reshape(N, I), np.empty((N, I), x.dtype)
+            weight, masks = learned[0][w : w + I * O].reshape(O, I), layers[i - 1, 4] == RELU
+            input_gradient(shares, product, dy, weight, False, inputs, masks, dx)
+        # not before, for it changes the weight
+        _learn(shares, product, inputs, dy, w, b, *learned, *numbers)
+        if i > 0 and layers[i - 1, 4] == DRAW:
+            at -= noise.size
+            dx = _draw_backward(room[at - 2 * noise.size : at], dx, *of_z)
         dy = dx
-    adam(0, 1, values, gradients, exp_avg, exp_avg_sq, *numbers)
-    return loss
+
+
+@compiled
+def _threads(T, work):
+    """Return how many of T threads the work is worth; see `threads_for`."""
+    return T if work >= WORTH_A_THREAD else 1
+
+
+@parallel
+def _learn_shares(
+    t, T, product, x, dy, w, b, values, gradients, m, v, b1, b2, r1, r2, eps, size, root, decay, s
+):
+    """dweight = dyᵀ x and dbias = Σ dy of some outputs, and Adam's update of what belongs to them.
+
+    The layer's weight begins at w and its bias at b; the last numbers are Adam's.
+    """
+    O, I = dy.shape[1], x.shape[1]  # noqa: E741
+    low, high = t * O // T, (t + 1) * O // T
+    dweight = gradients[w + low * I : w + high * I].reshape(high - low, I)
+    multiply(product, t, dy[:, low:high], True, x, False, dweight, False)
+    _sum_rows(dy[:, low:high], gradients[b + low : b + high])
+    numbers = b1, b2, r1, r2, eps, size, root, decay, s
+    for first, last in ((w + low * I, w + high * I), (b + low, b + high)):
+        part = slice(first, last)
+        adam(0, 1, values[part], gradients[part], m[part], v[part], *numbers)
+
+
+_learn = _learn_shares.all_shares
+
+
+@compiled
+def _sum_rows(x, sums):
+    """sums = Σ x over rows, in float64."""
+    totals = np.zeros(sums.size)
+    for n in range(len(x)):
+        row = x[n]
+        for o in range(totals.size):
+            totals[o] += row[o]
+    for o in range(totals.size):
+        sums[o] = totals[o]
+
+
+@compiled
+def _through_relu(dy, y):
+    """dy = 0 where a ReLU's output y is 0."""
+    for n in range(len(y)):
+        for o in range(y.shape[1]):
+            if not y[n, o] > 0:
+                dy[n, o] = 0
+
+
+@compiled
+def _draw(y, noise, z, kl, slope):
+    """Return z, drawn from Gaussians y (N, 2 Z); kl (N,), and its slope in the log variances."""
+    mean, log_var = y[:, : z.shape[1]], y[:, z.shape[1] :]
+    kl_divergence(0, 1, mean, log_var, kl, slope)
+    reparameterise(0, 1, mean, log_var, noise, z)
+    return z
+
+
+@compiled
+def _draw_backward(y, dz, noise, slope, kl_scale):
+    """Return the gradient of Gaussians y, flat, through z and through the KL divergence."""
+    N, Z = noise.shape
+    y, dy = y.reshape(N, 2 * Z), np.empty((N, 2 * Z), dz.dtype)
+    factor = dz.dtype.type(kl_scale)
+    reparameterise_dlog_var(0, 1, dz, y[:, Z:], noise, dy[:, Z:])
+    for n in range(N):
+        for j in range(Z):
+            dy[n, j] = dz[n, j] + factor * y[n, j]
+            dy[n, Z + j] += factor * slope[n, j]
+    return dy

@@ -72,7 +72,7 @@ def bench(
     Every library computes the same losses in a process of its own, and they take turns. Close other
     programs first.
 
-    Examples: `minae bench W1 W3 --out bench.json`, `minae bench W1 --parts`,
+    Examples: `minae bench W1 W3 --out bench.json`, `minae bench W3 --parts`,
     `minae bench --device cuda --out gpu.json`
     """
     from minae.bench import show

@@ -20,20 +20,21 @@ def kernels(name):
     return [row[:3] for row in parts.rows(steps)[0]]
 
 
-def test_the_kernels_of_a_vae(hasty):
-    found = kernels("W2")
+def test_the_kernels_of_a_convolutional_model(hasty):
+    found = kernels("W3")
     for row in (
-        ("reparameterise", "128x20, 128x20", 1),
-        ("gaussian_kl", "128x20, 128x20", 1),
-        ("bce_with_logits", "128x784, 128x784", 1),
+        ("conv2d", "128x1x28x28, 16x1x3x3", 1),
+        ("linear_stack", "128x1568, 32x1568", 1),
+        ("bce_with_logits", "128x1x28x28, 128x1x28x28", 1),
     ):
         assert row in found
     assert sum(name == "adam" for name, *_ in found) == 1
     assert found[-1] == ("Python and memory", "", "")
 
 
-def test_a_small_dense_model_takes_its_step_in_one_call(hasty):
-    assert kernels("W5") == [("dense_step", "16x64, 16x64", 1), ("Python and memory", "", "")]
+@pytest.mark.parametrize(("name", "batch"), [("W2", "128x784"), ("W5", "16x64")])
+def test_a_dense_model_takes_its_step_in_one_call(hasty, name, batch):
+    assert kernels(name) == [("dense_step", batch, 1), ("Python and memory", "", "")]
 
 
 def test_the_table(minae, hasty):

@@ -7,7 +7,15 @@ from minae import nn, random
 from minae.grad_mode import no_grad
 from minae.kernels import use_backend
 from minae.kernels.cpu.compile import threads
-from minae.models import ConvAutoencoder, DenseAutoencoder
+from minae.models import (
+    IWAE,
+    VAE,
+    BetaVAE,
+    ConditionalVAE,
+    ConvAutoencoder,
+    ConvVAE,
+    DenseAutoencoder,
+)
 from minae.optim import SGD, Adam, AdamW, decay_groups
 from minae.train import step
 from minae.train.dense_step import dense_step
@@ -15,10 +23,10 @@ from minae.train.dense_step import dense_step
 SIZES = [9, 7, 3]
 
 
-def prepared(optimizer=Adam, loss="mse", sizes=SIZES, dtype=np.float32, model=None, **options):
-    """Return a model with its optimiser: the same weights each time."""
+def prepared(build=lambda: DenseAutoencoder(SIZES), dtype=np.float32, optimizer=Adam, **options):
+    """Return a model with its optimiser: the same weights, and later draws, each time."""
     random.manual_seed(0)
-    model = DenseAutoencoder(sizes, loss=loss) if model is None else model
+    model = build()
     for p in model.parameters():
         p.data = p.data.astype(dtype)
     return model, optimizer(model.parameters(), lr=0.01, **options)
@@ -28,7 +36,7 @@ def images(rows=5, pixels=9, dtype=np.float32, seed=0):
     return np.random.default_rng(seed).random((rows, pixels)).astype(dtype)
 
 
-def take(monkeypatch, steps, whole, dtype, **options):
+def take(monkeypatch, steps, whole, dtype, build, **how):
     """Return the losses, the parameters and the gradients after some steps."""
     taken = []
 
@@ -37,7 +45,7 @@ def take(monkeypatch, steps, whole, dtype, **options):
         return taken[-1]
 
     monkeypatch.setattr(step, "dense_step", spy)
-    model, optimizer = prepared(dtype=dtype, **options)
+    model, optimizer = prepared(build, dtype, **how)
     losses = [
         step.train_step(model, optimizer, [a.astype(dtype) for a in batch]) for batch in steps
     ]
@@ -46,21 +54,50 @@ def take(monkeypatch, steps, whole, dtype, **options):
     return losses, [p.data for p in parameters], [p.grad.data for p in parameters]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("loss", ["mse", "bce"])
-@pytest.mark.parametrize(
-    ("optimizer", "options"),
-    [(Adam, {}), (Adam, {"weight_decay": 0.1, "betas": (0.5, 0.9)}), (AdamW, {"eps": 1e-3})],
-)
-def test_it_is_the_same_step(monkeypatch, dtype, loss, optimizer, options):
-    noisy = [(images(seed=i), images(seed=i + 9)) for i in range(3)]
-    steps = [(images(1),), *noisy, (images(5).reshape(5, 3, 3),)]
-    how = {"dtype": dtype, "loss": loss, "optimizer": optimizer, **options}
-    one, other = (take(monkeypatch, steps, whole, **how) for whole in (True, False))
+def ends_in_relu(loss):
+    model = DenseAutoencoder(SIZES, loss=loss)
+    model.decoder = nn.Sequential(*model.decoder, nn.ReLU())
+    return model
+
+
+MODELS = {
+    "dense": lambda loss: DenseAutoencoder(SIZES, loss=loss),
+    "ends in a ReLU": ends_in_relu,
+    "VAE": lambda loss: VAE(SIZES),
+    "BetaVAE": lambda loss: BetaVAE([9, 8, 6, 1], beta=3.0),
+}
+
+
+def assert_same_step(monkeypatch, steps, dtype, build, **how):
+    """Assert that losses, parameters and gradients are those of forward, backward and step."""
+    one, other = (take(monkeypatch, steps, whole, dtype, build, **how) for whole in (True, False))
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     for results, expected in zip(one, other, strict=True):
         for result, wanted in zip(results, expected, strict=True):
             np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("model", "loss"), [("dense", "mse"), *[(model, "bce") for model in MODELS]]
+)
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [(Adam, {}), (Adam, {"weight_decay": 0.1, "betas": (0.5, 0.9)}), (AdamW, {"eps": 1e-3})],
+)
+def test_it_is_the_same_step(monkeypatch, dtype, model, loss, optimizer, options):
+    noisy = [(images(seed=i), images(seed=i + 9)) for i in range(3)]
+    steps = [(images(1),), *noisy, (images(5).reshape(5, 3, 3),)]
+    how = {"optimizer": optimizer, **options}
+    assert_same_step(monkeypatch, steps, dtype, lambda: MODELS[model](loss), **how)
+
+
+@pytest.mark.parametrize("kind", [DenseAutoencoder, VAE])
+@pytest.mark.parametrize("count", [2, 3])
+def test_it_is_the_same_step_on_threads(monkeypatch, kind, count):
+    monkeypatch.setattr(threads, "num_threads", lambda: count)
+    steps = [(images(50, 501, seed=i),) for i in range(3)]
+    assert_same_step(monkeypatch, steps, np.float64, lambda: kind([501, 203, 5]))
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():
@@ -107,7 +144,18 @@ def a_gradient(model, optimizer):
     step.train_step(model, optimizer, [images()])
 
 
-@pytest.mark.parametrize("change", [frozen, another_weight, another_layer, a_gradient])
+def another_loss(model, optimizer):
+    model.loss = lambda x: DenseAutoencoder.loss(model, x) * 2
+
+
+def another_step(model, optimizer):
+    optimizer.step = lambda: None
+
+
+CHANGES = [frozen, another_weight, another_layer, a_gradient, another_loss, another_step]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_it_leaves_alone_what_was_changed(change):
     model, optimizer = prepared()
     assert dense_step(model, optimizer, [images()]) is not None
@@ -125,25 +173,53 @@ class Tied(DenseAutoencoder):
         self.extra = nn.Parameter(np.zeros(9, np.float32))
 
 
+class Sharper(VAE):
+    """Its codes are its own, and its loss is the base's."""
+
+    def encode(self, x, *labels):
+        mean, log_var = super().encode(x, *labels)
+        return mean, log_var - 1
+
+
+def with_relu_code():
+    model = VAE(SIZES)
+    model.encoder = nn.Sequential(*model.encoder, nn.ReLU())
+    return model
+
+
+def with_wide_code(kind):
+    model = kind(SIZES)
+    model.decoder = nn.Sequential(nn.Linear(4, 7), nn.ReLU(), nn.Linear(7, 9))
+    return model
+
+
 @pytest.mark.parametrize(
-    ("model", "optimizer", "batch"),
+    ("build", "optimizer", "batch"),
     [
-        (Louder(SIZES), Adam, images()),
-        (DenseAutoencoder(SIZES), SGD, images()),
-        (DenseAutoencoder(SIZES, activation="tanh"), Adam, images()),
-        (DenseAutoencoder(SIZES, tied=True), Adam, images()),
-        (Tied(), Adam, images()),
-        (ConvAutoencoder((1, 8, 8)), Adam, images(2, 64).reshape(2, 1, 8, 8)),
-        (DenseAutoencoder([900, 800]), Adam, images(50, 900)),  # worth several threads
-        (DenseAutoencoder(SIZES), Adam, images(dtype=np.float64)),
-        (DenseAutoencoder(SIZES), Adam, images()[:, ::-1]),
-        (DenseAutoencoder(SIZES), Adam, images(0)),
-        (DenseAutoencoder(SIZES), Adam, images(5, 8)),
+        (lambda: Louder(SIZES), Adam, images()),
+        (lambda: DenseAutoencoder(SIZES), SGD, images()),
+        (lambda: DenseAutoencoder(SIZES, activation="tanh"), Adam, images()),
+        (lambda: DenseAutoencoder(SIZES, tied=True), Adam, images()),
+        (lambda: DenseAutoencoder(SIZES, loss="mse", binary=2), Adam, images()),
+        (lambda: with_wide_code(DenseAutoencoder), Adam, images()),
+        (Tied, Adam, images()),
+        (lambda: ConvAutoencoder((1, 8, 8)), Adam, images(2, 64).reshape(2, 1, 8, 8)),
+        (lambda: VAE(SIZES, likelihood="gaussian"), Adam, images()),
+        (lambda: VAE([9, 3]), Adam, images()),
+        (lambda: IWAE(SIZES), Adam, images()),
+        (lambda: ConditionalVAE(SIZES), Adam, images()),
+        (lambda: ConvVAE((1, 8, 8)), Adam, images(2, 64).reshape(2, 1, 8, 8)),
+        (lambda: Sharper(SIZES), Adam, images()),
+        (with_relu_code, Adam, images()),
+        (lambda: with_wide_code(VAE), Adam, images()),
+        (lambda: DenseAutoencoder(SIZES), Adam, images(dtype=np.float64)),
+        (lambda: DenseAutoencoder(SIZES), Adam, images()[:, ::-1]),
+        (lambda: DenseAutoencoder(SIZES), Adam, images(0)),
+        (lambda: DenseAutoencoder(SIZES), Adam, images(5, 8)),
     ],
 )
-def test_it_leaves_others_alone(model, optimizer, batch, monkeypatch):
-    monkeypatch.setattr(threads, "num_threads", lambda: 2)
-    assert dense_step(*prepared(optimizer, model=model), [batch]) is None
+def test_it_leaves_others_alone(build, optimizer, batch):
+    assert dense_step(*prepared(build, optimizer=optimizer), [batch]) is None
 
 
 def test_it_leaves_groups_alone():

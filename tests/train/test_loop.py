@@ -163,13 +163,13 @@ def dies_at(count, function):
 
 minae.manual_seed(0)
 model = models.VAE([64, 32, 4])
-if victim == "step":
-    model.loss = dies_at(count, model.loss)
-elif victim == "fsync":
+if victim == "fsync":
     os.fsync = dies_at(count, os.fsync)
 elif victim == "replace":
     os.replace = dies_at(count, os.replace)
 adam = optim.Adam(model.parameters())
+if victim == "step":
+    adam.count_step = dies_at(count, adam.count_step)
 digits = load("digits")
 fit(model, digits.train.images[:256], digits.validation.images, epochs=4, batch_size=64, out=out,
     optimizer=adam, schedule=optim.CosineAnnealingLR(adam, 4), resume=resume, show_progress=False)

@@ -32,6 +32,8 @@ def parallel(function: Callable) -> Any:
     work does. A share returns nothing. It takes arrays and numbers, but no tuples, which prange
     cannot pass on in `plain`. The arrays must be contiguous, so that a share is compiled for one
     layout only. The GIL is held throughout: Python threads that compute take turns.
+
+    Its attributes `share`, the function itself, and `all_shares` are for compiled code.
     """
 
     @intrinsic
@@ -49,7 +51,9 @@ def parallel(function: Callable) -> Any:
 
     run.__module__, run.__qualname__ = function.__module__, function.__qualname__
     dispatcher = kept(run)
-    dispatcher.share = compiled(function)  # for compiled code
+    # not the dispatcher itself: Numba has two types for `args`, one in calls from Python and one in
+    # those from compiled code, and what was kept for one would be loaded for the other at each call
+    dispatcher.share, dispatcher.all_shares = compiled(function), compiled(run)
     return dispatcher
 
 

@@ -44,7 +44,10 @@ def where_kept() -> str:
 
 
 def parallel(function: Callable) -> Any:
-    """Make `function(t, T, *args)`, share t of T, a function of (T, *args) that runs all shares."""
+    """Make `function(t, T, *args)`, share t of T, a function of (T, *args) that runs all shares.
+
+    Its attributes `share` and `all_shares` are for compiled code.
+    """
     share = compiled(function)
 
     @njit(parallel=True, **OPTIONS)
@@ -52,12 +55,16 @@ def parallel(function: Callable) -> Any:
         for t in prange(T):
             share(np.int64(t), T, *args)  # not uint64, which would be compiled for as well
 
-    @functools.wraps(function)
-    def run(T, *args):
+    def all_shares(T, *args):
         if T == 1:
             share(0, 1, *args)
         else:
             on_threads(T, *args)
 
+    @functools.wraps(function)
+    def run(T, *args):
+        all_shares(T, *args)  # not compiled: where T is 1, on_threads need not be, which takes long
+
     run.share = share  # pyright: ignore[reportAttributeAccessIssue]
+    run.all_shares = njit(**OPTIONS)(all_shares)  # pyright: ignore[reportAttributeAccessIssue]
     return run
