@@ -226,7 +226,10 @@ class Indexing(Protocol):
 
 
 class Elementwise(Protocol):
-    """Functions of one number."""
+    """Functions of each number, or of two at the same place."""
+
+    def add(self, a: Array, b: Array) -> Array:
+        """Return a + b; shapes broadcast."""
 
     def gelu(self, x: Array, tanh: bool = False) -> tuple[Array, Array]:
         """Return x Φ(x) of every entry, and its derivative (Hendrycks & Gimpel 2016).

@@ -94,7 +94,7 @@ def _walk(roots, keep: Callable[[Tensor, Any], None], retain_graph: bool) -> Non
     gradients = {}  # by op, that of its output: the sum of what consumers have handed back so far
 
     def add(op: Op, dy) -> None:
-        gradients[op] = gradients[op] + dy if op in gradients else dy
+        gradients[op] = op.kernels.add(gradients[op], dy) if op in gradients else dy
 
     for x, dx in roots:
         keep(x, dx) if x.grad_fn is None else add(x.grad_fn, dx)

@@ -5,7 +5,7 @@ Given NumPy's arrays, it runs the same kernels in the simulator.
 
 from minae.kernels.cuda.attention import attention, attention_backward
 from minae.kernels.cuda.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward
-from minae.kernels.cuda.elementwise import gelu
+from minae.kernels.cuda.elementwise import add, gelu
 from minae.kernels.cuda.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var
 from minae.kernels.cuda.indexing import index_add
 from minae.kernels.cuda.layout import channels_last, contiguous

@@ -38,6 +38,10 @@ def gelu_kernel(x, tanh, y, slope):
 RUNGS = {"gelu": Rung(gelu_kernel, (VECTOR, "int32", VECTOR, VECTOR))}
 
 
+def add(a, b):
+    return a + b  # by CuPy's kernel, which does as much for each number as it can
+
+
 @covered(operands=1)
 def gelu(x, tanh=False):
     y, slope = empty(x.shape, x), empty(x.shape, x)

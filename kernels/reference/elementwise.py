@@ -1,10 +1,14 @@
-"""GELU, number by number."""
+"""Sums and GELU, number by number."""
 
 import math
 
 import numpy as np
 
 FAR = 40.0  # beyond it on either side, Φ is 0 or 1, and x times its derivative 0
+
+
+def add(a, b):
+    return np.asarray(a + b)
 
 
 def gelu(x, tanh=False):

@@ -78,7 +78,7 @@ class Add(_OfTwo):
 
     def forward(self, x, y):
         self.save(x.shape, y.shape)
-        return x + y
+        return self.kernels.add(x, y)
 
     def backward(self, dy):
         x_shape, y_shape = self.saved

@@ -63,6 +63,8 @@ def integers(args: tuple[Ints, ...], what: str) -> tuple[int, ...]:
 def lengths(value: Any, count: int, what: str) -> tuple[int, ...]:
     """Return an int as `count` of them, or `count` ints as a tuple; TypeError for anything else."""
     values = value if isinstance(value, tuple | list) else (value,) * count
+    if len(values) == count and {*map(type, values)} == {int}:  # almost always
+        return tuple(values)
     whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
     if len(values) != count or not whole:
         several = {1: "", 2: " or a (height, width) pair of ints"}.get(count, f" or {count} ints")

@@ -210,6 +210,9 @@ CASES = {
     "sum of parts": ("sum", (every_second(normal((70, 6))), (0,)), {}),
     "sum of all": ("sum", (normal((70, 3)), (0, 1)), {}),
     "sum over nothing": ("sum", (normal((2, 3)), ()), {}),
+    "add": ("add", (normal((2, 3, 4)), normal((3, 1))), {}),
+    "add, turned": ("add", (normal((4, 5)).T, normal((4, 5)).T), {}),
+    "add to one": ("add", (normal(()), normal(())), {}),
     "gelu": ("gelu", (3 * normal((4, 5)),), {}),
     "gelu, by tanh": ("gelu", (3 * normal((4, 5)).T, True), {}),
 }

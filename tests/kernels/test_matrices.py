@@ -1,4 +1,4 @@
-"""Matrix products and GELU on every backend."""
+"""Matrix products, sums and GELU on every backend."""
 
 import math
 
@@ -8,9 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from minae.kernels import cpu
+from minae.kernels.cpu.compile import threads
 
 from .cases import (
     assert_close,
+    channels_last,
     contiguous,
     cut_into,
     every_second,
@@ -102,6 +104,23 @@ def test_linear_is_torchs(kernels, dtype, torch, leading, inputs, outputs, with_
     if with_bias:
         expected = expected + torch.tensor(bias)
     assert_close(kernels.linear(x, weight, bias), expected, dtype)
+
+
+# --- sums ---------------------------------------------------------------------------------------
+
+LAYOUTS = [contiguous, channels_last, every_second, reversed_rows, one_number_for_all]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("other", LAYOUTS)
+def test_sums_keep_the_layout(kernels, dtype, layout, other, monkeypatch):
+    monkeypatch.setattr(threads, "num_threads", lambda: 2)  # which as many numbers are worth
+    a = read_only(layout(normal(0, 2, 50, 40, 30, dtype=dtype)))
+    b = read_only(other(normal(1, 2, 50, 40, 30, dtype=dtype)))
+    y = kernels.add(a, b)
+    np.testing.assert_array_equal(y, a + b)
+    assert y.dtype == dtype
+    assert layout is not other or y.strides == np.add(a, b).strides
 
 
 # --- GELU -------------------------------------------------------------------------------------
