@@ -17,6 +17,12 @@ def losses(contender, name, steps=5):
         return np.array(process.ask(f"losses {steps}"))
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Two threads of PyTorch wait for each other when another test runs: ten times as long."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.mark.parametrize("name", ["W2", "W3", "W5"])
 def test_all_libraries_compute_the_same_losses(torch, name):
     np.testing.assert_allclose(losses("minae", name), losses("torch", name), rtol=1e-5)
