@@ -1,9 +1,10 @@
 """A whole training step of a dense autoencoder: forward, loss, backward and Adam in one call.
 
 It consists of the kernels of `linear`, `losses`, `gaussian` and `optim`. What it saves is the way
-between them through Python, which in small networks takes longer than their work and in large ones
-up to a fifth of it, for the caches then hold numbers and no Python: see minae.train.dense_step. A
-thread also updates weights right after it has computed their gradients, which its cache still has.
+between them through Python, which in small networks takes longer than their work, and in large ones
+up to a quarter of the time, for the caches then hold numbers and no Python: see
+minae.train.dense_step. A thread also updates weights right after it has computed their gradients,
+which its cache still has.
 """
 
 import numpy as np
@@ -89,7 +90,7 @@ def _backward(T, product, layers, x, dy, room, of_z, learned, numbers):
             weight, masks = learned[0][w : w + I * O].reshape(O, I), layers[i - 1, 4] == RELU
             input_gradient(shares, product, dy, weight, False, inputs, masks, dx)
         # not before, for it changes the weight
-        _learn(shares, product, inputs, dy, w, b, *learned, *numbers)
+        learn(shares, product, inputs, dy, w, b, *learned, *numbers)
         if i > 0 and layers[i - 1, 4] == DRAW:
             at -= noise.size
             dx = _draw_backward(room[at - 2 * noise.size : at], dx, *of_z)
@@ -103,7 +104,7 @@ def _threads(T, work):
 
 
 @parallel
-def _learn_shares(
+def _learn(
     t, T, product, x, dy, w, b, values, gradients, m, v, b1, b2, r1, r2, eps, size, root, decay, s
 ):
     """dweight = dyᵀ x and dbias = Σ dy of some outputs, and Adam's update of what belongs to them.
@@ -121,7 +122,7 @@ def _learn_shares(
         adam(0, 1, values[part], gradients[part], m[part], v[part], *numbers)
 
 
-_learn = _learn_shares.all_shares
+learn = _learn.all_shares
 
 
 @compiled

@@ -37,7 +37,6 @@ class Plan(NamedTuple):
     outputs: int
     largest: int  # numbers in the largest weight
     latent: int  # numbers of the code that is drawn; 0 if none is
-    undrawn: np.ndarray  # in the place of noise where nothing is drawn
 
 
 def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> float | None:
@@ -74,7 +73,7 @@ def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> flo
         target.reshape(N, -1),
         network.has_logits,
         1 / N,
-        random.normal((N, plan.latent), x.dtype) if plan.latent else plan.undrawn,
+        random.normal((N, plan.latent), x.dtype) if plan.latent else np.empty((0, 0), x.dtype),
         float(network.beta) if plan.latent else 0.0,
         *adam.flats[0].vectors,
         cpu.adam_numbers(adam.steps[0] + 1, **options),
@@ -121,11 +120,10 @@ def _plan(model: Any, parts: list[list], optimizer: Optimizer) -> Plan:
             owned.append((layer, layer.weight, layer.bias))
         if i < len(parts) - 1 and rows and not rows[-1][-1]:
             rows[-1][-1] = DRAW
-    undrawn = np.empty((0, 0), flat.x.dtype)
     if not _is_learned(rows, optimizer) or not _fits(rows, len(parts), latent):
-        return Plan(parts, owned, None, 0, 0, 0, latent, undrawn)
+        return Plan(parts, owned, None, 0, 0, 0, latent)
     ends, largest = (rows[0][2], rows[-1][3]), max([row[2] * row[3] for row in rows])
-    return Plan(parts, owned, np.array(rows, np.int64), *ends, largest, latent, undrawn)
+    return Plan(parts, owned, np.array(rows, np.int64), *ends, largest, latent)
 
 
 def _is_learned(rows: list[list], optimizer: Optimizer) -> bool:
