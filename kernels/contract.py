@@ -71,6 +71,7 @@ class Conv(Protocol):
         activation: str | None = None,
         needs: tuple[bool, bool] = (True, True),
         dweight: Array | None = None,
+        dbias: Array | None = None,
         **geometry: Unpack[Geometry],
     ) -> Gradients:
         """Return the gradients of `conv2d`; dbias = Σ dz (O,)."""

@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from minae.kernels import shapes, shapes_images
+from minae.kernels.cpu.compile.calls import copied, copy
 from minae.kernels.cpu.compile.compiled import compiled_if
 from minae.kernels.cpu.compile.operands import covered, pixels, plain
 from minae.kernels.cpu.compile.threads import threads_for
@@ -64,49 +65,57 @@ def _by_patches(loop, source, weight, bias, y, relu, geometry):
         matrix = _weight_matrix(weight[outputs], transposed)
         loop(T, product_for(y.itemsize, T), part, matrix, bias[of_y], target, relu, window)
         if target is not y:
-            y[..., of_y] = target
+            copy(y[..., of_y], target)
 
 
 @covered(operands=4)
 def conv2d_backward(
-    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None, **geometry
 ):
     shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
-    return _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed=False)
+    places = dweight, dbias
+    return _backward(dy, x, weight, y, activation, needs, places, geometry, transposed=False)
 
 
 @covered(operands=4)
 def conv_transpose2d_backward(
-    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None, **geometry
 ):
     shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
-    return _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed=True)
+    places = dweight, dbias
+    return _backward(dy, x, weight, y, activation, needs, places, geometry, transposed=True)
 
 
-def _backward(dy, x, weight, y, activation, needs, dweight, geometry, transposed):
+def _backward(dy, x, weight, y, activation, needs, places, geometry, transposed):
     """Return dx, dweight and dbias of a convolution, or of a transposed one."""
     relu, (need_dx, need_dweight) = shapes.check_activation(activation), needs
-    dweight = np.empty(weight.shape, x.dtype) if dweight is None else dweight
     gradient, source = pixels(dy), pixels(x)
+    sizes = weight.shape, gradient.shape[3]
+    dweight, dbias = (
+        np.empty(size, x.dtype) if place is None else place
+        for size, place in zip(sizes, places, strict=True)
+    )
     output = pixels(y) if relu else gradient
-    dx = np.empty(source.shape if need_dx else (0, 0, 0, 0), x.dtype)
+    dx = np.empty((len(x) if need_dx else 0, *source.shape[1:]), x.dtype)
     arrays = gradient, output, relu, source, weight
     wins = winograd.wins(x.shape[1], len(weight), x.dtype, weight.shape[2:], **geometry)
     if wins and not transposed:
-        dbias = winograd.gradients(*arrays, geometry["padding"], dx, dweight)
+        parts = winograd.gradients(*arrays, geometry["padding"], dx, dweight)
+        done = dweight.reshape(*weight.shape[:2], 9)
+        _add_up(np.empty((0, 9, 0, 0), x.dtype), parts, done, dbias)
     else:
-        dbias = _unfolded_gradients(*arrays, dx, dweight, need_dweight, geometry, transposed)
+        into = dx, dweight, dbias
+        _unfolded_gradients(*arrays, *into, need_dweight, geometry, transposed)
     return dx.transpose(0, 3, 1, 2) if need_dx else None, dweight if need_dweight else None, dbias
 
 
 def _unfolded_gradients(
-    gradient, output, relu, source, weight, dx, dweight, need_dweight, geometry, transposed
+    gradient, output, relu, source, weight, dx, dweight, dbias, need_dweight, geometry, transposed
 ):
-    """Fill dx, unless it is empty, and dweight, if it is needed; return dbias."""
+    """Fill dx, unless it is empty, dweight, if it is needed, and dbias."""
     O, C, KH, KW = weight.shape  # noqa: E741 - C and later O: of one group
     groups = geometry["groups"]
     T = threads_for((source if transposed else gradient).size * C * KH * KW)
-    dbias = np.empty(gradient.shape[3], source.dtype)
     window = _window(weight.shape[2:], **geometry)
     kernel = patches.transposed_gradients if transposed else patches.gradients
     for inputs, outputs in _channel_groups(C * groups, O, groups):
@@ -130,10 +139,9 @@ def _unfolded_gradients(
             window,
         )
         if target is not dx:
-            dx[..., of_x] = target
+            copy(dx[..., of_x], target)
         taps = dw.reshape(len(dw), KH * KW, C, O // groups)
         _add_up(taps, db, dweight[outputs].reshape(O // groups, C, KH * KW), dbias[of_dy])
-    return dbias
 
 
 @compiled_if(lambda *arrays: True)
@@ -166,10 +174,9 @@ def _window(kernel_size, *, stride, padding, dilation, groups):
 
 def _weight_matrix(weight, transposed=False):
     """Copy a weight (O, C, KH, KW) in the order of patches, (KH * KW * C, O), or transposed."""
-    taps_in_order = weight.transpose(0, 2, 3, 1)  # (O, KH, KW, C)
     if transposed:
-        return np.ascontiguousarray(taps_in_order).reshape(len(weight), -1)
-    return np.ascontiguousarray(taps_in_order.transpose(1, 2, 3, 0)).reshape(-1, len(weight))
+        return copied(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
+    return copied(weight.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
 
 
 def _channel_groups(C, O, groups):  # noqa: E741
@@ -180,4 +187,4 @@ def _channel_groups(C, O, groups):  # noqa: E741
 
 def _channels(x, channels):
     """Return some channels of x (N, H, W, C): x itself if they are all, else a copy."""
-    return x if channels == slice(0, x.shape[3]) else np.ascontiguousarray(x[..., channels])
+    return x if channels == slice(0, x.shape[3]) else copied(x[..., channels])

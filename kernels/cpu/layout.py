@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minae.kernels.cpu.compile.calls import copied
 from minae.kernels.cpu.compile.operands import covered, pixels, transpose
 from minae.kernels.cpu.compile.threads import threads_for
 
@@ -18,7 +19,7 @@ def contiguous(x):
     if x.flags.c_contiguous:
         return x
     if x.ndim != 4 or not (last := x.transpose(0, 2, 3, 1)).flags.carray:
-        return np.ascontiguousarray(x)
+        return copied(x)
     N, C, H, W = x.shape
     y = np.empty((N, C, H * W), x.dtype)
     transpose(threads_for(4 * x.size), last.reshape(N, H * W, C), y)

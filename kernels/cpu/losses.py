@@ -9,10 +9,12 @@ float64. Gained: a factor of about 45.
 import numpy as np
 
 from minae.kernels import shapes
+from minae.kernels.cpu.compile.calls import noted
 from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, log1p01
+from minae.kernels.cpu.layout import contiguous
 
 RUN, LANES = 8192, 32
 
@@ -103,16 +105,22 @@ def _long_rows(x):
     """View (N, ...) as (N, everything else): the longer the rows, the less their ends cost."""
     if x.ndim != 2:
         rows = len(x) if x.ndim > 2 else 1
-        x = x.reshape(rows, x.size // rows)
+        x = contiguous(x).reshape(rows, x.size // rows)
     return plain(x)
 
 
 def _run(kernel, x, target, scale, *others):
     rows, T = _long_rows(x), threads_for(40 * x.size)
     total_loss, dx = np.empty(T), np.empty(rows.shape, x.dtype)
+    loss = np.empty((), x.dtype)
     kernel(T, rows, target, scale, *others, total_loss, dx)
-    loss = sum(total_loss.tolist()) * scale
-    return np.array(loss, x.dtype), dx if x.ndim == 2 else dx.reshape(x.shape)
+    _add_up(total_loss, scale, loss)
+    return loss, dx if x.ndim == 2 else dx.reshape(x.shape)
+
+
+@noted
+def _add_up(total_loss, scale, loss):
+    loss[()] = sum(total_loss.tolist()) * scale
 
 
 @covered(operands=2)

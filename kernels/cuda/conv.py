@@ -31,27 +31,27 @@ def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
 
 @covered(operands=4)
 def conv2d_backward(
-    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None, **geometry
 ):
     shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
-    dz, dbias = _activation_backward(dy, y, activation)
+    dz, dbias = _activation_backward(dy, y, activation, dbias)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
     return dx, _dweight(x, dz, weight, dweight, geometry) if needs[1] else None, dbias
 
 
 @covered(operands=4)
 def conv_transpose2d_backward(
-    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None, **geometry
 ):
     shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
-    dz, dbias = _activation_backward(dy, y, activation)
+    dz, dbias = _activation_backward(dy, y, activation, dbias)
     dx = conv2d(dz, weight, **geometry) if needs[0] else None
     return dx, _dweight(dz, x, weight, dweight, geometry) if needs[1] else None, dbias
 
 
-def _activation_backward(dy, y, activation):
+def _activation_backward(dy, y, activation, dbias):
     """Return dz, the gradient before the activation, and its sum over images and pixels."""
-    dy, dbias = contiguous(dy), empty((dy.shape[1],), dy)
+    dy, dbias = contiguous(dy), empty((dy.shape[1],), dy) if dbias is None else dbias
     relu = shapes.check_activation(activation)
     dz = empty(dy.shape, dy) if relu else dy
     ends = (contiguous(y), dz) if relu else ()

@@ -38,23 +38,23 @@ def conv2d_dx(dy, weight, input_size, bias=None, activation=None, **geometry):
 
 
 def conv2d_backward(
-    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None, **geometry
 ):
     shapes_images.check_conv2d_backward(dy, x, weight, y, **geometry)
     dz = activate_backward(dy, y, activation)
     dx = conv2d_dx(dz, weight, x.shape[2:], **geometry) if needs[0] else None
     product = _dweight(x, dz, weight.shape[2:], geometry) if needs[1] else None
-    return dx, into(dweight, product), sum(dz, (0, 2, 3))
+    return dx, into(dweight, product), into(dbias, sum(dz, (0, 2, 3)))
 
 
 def conv_transpose2d_backward(
-    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, **geometry
+    dy, x, weight, y, activation=None, needs=(True, True), dweight=None, dbias=None, **geometry
 ):
     shapes_images.check_conv_transpose2d_backward(dy, x, weight, y, **geometry)
     dz = activate_backward(dy, y, activation)
     dx = conv2d(dz, weight, **geometry) if needs[0] else None
     product = _dweight(dz, x, weight.shape[2:], geometry) if needs[1] else None
-    return dx, into(dweight, product), sum(dz, (0, 2, 3))
+    return dx, into(dweight, product), into(dbias, sum(dz, (0, 2, 3)))
 
 
 def _dweight(x, dz, kernel_size, geometry):

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
@@ -19,11 +20,13 @@ from minae.bench.workloads import chosen, workload
 from minae.kernels import cpu
 from minae.kernels.contract import Backend
 from minae.kernels.cpu import dense_step
+from minae.kernels.cpu.compile import calls as noted
 from minae.kernels.cpu.compile.threads import num_threads
 from minae.report import machine
 from minae.tools.cpu_ladder import core_limit
 
 #: Modules, and names of the functions in them: the backend's, and the one that is a step in itself.
+#: Calls that are replayed are those of the backend's loops.
 KERNELS: list[tuple[Any, str]] = [(cpu, name) for name in dir(Backend) if not name.startswith("_")]
 KERNELS.append((dense_step, "dense_step"))
 
@@ -77,14 +80,21 @@ def _steps(step: Callable, calls: Calls, seconds: float) -> Iterator[tuple[float
 def recorded() -> Iterator[Calls]:
     """Record the calls of kernels inside the `with` block."""
     calls: Calls = defaultdict(list)
-    functions = [getattr(module, name) for module, name in KERNELS]
+    functions, replay = [getattr(module, name) for module, name in KERNELS], noted.replay
     try:
         for (module, name), function in zip(KERNELS, functions, strict=True):
             setattr(module, name, _timed(function, name, calls))
+        noted.replay = partial(_replay, calls=calls)
         yield calls
     finally:
+        noted.replay = replay
         for (module, name), function in zip(KERNELS, functions, strict=True):
             setattr(module, name, function)
+
+
+def _replay(noted_calls: noted.Calls, calls: Calls) -> None:
+    for function, arguments in noted_calls:
+        _timed(function, function.__qualname__, calls)(*arguments)
 
 
 def _timed(function: Callable, name: str, calls: Calls) -> Callable:

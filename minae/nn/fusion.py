@@ -48,6 +48,15 @@ def linear_stack(planned: list) -> tuple[tuple, tuple] | None:
     return last.args if all(type(step) is Flatten for step in before) else None
 
 
+def modules_of(step: Callable) -> list[tuple[Any, str | None]]:
+    """Return the modules that one of `steps` runs, each with the activation that it applies."""
+    if isinstance(step, partial):
+        if step.func is _stack:
+            return [*zip(*step.args, strict=True)]
+        return [(step.func.__self__, step.keywords["activation"])]
+    return [(step, None)]
+
+
 def in_a_row(owner: Module, *parts: Module) -> Module:
     """Return Sequential(*parts), which `owner` keeps until its parts are others."""
     known, network = vars(owner).get("_in_a_row", (None, None))

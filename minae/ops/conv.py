@@ -26,8 +26,8 @@ class Conv2d(Op):
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
         need_dx, need_dweight, _ = self.needs_input_grad
-        needs, (place,) = (need_dx, need_dweight), self.places_for(1)
-        return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, place, **window)
+        needs, places = (need_dx, need_dweight), self.places_for(1, 2)
+        return self.kernels.conv2d_backward(dy, x, weight, y, activation, needs, *places, **window)
 
     def examples(self, rng):
         names = "stride", "padding", "dilation", "groups", "activation"
@@ -105,9 +105,9 @@ class ConvTranspose2d(Op):
     def backward(self, dy):
         x, weight, y, activation, window = self.saved
         need_dx, need_dweight, _ = self.needs_input_grad
-        needs, (place,) = (need_dx, need_dweight), self.places_for(1)
+        needs, places = (need_dx, need_dweight), self.places_for(1, 2)
         conv_transpose2d_backward = self.kernels.conv_transpose2d_backward
-        return conv_transpose2d_backward(dy, x, weight, y, activation, needs, place, **window)
+        return conv_transpose2d_backward(dy, x, weight, y, activation, needs, *places, **window)
 
     def examples(self, rng):
         names = "output_size", "stride", "padding", "dilation", "groups", "activation"

@@ -67,10 +67,15 @@ class Flat:
         self.x, self.dx, *states = self.vectors = [*np.zeros(shape, one.dtype, like=one)]
         self.state = dict(zip(state_names, states, strict=True))
         self.views = [self.part(self.x, i) for i in range(len(parameters))]
-        self.places: list[GradientPlace] = []
-        for i, (p, view) in enumerate(zip(parameters, self.views, strict=True)):
+        for p, view in zip(parameters, self.views, strict=True):
             view[...] = p.data
             p.data = view
+        self.make_places()
+
+    def make_places(self) -> None:
+        """Make a place for each gradient: other ones, if somebody keeps the arrays of the old."""
+        self.places: list[GradientPlace] = []
+        for i, (p, view) in enumerate(zip(self.parameters, self.views, strict=True)):
             place = GradientPlace(self.dx[self.ends[i] : self.ends[i + 1]], p.shape)
             self.places.append(place)
             p.grad_place = place if view.size and view.dtype.char in "fd" else None

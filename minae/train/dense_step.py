@@ -48,7 +48,7 @@ def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> flo
     """
     if type(optimizer) not in (Adam, AdamW) or "step" in vars(optimizer):
         return None
-    parts = _parts(model)
+    parts = networks_of(model)
     if not parts:
         return None
     plan = vars(optimizer).get("_dense_plan")
@@ -84,7 +84,7 @@ def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> flo
     return loss
 
 
-def _parts(model: Any) -> list[list]:
+def networks_of(model: Any) -> list[list]:
     """Return the steps of the networks between whose ends the loss stands; none if it is another.
 
     They are the whole autoencoder, or the encoder and the decoder of a variational one.

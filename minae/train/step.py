@@ -8,6 +8,7 @@ from minae.nn import Module
 from minae.optim import Optimizer, clip_grad_norm_
 from minae.tensor import Tensor
 from minae.train.dense_step import dense_step
+from minae.train.replay import loss_and_gradients
 
 
 def train_step(
@@ -20,9 +21,12 @@ def train_step(
     optimizer.zero_grad()
     if max_grad_norm is None and (value := dense_step(model, optimizer, batch)) is not None:
         return checked(value)
-    loss = model.loss(*map(Tensor, batch))
-    value = finite(loss)
-    loss.backward()
+    value = loss_and_gradients(model, optimizer, batch)
+    if value is None:
+        loss = model.loss(*map(Tensor, batch))
+        value = finite(loss)
+        loss.backward()
+    checked(value)
     if max_grad_norm:
         clip_grad_norm_(optimizer.parameters, max_grad_norm)
     optimizer.step()

@@ -85,12 +85,12 @@ def linear_backward(dy, x, weight, relu, needs=(True, True), places=(None, None)
     return "linear_backward", (dy, x, weight, y, relu, needs, *places), {}
 
 
-def conv_backward(name, arrays, relu, needs=(True, True), place=None):
+def conv_backward(name, arrays, relu, needs=(True, True), places=(None, None)):
     x, weight, dy, options = arrays
     if name == "conv_transpose2d_backward":
         x, dy = dy, x
     y = normal(dy.shape)
-    return name, (dy, x, weight, y, relu, needs, place), options
+    return name, (dy, x, weight, y, relu, needs, *places), options
 
 
 CASES = {
@@ -135,13 +135,13 @@ CASES = {
     "conv2d_dx in groups": ("conv2d_dx", (*GROUPED[2:0:-1], (5, 4), normal(4)), GROUPED[3]),
     "conv2d_backward": conv_backward("conv2d_backward", HALVING, "relu"),
     "conv2d_backward in groups": conv_backward("conv2d_backward", GROUPED, None),
-    "conv2d_backward into a place": conv_backward(
-        "conv2d_backward", HALVING, None, (False, True), normal((5, 2, 3, 4))
+    "conv2d_backward into places": conv_backward(
+        "conv2d_backward", HALVING, None, (False, True), (normal((5, 2, 3, 4)), normal(5))
     ),
     "conv2d_backward, only dx": conv_backward("conv2d_backward", HALVING, "relu", (True, False)),
     "conv_transpose2d_backward": conv_backward("conv_transpose2d_backward", HALVING, "relu"),
     "conv_transpose2d_backward in groups": conv_backward(
-        "conv_transpose2d_backward", GROUPED, None, place=normal((6, 2, 3, 2))
+        "conv_transpose2d_backward", GROUPED, None, places=(normal((6, 2, 3, 2)), normal(4))
     ),
     "max_pool2d": ("max_pool2d", (IMAGES,), POOL),
     "max_pool2d_dx": ("max_pool2d_dx", (normal(INDEX.shape), INDEX, (7, 6)), {}),

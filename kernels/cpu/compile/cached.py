@@ -20,6 +20,7 @@ from numba.core.serialize import dumps
 
 from minae.kernels import files
 from minae.kernels.cpu.compile import threads
+from minae.kernels.cpu.compile.calls import noted
 from minae.kernels.cpu.compile.plain import OPTIONS
 
 FOR_PYTHON: Any = OPTIONS | {"no_cfunc_wrapper": True}
@@ -54,7 +55,7 @@ def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
             return compile_for(*args) if accepts(*args) else lambda *args: False
 
         dispatcher._compile_for_args = refuse_or_compile
-        return dispatcher
+        return noted(dispatcher)
 
     return decorate
 

@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from minae.kernels.cpu.compile.cached import compiled, kept
+from minae.kernels.cpu.compile.calls import noted
 
 INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
 # void task(char **bases, size_t *sizes, size_t *steps, void *data): what the pool calls
@@ -50,11 +51,11 @@ def parallel(function: Callable) -> Any:
         launch(T, args)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
 
     run.__module__, run.__qualname__ = function.__module__, function.__qualname__
-    dispatcher = kept(run)
-    # not the dispatcher itself: Numba has two types for `args`, one in calls from Python and one in
+    from_python = noted(kept(run))
+    # not that function itself: Numba has two types for `args`, one in calls from Python and one in
     # those from compiled code, and what was kept for one would be loaded for the other at each call
-    dispatcher.share, dispatcher.all_shares = compiled(function), compiled(run)
-    return dispatcher
+    from_python.share, from_python.all_shares = compiled(function), compiled(run)
+    return from_python
 
 
 def _task(context, module, function, kinds, args_type) -> ir.Function:

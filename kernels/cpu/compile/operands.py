@@ -16,6 +16,7 @@ import numpy as np
 
 from minae.kernels import reference
 from minae.kernels.arrays import Array
+from minae.kernels.cpu.compile.calls import copied
 from minae.kernels.cpu.compile.compiled import parallel
 from minae.kernels.cpu.compile.threads import threads_for
 
@@ -50,14 +51,13 @@ def covered(operands: int) -> Callable[[Callable], Callable]:
 
 def plain(x: Array) -> Array:
     """Return x as a plain array: itself, or a copy."""
-    return x if x.flags.carray else np.array(x, order="C")
+    return x if x.flags.carray else copied(x)
 
 
 def plain_rows(x: Array) -> Array:
     """Return x (..., I) as a plain matrix (rows, I)."""
-    if x.ndim != 2:
-        x = x.reshape(prod(x.shape[:-1]), x.shape[-1])  # -1 would be ambiguous if I is 0
-    return plain(x)
+    x = plain(x)
+    return x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])  # I may be 0: no -1
 
 
 def plain_matrix(x: Array) -> tuple[Array, bool]:

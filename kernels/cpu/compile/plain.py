@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numba import cfunc, njit, prange
 
+from minae.kernels.cpu.compile.calls import noted
+
 # Like fastmath=True, this lets sums be reordered into vectors, but it leaves nan and inf what they
 # are: when a training diverges, it must show.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -24,6 +26,7 @@ def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
     def decorate(function: Callable) -> Any:
         dispatcher = compiled(function)
 
+        @noted
         @functools.wraps(function)
         def call(*args):
             return dispatcher(*args) if accepts(*args) else False
@@ -61,6 +64,7 @@ def parallel(function: Callable) -> Any:
         else:
             on_threads(T, *args)
 
+    @noted
     @functools.wraps(function)
     def run(T, *args):
         all_shares(T, *args)  # not compiled: where T is 1, on_threads need not be, which takes long

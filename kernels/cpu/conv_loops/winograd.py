@@ -182,7 +182,7 @@ def gradients(
     dx: Array,
     dweight: Array,
 ) -> Array:
-    """Fill dx, unless it is empty, and dweight; return dbias (O,).
+    """Fill dx, unless it is empty, and dweight; return parts of dbias (T, WO * O), in float64.
 
     dy and y (N, HO, WO, O), x and dx (N, H, W, C), weight and dweight (O, C, 3, 3).
     """
@@ -190,14 +190,14 @@ def gradients(
     T = threads_for(dy.size * C * 9 // 4)
     kernels = _transformed(T, weight, True, GG)  # (6, 6, O, C)
     dkernels = np.empty((T, 6, 6, C, O), x.dtype)
-    dbias = np.empty((T, dy.shape[2] * O))  # float64: there are many pixels
+    dbias = np.empty((T, dy.shape[2] * O))  # there are many pixels
     product = product_for(x.itemsize, T)
     _gradients(T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, *padding)
     matrix = GG.astype(x.dtype)
     _transform_kernels_back(
         T, product, dkernels.reshape(T, 36, C, O), matrix, dweight.reshape(O, C, 9)
     )
-    return dbias.reshape(-1, O).sum(axis=0).astype(x.dtype)
+    return dbias
 
 
 def _transformed(T, weight, turned, matrix):
@@ -206,5 +206,5 @@ def _transformed(T, weight, turned, matrix):
     kernels = np.empty((36, O, C) if turned else (36, C, O), weight.dtype)
     matrix = matrix.astype(weight.dtype, order="C")
     product = product_for(weight.itemsize, T)
-    _transform_kernels(T, product, plain(weight.reshape(O, C, 9)), turned, matrix, kernels)
+    _transform_kernels(T, product, plain(weight).reshape(O, C, 9), turned, matrix, kernels)
     return kernels.reshape(6, 6, *kernels.shape[1:])
