@@ -24,7 +24,6 @@ def test_the_kernels_of_a_convolutional_model(hasty):
     found = kernels("W3")
     for row in (
         ("unfold_dot", "128x28x28x1, 9x16", 1),
-        ("linear", "128x1568, 32x1568", 1),
         ("_bce_with_logits", "128x784, 128x784", 1),
     ):
         assert row in found
