@@ -120,6 +120,7 @@ def _run(kernel, x, target, scale, *others):
 
 @noted
 def _add_up(total_loss, scale, loss):
+    """loss = scale Σ total_loss, over the shares."""
     loss[()] = sum(total_loss.tolist()) * scale
 
 
