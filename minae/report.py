@@ -12,6 +12,7 @@ UNITS = {
     "elbo": "evidence lower bound, nats per {row}",
     "kl": "from the prior to q(z|x), nats per {row}",
     "squared_error": "summed over {values}, mean per {row}",
+    "pca_squared_error": "by PCA, with codes as long",
     "psnr": "of the restored pictures, dB, mean",
     "psnr_corrupted": "before, dB, mean",
     "guessed": "share of the hidden words",

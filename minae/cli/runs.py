@@ -94,6 +94,7 @@ def train(
     """
     from minae.tools import pictures
     from minae.train import training
+    from minae.train.pca import beside_pca
 
     given = {each.name: options.pop(each.name) for each in fields(ModelOptions)}
     model_options = {name: value for name, value in given.items() if value is not None}
@@ -111,6 +112,8 @@ def train(
     except FloatingPointError as error:
         raise FloatingPointError(f"{error} (--lr, now {settings.lr:g})") from error
     report.print_figures(run.metrics, run.kind.row)
+    if compared := beside_pca(run.metrics, run.kind.row):
+        print(compared)
     print("wrote", *pictures.draw_run(run), out / METRICS, out / BEST, sep="\n  ")
 
 

@@ -1,4 +1,4 @@
-"""How good a reconstruction is, and the baselines that it is compared with."""
+"""How good a reconstruction is."""
 
 import math
 from typing import Any
@@ -35,12 +35,3 @@ def ssim(image: np.ndarray, clean: np.ndarray) -> float:
     how = {"win_size": window, "data_range": 1.0, "channel_axis": 0}
     value: Any = structural_similarity(image, clean, **how)
     return float(value)
-
-
-def pca_squared_error(train: np.ndarray, test: np.ndarray, components: int) -> float:
-    """Return PCA's squared error per test image, fitted to the training images (N, ...)."""
-    from sklearn.decomposition import PCA
-
-    train, test = (images.reshape(len(images), -1) for images in (train, test))  # (N, pixels)
-    pca = PCA(components, random_state=0).fit(train)
-    return float(((pca.inverse_transform(pca.transform(test)) - test) ** 2).sum(axis=1).mean())

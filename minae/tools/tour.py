@@ -9,7 +9,6 @@ import numpy as np
 
 from minae import files, plots
 from minae.grad_mode import no_grad
-from minae.metrics import pca_squared_error
 from minae.models import VAE
 from minae.tensor import Tensor
 from minae.tools.gradchecks import print_gradchecks
@@ -50,8 +49,7 @@ def _train(settings: Settings, out: Path) -> Run:
 
 
 def _draw_dense(out: Path, run: Run) -> dict[str, str]:
-    train, test = run.data().train.images, run.data().test.images
-    error, pca = run.metrics["test_squared_error"], pca_squared_error(train, test, components=32)
+    error, pca = (run.metrics[f"test_{name}squared_error"] for name in ("", "pca_"))
     print(f"squared error per unseen digit: {error:.2f}; PCA with 32 components: {pca:.2f}")
     errors = {"PCA, 32 components": pca, "autoencoder, code of 32": error}
     plots.save(plots.bars(errors, "squared error"), out / "error.png")

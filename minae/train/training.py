@@ -30,6 +30,7 @@ from minae.random import manual_seed
 from minae.train.build import build_model, check_options, inputs
 from minae.train.language import counting, make_optimizer, windows_of
 from minae.train.loop import USUAL_EPOCHS, fit
+from minae.train.pca import pca_figures
 from minae.train.restoration import patch_size, patches_of
 from minae.train.runs import Run, final_figures
 from minae.train.settings import OPTIMIZERS, SCHEDULES, Settings
@@ -121,10 +122,10 @@ def train_run(
 
 
 def _beside(run: Run) -> dict[str, Any]:
-    """Return what simple counting reaches, beside the figures of a language model."""
-    if not isinstance(run.kind, CorpusKind):
-        return {}
-    return {"counting": counting(run.kind, run.data())}
+    """Return what a simpler method reaches: counting, or PCA."""
+    if isinstance(run.kind, CorpusKind):
+        return {"counting": counting(run.kind, run.data())}
+    return pca_figures(run)
 
 
 def _make_optimizer(model: Model, settings: Settings) -> Optimizer:
