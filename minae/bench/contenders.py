@@ -14,6 +14,8 @@ from minae.bench.workloads import Workload
 from minae.kernels.arrays import to_device
 from minae.models import GPT, ResUNet, SequenceAutoencoder
 
+LIMIT_FLOPS = 1e8
+
 
 def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Callable:
     """Return the step of `minae train`, recorded as a CUDA graph if `captured`."""
@@ -34,6 +36,19 @@ def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Ca
         step = CapturedStep(model, optimizer)
     batches = [[to_device(x, device) for x in batch] for batch in workload.batches()]
     return lambda i, noise=None: step(batches[i % len(batches)])
+
+
+def limit(_: Workload) -> Callable:
+    """Return a step that only multiplies and adds, on all cores, LIMIT_FLOPS times.
+
+    It takes longer while other programs, or other machines on the same processor, use the cores.
+    """
+    from minae.kernels.cpu.compile.threads import num_threads
+    from minae.kernels.cpu.ladders.limit import FLOPS, SIZE, multiply_add_at_once
+
+    T = num_threads()
+    numbers, turns = np.zeros((T, SIZE), np.float32), round(LIMIT_FLOPS / FLOPS / T)
+    return lambda i: multiply_add_at_once(T, numbers, turns)
 
 
 def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:

@@ -41,7 +41,7 @@ def measure_workloads(names: list[str], rounds: int, seconds: float, out: Path |
         results["workloads"][name] = figures
         console.print(_table(name, figures))
         for remark in remarks:
-            console.print(f"left out: {remark}", style="yellow", markup=False)
+            console.print(remark, style="yellow", markup=False)
     if out is not None:
         record.write(out, "workloads", results)
         console.print(f"written: {out}")
@@ -59,7 +59,7 @@ def _draw(worst: dict[str, tuple[str, dict]], path: Path) -> None:
 
 
 def _table(name: str, figures: dict) -> Table:
-    share = f"{figures['ceiling_share']:.0%} of what the cores can do"
+    share = f"{figures['ceiling_share']:.0%} of what the cores could do meanwhile"
     table = Table(title=f"{name}  {WORKLOADS[name].title}: {share}", title_justify="left")
     for heading in ("", "ms a step", "time over minae's", "quartiles", "peak MB"):
         table.add_column(heading, justify="right" if heading else "left")

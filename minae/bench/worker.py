@@ -1,7 +1,7 @@
 """One contender in a process of its own: `python -m minae.bench.worker CONTENDER WORKLOAD`.
 
-The workload may also be one of the CASES of `kernels`, `products` or `writing`; the contender is
-then one of WAYS there.
+The contender may also be "limit", which only multiplies and adds. The workload may also be one of
+the CASES of `kernels`, `products` or `writing`; the contender is then one of WAYS there.
 
 It answers these requests:
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from minae import random
 from minae.bench import kernels, products, writing
-from minae.bench.contenders import CONTENDERS
+from minae.bench.contenders import CONTENDERS, limit
 from minae.bench.workloads import workload
 from minae.workers import requests
 
@@ -69,7 +69,7 @@ def _step(contender: str, name: str) -> Callable[..., Any]:
     for benchmark in (kernels, products, writing):
         if name in benchmark.CASES:
             return benchmark.call(contender, name)
-    return CONTENDERS[contender](workload(name))
+    return (CONTENDERS | {"limit": limit})[contender](workload(name))
 
 
 def _peak_megabytes() -> float:

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from minae.bench import compare, kernels, record, show, worker
-from minae.bench.contenders import CONTENDERS
+from minae.bench import compare, contenders, kernels, record, show, worker
+from minae.bench.contenders import CONTENDERS, LIMIT_FLOPS
 from minae.bench.workloads import WORKLOADS, workload
 from minae.errors import InputError
 from minae.kernels import reference
+from minae.kernels.cpu.ladders import limit
 
 
 def losses(contender, name, steps=5):
@@ -85,12 +86,30 @@ def test_the_language_model_is_nanogpts_for_a_cpu():
 
 def test_figures(monkeypatch):
     times = {"minae": (1.0, 2.0, 1.0), "torch": (2.0, 4.0, 3.0), "torch fused": (1.5, 3.0, 1.5)}
-    figures = compare._figures(times, dict.fromkeys(times, 100.0), 2e6, limit_gflops=4.0)
+    memory, limits = dict.fromkeys(times, 100.0), np.array([4.0, 2.0, 4.0])  # GFLOP/s
+    figures = compare._figures(times | {"limit": LIMIT_FLOPS / limits / 1e6}, memory, 2e6)
+    assert figures["contenders"].keys() == memory.keys()
+    assert figures["limit_gflops"] == 4.0
     assert figures["ms"] == 1.0
     assert figures["ratio_eager"] == 2.0
     assert figures["ratio_tuned"] == 1.5
     assert figures["ceiling_share"] == pytest.approx(0.5)
     assert figures["contenders"]["torch"]["quartiles"] == [2.0, 2.5]
+
+
+@pytest.mark.parametrize(("gflops", "said"), [(90, False), (80, True)])
+def test_it_is_said_that_something_else_used_the_cores(gflops, said):
+    remarks = compare._disturbed("W1", gflops, 100.0)
+    assert [remark.partition(" GFLOP")[0] for remark in remarks] == ["W1: the cores did 80"] * said
+
+
+def test_the_limit_multiplies_and_adds_as_often_as_it_says(monkeypatch):
+    calls = []
+    monkeypatch.setattr(limit, "multiply_add_at_once", lambda *call: calls.append(call))
+    contenders.limit(WORKLOADS["W1"])(0)
+    ((T, numbers, turns),) = calls
+    assert numbers.shape == (T, limit.SIZE)
+    assert T * turns * limit.FLOPS == pytest.approx(LIMIT_FLOPS, rel=1e-3)
 
 
 def test_workloads_from_end_to_end(tmp_path, monkeypatch, capsys):

@@ -1,10 +1,10 @@
-"""What one core can do at best: multiply-adds that wait neither for memory nor for each other."""
+"""What cores can do at best: multiply-adds that wait neither for memory nor for each other."""
 
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.compile.compiled import OPTIONS
+from minae.kernels.cpu.compile.compiled import OPTIONS, parallel
 from minae.kernels.cpu.products.tile import Shape
 from minae.kernels.cpu.products.vectors import WORD, vector_bytes
 
@@ -38,6 +38,12 @@ def multiply_add(numbers, times):
     """Do `times` turns of FLOPS operations. `numbers` is a vector of SIZE float32."""
     # pyright does not know that Numba passes `typing`
     _add_products(numbers.ctypes.data, times)  # pyright: ignore[reportCallIssue]
+
+
+@parallel
+def multiply_add_at_once(t, T, numbers, times):
+    """The same in each of T threads, with vectors of its own: numbers (T, SIZE)."""
+    _add_products(numbers[t].ctypes.data, times)  # pyright: ignore[reportCallIssue]
 
 
 SIZE = 2 * SHAPE.width

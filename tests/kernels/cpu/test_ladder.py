@@ -45,3 +45,10 @@ def test_the_limit_multiplies_and_adds():
     limit.multiply_add(numbers, 5)
     assert numbers[0] == limit.SUMS * 5 * 2 * 2
     assert numbers[-1] == 2
+
+
+@pytest.mark.parametrize("T", [1, 2])
+def test_all_cores_do_so_at_once(T):
+    numbers = np.full((T, limit.SIZE), 2, np.float32)
+    limit.multiply_add_at_once(T, numbers, 5)
+    assert (numbers[:, 0] == limit.SUMS * 5 * 2 * 2).all()
