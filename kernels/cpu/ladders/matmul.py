@@ -32,9 +32,9 @@ from minae.kernels.cpu.compile.compiled import OPTIONS
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.products.multiply import multiply_shares, product_for
 from minae.kernels.cpu.products.panels import make_copy, make_turn, prefetch
-from minae.kernels.cpu.products.product import LINE, make_product
+from minae.kernels.cpu.products.product import make_product
 from minae.kernels.cpu.products.tile import Shape, make_tile
-from minae.kernels.cpu.products.vectors import vector_bytes
+from minae.kernels.cpu.products.vectors import LINE, vector_bytes
 
 compiled_here = njit(**OPTIONS)  # anew in each process: machine code kept on disk cannot be read
 

@@ -9,9 +9,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minae.kernels.cpu.compile.compiled import at_address, compiled, parallel
-from minae.kernels.cpu.products.product import LINE, make_product, room_bytes
+from minae.kernels.cpu.products.product import make_product, room_bytes
 from minae.kernels.cpu.products.tile import Shape
-from minae.kernels.cpu.products.vectors import vector_bytes
+from minae.kernels.cpu.products.vectors import LINE, vector_bytes
 
 REGISTER = vector_bytes()
 ROWS = Shape(REGISTER, 4).rows

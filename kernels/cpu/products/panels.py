@@ -86,12 +86,18 @@ def make_copy(shape: Shape, columns: int) -> Callable:
     return copy
 
 
-@intrinsic
-def prefetch(typing, address):
-    """Ask for the cache line at an address, which need not exist."""
+def make_prefetch(to_write: bool) -> Callable:
+    """Return prefetch(address) for compiled code, which asks for a line; it need not exist."""
 
-    def generate(context, builder, signature, values):
-        Vectors(builder, 1, 4).prefetch(values[0])
-        return context.get_dummy_value()
+    @intrinsic
+    def prefetch(typing, address):
+        def generate(context, builder, signature, values):
+            Vectors(builder, 1, 4).prefetch(values[0], to_write)
+            return context.get_dummy_value()
 
-    return types.none(types.int64), generate
+        return types.none(types.int64), generate
+
+    return prefetch
+
+
+prefetch, prefetch_to_write = make_prefetch(False), make_prefetch(True)

@@ -24,12 +24,12 @@ from collections.abc import Callable
 from minae.kernels.cpu.compile.compiled import compiled
 from minae.kernels.cpu.products.panels import make_copy, make_turn, prefetch
 from minae.kernels.cpu.products.tile import Shape, make_tile
+from minae.kernels.cpu.products.vectors import LINE
 
 DEPTH = 200  # terms of a part of the sum
 BLOCK = 256  # rows of a that are packed together
 REUSES = 4  # panels of b that a packed block must be used for
 NEAR = 256 * 1024  # bytes; a smaller b is in the cache already, and needs not be fetched
-LINE = 64  # bytes in a cache line
 PAGE = 4096  # bytes; rows at such distances share the few places of one cache set
 
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.products.vectors import WORD, Vectors
+from minae.kernels.cpu.products.vectors import LINE, WORD, Vectors
 
 # bytes of a register -> rows and vectors of a tile, which must leave registers for its factors:
 # AVX-512 has 32, AVX2 and SSE have 16. Rows divide columns, so that a packed panel is whole tiles.
@@ -134,6 +134,10 @@ def _sums(v, operands, rows, n, keep):
     # LLVM keeps these variables in registers
     sums = [[cgutils.alloca_once_value(builder, v.zero()) for _ in range(n)] for _ in range(rows)]
     a_rows = _row_addresses(v, operands.a, operands.a_row, rows, operands.height)
+    # while the sums are computed, other cores give up the lines that these will be written to
+    for row in _row_addresses(v, operands.c, operands.c_row, rows, operands.height):
+        for offset in range(0, n * v.bytes, LINE):
+            v.prefetch(plus(row, WORD(offset)), to_write=True)
     starts = WORD(0), operands.b, operands.panel
     places = [cgutils.alloca_once_value(builder, start) for start in starts]
 

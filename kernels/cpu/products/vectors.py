@@ -13,6 +13,7 @@ import llvmlite.binding
 from llvmlite import ir
 
 WORD, INDEX = ir.IntType(64), ir.IntType(32)
+LINE = 64  # bytes in a cache line
 
 
 def vector_bytes() -> int:
@@ -102,10 +103,14 @@ class Vectors:
             step *= 2
         return rows
 
-    def prefetch(self, address):
-        """Ask for the cache line at an address, to be in the second level when it is needed."""
-        read, keep, data = INDEX(0), INDEX(2), INDEX(1)
-        arguments = [self._pointer(address, self.number), read, keep, data]
+    def prefetch(self, address, to_write=False):
+        """Ask for the cache line at an address, to be near when it is needed.
+
+        That is the second level if it is to be read, and the first if it is to be written: then the
+        other cores, which may have it too, give it up meanwhile.
+        """
+        level, data = INDEX(3 if to_write else 2), INDEX(1)
+        arguments = [self._pointer(address, self.number), INDEX(int(to_write)), level, data]
         self._call("prefetch", ".p0", ir.VoidType(), arguments)
 
     @property

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minae.kernels.cpu.products.product import BLOCK, DEPTH, LINE, PAGE, REUSES
+from minae.kernels.cpu.products.product import BLOCK, DEPTH, PAGE, REUSES
+from minae.kernels.cpu.products.vectors import LINE
 
 from ...cases import normal
 from .calls import SHAPES, call, dtype_of, place, product

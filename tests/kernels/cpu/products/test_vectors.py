@@ -150,9 +150,10 @@ def test_transpose(width, itemsize):
     np.testing.assert_array_equal(compute(width, itemsize, write, x, results=width), x.T)
 
 
-def test_prefetch_of_an_address_that_does_not_exist(width, itemsize):
+@pytest.mark.parametrize("to_write", [False, True])
+def test_prefetch_of_an_address_that_does_not_exist(width, itemsize, to_write):
     def write(v, inputs, to, count):
-        v.prefetch(count)
+        v.prefetch(count, to_write)
 
     for count in 0, -1, 2**62:
         assert (compute(width, itemsize, write, count=count) == 7).all()
