@@ -62,12 +62,17 @@ def beside_pca(metrics: dict, row: str) -> str:
     parts = [p for p in ("test", "validation") if f"{p}_pca_squared_error" in metrics]
     if not parts:
         return ""
-    ours, theirs = (metrics[f"{parts[0]}_{name}squared_error"] for name in ("", "pca_"))
-    code = f"a code of {metrics['pca_components']} numbers"
-    if ours < theirs:
-        gain = theirs / max(ours, 1e-12)
-        return f"on unseen {row}s, PCA with {code} makes {gain:.3g} times the squared error"
+    unseen, code = parts[0], f"a code of {metrics['pca_components']} numbers"
+    times = {  # PCA's error over the model's
+        part: metrics[f"{part}_pca_squared_error"] / max(metrics[f"{part}_squared_error"], 1e-12)
+        for part in ("train", unseen)
+    }
+    if times[unseen] > 1:
+        return (
+            f"on unseen {row}s, PCA with {code} makes {times[unseen]:.3g} times the squared error"
+        )
+    # of what it knows by heart, it has seen enough
+    longer = "" if times["train"] > 1 else ", or for more --epochs"
     return (
-        f"PCA with {code} rebuilds unseen {row}s better: train on more {row}s, or for more"
-        " --epochs, or use PCA"
+        f"PCA with {code} rebuilds unseen {row}s better: train on more {row}s{longer}, or use PCA"
     )
