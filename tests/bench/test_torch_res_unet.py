@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,16 +73,15 @@ def test_jax_is_left_out_and_named(monkeypatch):
 
     def started(contenders, name):
         begun.extend(contenders)
-        return nullcontext({})
+        return nullcontext({"limit": SimpleNamespace(ask=lambda request: 1.0)})
 
     monkeypatch.setattr(compare, "started", started)
     monkeypatch.setattr(compare, "workload", lambda name: TINY)
     monkeypatch.setattr(compare, "_agreeing", lambda *_: ({}, ["another"]))
-    monkeypatch.setattr(compare, "_figures", lambda *_: {})
-    monkeypatch.setattr(compare, "WARM_UP", 0.01)
+    monkeypatch.setattr(compare, "_figures", lambda *_: {"limit_gflops": 1.0})
     _, remarks = compare.measure("restore", [*CONTENDERS], 1, 0.01, 1.0)
-    assert begun == [name for name in CONTENDERS if name != "jax"]
-    assert remarks == ["restore: jax, in which its network is not written", "another"]
+    assert begun == [*(name for name in CONTENDERS if name != "jax"), "limit"]
+    assert remarks == ["restore: left out jax, in which its network is not written", "another"]
 
 
 def test_its_kernels(monkeypatch):
