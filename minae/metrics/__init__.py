@@ -1,4 +1,4 @@
-"""How good a reconstruction is."""
+"""How good a reconstruction is, a model's or PCA's."""
 
 import math
 from typing import Any
@@ -35,3 +35,8 @@ def ssim(image: np.ndarray, clean: np.ndarray) -> float:
     how = {"win_size": window, "data_range": 1.0, "channel_axis": 0}
     value: Any = structural_similarity(image, clean, **how)
     return float(value)
+
+
+def pca_errors(pca: Any, rows: np.ndarray) -> np.ndarray:
+    """Return the squared error of each row (N, F) through a fitted PCA of scikit-learn, (N,)."""
+    return np.square(pca.inverse_transform(pca.transform(rows)) - rows, dtype=float).sum(axis=1)

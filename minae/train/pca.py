@@ -7,6 +7,7 @@ import numpy as np
 
 from minae.data import Split
 from minae.grad_mode import no_grad
+from minae.metrics import pca_errors
 from minae.models.autoencoders import PlainAutoencoder
 from minae.tensor import Tensor
 from minae.train.runs import Run
@@ -50,9 +51,7 @@ def squared_errors(train: np.ndarray, components: int, parts: dict[str, Split]) 
         total = 0.0
         for start in range(0, len(split), AT_ONCE):
             rows = split.inputs[start : start + AT_ONCE]
-            rows = rows.reshape(len(rows), -1)
-            rebuilt = pca.inverse_transform(pca.transform(rows))
-            total += float(np.square(rebuilt - rows, dtype=np.float64).sum())
+            total += float(pca_errors(pca, rows.reshape(len(rows), -1)).sum())
         errors[name] = total / len(split)
     return errors
 

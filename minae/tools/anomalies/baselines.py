@@ -15,6 +15,7 @@ import numpy as np
 
 from minae.data import AudioKind, CorpusKind, ImageKind, Ragged, SeriesKind, Split, TextKind
 from minae.data.kinds import Kind
+from minae.metrics import pca_errors
 from minae.metrics.ngrams import best_ngram, nth
 from minae.tools.anomalies.reading import Own, step_numbers
 from minae.tools.anomalies.scores import AT_ONCE, Method
@@ -118,11 +119,6 @@ def fit_pca(train: np.ndarray, held_out: np.ndarray) -> tuple[Any, int]:
     few = min(int((explained < (1 - UNEXPLAINED) * total).sum()) + 1, len(explained))
     pca.components_, pca.n_components_ = pca.components_[:few], few
     return pca, few
-
-
-def pca_errors(pca: Any, rows: np.ndarray) -> np.ndarray:
-    """Return PCA's squared error of each row, (N,)."""
-    return np.square(pca.inverse_transform(pca.transform(rows)) - rows, dtype=float).sum(axis=1)
 
 
 def _forest(rows: np.ndarray) -> Any:
