@@ -232,11 +232,12 @@ class Elementwise(Protocol):
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b; shapes broadcast."""
 
-    def gelu(self, x: Array, tanh: bool = False) -> tuple[Array, Array]:
-        """Return x Φ(x) of every entry, and its derivative (Hendrycks & Gimpel 2016).
+    def smooth(self, x: Array, activation: str) -> tuple[Array, Array]:
+        """Return an activation of every entry, and its derivative there.
 
-        Φ is the distribution function of the standard normal. With `tanh`, ½ (1 + tanh z) takes its
-        place, z = √(2/π) (x + 0.044715 x³).
+        "gelu" is x Φ(x), where Φ is the distribution function of the standard normal; "gelu_tanh"
+        has ½ (1 + tanh z) in its place, z = √(2/π) (x + 0.044715 x³) (Hendrycks & Gimpel 2016).
+        "silu" is x σ(x), σ(x) = 1 / (1 + e^-x).
         """
 
 

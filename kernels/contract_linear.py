@@ -42,13 +42,13 @@ class Linear(Protocol):
     ) -> Gradients:
         """Return the gradients of `linear`: dx = dz W, dweight = dzᵀ x, dbias = Σ dz.
 
-        For those of `linear_gelu`, the activation is "slope", and y that slope: dz = dy · y.
+        For those of `linear_smooth`, the activation is "slope", and y that slope: dz = dy · y.
         """
 
-    def linear_gelu(
-        self, x: Array, weight: Array, bias: Array | None = None, tanh: bool = False
+    def linear_smooth(
+        self, x: Array, weight: Array, bias: Array | None, activation: str
     ) -> tuple[Array, Array]:
-        """Return what `gelu` gives for z = x Wᵀ + b: y and the slope dy/dz, (..., O) both."""
+        """Return what `smooth` gives for z = x Wᵀ + b: y and the slope dy/dz, (..., O) both."""
 
     def linear_stack(
         self,

@@ -78,6 +78,16 @@ def check_activation(activation: str | None) -> bool:
     return activation is not None
 
 
+SMOOTH = ("gelu", "gelu_tanh", "silu")  # activations whose kernels give their slope as well
+
+
+def check_smooth(activation: str) -> int:
+    """Return which of SMOOTH the activation is; raise ValueError if it is none of them."""
+    if activation not in SMOOTH:
+        raise ValueError(f"a smooth activation is one of {', '.join(SMOOTH)}, not {activation!r}")
+    return SMOOTH.index(activation)
+
+
 def check_layer_norm(x: Shaped, weight: Shaped | None, bias: Shaped | None) -> None:
     """Raise ValueError unless x is (N, K), and weight and bias are (K,) or None."""
     if len(x.shape) != 2:

@@ -13,14 +13,14 @@ matrix product in `products/`. Read `ladders/matmul.py` first, which builds up t
 
 from minae.kernels.cpu.attention import attention, attention_backward
 from minae.kernels.cpu.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward
-from minae.kernels.cpu.elementwise import add, gelu
+from minae.kernels.cpu.elementwise import add, smooth
 from minae.kernels.cpu.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var
 from minae.kernels.cpu.indexing import index_add
 from minae.kernels.cpu.layout import channels_last, contiguous
 from minae.kernels.cpu.linear import (
     linear,
     linear_backward,
-    linear_gelu,
+    linear_smooth,
     linear_stack,
     linear_stack_backward,
     matmul,

@@ -19,9 +19,11 @@ from minae.kernels.cpu.products.multiply import multiply, product_for
 
 __all__ = ["adam_numbers", "dense_step", "product_for"]
 
-RELU, DRAW = 1, 2  # what follows a layer, if not 0: nothing
+# what follows a layer, if not 0: nothing. The activation shapes.SMOOTH[k] is SMOOTH + k
+RELU, DRAW, SMOOTH = 1, 2, 3
 
 forward, input_gradient = loops.linear.all_shares, loops.input_gradient.all_shares
+forward_smooth, through_slope = loops.linear_smooth.all_shares, loops.through_slope
 mse, bce_with_logits = _mse.all_shares, _bce_with_logits.all_shares
 adam, kl_divergence, reparameterise = _adam.share, _gaussian_kl.share, _reparameterise.share
 reparameterise_dlog_var = _reparameterise_dlog_var.share
@@ -29,22 +31,23 @@ reparameterise_dlog_var = _reparameterise_dlog_var.share
 
 @compiled_if(lambda *arguments: True)
 def dense_step(
-    T, product, layers, x, target, logits, scale, noise, beta, values, gradients, m, v, numbers
+    T, product, layers, x, target, logits, scale, noise, beta, slopes, values, gradients, m, v, s
 ):
     """Take the step on T threads; return the loss. If that is nan or infinite, nothing changes.
 
     layers (L, 5): of each linear layer, where its weight and bias begin in `values`, its inputs,
     its outputs, and what follows. After DRAW these are the means and log variances of codes, and
     the next layer gets z, drawn with `noise` (N, Z). x and target (N, I); the loss is `scale` times
-    the squared error, or the cross-entropy of logits, plus beta times the KL divergence. `values`,
-    `gradients` and Adam's m and v are vectors of all parameters; `numbers` are adam_numbers'.
+    the squared error, or the cross-entropy of logits, plus beta times the KL divergence. `slopes`
+    is None, or room for those of smooth activations: as many numbers as all outputs are. `values`,
+    `gradients` and Adam's m and v are vectors of all parameters; s are the numbers of adam_numbers.
     """
     N, size = len(x), noise.size
     for i in range(len(layers)):
         size += N * layers[i, 3]
     room = np.empty(size, x.dtype)  # for all outputs, and z behind those that it is drawn from
     kl, slope = np.zeros(len(noise), x.dtype), np.empty_like(noise)
-    y = _forward(T, product, layers, x, values, room, noise, kl, slope)
+    y = _forward(T, product, layers, x, values, room, noise, kl, slope, slopes)
     shares = _threads(T, 40 * y.size)
     dy, total = np.empty_like(y), np.zeros(shares)
     if logits:
@@ -55,21 +58,27 @@ def dense_step(
     if np.isfinite(loss):
         if layers[-1, 4] == RELU:
             _through_relu(dy, y)
+        elif slopes is not None and layers[-1, 4] >= SMOOTH:
+            through_slope(dy, slopes[-y.size :].reshape(y.shape))
         of_z, learned = (noise, slope, beta * scale), (values, gradients, m, v)
-        _backward(T, product, layers, x, dy, room, of_z, learned, numbers)
+        _backward(T, product, layers, x, dy, room, slopes, of_z, learned, s)
     return loss
 
 
 @compiled
-def _forward(T, product, layers, x, values, room, noise, kl, slope):
+def _forward(T, product, layers, x, values, room, noise, kl, slope, slopes):
     """Return the output; all outputs are in `room`. Codes that are drawn give kl and its slope."""
     N, at, y = len(x), 0, x
     for i in range(len(layers)):
         w, b, I, O = layers[i, 0], layers[i, 1], layers[i, 2], layers[i, 3]  # noqa: E741
         weight, bias = values[w : w + I * O].reshape(O, I), values[b : b + O]
         inputs, y = y, room[at : at + N * O].reshape(N, O)
-        shares, relu = _threads(T, N * I * O), layers[i, 4] == RELU
-        forward(shares, product, inputs, weight, False, bias, y, relu)
+        shares, then = _threads(T, N * I * O), layers[i, 4]
+        if slopes is not None and then >= SMOOTH:
+            into = slopes[at : at + N * O].reshape(N, O)
+            forward_smooth(shares, product, inputs, weight, False, bias, y, into, then - SMOOTH)
+        else:
+            forward(shares, product, inputs, weight, False, bias, y, then == RELU)
         at += N * O
         if layers[i, 4] == DRAW:
             z = room[at : at + noise.size].reshape(noise.shape)
@@ -78,7 +87,7 @@ def _forward(T, product, layers, x, values, room, noise, kl, slope):
 
 
 @compiled
-def _backward(T, product, layers, x, dy, room, of_z, learned, numbers):
+def _backward(T, product, layers, x, dy, room, slopes, of_z, learned, numbers):
     """Compute the gradients from the last layer to the first, and update each layer on the way."""
     N, at, noise = len(x), room.size, of_z[0]
     for i in range(len(layers) - 1, -1, -1):
@@ -87,8 +96,11 @@ def _backward(T, product, layers, x, dy, room, of_z, learned, numbers):
         inputs, dx, shares = x, dy, _threads(T, N * I * O)
         if i > 0:
             inputs, dx = room[at - N * I : at].reshape(N, I), np.empty((N, I), x.dtype)
-            weight, masks = learned[0][w : w + I * O].reshape(O, I), layers[i - 1, 4] == RELU
-            input_gradient(shares, product, dy, weight, False, inputs, masks, dx)
+            weight, before = learned[0][w : w + I * O].reshape(O, I), layers[i - 1, 4]
+            y, passes = inputs, loops.RELU if before == RELU else 0
+            if slopes is not None and before >= SMOOTH:
+                y, passes = slopes[at - N * I : at].reshape(N, I), loops.SLOPE
+            input_gradient(shares, product, dy, weight, False, y, passes, dx)
         # not before, for it changes the weight
         learn(shares, product, inputs, dy, w, b, *learned, *numbers)
         if i > 0 and layers[i - 1, 4] == DRAW:

@@ -1,27 +1,54 @@
-"""Sums on several threads; GELU and its derivative in one pass, which share an exponential.
+"""Sums on several threads; smooth activations and their slopes, which share an exponential.
 
 With a = |x| and the tail Φ(-a), x Φ(x) is max(x, 0) - a Φ(-a) on both sides of 0: nothing cancels.
+Of x σ(x), both σ(a) and σ(-a) come from e^-a, and neither as the difference from 1.
 """
 
 import math
 
 import numpy as np
 
+from minae.kernels import shapes
 from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, normal_tail
 
+GELU, GELU_TANH, SILU = range(len(shapes.SMOOTH))
 FAR = 40.0  # where the tail is 0, and powers of a are not yet infinite
+FAR_SILU = 1000.0  # where e^-a is 0
 PEAK, CURVE = 1 / math.sqrt(2 * math.pi), 2 * math.sqrt(2 / math.pi)  # the slopes of Φ and 2 z at 0
 
 
 @compiled
-def gelu_in_place(y, tanh, slope):
-    """slope = Φ(x) + x Φ'(x) and y = x Φ(x) for a vector x, which is given in y.
+def smooth_in_place(y, kind, slope):
+    """y = f(x) and slope = f'(x) for a vector x, which is given in y.
 
-    An array x beside y might overlap it, and then the loop could not be compiled to vectors.
+    An array x beside y might overlap it, and then the loops could not be compiled to vectors.
     """
+    if kind == SILU:
+        _silu_in_place(y, slope)
+    else:
+        _gelu_in_place(y, kind == GELU_TANH, slope)
+
+
+@compiled
+def _silu_in_place(y, slope):
+    real = y.dtype.type
+    zero, one, far = real(0), real(1), real(FAR_SILU)
+    for i in range(y.size):
+        v = y[i]
+        a = abs(v)
+        a = far if a > far else a
+        e = exp(-a)
+        large = one / (one + e)  # σ(a)
+        small = e * large  # σ(-a)
+        y[i] = v * large if v > zero else -a * small
+        slope[i] = large * (one + a * small) if v > zero else small * (one - a * large)
+
+
+@compiled
+def _gelu_in_place(y, tanh, slope):
     real = y.dtype.type
     zero, one, far, half = real(0), real(1), real(FAR), real(0.5)
     for i in range(y.size):
@@ -63,16 +90,16 @@ def add(a, b):
 
 
 @parallel
-def _gelu(t, T, x, tanh, y, slope):
+def _smooth(t, T, x, kind, y, slope):
     first, last = t * x.size // T, (t + 1) * x.size // T
     part = y[first:last]
     part[:] = x[first:last]
-    gelu_in_place(part, tanh, slope[first:last])
+    smooth_in_place(part, kind, slope[first:last])
 
 
 @covered(operands=1)
-def gelu(x, tanh=False):
-    x = plain(x)
+def smooth(x, activation):
+    x, kind = plain(x), shapes.check_smooth(activation)
     y, slope = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
-    _gelu(threads_for(20 * x.size), x.reshape(-1), tanh, y.reshape(-1), slope.reshape(-1))
+    _smooth(threads_for(20 * x.size), x.reshape(-1), kind, y.reshape(-1), slope.reshape(-1))
     return y, slope

@@ -56,14 +56,15 @@ def linear(x, weight, bias=None, activation=None):
 
 
 @covered(operands=3)
-def linear_gelu(x, weight, bias=None, tanh=False):
+def linear_smooth(x, weight, bias, activation):
     shapes.check_linear(x, weight, bias)
+    kind = shapes.check_smooth(activation)
     rows, matrix = plain_rows(x), plain_matrix(weight)
     outputs = len(weight)
     y, slope = (np.empty((len(rows), outputs), x.dtype) for _ in range(2))
     bias = np.zeros(outputs, x.dtype) if bias is None else plain(bias)
     T = threads_for(x.size * outputs)
-    loops.linear_gelu(T, product_for(y.itemsize, T), rows, *matrix, bias, y, slope, tanh)
+    loops.linear_smooth(T, product_for(y.itemsize, T), rows, *matrix, bias, y, slope, kind)
     shape = *x.shape[:-1], outputs
     return y.reshape(shape), slope.reshape(shape)
 
@@ -93,7 +94,7 @@ def _layer_backward(dy, x, weight, y, passes, needs, dweight, dbias, masks):
     arrays = x_rows, *matrix, dy_rows, y_rows, passes, dz, dweight, dbias, masks, now
     loops.linear_backward(T, product, *arrays)
     if T > 1 and need_dx:
-        loops.input_gradient(T, product, dz, *matrix, x_rows, masks, dx)
+        loops.input_gradient(T, product, dz, *matrix, x_rows, int(masks), dx)
     if need_dx and x.ndim != 2:
         dx = dx.reshape(x.shape)
     return dx if need_dx else None, dweight if need_dweight else None, dbias

@@ -2,13 +2,14 @@
 
 What surrounds the product (bias, activation, and in backward the activation of the layer before) is
 done to its sums before they are written; what must be done to dy, on the part that a thread is
-about to multiply. A GELU is computed from a thread's part of the sums, which is still in its cache.
+about to multiply. A smooth activation is computed from a thread's part of the sums, which is still
+in its cache.
 """
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import parallel
-from minae.kernels.cpu.elementwise import gelu_in_place
+from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.elementwise import smooth_in_place
 from minae.kernels.cpu.products.multiply import affine, cut, masked, multiply
 
 RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
@@ -24,24 +25,38 @@ def linear(t, T, product, x, weight, transposed, bias, y, relu):
 
 
 @parallel
-def linear_gelu(t, T, product, x, weight, transposed, bias, y, slope, tanh):
-    """z = x weightᵀ + bias, y = z Φ(z) and slope = dy/dz, from each share's z while it is near."""
+def linear_smooth(t, T, product, x, weight, transposed, bias, y, slope, kind):
+    """z = x weightᵀ + bias, y = f(z) and slope = f'(z), from each share's z while it is near."""
     i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
     columns = weight[:, j:l] if transposed else weight[j:l]
     affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
     for n in range(i, k):
-        gelu_in_place(y[n, j:l], tanh, slope[n, j:l])
+        smooth_in_place(y[n, j:l], kind, slope[n, j:l])
 
 
 @parallel
-def input_gradient(t, T, product, dz, weight, transposed, x, masks, dx):
-    """dx = dz weight; if x is a ReLU's output and it `masks`, already passed back through that."""
+def input_gradient(t, T, product, dz, weight, transposed, y, passes, dx):
+    """dx = dz weight, and on through the activation before, if it `passes` one.
+
+    y (N, I) is then the output of that ReLU, or the slope of that smooth activation.
+    """
     i, k, j, l = cut(t, T, *dx.shape, dz.shape[1], dx.itemsize)  # noqa: E741
     columns = weight[j:l] if transposed else weight[:, j:l]
-    if masks:
-        masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], x[i:k, j:l])
+    if passes == RELU:
+        masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], y[i:k, j:l])
     else:
         multiply(product, t, dz[i:k], False, columns, transposed, dx[i:k, j:l], False)
+    if passes == SLOPE:
+        through_slope(dx[i:k, j:l], y[i:k, j:l])
+
+
+@compiled
+def through_slope(dy, slope):
+    """dz = dy slope, in the place of dy."""
+    for n in range(len(dy)):
+        row, factors = dy[n], slope[n]
+        for o in range(row.size):
+            row[o] *= factors[o]
 
 
 _input_gradient = input_gradient.share
@@ -54,7 +69,8 @@ def linear_backward(
     """dz = dy as it `passes` the activation; dweight = dzᵀ x, dbias = Σ dz, dx = dz weight.
 
     A share is some of the outputs. Its own dz is enough for dweight, but dx needs that of all: with
-    several shares, dx is empty here and left to input_gradient, which explains `masks`.
+    several shares, dx is empty here and left to input_gradient; it passes through a ReLU whose
+    output is x if that `masks`.
     """
     N, O = dy.shape  # noqa: E741
     low, high = t * O // T, (t + 1) * O // T
@@ -78,4 +94,4 @@ def linear_backward(
     if dweight.size:
         multiply(product, t, dz[:, low:high], True, x, False, dweight[low:high], False)
     if dx.size:
-        _input_gradient(0, 1, product, dz, weight, transposed, x, masks, dx)
+        _input_gradient(0, 1, product, dz, weight, transposed, x, np.int64(masks), dx)

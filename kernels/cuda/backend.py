@@ -5,14 +5,14 @@ Given NumPy's arrays, it runs the same kernels in the simulator.
 
 from minae.kernels.cuda.attention import attention, attention_backward
 from minae.kernels.cuda.conv import conv2d, conv2d_backward, conv2d_dx, conv_transpose2d_backward
-from minae.kernels.cuda.elementwise import add, gelu
+from minae.kernels.cuda.elementwise import add, smooth
 from minae.kernels.cuda.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var
 from minae.kernels.cuda.indexing import index_add
 from minae.kernels.cuda.layout import channels_last, contiguous
 from minae.kernels.cuda.linear import (
     linear,
     linear_backward,
-    linear_gelu,
+    linear_smooth,
     linear_stack,
     linear_stack_backward,
     matmul,

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cuda.elementwise import gelu
+from minae.kernels.cuda.elementwise import smooth
 from minae.kernels.cuda.ladders.product import product
 from minae.kernels.cuda.launch.covered import covered
 from minae.kernels.cuda.launch.device import empty, launch, processors
@@ -54,8 +54,8 @@ def linear(x, weight, bias=None, activation=None):
     return _multiply(rows_of(x), weight.T, None, *ends).reshape(*x.shape[:-1], len(weight))
 
 
-def linear_gelu(x, weight, bias=None, tanh=False):
-    return gelu(linear(x, weight, bias), tanh)
+def linear_smooth(x, weight, bias, activation):
+    return smooth(linear(x, weight, bias), activation)
 
 
 @covered(operands=4)

@@ -10,14 +10,14 @@ from minae.kernels.reference.conv import (
     conv2d_dx,
     conv_transpose2d_backward,
 )
-from minae.kernels.reference.elementwise import add, gelu
+from minae.kernels.reference.elementwise import add, smooth
 from minae.kernels.reference.gaussian import gaussian_kl, reparameterise, reparameterise_dlog_var
 from minae.kernels.reference.indexing import index_add
 from minae.kernels.reference.layout import channels_last, contiguous
 from minae.kernels.reference.linear import (
     linear,
     linear_backward,
-    linear_gelu,
+    linear_smooth,
     linear_stack,
     linear_stack_backward,
     matmul,

@@ -8,7 +8,7 @@ import numpy as np
 from minae.kernels import shapes
 from minae.kernels.arrays import Array
 from minae.kernels.reference.common import activate, activate_backward, into
-from minae.kernels.reference.elementwise import gelu
+from minae.kernels.reference.elementwise import smooth
 from minae.kernels.reference.reductions import sum
 
 
@@ -39,8 +39,8 @@ def linear_backward(
     return dx, into(dweight, product), into(dbias, sum(dz, (0,)))
 
 
-def linear_gelu(x, weight, bias=None, tanh=False):
-    return gelu(linear(x, weight, bias), tanh)
+def linear_smooth(x, weight, bias, activation):
+    return smooth(linear(x, weight, bias), activation)
 
 
 def linear_stack(x, weights, biases, activations):

@@ -27,7 +27,9 @@ def minae(workload: Workload, device: str = "cpu", captured: bool = False) -> Ca
     if workload.adamw is None:
         optimizer = optim.Adam(model.parameters())
     else:
-        groups = optim.decay_groups(model, workload.adamw["weight_decay"])
+        groups: Any = model.parameters()
+        if workload.decays == "matrices":
+            groups = optim.decay_groups(model, workload.adamw["weight_decay"])
         optimizer = optim.AdamW(groups, **workload.adamw)
     step = partial(train_step, model, optimizer, max_grad_norm=workload.max_grad_norm)
     if captured:
@@ -64,11 +66,12 @@ def torch(workload: Workload, device: str = "cpu", tuned: str = "") -> Callable:
     if workload.adamw is None:
         optimizer = torch.optim.Adam(network.parameters(), fused=fused)
     else:
-        parameters = list(network.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.ndim >= 2]},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
+        groups = parameters = list(network.parameters())
+        if workload.decays == "matrices":
+            groups = [
+                {"params": [p for p in parameters if p.ndim >= 2]},
+                {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+            ]
         optimizer = torch.optim.AdamW(groups, **workload.adamw, fused=fused)
     forward = torch.compile(network) if tuned == "torch compiled" else network
 

@@ -80,6 +80,7 @@ class Workload:
     draw: Callable[[np.random.Generator, tuple[int, ...]], Arrays] = digits
     max_grad_norm: float | None = None  # what gradients are clipped to
     adamw: dict[str, Any] | None = None  # options of AdamW, or None for Adam with its defaults
+    decays: str = "matrices"  # or "all": the parameters that AdamW pulls to 0
 
     def build(self) -> Model:
         """Return the model, with the same weights each time."""
@@ -141,6 +142,7 @@ class Workload:
 _deep_conv = partial(ConvAutoencoder, channels=(32, 64), convs_per_stage=2)
 _small = partial(DenseAutoencoder, [64, 32, 16], loss="mse")
 _dense = partial(DenseAutoencoder, [784, 512, 256, 32])
+_deep = partial(DenseAutoencoder, [784, 1000, 500, 250, 30], activation="silu")
 _adamw = {"lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
 _letters = partial(SequenceAutoencoder, LETTERS, 32, embedding=32, hidden=128, latent=64)
 
@@ -160,6 +162,14 @@ WORKLOADS = {
         characters,
         max_grad_norm=1.0,
         adamw=_adamw,
+    ),
+    "deep": Workload(
+        "dense 784-1000-500-250-30, SiLU, AdamW",
+        _deep,
+        (784,),
+        128,
+        adamw={"lr": 2e-3, "weight_decay": 0.2},
+        decays="all",
     ),
     "restore": Workload(
         "residual U-Net 48-96, 72 x 72, batch 16", ResUNet, (1, 72, 72), 16, photographs, 1.0

@@ -17,14 +17,14 @@ def step(model: Any, token: int, cache: Any) -> Array:
     """Return the logits (V,) of what follows a token, and keep its keys and values in the cache."""
     parts, place = model.transformer, cache.length
     x = parts.wte.weight.data[token] + parts.wpe.weight.data[place]  # (width,)
-    gelu, tanh = kernels.backend_of(x).gelu, model.config["approximate"] == "tanh"
+    smooth = kernels.backend_of(x).smooth
     heads, _, size = cache.arrays.shape[3:]
     for block, kept in zip(parts.h, cache.arrays[:, :, 0], strict=True):
         read = _linear(_norm(x, block.ln_1), block.attn.c_attn)
         query, kept[0][:, place], kept[1][:, place] = read.reshape(3, heads, size)
         y = _attend(query, *kept[:, :, : place + 1])  # (heads, size)
         x = x + _linear(y.reshape(-1), block.attn.c_proj)
-        inner, _ = gelu(_linear(_norm(x, block.ln_2), block.mlp.c_fc), tanh)
+        inner, _ = smooth(_linear(_norm(x, block.ln_2), block.mlp.c_fc), block.mlp.activation)
         x = x + _linear(inner, block.mlp.c_proj)
     cache.length += 1
     return _linear(_norm(x, parts.ln_f), model.lm_head)

@@ -14,13 +14,12 @@ from minae import ops
 from minae.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from minae.nn.layers import Linear
 from minae.nn.module import Module
-from minae.nn.stateless import GELU, Flatten, ReLU
+from minae.nn.stateless import GELU, Flatten, ReLU, SiLU
 from minae.tensor import Tensor
 
 # Layers whose kernels can apply a ReLU in their last pass over the output; those of a linear layer
-# can apply a GELU, too. Subclasses are left alone: their forward may do something else.
+# can apply a smooth one, too. Subclasses are left alone: their forward may do something else.
 FUSING = (Linear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d)
-GELUS = {"none": "gelu", "tanh": "gelu_tanh"}
 
 _version = object()  # another one after every change to any Sequential: one may run inside others
 
@@ -40,12 +39,16 @@ def steps(sequential: Module) -> list[Callable[[Tensor], Tensor]]:
     return planned
 
 
-def linear_stack(planned: list) -> tuple[tuple, tuple] | None:
-    """Return the layers and activations of steps that are one stack of rows, else None."""
-    *before, last = planned
-    if not isinstance(last, partial) or last.func is not _stack:
-        return None
-    return last.args if all(type(step) is Flatten for step in before) else None
+def linear_layers(planned: list) -> list[tuple[Linear, str | None]]:
+    """Return each layer with its activation; none unless the steps are a row of linear layers.
+
+    What only flattens images before them counts as nothing.
+    """
+    pairs = [pair for step in planned for pair in modules_of(step)]
+    while pairs and type(pairs[0][0]) is Flatten:
+        pairs.pop(0)
+    usual = [type(layer) is Linear and "forward" not in vars(layer) for layer, _ in pairs]
+    return pairs if False not in usual else []
 
 
 def modules_of(step: Callable) -> list[tuple[Any, str | None]]:
@@ -75,14 +78,21 @@ def _groups(sequential: Module) -> list[list[tuple[Any, str | None]]]:
         last, activation = groups[-1][-1] if groups else (None, None)
         if activation is None and type(module) is ReLU and type(last) in FUSING:
             groups[-1][-1] = last, "relu"
-        elif activation is None and type(module) is GELU and type(last) is Linear:
-            groups[-1].pop()  # it runs by itself: a stack has no place for the derivative
-            groups.append([(last, GELUS[module.approximate])])
+        elif activation is None and type(module) in (GELU, SiLU) and type(last) is Linear:
+            groups[-1].pop()  # it runs by itself: a stack has no place for the slope
+            groups.append([(last, _smooth(module))])
         elif type(module) is type(last) is Linear and activation in (None, "relu"):
             groups[-1].append((module, None))
         else:
             groups.append([(module, None)])
     return [group for group in groups if group]
+
+
+def _smooth(module: Any) -> str:
+    """Return what `linear` calls the activation of a GELU or SiLU."""
+    if type(module) is SiLU:
+        return "silu"
+    return "gelu_tanh" if module.approximate == "tanh" else "gelu"
 
 
 def _step(group: list[tuple[Any, str | None]]) -> Callable[[Tensor], Tensor]:

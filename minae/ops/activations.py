@@ -82,11 +82,11 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return ELU.apply(x, alpha=real(alpha, "elu: alpha"))
 
 
-class GELU(_Elementwise):
-    """x Φ(x), whose derivative shares an exponential with it (Hendrycks & Gimpel 2016)."""
+class _Smooth(_Elementwise):
+    """One of SMOOTH, whose kernels compute the slope from the same exponential."""
 
-    def forward(self, x, tanh=False):
-        y, slope = self.kernels.gelu(x, tanh)
+    def forward(self, x, activation):
+        y, slope = self.kernels.smooth(x, activation)
         self.save(slope)
         return y
 
@@ -94,10 +94,14 @@ class GELU(_Elementwise):
         (slope,) = self.saved
         return dy * slope
 
+
+class GELU(_Smooth):
+    """x Φ(x) (Hendrycks & Gimpel 2016)."""
+
     def examples(self, rng):
         for (x,) in super().examples(rng):
-            yield x, {"tanh": False}
-            yield x, {"tanh": True}
+            yield x, {"activation": "gelu"}
+            yield x, {"activation": "gelu_tanh"}
 
 
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
@@ -108,25 +112,20 @@ def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
-    return GELU.apply(x, tanh=approximate == "tanh")
+    return GELU.apply(x, activation="gelu_tanh" if approximate == "tanh" else "gelu")
 
 
-class SiLU(_Elementwise):
-    """x σ(x), also called swish."""
+class SiLU(_Smooth):
+    """x σ(x), also called swish (Ramachandran et al. 2017)."""
 
-    def forward(self, x):
-        gate = stable_sigmoid(x)
-        self.save(x, gate)
-        return x * gate
-
-    def backward(self, dy):
-        x, gate = self.saved
-        return dy * gate * (1 + x * (1 - gate))
+    def examples(self, rng):
+        for (x,) in super().examples(rng):
+            yield x, {"activation": "silu"}
 
 
 def silu(x: Tensor) -> Tensor:
     """Return x sigmoid(x)."""
-    return SiLU.apply(x)
+    return SiLU.apply(x, activation="silu")
 
 
 class Softplus(_Elementwise):

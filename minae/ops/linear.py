@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minae.kernels.shapes import SLOPE
+from minae.kernels.shapes import SLOPE, SMOOTH
 from minae.op import Op, unbroadcast
 from minae.ops.arithmetic import Operand, cast, operands
 from minae.tensor import Tensor
@@ -57,8 +57,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     return MatMul.apply(a, b)
 
 
-GELUS = {"gelu": False, "gelu_tanh": True}  # whether Φ is approximated by tanh
-ACTIVATIONS = None, "relu", *GELUS
+ACTIVATIONS = None, "relu", *SMOOTH
 
 
 class Linear(Op):
@@ -67,8 +66,8 @@ class Linear(Op):
     floats = slice(None)
 
     def forward(self, x, weight, bias=None, activation=None):
-        if activation in GELUS:
-            y, slope = self.kernels.linear_gelu(x, weight, bias, GELUS[activation])
+        if activation in SMOOTH:
+            y, slope = self.kernels.linear_smooth(x, weight, bias, activation)
             self.save(x, weight, slope, SLOPE)
         else:
             y = self.kernels.linear(x, weight, bias, activation)
@@ -151,7 +150,7 @@ def linear_stack(
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
 ) -> Tensor:
-    """Return x Wᵀ + b, or f(x Wᵀ + b) where the activation f is "relu", "gelu" or "gelu_tanh".
+    """Return x Wᵀ + b, or f(x Wᵀ + b) with f "relu", "gelu", "gelu_tanh" or "silu".
 
     The activation is applied in the same pass, where it costs little; "gelu_tanh" is `gelu` with
     approximate="tanh". x (..., in_features) with weight (out_features, in_features) and bias
@@ -160,6 +159,6 @@ def linear(
     """
     if activation not in ACTIVATIONS:
         raise ValueError(
-            f"linear: activation is None, 'relu', 'gelu' or 'gelu_tanh', not {activation!r}"
+            f"linear: activation is None, 'relu', 'gelu', 'gelu_tanh' or 'silu', not {activation!r}"
         )
     return Linear.apply(x, weight, bias, activation=activation)

@@ -16,13 +16,15 @@ import numpy as np
 from minae import kernels, random
 from minae.grad_mode import is_grad_enabled
 from minae.kernels.arrays import Array
+from minae.kernels.shapes import SMOOTH
 from minae.models.autoencoders import PlainAutoencoder
 from minae.models.vae import VariationalAutoencoder
 from minae.nn import Module, fusion
 from minae.optim import Adam, AdamW, Optimizer
 from minae.optim.groups import options_of
 
-RELU, DRAW = 1, 2  # what follows a layer, as the kernel numbers it
+RELU, DRAW = 1, 2  # what follows a layer, as the kernel numbers it; smooth activations come next
+FOLLOWS = {None: 0, "relu": RELU, **{f: DRAW + 1 + k for k, f in enumerate(SMOOTH)}}
 #: what the kernel computes in the place of the model's methods: they must be nobody else's
 COMPUTED = {"loss", "_terms", "_given", "_with_labels", "encode", "negative_log_likelihood"}
 
@@ -37,14 +39,15 @@ class Plan(NamedTuple):
     outputs: int
     largest: int  # numbers in the largest weight
     latent: int  # numbers of the code that is drawn; 0 if none is
+    slopes: int  # numbers of a row of all layers' outputs, if one has a smooth activation; else 0
 
 
 def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> float | None:
     """Take a step on a batch of arrays, and return the loss from before it.
 
-    It returns None, and does nothing, unless the model is linear layers with ReLUs between, and
-    perhaps a draw of the code, and the optimiser is Adam. Parameters get their `.grad` as usual. If
-    the loss is nan or infinite they do not, and nothing changes.
+    It returns None, and does nothing, unless the model is linear layers with ReLUs or smooth
+    activations between, and perhaps a draw of the code, and the optimiser is Adam. Parameters get
+    their `.grad` as usual. If the loss is nan or infinite they do not, and nothing changes.
     """
     if type(optimizer) not in (Adam, AdamW) or "step" in vars(optimizer):
         return None
@@ -75,6 +78,7 @@ def dense_step(model: Module, optimizer: Optimizer, batch: Sequence[Any]) -> flo
         1 / N,
         random.normal((N, plan.latent), x.dtype) if plan.latent else np.empty((0, 0), x.dtype),
         float(network.beta) if plan.latent else 0.0,
+        np.empty(N * plan.slopes, x.dtype) if plan.slopes else None,
         *adam.flats[0].vectors,
         cpu.adam_numbers(adam.steps[0] + 1, **options),
     )
@@ -112,18 +116,18 @@ def _plan(model: Any, parts: list[list], optimizer: Optimizer) -> Plan:
     starts = {id(p): start for p, start in zip(flat.parameters, flat.ends, strict=False)}
     latent = model.latent if len(parts) > 1 else 0
     for i, part in enumerate(parts):
-        nothing: tuple[tuple, tuple] = ((), ())
-        layers, activations = fusion.linear_stack(part) or nothing
-        for layer, activation in zip(layers, activations, strict=True):
+        for layer, activation in fusion.linear_layers(part):
             places = starts.get(id(layer.weight)), starts.get(id(layer.bias))
-            rows.append([*places, *layer.weight.shape[::-1], RELU if activation else 0])
+            rows.append([*places, *layer.weight.shape[::-1], FOLLOWS[activation]])
             owned.append((layer, layer.weight, layer.bias))
         if i < len(parts) - 1 and rows and not rows[-1][-1]:
             rows[-1][-1] = DRAW
     if not _is_learned(rows, optimizer) or not _fits(rows, len(parts), latent):
-        return Plan(parts, owned, None, 0, 0, 0, latent)
+        return Plan(parts, owned, None, 0, 0, 0, latent, 0)
     ends, largest = (rows[0][2], rows[-1][3]), max([row[2] * row[3] for row in rows])
-    return Plan(parts, owned, np.array(rows, np.int64), *ends, largest, latent)
+    smooth = max([row[-1] for row in rows]) > DRAW
+    slopes = sum([row[3] for row in rows], latent) if smooth else 0
+    return Plan(parts, owned, np.array(rows, np.int64), *ends, largest, latent, slopes)
 
 
 def _is_learned(rows: list[list], optimizer: Optimizer) -> bool:

@@ -122,8 +122,9 @@ CASES = {
         (normal((9, 17)), X, WEIGHT, normal((9, 17)), "slope"),
         {},
     ),
-    "linear_gelu": ("linear_gelu", (X, WEIGHT, BIAS), {}),
-    "linear_gelu, by tanh": ("linear_gelu", (normal((2, 3, 20)), WEIGHT, None, True), {}),
+    "linear, GELU": ("linear_smooth", (X, WEIGHT, BIAS, "gelu"), {}),
+    "linear, GELU by tanh": ("linear_smooth", (normal((2, 3, 20)), WEIGHT, None, "gelu_tanh"), {}),
+    "linear, SiLU": ("linear_smooth", (X, WEIGHT, BIAS, "silu"), {}),
     "linear_stack": ("linear_stack", (normal((4, 6)), *map(tuple, LAYERS), ACTIVATIONS), {}),
     "linear_stack_backward": ("linear_stack_backward", (*STACK_BACKWARD, *PLACES), {}),
     "conv2d": ("conv2d", (*HALVING[:2], normal(5), "relu"), HALVING[3]),
@@ -213,8 +214,9 @@ CASES = {
     "add": ("add", (normal((2, 3, 4)), normal((3, 1))), {}),
     "add, turned": ("add", (normal((4, 5)).T, normal((4, 5)).T), {}),
     "add to one": ("add", (normal(()), normal(())), {}),
-    "gelu": ("gelu", (3 * normal((4, 5)),), {}),
-    "gelu, by tanh": ("gelu", (3 * normal((4, 5)).T, True), {}),
+    "GELU": ("smooth", (3 * normal((4, 5)), "gelu"), {}),
+    "GELU by tanh": ("smooth", (3 * normal((4, 5)).T, "gelu_tanh"), {}),
+    "SiLU": ("smooth", (3 * normal((5, 4)), "silu"), {}),
 }
 
 

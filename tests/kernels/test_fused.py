@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minae.kernels import cpu, reference
+from minae.kernels.shapes import SMOOTH
 
 from .cases import LAYOUTS, assert_close, assert_same, both, cut_into, examples, normal, read_only
 
@@ -23,6 +24,7 @@ sizes = st.integers(0, 9)
     inputs=sizes,
     outputs=sizes,
     activation=ACTIVATIONS,
+    smooth=st.sampled_from(SMOOTH),
     with_bias=st.booleans(),
     needs=st.tuples(st.booleans(), st.booleans()),
     layouts=st.tuples(LAYOUTS, LAYOUTS),
@@ -31,7 +33,18 @@ sizes = st.integers(0, 9)
     seed=st.integers(0, 99),
 )
 def test_linear(
-    dtype, batch, inputs, outputs, activation, with_bias, needs, layouts, transposed, shares, seed
+    dtype,
+    batch,
+    inputs,
+    outputs,
+    activation,
+    smooth,
+    with_bias,
+    needs,
+    layouts,
+    transposed,
+    shares,
+    seed,
 ):
     x, dy = normal(seed, *batch, inputs, dtype=dtype), normal(seed, *batch, outputs, dtype=dtype)
     if len(batch) == 1:
@@ -43,7 +56,7 @@ def test_linear(
     with cut_into(shares):
         assert_same("linear", dtype, x, weight, bias, activation)
         assert_same("linear_backward", dtype, dy, x, weight, y, activation, needs)
-        assert_same("linear_gelu", dtype, x, weight, bias, activation is None)
+        assert_same("linear_smooth", dtype, x, weight, bias, smooth)
         assert_same("linear_backward", dtype, dy, x, weight, dy[::-1], "slope", needs)
 
 

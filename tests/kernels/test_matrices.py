@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from minae.kernels import cpu
 from minae.kernels.cpu.compile import threads
+from minae.kernels.shapes import SMOOTH
 
 from .cases import (
     assert_close,
@@ -123,41 +124,59 @@ def test_sums_keep_the_layout(kernels, dtype, layout, other, monkeypatch):
     assert layout is not other or y.strides == np.add(a, b).strides
 
 
-# --- GELU -------------------------------------------------------------------------------------
+# --- smooth activations -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tanh", [False, True])
+@pytest.mark.parametrize("activation", SMOOTH)
 @pytest.mark.parametrize("layout", [contiguous, every_second, reversed_rows, one_number_for_all])
-def test_gelu_is_torchs(kernels, dtype, torch, layout, tanh):
+def test_a_smooth_activation_is_torchs(kernels, dtype, torch, layout, activation):
     x = read_only(layout(3 * normal(0, 2, 3, 50, dtype=dtype)))
     exact = torch.tensor(x.copy()).double().requires_grad_()
-    expected = torch.nn.functional.gelu(exact, approximate="tanh" if tanh else "none")
+    name, _, approximate = activation.partition("_")
+    options = {"approximate": approximate} if approximate else {}
+    expected = getattr(torch.nn.functional, name)(exact, **options)
     expected.sum().backward()
-    y, slope = kernels.gelu(x, tanh)
+    y, slope = kernels.smooth(x, activation)
     for actual, by_torch in ((y, expected.detach()), (slope, exact.grad)):
         assert actual.dtype == dtype
         tolerance = 1e-6 if dtype == np.float32 else 1e-13
         np.testing.assert_allclose(actual, by_torch, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("tanh", [False, True])
-def test_gelu_keeps_its_digits_where_it_is_nearly_0(kernels, dtype, tanh):
-    """As x (1 + erf(x/√2)) / 2 it would lose them: the sum cancels."""
+def _share(activation, x):
+    """Return f(x) / x for x below 0, by formulas in which nothing cancels."""
+    if activation == "silu":
+        return np.exp(x) / (1 + np.exp(x))
+    if activation == "gelu_tanh":
+        z = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        return 1 / (1 + np.exp(-2 * z))
+    return np.array([math.erfc(-v / 2**0.5) / 2 for v in x])
+
+
+@pytest.mark.parametrize("activation", SMOOTH)
+def test_a_smooth_activation_keeps_its_digits_where_it_is_nearly_0(kernels, dtype, activation):
+    """As x (1 + erf(x/√2)) / 2 a GELU would lose them: the sum cancels."""
     x = np.linspace(-8, -0.5, 50, dtype=dtype)
     wide = x.astype(np.float64)
-    z = math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3)
-    share = (
-        1 / (1 + np.exp(-2 * z)) if tanh else np.array([math.erfc(-v / 2**0.5) / 2 for v in wide])
-    )
-    np.testing.assert_allclose(kernels.gelu(x, tanh)[0], wide * share, rtol=2e-5)
+    y, _ = kernels.smooth(x, activation)
+    np.testing.assert_allclose(y, wide * _share(activation, wide), rtol=2e-5)
 
 
-@pytest.mark.parametrize("tanh", [False, True])
-def test_gelu_at_the_ends(kernels, dtype, tanh):
-    x = np.array([-np.inf, -1e30, -50, 0, 50, 1e30, np.inf], dtype)
-    y, slope = kernels.gelu(x, tanh)
+@pytest.mark.parametrize("activation", SMOOTH)
+def test_a_smooth_activation_at_the_ends(kernels, dtype, activation):
+    x = np.array([-np.inf, -1e30, -2000, 0, 2000, 1e30, np.inf], dtype)
+    y, slope = kernels.smooth(x, activation)
     assert_close(y, np.maximum(x, 0), dtype)
     assert_close(slope, np.array([0, 0, 0, 0.5, 1, 1, 1]), dtype)
-    assert all(np.isnan(a).all() for a in kernels.gelu(np.array([np.nan], dtype), tanh))
+    assert all(np.isnan(a).all() for a in kernels.smooth(np.array([np.nan], dtype), activation))
     for empty in (np.zeros((0, 3), dtype), np.zeros((), dtype)):
-        assert_close(kernels.gelu(empty, tanh)[0], empty, dtype)
+        assert_close(kernels.smooth(empty, activation)[0], empty, dtype)
+
+
+def test_no_other_activation_is_smooth(kernels, dtype):
+    for call in (
+        lambda: kernels.smooth(normal(0, 3, dtype=dtype), "relu"),
+        lambda: kernels.linear_smooth(*(normal(0, 2, 2, dtype=dtype),) * 2, None, "tanh"),
+    ):
+        with pytest.raises(ValueError, match="smooth activation is one of gelu, gelu_tanh, silu"):
+            call()

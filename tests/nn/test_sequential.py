@@ -53,8 +53,8 @@ def test_the_kernel_does_apply_it(layer):
     assert "ReLU" not in names
 
 
-def test_linear_layers_apply_a_gelu_each_by_itself():
-    layers = [nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 3), nn.GELU()]
+def test_linear_layers_apply_a_smooth_activation_each_by_itself():
+    layers = [nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 3), nn.SiLU()]
     network = nn.Sequential(*layers, nn.Linear(3, 3), nn.Linear(3, 2))
     x = y = Tensor(np.ones((2, 5), np.float32))
     op = network(x).grad_fn

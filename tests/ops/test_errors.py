@@ -15,7 +15,7 @@ REFUSED[ValueError] = {
     r"matmul: \(2, 3\) and \(4, 5\)": lambda: zeros(2, 3) @ zeros(4, 5),
     r"linear: x \(2, 3\).* weight \(4, 5\)": lambda: ops.linear(zeros(2, 3), zeros(4, 5)),
     r"linear: bias \(5,\)": lambda: ops.linear(zeros(2, 3), zeros(4, 3), zeros(5)),
-    "linear: activation is None, 'relu', 'gelu' or 'gelu_tanh', not 'tanh'": lambda: ops.linear(
+    "linear: activation is None, 'relu', 'gelu', 'gelu_tanh' or 'silu', not": lambda: ops.linear(
         zeros(2, 3), zeros(4, 3), activation="tanh"
     ),
     r"Add: the shapes \(2, 3\) and \(4, 5\) do not broadcast": lambda: zeros(2, 3) + zeros(4, 5),

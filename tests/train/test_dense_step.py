@@ -54,16 +54,30 @@ def take(monkeypatch, steps, whole, dtype, build, **how):
     return losses, [p.data for p in parameters], [p.grad.data for p in parameters]
 
 
-def ends_in_relu(loss):
+def ends_in(activation, loss):
     model = DenseAutoencoder(SIZES, loss=loss)
-    model.decoder = nn.Sequential(*model.decoder, nn.ReLU())
+    model.decoder = nn.Sequential(*model.decoder, activation)
+    return model
+
+
+def mixed(loss):
+    model = VAE(SIZES)
+    layers = nn.Linear(9, 7), nn.GELU("tanh"), nn.Linear(7, 6)
+    model.encoder = nn.Sequential(nn.Flatten(), *layers)
+    layers = nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 5)
+    model.decoder = nn.Sequential(*layers, nn.Linear(5, 9), nn.SiLU())
     return model
 
 
 MODELS = {
     "dense": lambda loss: DenseAutoencoder(SIZES, loss=loss),
-    "ends in a ReLU": ends_in_relu,
+    "ends in a ReLU": lambda loss: ends_in(nn.ReLU(), loss),
+    "ends in a SiLU": lambda loss: ends_in(nn.SiLU(), loss),
+    "SiLU": lambda loss: DenseAutoencoder([9, 8, 7, 3], "silu", loss),
+    "GELU": lambda loss: DenseAutoencoder(SIZES, "gelu", loss),
     "VAE": lambda loss: VAE(SIZES),
+    "VAE of two layers": lambda loss: VAE([9, 3]),
+    "VAE of all activations": mixed,
     "BetaVAE": lambda loss: BetaVAE([9, 8, 6, 1], beta=3.0),
 }
 
@@ -93,11 +107,12 @@ def test_it_is_the_same_step(monkeypatch, dtype, model, loss, optimizer, options
 
 
 @pytest.mark.parametrize("kind", [DenseAutoencoder, VAE])
+@pytest.mark.parametrize("activation", ["relu", "silu"])
 @pytest.mark.parametrize("count", [2, 3])
-def test_it_is_the_same_step_on_threads(monkeypatch, kind, count):
+def test_it_is_the_same_step_on_threads(monkeypatch, kind, activation, count):
     monkeypatch.setattr(threads, "num_threads", lambda: count)
     steps = [(images(50, 501, seed=i),) for i in range(3)]
-    assert_same_step(monkeypatch, steps, np.float64, lambda: kind([501, 203, 5]))
+    assert_same_step(monkeypatch, steps, np.float64, lambda: kind([501, 203, 5], activation))
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():
@@ -181,9 +196,9 @@ class Sharper(VAE):
         return mean, log_var - 1
 
 
-def with_relu_code():
+def with_code_after(activation):
     model = VAE(SIZES)
-    model.encoder = nn.Sequential(*model.encoder, nn.ReLU())
+    model.encoder = nn.Sequential(*model.encoder, activation)
     return model
 
 
@@ -205,12 +220,13 @@ def with_wide_code(kind):
         (Tied, Adam, images()),
         (lambda: ConvAutoencoder((1, 8, 8)), Adam, images(2, 64).reshape(2, 1, 8, 8)),
         (lambda: VAE(SIZES, likelihood="gaussian"), Adam, images()),
-        (lambda: VAE([9, 3]), Adam, images()),
+        (lambda: ends_in(nn.Tanh(), "bce"), Adam, images()),
         (lambda: IWAE(SIZES), Adam, images()),
         (lambda: ConditionalVAE(SIZES), Adam, images()),
         (lambda: ConvVAE((1, 8, 8)), Adam, images(2, 64).reshape(2, 1, 8, 8)),
         (lambda: Sharper(SIZES), Adam, images()),
-        (with_relu_code, Adam, images()),
+        (lambda: with_code_after(nn.ReLU()), Adam, images()),
+        (lambda: with_code_after(nn.SiLU()), Adam, images()),
         (lambda: with_wide_code(VAE), Adam, images()),
         (lambda: DenseAutoencoder(SIZES), Adam, images(dtype=np.float64)),
         (lambda: DenseAutoencoder(SIZES), Adam, images()[:, ::-1]),

@@ -14,7 +14,7 @@ from minae.kernels.cuda.vendor.conv import (
 from minae.kernels.cuda.vendor.linear import (
     linear,
     linear_backward,
-    linear_gelu,
+    linear_smooth,
     linear_stack,
     linear_stack_backward,
     matmul,
