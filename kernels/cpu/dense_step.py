@@ -4,7 +4,9 @@ It consists of the kernels of `linear`, `losses`, `gaussian` and `optim`. What i
 between them through Python, which in small networks takes longer than their work, and in large ones
 up to a quarter of the time, for the caches then hold numbers and no Python: see
 minae.train.dense_step. A thread also updates weights right after it has computed their gradients,
-which its cache still has.
+which its cache still has. Of two threads, each reads and writes one half of every weight, from step
+to step: to write to what the other has read takes longer than the update, if they have no cache in
+common.
 """
 
 import numpy as np
@@ -22,7 +24,7 @@ __all__ = ["adam_numbers", "dense_step", "product_for"]
 # what follows a layer, if not 0: nothing. The activation shapes.SMOOTH[k] is SMOOTH + k
 RELU, DRAW, SMOOTH = 1, 2, 3
 
-forward, input_gradient = loops.linear.all_shares, loops.input_gradient.all_shares
+forward, input_gradient = loops.linear.all_shares, loops.input_gradient.share
 forward_smooth, through_slope = loops.linear_smooth.all_shares, loops.through_slope
 mse, bce_with_logits = _mse.all_shares, _bce_with_logits.all_shares
 adam, kl_divergence, reparameterise = _adam.share, _gaussian_kl.share, _reparameterise.share
@@ -93,16 +95,21 @@ def _backward(T, product, layers, x, dy, room, slopes, of_z, learned, numbers):
     for i in range(len(layers) - 1, -1, -1):
         w, b, I, O = layers[i, 0], layers[i, 1], layers[i, 2], layers[i, 3]  # noqa: E741
         at -= N * O
-        inputs, dx, shares = x, dy, _threads(T, N * I * O)
+        shares, weight = _threads(T, N * I * O), learned[0][w : w + I * O].reshape(O, I)
+        inputs, y, passes, dx, parts = x, x, 0, dy[:0], np.empty((0, 0, 0), x.dtype)
         if i > 0:
             inputs, dx = room[at - N * I : at].reshape(N, I), np.empty((N, I), x.dtype)
-            weight, before = learned[0][w : w + I * O].reshape(O, I), layers[i - 1, 4]
-            y, passes = inputs, loops.RELU if before == RELU else 0
+            y, before = inputs, layers[i - 1, 4]
+            passes = loops.RELU if before == RELU else 0
             if slopes is not None and before >= SMOOTH:
                 y, passes = slopes[at - N * I : at].reshape(N, I), loops.SLOPE
-            input_gradient(shares, product, dy, weight, False, y, passes, dx)
+            if N * I * O < WORTH_A_THREAD:
+                input_gradient(0, 1, product, dy, weight, False, y, passes, dx)
+            else:
+                parts = np.empty((2, N, I), x.dtype)
+                halves_of_dx(shares, product, dy, weight, parts)
         # not before, for it changes the weight
-        learn(shares, product, inputs, dy, w, b, *learned, *numbers)
+        learn(shares, product, parts, y, passes, dx, inputs, dy, w, b, *learned, *numbers)
         if i > 0 and layers[i - 1, 4] == DRAW:
             at -= noise.size
             dx = _draw_backward(room[at - 2 * noise.size : at], dx, *of_z)
@@ -116,14 +123,37 @@ def _threads(T, work):
 
 
 @parallel
+def _halves_of_dx(t, T, product, dy, weight, parts):
+    """parts (2, N, I): dx = dy weight, summed over the first and the second half of the outputs.
+
+    There are two whatever T is, so that results do not depend on it. Of two threads, each computes
+    the part of those outputs whose weights it updates in `_learn`.
+    """
+    O, I = weight.shape  # noqa: E741
+    for half in range(2):
+        low, high = half * O // 2, (half + 1) * O // 2
+        first, last = max(2 * I * t // T - half * I, 0), min(2 * I * (t + 1) // T - half * I, I)
+        if first < last:
+            columns, into = weight[low:high, first:last], parts[half, :, first:last]
+            multiply(product, t, dy[:, low:high], False, columns, False, into, False)
+
+
+halves_of_dx = _halves_of_dx.all_shares
+
+
+@parallel
 def _learn(
-    t, T, product, x, dy, w, b, values, gradients, m, v, b1, b2, r1, r2, eps, size, root, decay, s
-):
+    t, T, product, parts, y, passes, dx, x, dy, w, b, values, gradients, m, v,
+    b1, b2, r1, r2, eps, size, root, decay, s,
+):  # fmt: skip
     """dweight = dyᵀ x and dbias = Σ dy of some outputs, and Adam's update of what belongs to them.
 
-    The layer's weight begins at w and its bias at b; the last numbers are Adam's.
+    The layer's weight begins at w and its bias at b; the last numbers are Adam's. If there are
+    parts of dx, they are added up first; see `_add_up`.
     """
     O, I = dy.shape[1], x.shape[1]  # noqa: E741
+    if parts.size:
+        _add_up(parts, y, passes, dx, t * I // T, (t + 1) * I // T)
     low, high = t * O // T, (t + 1) * O // T
     dweight = gradients[w + low * I : w + high * I].reshape(high - low, I)
     multiply(product, t, dy[:, low:high], True, x, False, dweight, False)
@@ -135,6 +165,22 @@ def _learn(
 
 
 learn = _learn.all_shares
+
+
+@compiled
+def _add_up(parts, y, passes, dx, first, last):
+    """dx = parts[0] + parts[1] in some columns, back through the activation before, as `passes`."""
+    zero = dx.dtype.type(0)
+    for n in range(len(dx)):
+        one, other, row = parts[0, n, first:last], parts[1, n, first:last], dx[n, first:last]
+        factors = y[n, first:last]
+        for i in range(row.size):
+            value = one[i] + other[i]
+            if passes == loops.RELU:
+                value = value if factors[i] > zero else zero
+            elif passes == loops.SLOPE:
+                value *= factors[i]
+            row[i] = value
 
 
 @compiled

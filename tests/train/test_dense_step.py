@@ -115,6 +115,18 @@ def test_it_is_the_same_step_on_threads(monkeypatch, kind, activation, count):
     assert_same_step(monkeypatch, steps, np.float64, lambda: kind([501, 203, 5], activation))
 
 
+def test_weights_have_the_same_bits_on_any_number_of_threads(monkeypatch):
+    found = []
+    for count in (1, 2, 3, 5):
+        monkeypatch.setattr(threads, "num_threads", lambda count=count: count)
+        model, optimizer = prepared(lambda: DenseAutoencoder([501, 203, 5]))
+        for i in range(3):
+            step.train_step(model, optimizer, [images(50, 501, seed=i)])
+        found.append([p.data for p in model.parameters()])
+    for weights in zip(*found, strict=True):
+        assert all((weight == weights[0]).all() for weight in weights)
+
+
 def test_a_loss_that_is_not_finite_changes_nothing():
     model, optimizer = prepared()
     before = [p.data.copy() for p in model.parameters()]
