@@ -22,7 +22,7 @@ LOSS_STEPS = {"restore": 10}
 #: and restore are Winograd's, which round more, and JAX sums in another order.
 LOSS_TOLERANCE = {"W4": 1e-3, "restore": 1e-3}
 JAX_TOLERANCE = 1e-3
-NOT_IN_JAX = ("W6", "W7", "restore")  # workloads whose network is not written in JAX
+NOT_IN_JAX = ("W6", "W7", "deep", "restore")  # workloads whose network is not written in JAX
 WARM_UP = 1.0  # seconds: PyTorch and JAX compile, caches fill
 #: The cores' share of their best, while a workload was timed, above which nobody else used them.
 CALM = 0.85

@@ -43,7 +43,7 @@ def doctor() -> None:
 def bench(
     workloads: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORKLOAD]...", help="W1 to W7, restore; all if none."),
+        typer.Argument(metavar="[WORKLOAD]...", help="W1 to W7, deep, restore; all if none."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each library.")] = 9,
     seconds: Annotated[float, typer.Option(min=0.01, max=3600, help="Length of a turn.")] = 0.5,

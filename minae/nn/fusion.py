@@ -18,7 +18,7 @@ from minae.nn.stateless import GELU, Flatten, ReLU, SiLU
 from minae.tensor import Tensor
 
 # Layers whose kernels can apply a ReLU in their last pass over the output; those of a linear layer
-# can apply a smooth one, too. Subclasses are left alone: their forward may do something else.
+# can apply a smooth one, too. Left alone is what has a forward of its own, or of a subclass.
 FUSING = (Linear, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d)
 
 _version = object()  # another one after every change to any Sequential: one may run inside others
@@ -47,8 +47,7 @@ def linear_layers(planned: list) -> list[tuple[Linear, str | None]]:
     pairs = [pair for step in planned for pair in modules_of(step)]
     while pairs and type(pairs[0][0]) is Flatten:
         pairs.pop(0)
-    usual = [type(layer) is Linear and "forward" not in vars(layer) for layer, _ in pairs]
-    return pairs if False not in usual else []
+    return pairs if all(_kind(layer) is Linear for layer, _ in pairs) else []
 
 
 def modules_of(step: Callable) -> list[tuple[Any, str | None]]:
@@ -76,16 +75,22 @@ def _groups(sequential: Module) -> list[list[tuple[Any, str | None]]]:
     groups: list[list[tuple[Any, str | None]]] = []
     for module in _flat(sequential):
         last, activation = groups[-1][-1] if groups else (None, None)
-        if activation is None and type(module) is ReLU and type(last) in FUSING:
+        kind, before = _kind(module), _kind(last)
+        if activation is None and kind is ReLU and before in FUSING:
             groups[-1][-1] = last, "relu"
-        elif activation is None and type(module) in (GELU, SiLU) and type(last) is Linear:
+        elif activation is None and kind in (GELU, SiLU) and before is Linear:
             groups[-1].pop()  # it runs by itself: a stack has no place for the slope
             groups.append([(last, _smooth(module))])
-        elif type(module) is type(last) is Linear and activation in (None, "relu"):
+        elif kind is before is Linear and activation in (None, "relu"):
             groups[-1].append((module, None))
         else:
             groups.append([(module, None)])
     return [group for group in groups if group]
+
+
+def _kind(module: Any) -> type | None:
+    """Return the class of a module; None if it has a forward of its own, or is none."""
+    return type(module) if "forward" not in getattr(module, "__dict__", {"forward"}) else None
 
 
 def _smooth(module: Any) -> str:
