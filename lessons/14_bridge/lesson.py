@@ -461,8 +461,8 @@ trained, curves, judged = {}, {}, {}
 for name, way in ways.items():
     minae.manual_seed(0)
     trained[name] = model = way()
-    history = np.array([loss for _, loss in learn(model, piece_batch, 600, 3e-3)])
-    curves[name] = np.arange(10, 601, 20), history.reshape(-1, 20).mean(axis=1)
+    history = np.array([loss for _, loss in learn(model, piece_batch, 500, 3e-3)])
+    curves[name] = np.arange(10, 501, 20), history.reshape(-1, 20).mean(axis=1)
     with no_grad():
         logits, right, asked = model.answers(unseen, np.random.default_rng(1))
         nats = model.loss(Tensor(unseen), Tensor(np.array(1))).item()
@@ -825,7 +825,7 @@ reader = models.GPT(len(vocabulary), context=LONG, **SIZE)
 masked = models.MaskedLanguageModel(len(vocabulary), longest=LONG, dropout=0.0, **SIZE)
 masked.start_at_mean(data.train.inputs)
 for model, words in ((reader, LONG + 1), (masked, LONG)):  # a GPT predicts one word more
-    done(learn(model, partial(text_batch, stream, words=words, N=8), 300, 3e-3))
+    done(learn(model, partial(text_batch, stream, words=words, N=8), 200, 3e-3))
 
 # %% [markdown]
 # The autoencoder of sentences is trained as in lesson 12, with all that keeps it from ignoring its
@@ -849,7 +849,7 @@ sizes = {"longest": 20, "embedding": 64, "hidden": 128, "latent": 16}
 minae.manual_seed(0)
 talker = models.SequenceVAE(len(vocabulary), **sizes, word_dropout=0.5, annealing=100)
 talker.start_at_mean(learned)
-done(learn(talker, lambda rng: (learned[rng.integers(0, len(learned), 64)].padded(),), 200, 3e-3))
+done(learn(talker, lambda rng: (learned[rng.integers(0, len(learned), 64)].padded(),), 120, 3e-3))
 
 
 @no_grad()
