@@ -620,13 +620,14 @@ def photograph(name):
 SEEN = ("astronaut", "coffee", "rocket", "china.jpg", "brick", "grass", "gravel")
 unseen = middles(("camera", "chelsea", "coins", "flower.jpg"))  # (4, 1, 256, 256)
 NOISE, BLUR = UnclippedNoise(25 / 255), Blur(1.5)
+FEW, RATE = (4, 2e-3) if FULL else (3, 3e-3)  # patches a step, and the learning rate
 
 
-def trained_on_patches(corrupt, size=48, batch_size=4, kind=models.ResUNet, **config):
+def trained_on_patches(corrupt, size=48, batch_size=FEW, kind=models.ResUNet, **config):
     """Return a network, trained for 1,000 steps to undo a corruption of patches."""
     minae.manual_seed(0)
     network = kind(**config)
-    adam = Adam(network.parameters(), lr=2e-3)
+    adam = Adam(network.parameters(), lr=RATE)
     pictures = [photograph(name) for name in SEEN]
     patches = Patches(pictures, corrupt, size, batch_size, per_epoch=50 * batch_size)
     how = {"optimizer": adam, "schedule": CosineAnnealingLR(adam, 20), "show_progress": False}
@@ -665,7 +666,7 @@ def through_pca(x):
 
 
 narrow_code = {"image_shape": (1, 32, 32), "channels": (32, 64), "latent": 128, "loss": "mse"}
-coder = trained_on_patches(NOISE, 32, 16, models.ConvAutoencoder, **narrow_code)
+coder = trained_on_patches(NOISE, 32, 16 if FULL else 8, models.ConvAutoencoder, **narrow_code)
 patches = Patches([photograph(name) for name in SEEN], NOISE, 32)
 _, clean_patches = patches.draw(8000, np.random.default_rng(0))
 components = PCA(128, random_state=0).fit(clean_patches.reshape(-1, 1024))
@@ -708,7 +709,7 @@ def unshuffled(x):
 
 
 assert np.array_equal(unshuffled(y), minae.pixel_unshuffle(Tensor(y), 2).numpy())
-SMALL = {"channels": (32, 64), "blocks": 2}
+SMALL = {"channels": (32, 64) if FULL else (24, 24), "blocks": 2}
 minae.manual_seed(0)
 change = psnr(apply_in_tiles(models.ResUNet(**SMALL), y), y)
 print(f"before training, the output is {change:.1f} dB from the input")
@@ -833,20 +834,21 @@ assert left[3] < 0.3
 # pixels far. The code gets four times the epochs, which is about the same time.
 
 # %%
+EPOCHS, BATCH = (3, 32) if FULL else (2, 16)
 WAYS = {  # name: (epochs, model, its arguments)
-    "code of 64": (12, models.ConvAutoencoder, {"latent": 64}),
-    "around, sees all": (3, models.ResUNet, {"channels": (16, 32)}),
-    "around, sees 13": (3, models.ResUNet, {"channels": (32,), "blocks": 1}),
+    "code of 64": (4 * EPOCHS, models.ConvAutoencoder, {"latent": 64}),
+    "around, sees all": (EPOCHS, models.ResUNet, {"channels": (16, 32 if FULL else 16)}),
+    "around, sees 13": (EPOCHS, models.ResUNet, {"channels": (32 if FULL else 24,), "blocks": 1}),
 }
 form = {}  # name: PSNR and misread with a noise of 1; squared error in and around the square
 shown = {"clean": test[ten], "noise of 1": inputs[1.0][ten]}
 with_square = {"clean": first[cut], "spoilt": holed[cut]}
 for name, (epochs, kind, config) in WAYS.items():
-    x = np.clip(output(trained(GaussianNoise(1.0), epochs, kind, 32, **config), inputs[1.0]), 0, 1)
+    x = np.clip(output(trained(GaussianNoise(1.0), epochs, kind, BATCH, **config), inputs[1.0]), 0, 1)
     misread = float((read(x)[0] != labels)[right].mean())
     shown[name] = x[ten]
     form[name] = [psnr(x, test), misread]
-    x = np.clip(output(trained(MaskBlock(10), epochs, kind, 32, **config), holed), 0, 1)
+    x = np.clip(output(trained(MaskBlock(10), epochs, kind, BATCH, **config), holed), 0, 1)
     with_square[name] = x[cut]
     form[name] += [inside(x, hidden, first), inside(x, ~hidden, first)]
 header = ("digits", "noise 1: PSNR", "misread", "square: error in it", "around it")
