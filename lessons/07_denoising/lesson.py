@@ -764,9 +764,10 @@ assert blur_db["around the code"] > blur_db["unsharp mask"] + 1.5
 # %% [markdown]
 # Of a *noisy* photograph, the network around the code returns more than 128 numbers hold of a
 # *clean* one. After 1,000 steps it is above the best filter, too, and above all methods that
-# sharpen. The lead is not large, 0.6 dB. A filter is no fool, and whoever knows the blur can undo
-# most of it. Now look at the pictures. The code's is a mosaic of soft light and dark. The network's
-# is sharp, but look at the cat: its fur has gone with the noise, as with non-local means.
+# sharpen. The lead is not large, about half a decibel. A filter is no fool, and whoever knows the
+# blur can undo most of it. Now look at the pictures. The code's is a mosaic of soft light and dark.
+# The network's is sharp, but look at the cat: its fur has gone with the noise, as with non-local
+# means.
 #
 # ## What it knows, and what it does not
 #
@@ -834,21 +835,20 @@ assert left[3] < 0.3
 # pixels far. The code gets four times the epochs, which is about the same time.
 
 # %%
-EPOCHS, BATCH = (3, 32) if FULL else (2, 16)
 WAYS = {  # name: (epochs, model, its arguments)
-    "code of 64": (4 * EPOCHS, models.ConvAutoencoder, {"latent": 64}),
-    "around, sees all": (EPOCHS, models.ResUNet, {"channels": (16, 32 if FULL else 16)}),
-    "around, sees 13": (EPOCHS, models.ResUNet, {"channels": (32 if FULL else 24,), "blocks": 1}),
+    "code of 64": (12, models.ConvAutoencoder, {"latent": 64}),
+    "around, sees all": (3, models.ResUNet, {"channels": (16, 32)}),
+    "around, sees 13": (3, models.ResUNet, {"channels": (32,), "blocks": 1}),
 }
 form = {}  # name: PSNR and misread with a noise of 1; squared error in and around the square
 shown = {"clean": test[ten], "noise of 1": inputs[1.0][ten]}
 with_square = {"clean": first[cut], "spoilt": holed[cut]}
 for name, (epochs, kind, config) in WAYS.items():
-    x = np.clip(output(trained(GaussianNoise(1.0), epochs, kind, BATCH, **config), inputs[1.0]), 0, 1)
+    x = np.clip(output(trained(GaussianNoise(1.0), epochs, kind, 32, **config), inputs[1.0]), 0, 1)
     misread = float((read(x)[0] != labels)[right].mean())
     shown[name] = x[ten]
     form[name] = [psnr(x, test), misread]
-    x = np.clip(output(trained(MaskBlock(10), epochs, kind, BATCH, **config), holed), 0, 1)
+    x = np.clip(output(trained(MaskBlock(10), epochs, kind, 32, **config), holed), 0, 1)
     with_square[name] = x[cut]
     form[name] += [inside(x, hidden, first), inside(x, ~hidden, first)]
 header = ("digits", "noise 1: PSNR", "misread", "square: error in it", "around it")
