@@ -1,5 +1,7 @@
 """Settings that every test shares."""
 
+import signal
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -13,6 +15,10 @@ from . import fake_cupy
 # derandomize: the same examples on every run, so a failure is never a matter of luck
 settings.register_profile("minae", derandomize=True, deadline=None, max_examples=20)
 settings.load_profile("minae")
+
+# tests interrupt commands, and a shell has SIGINT ignored in what it runs in the background
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

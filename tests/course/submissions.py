@@ -267,8 +267,10 @@ def sleepers() -> list[Path]:
     return found
 
 
-def reasons_of(students: dict[str, str], folder: Path, exercise) -> dict[str, str]:
+def reasons_of(
+    students: dict[str, str], folder: Path, exercise, seconds: float = SECONDS
+) -> dict[str, str]:
     submissions, _ = handed_in.read_submissions(hand_in(folder, students), [exercise.lesson])
     return {
-        g.submission.student: g.reasons for g in grading.grade(submissions, [exercise], SECONDS)
+        g.submission.student: g.reasons for g in grading.grade(submissions, [exercise], seconds)
     }
