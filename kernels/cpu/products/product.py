@@ -4,9 +4,9 @@ The loops are Goto and van de Geijn's ("Anatomy of high-performance matrix multi
 for matrices as training has them: b, mostly a weight, is the large one, and a has few rows. So b
 is packed, one panel at a time, and a is read where it lies unless that is slow.
 
-1. The sum over K is cut into parts of up to `depth` terms, so that a panel stays in the
-   second-level cache.
-2. If a is packed, its rows are cut into blocks that stay in the cache as well.
+1. The sum over K is cut into parts of up to DEPTH terms, so that a panel stays in the second-level
+   cache.
+2. If a is packed, its rows are cut into blocks that stay there as well.
 3. Each panel of b, as wide as a tile, is packed: turned if its rows lie across, else the first tile
    writes the panel while it reads b in place. The next panel is fetched from memory meanwhile.
 4. Each tile of the panel's columns is summed up, finished and written.
@@ -14,7 +14,7 @@ is packed, one panel at a time, and a is read where it lies unless that is slow.
 The terms of each sum are added in the same order whatever the number of rows, columns and threads:
 a row of c has the same bits in a batch of one and of a thousand.
 
-No term passes through more than n = min(K, depth) + K / depth roundings, plus one for each of `add`
+No term passes through more than n = min(K, DEPTH) + K / DEPTH roundings, plus one for each of `add`
 and bias. So as long as n² < 1 / u, an entry is off by at most (n + 1) u times the sum of its terms'
 absolute values; the unit roundoff u is 2⁻²⁴ in float32 and 2⁻⁵³ in float64.
 """
@@ -26,22 +26,17 @@ from minae.kernels.cpu.products.panels import make_copy, make_turn, prefetch
 from minae.kernels.cpu.products.tile import Shape, make_tile
 from minae.kernels.cpu.products.vectors import LINE
 
-PANEL = 38_400  # bytes of the largest panel
+DEPTH = 200  # terms of a part of the sum
 BLOCK = 256  # rows of a that are packed together
 REUSES = 4  # panels of b that a packed block must be used for
 NEAR = 256 * 1024  # bytes; a smaller b is in the cache already, and needs not be fetched
 PAGE = 4096  # bytes; rows at such distances share the few places of one cache set
 
 
-def depth_of(shape: Shape) -> int:
-    """Return the most terms in a part of the sum, those that fill a panel: 200 with AVX-512."""
-    return PANEL // (shape.columns * shape.itemsize)
-
-
 def room_bytes(shape: Shape) -> int:
     """Return the memory that a product needs for its panels."""
-    block = depth_of(shape) * BLOCK * shape.itemsize
-    return PANEL + block + 2 * LINE  # behind their ends, panels may write a vector
+    panel, block = DEPTH * shape.columns * shape.itemsize, DEPTH * BLOCK * shape.itemsize
+    return panel + block + 2 * LINE  # behind their ends, panels may write a vector
 
 
 def make_product(shape: Shape) -> Callable:
@@ -53,8 +48,8 @@ def make_product(shape: Shape) -> Callable:
     room_bytes(shape) bytes, on a cache line.
     """
     rows, columns, vector, size = shape.rows, shape.columns, shape.width, shape.itemsize
-    half, quarter, deepest = rows // 2, rows // 4, depth_of(shape)
-    thin = rows * size < LINE // 2  # a tile uses little of a line of a that lies across
+    half, quarter = rows // 2, rows // 4
+    thin = rows * size < LINE // 2  # a tile uses little of each line of an a that lies across
     keep = make_tile(shape, rows, keep=True)
     tall, low, flat = (make_tile(shape, height) for height in (rows, half, quarter))
     turn, copy = make_turn(shape, columns), make_copy(shape, columns)
@@ -123,9 +118,9 @@ def make_product(shape: Shape) -> Callable:
     def product(
         a, a_row, a_k, b, b_row, turned, c, c_row, M, N, K, add, bias, relu, where, where_row, room
     ):
-        parts = max(1, (K + deepest - 1) // deepest)
+        parts = max(1, (K + DEPTH - 1) // DEPTH)
         most = max(1, (K + parts - 1) // parts)
-        strips = room + PANEL + LINE
+        strips = room + DEPTH * panel_row + LINE
         slow = max(a_row, a_k) % PAGE == 0 or (thin and a_k > size)
         packs = slow and REUSES * columns <= N and rows < M
         far = K * N * size > NEAR  # so the next panel has to be fetched

@@ -7,7 +7,7 @@ from itertools import product as every
 import numpy as np
 from calls import SHAPES, call, dtype_of
 
-from minae.kernels.cpu.products.product import PAGE, REUSES, depth_of
+from minae.kernels.cpu.products.product import DEPTH, PAGE, REUSES
 
 mprotect = ctypes.CDLL(None).mprotect
 mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
@@ -43,14 +43,14 @@ def multiply(shape, M, N, K, transposed, turned, page, at_end):
 
 if __name__ == "__main__":
     for shape in SHAPES:
-        rows, columns, width, depth = shape.rows, shape.columns, shape.width, depth_of(shape)
+        rows, columns, width = shape.rows, shape.columns, shape.width
         sizes = [
             (1, 1, 1),
             (rows // 2, columns, width),
             (rows + 1, columns + 1, width + 1),
-            (rows, columns + width, depth),
-            (2 * rows, 2 * columns, depth),
-            (2 * rows + 1, REUSES * columns + 1, depth + 1),
+            (rows, columns + width, DEPTH),
+            (2 * rows, 2 * columns, DEPTH),
+            (2 * rows + 1, REUSES * columns + 1, DEPTH + 1),
         ]
         for (M, N, K), *flags in every(sizes, *[(False, True)] * 4):
             multiply(shape, M, N, K, *flags)

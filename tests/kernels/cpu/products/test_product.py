@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from minae.kernels.cpu.products.product import BLOCK, LINE, PAGE, REUSES, depth_of
+from minae.kernels.cpu.products.product import BLOCK, DEPTH, LINE, PAGE, REUSES
 
 from .calls import FILL, SHAPES, call, dtype_of, place, product
 
@@ -26,7 +26,7 @@ def near(*sizes):
 def sizes(shape, packs):
     """Return strategies for M, N and K, near sizes at which something changes."""
     rows, columns, width = shape.rows, shape.columns, shape.width
-    depths = near(0, 2, width, depth_of(shape), 2 * depth_of(shape))
+    depths = near(0, 2, width, DEPTH, 2 * DEPTH)
     if packs:
         wide = near(REUSES * columns, REUSES * columns + width, (REUSES + 1) * columns)
         return near(rows, 2 * rows, BLOCK, BLOCK + rows), wide, depths
@@ -56,7 +56,7 @@ def check(draw, shape, packs):
 
     left, right = a.astype(wider), (b.T if turned else b).astype(wider)
     exact, scale = left @ right, abs(left) @ abs(right)
-    roundings = min(K, depth_of(shape)) + K / depth_of(shape)
+    roundings = min(K, DEPTH) + K / DEPTH
     for term in [c] * add + [bias] * (bias is not None):
         exact, scale, roundings = exact + term, scale + abs(term), roundings + 1
     if relu:
@@ -99,7 +99,7 @@ def test_nothing_beside_the_matrices_is_read_or_written():
 
 @every_shape
 def test_nan_and_inf_pass_through(shape):
-    M, N, K = shape.rows + 1, shape.columns + 1, depth_of(shape) + 1
+    M, N, K = shape.rows + 1, shape.columns + 1, DEPTH + 1
     for bad in np.nan, np.inf, -np.inf:
         a, b = np.zeros((M, K), dtype_of(shape)), np.ones((K, N), dtype_of(shape))
         a[M - 2, K - 1] = b[0, N - 2] = bad

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minae.kernels.cpu.products.product import BLOCK, PAGE, REUSES, depth_of
+from minae.kernels.cpu.products.product import BLOCK, DEPTH, PAGE, REUSES
 from minae.kernels.cpu.products.vectors import LINE
 
 from ...cases import normal
@@ -12,14 +12,15 @@ from .calls import SHAPES, call, dtype_of, place, product
 pytestmark = pytest.mark.parametrize(
     "shape", SHAPES, ids=[f"{s.register}-{s.itemsize}" for s in SHAPES]
 )
+INPUTS = 2 * DEPTH + 7
 every_way = pytest.mark.parametrize("turned", [False, True], ids=["plain", "turned"])
 
 
 def factors(shape, rows, turned):
-    """Return a, each row of which is whole pages away from the next, and b."""
-    N, K, dtype = REUSES * shape.columns + 3, 2 * depth_of(shape) + 7, dtype_of(shape)
-    a, _ = place(normal(0, rows, K, dtype=dtype), step=-(-K * shape.itemsize // PAGE) * PAGE)
-    return a, normal(1, *((N, K) if turned else (K, N)), dtype=dtype)
+    """Return a, each row of which is a page away from the next, and b."""
+    N, dtype = REUSES * shape.columns + 3, dtype_of(shape)
+    a, _ = place(normal(0, rows, INPUTS, dtype=dtype), step=PAGE)
+    return a, normal(1, *((N, INPUTS) if turned else (INPUTS, N)), dtype=dtype)
 
 
 @every_way
