@@ -40,7 +40,9 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/minae bench
 
 # Python compiles a module when it is first imported, and most of what is installed here never is: that
-# saves half of the time
+# saves half of the time. It has to keep what it compiles, even where the environment says otherwise:
+# hundreds of tests start processes, in each of which PyTorch alone would cost seconds
+export PYTHONDONTWRITEBYTECODE :=
 PIP = $(BIN)/python -m pip install --quiet --no-compile
 
 $(VENV)/.made:

@@ -140,7 +140,7 @@ def _read_all(folder: Path, paths: list[Path]) -> np.ndarray:
         if last.size != first.size:
             raise InputError(
                 f"{path} is {last.size} pixels but {paths[0]} is {first.size}; "
-                "make all images one size"
+                "make all images one size (only `minae train restore` takes pictures of any)"
             )
         if len(pictures) == 1:
             with naming(folder):

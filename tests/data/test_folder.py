@@ -126,7 +126,8 @@ def test_pictures_both_in_folder_and_subfolders(tmp_path):
 
 def test_pictures_of_two_sizes(tmp_path):
     save_pictures(tmp_path, GREY[0], GREY[1], GREY[2, :5])
-    with pytest.raises(InputError, match=r"2\.png is 7x5 pixels but .*0\.png is 7x6; make all"):
+    told = r"2\.png is 7x5 pixels but .*0\.png is 7x6; make all images one size.*train restore"
+    with pytest.raises(InputError, match=told):
         read_images(tmp_path)
 
 
