@@ -37,6 +37,21 @@ def test_damaged_files_are_compiled_anew(cache, damage):
     assert run("check()", cache, MINAE_NUM_THREADS="2") == ""
 
 
+PRODUCT = """
+def product(dtype):
+    K = 4096 // np.dtype(dtype).itemsize  # rows of a lie so far apart that a is packed
+    assert (cpu.matmul(np.ones((9, K), dtype), np.ones((K, 400), dtype)) == K).all()
+"""
+
+
+def test_what_was_compiled_in_several_processes_is_told_apart(tmp_path):
+    """The names of compiled functions depend on the order of a set, which a seed fixes."""
+    seed = {"PYTHONHASHSEED": "0"}
+    for dtype in "float32", "float64":
+        assert "compiled product" in run(f"{PRODUCT}product('{dtype}')", tmp_path, **seed)
+    assert run(f"{PRODUCT}product('float32'), product('float64')", tmp_path, **seed) == ""
+
+
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
     (tmp_path / "file").write_text("no folder can be made in here")
     said = run("check(); check()", tmp_path / "file", MINAE_NUM_THREADS="2")
