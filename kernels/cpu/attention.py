@@ -17,7 +17,7 @@ one array, with the heads side by side, and nothing is copied to bring a head's 
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, compiled_inside, parallel
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp
@@ -72,7 +72,7 @@ def _scores(product, t, table, n, h, i, sizes, scale, mask, causal, scores, larg
         largest[r] = largest[r] if largest[r] > low else zero
 
 
-@compiled
+@compiled_inside
 def _exponentials(keys, scores, largest, part, total):
     """Set scores to e^(score - largest), and total to their sums over the keys."""
     total[:] = 0
@@ -121,7 +121,7 @@ def _attention(t, T, product, table, heads, L, S, E, V, scale, mask, causal, sav
         multiply_at(product, t, _block(scores), True, of_value, False, of_y, sizes, False)
 
 
-@compiled
+@compiled_inside
 def _slopes(keys, queries, weights, slopes, mean):
     """Turn slopes, the gradient of the weights, into that of the scores: P (dP - Σ P dP)."""
     mean[:] = 0

@@ -12,7 +12,14 @@ common.
 import numpy as np
 
 from minae.kernels.cpu import linear_loops as loops
-from minae.kernels.cpu.compile.compiled import compiled, compiled_if, parallel
+from minae.kernels.cpu.compile.compiled import (
+    columns,
+    compiled,
+    compiled_if,
+    compiled_inside,
+    parallel,
+    rows,
+)
 from minae.kernels.cpu.compile.threads import WORTH_A_THREAD
 from minae.kernels.cpu.gaussian import _gaussian_kl, _reparameterise, _reparameterise_dlog_var
 from minae.kernels.cpu.losses import _bce_with_logits, _mse
@@ -49,7 +56,8 @@ def dense_step(
         size += N * layers[i, 3]
     room = np.empty(size, x.dtype)  # for all outputs, and z behind those that it is drawn from
     kl, slope = np.zeros(len(noise), x.dtype), np.empty_like(noise)
-    y = _forward(T, product, layers, x, values, room, noise, kl, slope, slopes)
+    _forward(T, product, layers, x, values, room, noise, kl, slope, slopes)
+    y = rows(room, size - target.size, size).reshape(target.shape)
     shares = _threads(T, 40 * y.size)
     dy, total = np.empty_like(y), np.zeros(shares)
     if logits:
@@ -67,42 +75,42 @@ def dense_step(
     return loss
 
 
-@compiled
+@compiled_inside
 def _forward(T, product, layers, x, values, room, noise, kl, slope, slopes):
-    """Return the output; all outputs are in `room`. Codes that are drawn give kl and its slope."""
+    """Fill `room` with all outputs. Codes that are drawn give kl and its slope."""
     N, at, y = len(x), 0, x
     for i in range(len(layers)):
         w, b, I, O = layers[i, 0], layers[i, 1], layers[i, 2], layers[i, 3]  # noqa: E741
-        weight, bias = values[w : w + I * O].reshape(O, I), values[b : b + O]
-        inputs, y = y, room[at : at + N * O].reshape(N, O)
+        weight, bias = rows(values, w, w + I * O).reshape(O, I), rows(values, b, b + O)
+        inputs, y = y, rows(room, at, at + N * O).reshape(N, O)
         shares, then = _threads(T, N * I * O), layers[i, 4]
         if slopes is not None and then >= SMOOTH:
-            into = slopes[at : at + N * O].reshape(N, O)
+            into = rows(slopes, at, at + N * O).reshape(N, O)
             forward_smooth(shares, product, inputs, weight, False, bias, y, into, then - SMOOTH)
         else:
             forward(shares, product, inputs, weight, False, bias, y, then == RELU)
         at += N * O
         if layers[i, 4] == DRAW:
-            z = room[at : at + noise.size].reshape(noise.shape)
-            y, at = _draw(y, noise, z, kl, slope), at + noise.size
-    return y
+            z = rows(room, at, at + noise.size).reshape(noise.shape)
+            _draw(y, noise, z, kl, slope)
+            y, at = z, at + noise.size
 
 
-@compiled
+@compiled_inside
 def _backward(T, product, layers, x, dy, room, slopes, of_z, learned, numbers):
     """Compute the gradients from the last layer to the first, and update each layer on the way."""
     N, at, noise = len(x), room.size, of_z[0]
     for i in range(len(layers) - 1, -1, -1):
         w, b, I, O = layers[i, 0], layers[i, 1], layers[i, 2], layers[i, 3]  # noqa: E741
         at -= N * O
-        shares, weight = _threads(T, N * I * O), learned[0][w : w + I * O].reshape(O, I)
+        shares, weight = _threads(T, N * I * O), rows(learned[0], w, w + I * O).reshape(O, I)
         inputs, y, passes, dx, parts = x, x, 0, dy[:0], np.empty((0, 0, 0), x.dtype)
         if i > 0:
-            inputs, dx = room[at - N * I : at].reshape(N, I), np.empty((N, I), x.dtype)
+            inputs, dx = rows(room, at - N * I, at).reshape(N, I), np.empty((N, I), x.dtype)
             y, before = inputs, layers[i - 1, 4]
             passes = loops.RELU if before == RELU else 0
             if slopes is not None and before >= SMOOTH:
-                y, passes = slopes[at - N * I : at].reshape(N, I), loops.SLOPE
+                y, passes = rows(slopes, at - N * I, at).reshape(N, I), loops.SLOPE
             if N * I * O < WORTH_A_THREAD:
                 input_gradient(0, 1, product, dy, weight, False, y, passes, dx)
             else:
@@ -112,7 +120,8 @@ def _backward(T, product, layers, x, dy, room, slopes, of_z, learned, numbers):
         learn(shares, product, parts, y, passes, dx, inputs, dy, w, b, *learned, *numbers)
         if i > 0 and layers[i - 1, 4] == DRAW:
             at -= noise.size
-            dx = _draw_backward(room[at - 2 * noise.size : at], dx, *of_z)
+            dz, dx = dx, np.empty((N, 2 * noise.shape[1]), x.dtype)
+            _draw_backward(rows(room, at - dx.size, at), dz, *of_z, dx)
         dy = dx
 
 
@@ -134,8 +143,9 @@ def _halves_of_dx(t, T, product, dy, weight, parts):
         low, high = half * O // 2, (half + 1) * O // 2
         first, last = max(2 * I * t // T - half * I, 0), min(2 * I * (t + 1) // T - half * I, I)
         if first < last:
-            columns, into = weight[low:high, first:last], parts[half, :, first:last]
-            multiply(product, t, dy[:, low:high], False, columns, False, into, False)
+            w, into = rows(weight, low, high), columns(parts[half], first, last)
+            dy_half, w_part = columns(dy, low, high), columns(w, first, last)
+            multiply(product, t, dy_half, False, w_part, False, into, False)
 
 
 halves_of_dx = _halves_of_dx.all_shares
@@ -155,25 +165,26 @@ def _learn(
     if parts.size:
         _add_up(parts, y, passes, dx, t * I // T, (t + 1) * I // T)
     low, high = t * O // T, (t + 1) * O // T
-    dweight = gradients[w + low * I : w + high * I].reshape(high - low, I)
-    multiply(product, t, dy[:, low:high], True, x, False, dweight, False)
-    _sum_rows(dy[:, low:high], gradients[b + low : b + high])
+    dweight = rows(gradients, w + low * I, w + high * I).reshape(high - low, I)
+    dy_part = columns(dy, low, high)
+    multiply(product, t, dy_part, True, x, False, dweight, False)
+    _sum_rows(dy_part, rows(gradients, b + low, b + high))
     numbers = b1, b2, r1, r2, eps, size, root, decay, s
     for first, last in ((w + low * I, w + high * I), (b + low, b + high)):
-        part = slice(first, last)
-        adam(0, 1, values[part], gradients[part], m[part], v[part], *numbers)
+        vectors = rows(values, first, last), rows(gradients, first, last)
+        adam(0, 1, *vectors, rows(m, first, last), rows(v, first, last), *numbers)
 
 
 learn = _learn.all_shares
 
 
-@compiled
+@compiled_inside
 def _add_up(parts, y, passes, dx, first, last):
     """dx = parts[0] + parts[1] in some columns, back through the activation before, as `passes`."""
     zero = dx.dtype.type(0)
     for n in range(len(dx)):
-        one, other, row = parts[0, n, first:last], parts[1, n, first:last], dx[n, first:last]
-        factors = y[n, first:last]
+        one, other = rows(parts[0, n], first, last), rows(parts[1, n], first, last)
+        row, factors = rows(dx[n], first, last), rows(y[n], first, last)
         for i in range(row.size):
             value = one[i] + other[i]
             if passes == loops.RELU:
@@ -183,7 +194,7 @@ def _add_up(parts, y, passes, dx, first, last):
             row[i] = value
 
 
-@compiled
+@compiled_inside
 def _sum_rows(x, sums):
     """sums = Σ x over rows, in float64."""
     totals = np.zeros(sums.size)
@@ -195,7 +206,7 @@ def _sum_rows(x, sums):
         sums[o] = totals[o]
 
 
-@compiled
+@compiled_inside
 def _through_relu(dy, y):
     """dy = 0 where a ReLU's output y is 0."""
     for n in range(len(y)):
@@ -204,24 +215,22 @@ def _through_relu(dy, y):
                 dy[n, o] = 0
 
 
-@compiled
+@compiled_inside
 def _draw(y, noise, z, kl, slope):
-    """Return z, drawn from Gaussians y (N, 2 Z); kl (N,), and its slope in the log variances."""
-    mean, log_var = y[:, : z.shape[1]], y[:, z.shape[1] :]
+    """Draw z (N, Z) from Gaussians y (N, 2 Z); kl (N,), and its slope in the log variances."""
+    Z = z.shape[1]
+    mean, log_var = columns(y, 0, Z), columns(y, Z, 2 * Z)
     kl_divergence(0, 1, mean, log_var, kl, slope)
     reparameterise(0, 1, mean, log_var, noise, z)
-    return z
 
 
-@compiled
-def _draw_backward(y, dz, noise, slope, kl_scale):
-    """Return the gradient of Gaussians y, flat, through z and through the KL divergence."""
-    N, Z = noise.shape
-    y, dy = y.reshape(N, 2 * Z), np.empty((N, 2 * Z), dz.dtype)
+@compiled_inside
+def _draw_backward(y, dz, noise, slope, kl_scale, dy):
+    """dy (N, 2 Z): the gradient of Gaussians y, flat, through z and the KL divergence."""
+    (N, Z), y = noise.shape, y.reshape(dy.shape)
     factor = dz.dtype.type(kl_scale)
-    reparameterise_dlog_var(0, 1, dz, y[:, Z:], noise, dy[:, Z:])
+    reparameterise_dlog_var(0, 1, dz, columns(y, Z, 2 * Z), noise, columns(dy, Z, 2 * Z))
     for n in range(N):
         for j in range(Z):
             dy[n, j] = dz[n, j] + factor * y[n, j]
             dy[n, Z + j] += factor * slope[n, j]
-    return dy

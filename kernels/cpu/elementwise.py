@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from minae.kernels import shapes
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, compiled_inside, parallel
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, normal_tail
@@ -32,7 +32,7 @@ def smooth_in_place(y, kind, slope):
         _gelu_in_place(y, kind == GELU_TANH, slope)
 
 
-@compiled
+@compiled_inside
 def _silu_in_place(y, slope):
     real = y.dtype.type
     zero, one, far = real(0), real(1), real(FAR_SILU)
@@ -47,7 +47,7 @@ def _silu_in_place(y, slope):
         slope[i] = large * (one + a * small) if v > zero else small * (one - a * large)
 
 
-@compiled
+@compiled_inside
 def _gelu_in_place(y, tanh, slope):
     real = y.dtype.type
     zero, one, far, half = real(0), real(1), real(FAR), real(0.5)

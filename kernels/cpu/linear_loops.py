@@ -8,7 +8,7 @@ in its cache.
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import columns, compiled, parallel, rows
 from minae.kernels.cpu.elementwise import smooth_in_place
 from minae.kernels.cpu.products.multiply import affine, cut, masked, multiply
 
@@ -19,19 +19,20 @@ RELU, SLOPE = 1, 2  # what dy passes through on its way back, if not 0: nothing
 def linear(t, T, product, x, weight, transposed, bias, y, relu):
     """y = x weightᵀ + bias, or max(that, 0); if `transposed`, weight is (I, O)."""
     i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
-    columns = weight[:, j:l] if transposed else weight[j:l]
-    part = y[i:k, j:l]
-    affine(product, t, x[i:k], False, columns, not transposed, part, bias[j:l], relu)
+    w = columns(weight, j, l) if transposed else rows(weight, j, l)
+    part = columns(rows(y, i, k), j, l)
+    affine(product, t, rows(x, i, k), False, w, not transposed, part, rows(bias, j, l), relu)
 
 
 @parallel
 def linear_smooth(t, T, product, x, weight, transposed, bias, y, slope, kind):
     """z = x weightᵀ + bias, y = f(z) and slope = f'(z), from each share's z while it is near."""
     i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
-    columns = weight[:, j:l] if transposed else weight[j:l]
-    affine(product, t, x[i:k], False, columns, not transposed, y[i:k, j:l], bias[j:l], False)
+    w = columns(weight, j, l) if transposed else rows(weight, j, l)
+    part = columns(rows(y, i, k), j, l)
+    affine(product, t, rows(x, i, k), False, w, not transposed, part, rows(bias, j, l), False)
     for n in range(i, k):
-        smooth_in_place(y[n, j:l], kind, slope[n, j:l])
+        smooth_in_place(rows(y[n], j, l), kind, rows(slope[n], j, l))
 
 
 @parallel
@@ -41,13 +42,11 @@ def input_gradient(t, T, product, dz, weight, transposed, y, passes, dx):
     y (N, I) is then the output of that ReLU, or the slope of that smooth activation.
     """
     i, k, j, l = cut(t, T, *dx.shape, dz.shape[1], dx.itemsize)  # noqa: E741
-    columns = weight[j:l] if transposed else weight[:, j:l]
-    if passes == RELU:
-        masked(product, t, dz[i:k], columns, transposed, dx[i:k, j:l], y[i:k, j:l])
-    else:
-        multiply(product, t, dz[i:k], False, columns, transposed, dx[i:k, j:l], False)
+    w = rows(weight, j, l) if transposed else columns(weight, j, l)
+    part, factors = columns(rows(dx, i, k), j, l), columns(rows(y, i, k), j, l)
+    masked(product, t, rows(dz, i, k), w, transposed, part, factors, passes == RELU)
     if passes == SLOPE:
-        through_slope(dx[i:k, j:l], y[i:k, j:l])
+        through_slope(part, factors)
 
 
 @compiled
@@ -79,7 +78,8 @@ def linear_backward(
     for o in range(high - low):
         totals[o] = 0
     for n in range(N):
-        dy_row, y_row, dz_row = dy[n, low:high], y[n, low:high], dz[n, low:high]
+        dy_row, y_row = rows(dy[n], low, high), rows(y[n], low, high)
+        dz_row = rows(dz[n], low, high)
         for o in range(high - low):
             value = dy_row[o]
             if passes == RELU:
@@ -92,6 +92,7 @@ def linear_backward(
     for o in range(high - low):
         dbias[low + o] = totals[o]
     if dweight.size:
-        multiply(product, t, dz[:, low:high], True, x, False, dweight[low:high], False)
+        part = rows(dweight, low, high)
+        multiply(product, t, columns(dz, low, high), True, x, False, part, False)
     if dx.size:
         _input_gradient(0, 1, product, dz, weight, transposed, x, np.int64(masks), dx)

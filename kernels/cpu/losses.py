@@ -10,7 +10,7 @@ import numpy as np
 
 from minae.kernels import shapes
 from minae.kernels.cpu.compile.calls import noted
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, parallel, rows
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.compile.vector_math import exp, log1p01
@@ -27,8 +27,9 @@ def _mse(t, T, x, target, scale, total_loss, dx):
     factor = x.dtype.type(2 * scale)
     for i in range(t * N // T, (t + 1) * N // T):
         for first in range(0, M, RUN):
-            run, goal = x[i, first : first + RUN], target[i, first : first + RUN]
-            slope, total = dx[i, first : first + RUN], x.dtype.type(0)
+            last, total = min(first + RUN, M), x.dtype.type(0)
+            run, goal = rows(x[i], first, last), rows(target[i], first, last)
+            slope = rows(dx[i], first, last)
             for j in range(run.size):
                 difference = run[j] - goal[j]
                 total += difference * difference
@@ -44,8 +45,9 @@ def _bce_with_logits(t, T, x, target, scale, total_loss, dx):
     zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(scale)
     for i in range(t * N // T, (t + 1) * N // T):
         for first in range(0, M, RUN):
-            run, goal = x[i, first : first + RUN], target[i, first : first + RUN]
-            slope, total = dx[i, first : first + RUN], zero
+            last, total = min(first + RUN, M), zero
+            run, goal = rows(x[i], first, last), rows(target[i], first, last)
+            slope = rows(dx[i], first, last)
             for j in range(run.size):
                 v = run[j]
                 e = exp(-abs(v))
@@ -64,7 +66,7 @@ def _largest(row, room):
     for k in range(lanes.size):
         lanes[k] = row[k]
     for first in range(LANES, row.size - LANES + 1, LANES):
-        part = row[first : first + LANES]
+        part = rows(row, first, first + LANES)
         for k in range(LANES):
             lanes[k] = part[k] if part[k] > lanes[k] else lanes[k]
     largest = lanes[0]
@@ -88,7 +90,8 @@ def _cross_entropy(t, T, x, target, scale, ignored, total_loss, dx):
         row, slope = x[i], dx[i]
         largest, total = _largest(row, slope), 0.0
         for first in range(0, K, RUN):
-            run, powers, part = row[first : first + RUN], slope[first : first + RUN], zero
+            last, part = min(first + RUN, K), zero
+            run, powers = rows(row, first, last), rows(slope, first, last)
             for j in range(run.size):
                 e = exp(run[j] - largest)
                 powers[j] = e
@@ -104,16 +107,16 @@ def _cross_entropy(t, T, x, target, scale, ignored, total_loss, dx):
 def _long_rows(x):
     """View (N, ...) as (N, everything else): the longer the rows, the less their ends cost."""
     if x.ndim != 2:
-        rows = len(x) if x.ndim > 2 else 1
-        x = contiguous(x).reshape(rows, x.size // rows)
+        N = len(x) if x.ndim > 2 else 1
+        x = contiguous(x).reshape(N, x.size // N)
     return plain(x)
 
 
 def _run(kernel, x, target, scale, *others):
-    rows, T = _long_rows(x), threads_for(40 * x.size)
-    total_loss, dx = np.empty(T), np.empty(rows.shape, x.dtype)
+    long_rows, T = _long_rows(x), threads_for(40 * x.size)
+    total_loss, dx = np.empty(T), np.empty(long_rows.shape, x.dtype)
     loss = np.empty((), x.dtype)
-    kernel(T, rows, target, scale, *others, total_loss, dx)
+    kernel(T, long_rows, target, scale, *others, total_loss, dx)
     _add_up(total_loss, scale, loss)
     return loss, dx if x.ndim == 2 else dx.reshape(x.shape)
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, compiled_inside, parallel, rows
 from minae.kernels.cpu.compile.operands import covered, plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.products.panels import prefetch_to_write
@@ -23,7 +23,7 @@ VANISHED = 1.1754944e-38
 @compiled
 def _part(t, T, x):
     """Return share t of a vector. Indexed from 0, its indices are not checked for their sign."""
-    return x[t * x.size // T : (t + 1) * x.size // T]
+    return rows(x, t * x.size // T, (t + 1) * x.size // T)
 
 
 @parallel
@@ -51,9 +51,9 @@ def _adam(
     exp_avg, exp_avg_sq = _part(t, T, exp_avg), _part(t, T, exp_avg_sq)
     for first in range(0, x.size, AT_ONCE):
         last = min(first + AT_ONCE, x.size)
-        _take_back(x[last : last + AT_ONCE])
-        values, gradients = x[first:last], dx[first:last]
-        means, squares = exp_avg[first:last], exp_avg_sq[first:last]
+        _take_back(rows(x, last, min(last + AT_ONCE, x.size)))
+        values, gradients = rows(x, first, last), rows(dx, first, last)
+        means, squares = rows(exp_avg, first, last), rows(exp_avg_sq, first, last)
         for i in range(values.size):
             value = values[i] * shrink
             g = gradients[i] + decay * value
@@ -64,7 +64,7 @@ def _adam(
             values[i] = value - size * m / (np.sqrt(v) * root + eps)
 
 
-@compiled
+@compiled_inside
 def _take_back(x):
     """Have other cores give up the part of a vector that will be changed next.
 

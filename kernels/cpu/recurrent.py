@@ -16,7 +16,7 @@ that W_hh gives: the first three and the last three of a GRU's four, all of an L
 import numpy as np
 
 from minae.kernels import reference, shapes
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, compiled_inside, parallel
 from minae.kernels.cpu.compile.operands import plain, suits
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.products.multiply import ROWS, affine, cut, multiply, product_for
@@ -29,7 +29,7 @@ from minae.kernels.cpu.recurrent_cells import (
 from minae.kernels.reference.common import into as into_place
 
 
-@compiled
+@compiled_inside
 def _share(t, T, product, a, transpose_a, b, c, add):
     """Share t of c = op(a) b, or c += that if `add`."""
     i, k, j, l = cut(t, T, *c.shape, len(b), c.itemsize)  # noqa: E741

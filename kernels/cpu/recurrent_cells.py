@@ -6,11 +6,11 @@ that each has few arrays: of more, the compiler does not find out whether they o
 the loop without vector instructions.
 """
 
-from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled_inside
 from minae.kernels.cpu.compile.vector_math import sigmoid, tanh
 
 
-@compiled
+@compiled_inside
 def gru_cell(parts, of_h, h):
     """Complete a row's parts, of which n, r, z are of x alone so far, and h becomes the next."""
     H = h.size
@@ -28,7 +28,7 @@ def gru_cell(parts, of_h, h):
         h[j] = n[j] + z[j] * (h[j] - n[j])
 
 
-@compiled
+@compiled_inside
 def gru_cell_backward(parts, dparts, dh):
     """Set dparts from the gradient of the next h, and dh to that of this one, but for W_hh's."""
     H, one = dh.size, dh.dtype.type(1)
@@ -52,7 +52,7 @@ def gru_cell_backward(parts, dparts, dh):
         dh[j] *= z[j]
 
 
-@compiled
+@compiled_inside
 def lstm_cell(parts, of_h, h, c):
     """Complete a row's parts, of which i, f, g, o are of x alone so far; h, c become the next."""
     H = h.size
@@ -74,7 +74,7 @@ def lstm_cell(parts, of_h, h, c):
         h[j] = o[j] * tanh(c[j])
 
 
-@compiled
+@compiled_inside
 def lstm_cell_backward(parts, dparts, dh, dc):
     """Set dparts from the gradients of the next h and c, dc to that of this c, and dh to 0."""
     H, one = dh.size, dh.dtype.type(1)

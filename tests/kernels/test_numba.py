@@ -150,6 +150,55 @@ def test_a_function_can_be_compiled_as_a_part_of_another():
         assert found == [("numpy", {"arcp"}, True)]
 
 
+def test_a_function_may_be_a_part_twice():
+    """compiled_inside and launch compile it once for each library, and name what they add."""
+    what = "an intrinsic takes *args as a tuple, and a CodeLibrary is a key of a WeakKeyDictionary"
+    with assumed(what):
+        import weakref
+
+        from numba.core import cgutils
+
+        seen = weakref.WeakKeyDictionary()
+
+        @intrinsic
+        def call(typing, *args):
+            def generate(context, builder, signature, values):
+                library = context.active_code_library
+                seen[library] = seen.get(library, 0) + 1
+                assert builder.module.get_unique_name("call")
+                return cgutils.unpack_tuple(builder, values[0])[1]
+
+            return args[1](types.StarArgTuple(args)), generate
+
+        function = njit(lambda x, y: (call(x, y), call(y, x)))
+        assert function(1, 2.5) == (2.5, 1)
+        assert list(seen.values()) == [2]
+
+
+def test_parts_of_arrays():
+    with assumed("make_view views an array elsewhere, and impl_ret_borrowed counts it as one more"):
+        from numba.core.imputils import impl_ret_borrowed
+        from numba.np.arrayobj import make_array, make_view
+
+        @intrinsic
+        def whole(typing, a):
+            def generate(context, builder, signature, values):
+                array = make_array(a)(context, builder, values[0])
+                place = array.data, array.shape, array.strides
+                view = make_view(context, builder, a, array, a, *place)
+                return impl_ret_borrowed(context, builder, a, view._getvalue())
+
+            return a(a), generate
+
+        a = np.arange(3.0)
+        before = sys.getrefcount(a)
+        views = [njit(lambda a: whole(a))(a) for _ in range(3)]
+        assert [view.tolist() for view in views] == [[0, 1, 2]] * 3
+        assert sys.getrefcount(a) > before
+        del views
+        assert sys.getrefcount(a) == before
+
+
 def test_arrays_have_two_owners():
     with assumed("make_array gives access to an array's owners, meminfo and parent"):
         from numba.core import cgutils

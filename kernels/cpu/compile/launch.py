@@ -5,6 +5,7 @@ bodies: all kernels of `minae bench` together take almost three times as long.
 """
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from minae.kernels.cpu.compile.cached import compiled, kept
+from minae.kernels.cpu.compile.cached import kept
 from minae.kernels.cpu.compile.calls import noted
 
 INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
@@ -24,6 +25,26 @@ INT, WORD, POINTER = ir.IntType(32), ir.IntType(64), cgutils.voidptr_t
 TASK = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), *[WORD.as_pointer()] * 2, POINTER])
 # void numba_parallel_for(task, bases, sizes, steps, data, inner_ndim, array_count, num_threads)
 PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [WORD, WORD, INT])
+
+
+def compiled_inside(function: Callable) -> Any:
+    """Compile a function that returns nothing as a part of each compiled function that calls it.
+
+    As a function of its own, see `compiled`, it would be optimised and translated twice: a second
+    time as the copy that its caller gets. Only for many callers does that take less time.
+    """
+
+    @intrinsic
+    def call(typing, *args):
+        def generate(context, builder, signature, values):
+            made = _compiled_here(context, function, signature.args[0])
+            args = cgutils.unpack_tuple(builder, values[0])
+            context.call_internal(builder, made.fndesc, made.signature, args)
+            return context.get_dummy_value()
+
+        return types.none(types.StarArgTuple(args)), generate
+
+    return call
 
 
 def parallel(function: Callable) -> Any:
@@ -38,23 +59,21 @@ def parallel(function: Callable) -> Any:
     """
 
     @intrinsic
-    def launch(typing, T, args):
+    def all_shares(typing, T, *args):
         def generate(context, builder, signature, values):
             T, args = values
             task = _task(context, builder.module, function, signature.args[1], args.type)
             _run(builder, task, T, args)
             return context.get_dummy_value()
 
-        return types.none(types.int64, args), generate
+        return types.none(types.int64, types.StarArgTuple(args)), generate
 
     def run(T, *args):
-        launch(T, args)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
+        all_shares(T, *args)
 
     run.__module__, run.__qualname__ = function.__module__, function.__qualname__
     from_python = noted(kept(run))
-    # not that function itself: Numba has two types for `args`, one in calls from Python and one in
-    # those from compiled code, and what was kept for one would be loaded for the other at each call
-    from_python.share, from_python.all_shares = compiled(function), compiled(run)
+    from_python.share, from_python.all_shares = compiled_inside(function), all_shares
     return from_python
 
 
@@ -65,7 +84,7 @@ def _task(context, module, function, kinds, args_type) -> ir.Function:
     the first share is bases[0] - data.
     """
     share = _compiled_here(context, function, (types.int64, types.int64, *kinds))
-    task = ir.Function(module, TASK, "task")
+    task = ir.Function(module, TASK, module.get_unique_name("task"))
     task.linkage = "internal"
     bases, sizes, _, data = task.args
     builder = ir.IRBuilder(task.append_basic_block())
@@ -84,15 +103,18 @@ def _task(context, module, function, kinds, args_type) -> ir.Function:
 
 
 def _compiled_here(context, function, kinds) -> Any:
-    """Compile a function as a part of what is being compiled now, and with the same options.
+    """Compile a function as a part of what is being compiled now, and with the same options."""
+    library, key = context.active_code_library, (function, tuple(kinds))
+    compiled = _compiled.setdefault(library, {})
+    if key not in compiled:
+        flags = ConfigStack().top().copy()
+        flags.no_compile = flags.no_cpython_wrapper = True
+        here = context.typing_context, context, library
+        compiled[key] = compile_internal(*here, function, key[1], types.none, flags, {})
+    return compiled[key]
 
-    As a compiled function of its own, it would be optimised and translated twice: a second time as
-    the copy that its caller gets.
-    """
-    flags = ConfigStack().top().copy()
-    flags.no_compile = flags.no_cpython_wrapper = True
-    here = context.typing_context, context, context.active_code_library
-    return compile_internal(*here, function, kinds, types.none, flags, {})
+
+_compiled = weakref.WeakKeyDictionary()  # of each library: the functions that are parts of it
 
 
 def _without_owner(context, builder, kind, value):

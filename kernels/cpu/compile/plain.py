@@ -20,6 +20,21 @@ def compiled(function: Callable) -> Any:
     return njit(**OPTIONS)(function)
 
 
+@compiled
+def rows(a, first, end):
+    """Return a[first:end]."""
+    return a[first:end]
+
+
+@compiled
+def columns(a, first, end):
+    """Return a[:, first:end]."""
+    return a[:, first:end]
+
+
+compiled_inside = compiled
+
+
 def compiled_if(accepts: Callable[..., bool]) -> Callable[[Callable], Any]:
     """Compile a function for Python to call; it returns False unless accepts(*arguments)."""
 

@@ -23,7 +23,7 @@ kernel, stride, padding and dilation.
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, parallel, rows
 from minae.kernels.cpu.conv_loops.unfolding import (
     fold,
     padded_image,
@@ -53,9 +53,9 @@ def _at_once(y, w):
 def pad(image, padded, PH, PW):
     """Copy an image (H, W, C) into the middle of a padded one."""
     H, W, C = image.shape
-    rows, targets = image.reshape(H, W * C), padded_rows(padded)
+    lines, targets = image.reshape(H, W * C), padded_rows(padded)
     for i in range(H):
-        row, target = rows[i], targets[PH + i, PW * C : (PW + W) * C]
+        row, target = lines[i], rows(targets[PH + i], PW * C, (PW + W) * C)
         for j in range(W * C):
             target[j] = row[j]
 
@@ -64,9 +64,9 @@ def pad(image, padded, PH, PW):
 def unpad(padded, PH, PW, image):
     """Copy the middle of a padded image into an image (H, W, C)."""
     H, W, C = image.shape
-    rows, targets = padded_rows(padded), image.reshape(H, W * C)
+    lines, targets = padded_rows(padded), image.reshape(H, W * C)
     for i in range(H):
-        row, target = rows[PH + i, PW * C : (PW + W) * C], targets[i]
+        row, target = rows(lines[PH + i], PW * C, (PW + W) * C), targets[i]
         for j in range(W * C):
             target[j] = row[j]
 
@@ -118,8 +118,8 @@ def unfold_dot(t, T, product, x, w, bias, y, relu, window):
             for i in range(images):
                 if first == 0:
                     pad(x[n + i], padded, window[4], window[5])
-                unfold(padded, first, count, WO, window, runs[i * size :])
-            part, out = patches[: images * size], pixels[start : start + images * size]
+                unfold(padded, first, count, WO, window, rows(runs, i * size, len(runs)))
+            part, out = rows(patches, 0, images * size), rows(pixels, start, start + images * size)
             affine(product, t, part, False, w, False, out, bias, relu)
 
 
@@ -141,14 +141,14 @@ def dot_fold(t, T, product, y, wt, bias, x, relu, window):
         for first in range(0, HO, block):
             count = min(block, HO - first)
             size, start = count * WO, (n * HO + first) * WO
-            part, rows = patches[: images * size], pixels[start : start + images * size]
-            multiply(product, t, rows, False, wt, False, part, False)
+            part, of_y = rows(patches, 0, images * size), rows(pixels, start, start + images * size)
+            multiply(product, t, of_y, False, wt, False, part, False)
             for i in range(images):
                 if first == 0:
                     padded[:] = 0
-                fold(runs[i * size :], first, count, WO, window, padded)
+                fold(rows(runs, i * size, len(runs)), first, count, WO, window, padded)
                 for h in range(H if first + count == HO else 0):
-                    source = sources[PH + h, PW * C : (PW + W) * C]
+                    source = rows(sources[PH + h], PW * C, (PW + W) * C)
                     finish(source, bias, relu, targets[n + i, h])
 
 
@@ -178,19 +178,19 @@ def gradients(t, T, product, dy, y, relu, x, wt, dx, dw, dbias, window):
             size, start = count * WO, n * HO + first
             for h in range(images * count):
                 let_pass(dy_rows[start + h], y_rows[start + h], relu, dz_rows[h], dbias[t])
-            part, dpart = patches[: images * size], dz[: images * size]
+            part, dpart = rows(patches, 0, images * size), rows(dz, 0, images * size)
             if dw.size:
                 for i in range(images):
                     if first == 0:
                         pad(x[n + i], padded, PH, PW)
-                    unfold(padded, first, count, WO, window, runs[i * size :])
+                    unfold(padded, first, count, WO, window, rows(runs, i * size, len(runs)))
                 multiply(product, t, part, True, dpart, False, dw[t], True)
             if dx.size:
                 multiply(product, t, dpart, False, wt, False, part, False)
                 for i in range(images):
                     if first == 0:
                         padded_dx[:] = 0
-                    fold(runs[i * size :], first, count, WO, window, padded_dx)
+                    fold(rows(runs, i * size, len(runs)), first, count, WO, window, padded_dx)
                     if first + count == HO:
                         unpad(padded_dx, PH, PW, dx[n + i])
 
@@ -221,11 +221,13 @@ def transposed_gradients(t, T, product, dy, y, relu, x, w, dx, dw, dbias, window
             size, start = count * WO, (n * HO + first) * WO
             for i in range(images):
                 for h in range(H if first == 0 else 0):
-                    dz = dz_rows[PH + h, PW * C : (PW + W) * C]
+                    dz = rows(dz_rows[PH + h], PW * C, (PW + W) * C)
                     let_pass(dy_rows[n + i, h], y_rows[n + i, h], relu, dz, dbias[t])
-                unfold(padded, first, count, WO, window, runs[i * size :])
-            part, stop = patches[: images * size], start + images * size
+                unfold(padded, first, count, WO, window, rows(runs, i * size, len(runs)))
+            part, stop = rows(patches, 0, images * size), start + images * size
             if dw.size:
-                multiply(product, t, part, True, pixels[start:stop], False, dw[t], True)
+                of_x = rows(pixels, start, stop)
+                multiply(product, t, part, True, of_x, False, dw[t], True)
             if dx.size:
-                multiply(product, t, part, False, w, False, dpixels[start:stop], False)
+                of_dx = rows(dpixels, start, stop)
+                multiply(product, t, part, False, w, False, of_dx, False)

@@ -10,7 +10,7 @@ vector instead of in a loop.
 
 import numpy as np
 
-from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled, compiled_inside, rows
 
 SURPLUS = 3  # numbers that _unfold_four may read after an image and write after its patches
 
@@ -87,12 +87,13 @@ def fold(runs, first, count, WO, window, padded):
                 for odd in range(2):
                     for x in range(odd, WO, 2):
                         start = (x * SW + piece * DW) * C
-                        source, target = runs[y * WO + x, kh, piece], line[start : start + length]
+                        source = runs[y * WO + x, kh, piece]
+                        target = rows(line, start, start + length)
                         for j in range(length):
                             target[j] += source[j]
 
 
-@compiled
+@compiled_inside
 def _unfold_four(padded, first, count, WO, window, runs):
     """`unfold` for images with so few channels that a run is at most four numbers.
 
@@ -114,7 +115,7 @@ def _unfold_four(padded, first, count, WO, window, runs):
                 p += length
 
 
-@compiled
+@compiled_inside
 def _fold_four(runs, first, count, WO, window, padded):
     """The transpose of _unfold_four."""
     SH, SW, DH = window[2], window[3], window[6]

@@ -17,7 +17,7 @@ from typing import Unpack
 import numpy as np
 
 from minae.kernels.arrays import Array
-from minae.kernels.cpu.compile.compiled import compiled, parallel
+from minae.kernels.cpu.compile.compiled import compiled, parallel, rows
 from minae.kernels.cpu.compile.operands import plain
 from minae.kernels.cpu.compile.threads import threads_for
 from minae.kernels.cpu.conv_loops import winograd_tiles as tiles
@@ -59,7 +59,7 @@ def _convolve(t, T, product, x, kernels, bias, y, relu, PH, PW):
     (N, HO, WO, O), C = y.shape, x.shape[3]  # noqa: E741
     down, across, batch, S = _sizes(HO, WO, C, O)
     padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
-    rows, out = np.empty((6, 4 * across + 2, C), x.dtype), np.empty((4 * across, O), x.dtype)
+    room, out = np.empty((6, 4 * across + 2, C), x.dtype), np.empty((4 * across, O), x.dtype)
     v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
     half = np.empty((4, 6, S, O), x.dtype)
     out_row, targets = out.reshape(4 * across * O)[: WO * O], y.reshape(N, HO, WO * O)
@@ -71,10 +71,11 @@ def _convolve(t, T, product, x, kernels, bias, y, relu, PH, PW):
             i, top = n + r // (down * across), 4 * (r // across % down)
             if top == 0:
                 pad(x[i], padded, PH, PW)
-            tiles.to_v(padded[top : top + 6], rows, across, v, r)
+            tiles.to_v(rows(padded, top, top + 6), room, across, v, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
-                multiply(product, t, v[k, l, :R], False, kernels[k, l], False, m[k, l, :R], False)
+                of_v, of_m = rows(v[k, l], 0, R), rows(m[k, l], 0, R)
+                multiply(product, t, of_v, False, kernels[k, l], False, of_m, False)
         tiles.columns_of_m(m, half)
         for r in range(0, R, across):
             i, top = n + r // (down * across), 4 * (r // across % down)
@@ -95,9 +96,9 @@ def _gradients(t, T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, 
     (N, HO, WO, O), C = dy.shape, x.shape[3]  # noqa: E741
     down, across, batch, S = _sizes(HO, WO, C, O)
     padded = np.zeros((4 * down + 2, 4 * across + 2, C), x.dtype)
-    rows, padded_dx = np.empty((6, 4 * across + 2, C), x.dtype), np.empty_like(padded)
+    room, padded_dx = np.empty((6, 4 * across + 2, C), x.dtype), np.empty_like(padded)
     dz = np.zeros((4 * down, 4 * across, O), x.dtype)
-    dz_rows = np.empty((6, 4 * across, O), x.dtype)
+    dz_room = np.empty((6, 4 * across, O), x.dtype)
     v, m = np.zeros((6, 6, S, C), x.dtype), np.zeros((6, 6, S, O), x.dtype)
     dy_lines, y_lines = dy.reshape(N, HO, WO * O), y.reshape(N, HO, WO * O)
     dz_lines = padded_rows(dz)
@@ -110,17 +111,16 @@ def _gradients(t, T, product, dy, y, relu, x, kernels, dx, dkernels, dbias, PH, 
             if top == 0:
                 pad(x[i], padded, PH, PW)
                 for h in range(HO):
-                    line = dz_lines[h, : WO * O]
+                    line = rows(dz_lines[h], 0, WO * O)
                     let_pass(dy_lines[i, h], y_lines[i, h], relu, line, dbias[t])
-            tiles.to_v(padded[top : top + 6], rows, across, v, r)
-            tiles.to_m(dz[top : top + 4], dz_rows, across, m, r)
+            tiles.to_v(rows(padded, top, top + 6), room, across, v, r)
+            tiles.to_m(rows(dz, top, top + 4), dz_room, across, m, r)
         for k in range(6):
             for l in range(6):  # noqa: E741
-                multiply(product, t, v[k, l, :R], True, m[k, l, :R], False, dkernels[t, k, l], True)
+                of_v, of_m = rows(v[k, l], 0, R), rows(m[k, l], 0, R)
+                multiply(product, t, of_v, True, of_m, False, dkernels[t, k, l], True)
                 if dx.size:
-                    multiply(
-                        product, t, m[k, l, :R], False, kernels[k, l], False, v[k, l, :R], False
-                    )
+                    multiply(product, t, of_m, False, kernels[k, l], False, of_v, False)
         if dx.size:
             tiles.columns_of_v(v)
             for r in range(0, R, across):

@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.compile.compiled import compiled
+from minae.kernels.cpu.compile.compiled import compiled, compiled_inside
 from minae.kernels.cpu.products.multiply import REGISTER
 from minae.kernels.cpu.products.tile import Shape
 from minae.kernels.cpu.products.vectors import WORD, Vectors
@@ -130,14 +130,14 @@ def to_v(pixels, rows, across, v, first):
             _input(source, pixel, target, plane, C)
 
 
-@compiled
+@compiled_inside
 def columns_of_v(v):
     """v = B v, in place, for all tiles; v (6, 6, tiles, C)."""
     plane = v.strides[0]
     _input_transposed(v.ctypes.data, plane, v.ctypes.data, plane, plane // v.itemsize)
 
 
-@compiled
+@compiled_inside
 def from_v(v, first, across, i, pixels):
     """pixels += v B for pixels (W, C), row i of a row of tiles, which overlap by two pixels.
 
@@ -150,7 +150,7 @@ def from_v(v, first, across, i, pixels):
         _add_input_transposed(source, v.strides[1], target, pixel, pixels.shape[1])
 
 
-@compiled
+@compiled_inside
 def to_m(pixels, rows, across, m, first):
     """m[:, :, first + tile] = A y Aᵀ of each tile y; pixels (4, W, O); rows is overwritten."""
     _, W, O = pixels.shape  # noqa: E741
@@ -163,14 +163,14 @@ def to_m(pixels, rows, across, m, first):
             _output_transposed(source, pixel, target, plane, O)
 
 
-@compiled
+@compiled_inside
 def columns_of_m(m, half):
     """half = Aᵀ m, for all tiles; m (6, 6, tiles, O), half (4, 6, tiles, O)."""
     plane = m.strides[0]
     _output(m.ctypes.data, plane, half.ctypes.data, plane, plane // m.itemsize)
 
 
-@compiled
+@compiled_inside
 def from_m(m, first, across, i, pixels):
     """pixels = m A for pixels (W, O), row i of a row of tiles; m (4, 6, tiles, O)."""
     pixel = pixels.strides[0]

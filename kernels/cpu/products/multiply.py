@@ -8,7 +8,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.compile.compiled import at_address, compiled, parallel
+from minae.kernels.cpu.compile.compiled import at_address, columns, compiled, parallel, rows
 from minae.kernels.cpu.products.product import make_product, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 from minae.kernels.cpu.products.vectors import LINE, vector_bytes
@@ -16,6 +16,7 @@ from minae.kernels.cpu.products.vectors import LINE, vector_bytes
 REGISTER = vector_bytes()
 ROWS = Shape(REGISTER, 4).rows
 SIGNATURE = types.void(*[types.int64] * 17)
+ZERO = np.int64(0)  # in compiled code a literal 0 is of another type, compiled for separately
 
 
 @cache
@@ -77,13 +78,19 @@ def _call(typing, address, arguments):
         builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
         return context.get_dummy_value()
 
+    if not all(isinstance(kind, types.Integer) for kind in arguments):
+        return None  # Numba refuses it then: int64 and uint64 may have become float64, and rounded
     return types.none(address, arguments), generate
 
 
 @compiled
-def _row(a):
-    """Return the bytes from row to row; NumPy leaves that of a single row undefined."""
-    return a.strides[0] if a.shape[0] > 1 else a.shape[1] * a.itemsize
+def _at(a):
+    """Return where a matrix begins, and the bytes from row to row.
+
+    NumPy leaves those of a single row undefined.
+    """
+    row = a.strides[0] if a.shape[0] > 1 else a.shape[1] * a.itemsize
+    return np.int64(a.ctypes.data), row
 
 
 @compiled
@@ -93,21 +100,27 @@ def multiply(product, t, a, transpose_a, b, transpose_b, c, add):
     Rows must be contiguous but may be any distance apart, so a, b and c may be parts of larger
     matrices.
     """
-    _multiply(product, t, a, transpose_a, b, transpose_b, c, (np.int64(add), 0, 0, 0, 0))
+    K = a.shape[0] if transpose_a else a.shape[1]
+    places = _at(a), transpose_a, _at(b), transpose_b, _at(c)
+    multiply_at(product, t, *places, (*c.shape, K), add)
 
 
 @compiled
 def affine(product, t, a, transpose_a, b, transpose_b, c, bias, relu):
     """c = op(a) op(b) + bias, or max(that, 0) if `relu`."""
-    finish = 0, bias.ctypes.data, np.int64(relu), 0, 0
-    _multiply(product, t, a, transpose_a, b, transpose_b, c, finish)
+    of_a, of_b = (*_at(a), np.int64(transpose_a)), (*_at(b), np.int64(transpose_b))
+    finish = ZERO, np.int64(bias.ctypes.data), np.int64(relu), ZERO, ZERO
+    K = a.shape[0] if transpose_a else a.shape[1]
+    _run(product, t, of_a, of_b, _at(c), (*c.shape, K), finish)
 
 
 @compiled
-def masked(product, t, a, b, transpose_b, c, where):
-    """c = a op(b) where `where`, a matrix like c, is above 0, else 0."""
-    finish = 0, 0, 0, where.ctypes.data, _row(where)
-    _multiply(product, t, a, False, b, transpose_b, c, finish)
+def masked(product, t, a, b, transpose_b, c, where, masks):
+    """c = a op(b), and 0 where `where`, a matrix like c, is not above 0 if it `masks`."""
+    address, row = _at(where)
+    of_a, of_b = (*_at(a), ZERO), (*_at(b), np.int64(transpose_b))
+    finish = ZERO, ZERO, ZERO, address if masks else ZERO, row
+    _run(product, t, of_a, of_b, _at(c), (*c.shape, a.shape[1]), finish)
 
 
 @compiled
@@ -116,29 +129,23 @@ def multiply_at(product, t, a, transpose_a, b, transpose_b, c, sizes, add):
 
     For rows of an array of many dimensions, which need not be contiguous.
     """
-    itemsize = product[3]
-    of_a = (a[0], itemsize, a[1]) if transpose_a else (a[0], a[1], itemsize)
-    of_b, finish = (b[0], b[1], np.int64(transpose_b)), (np.int64(add), 0, 0, 0, 0)
-    arguments = (*of_a, *of_b, *c, *sizes, *finish, product[1] + t * product[2])
-    _call(product[0], arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
+    of_a, of_b = (*a, np.int64(transpose_a)), (*b, np.int64(transpose_b))
+    _run(product, t, of_a, of_b, c, sizes, (np.int64(add), ZERO, ZERO, ZERO, ZERO))
 
 
 @compiled
-def _multiply(product, t, a, transpose_a, b, transpose_b, c, finish):
-    address, room, step = product[0], product[1], product[2]
-    M, N = c.shape
-    K = a.shape[0] if transpose_a else a.shape[1]
-    a_row, a_k = (a.itemsize, _row(a)) if transpose_a else (_row(a), a.itemsize)
-    of_a, of_b = (a.ctypes.data, a_row, a_k), (b.ctypes.data, _row(b), np.int64(transpose_b))
-    of_c = c.ctypes.data, _row(c), M, N, K
-    arguments = (*of_a, *of_b, *of_c, *finish, room + t * step)
-    _call(address, arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
+def _run(product, t, a, b, c, sizes, finish):
+    """Call the product for a and b (address, bytes from row to row, if transposed) and c."""
+    itemsize, room = product[3], product[1] + t * product[2]
+    of_a = (a[0], itemsize, a[1]) if a[2] else (a[0], a[1], itemsize)
+    arguments = (*of_a, *b, *c, *sizes, *finish, room)
+    _call(product[0], arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
 
 
 @parallel
 def multiply_shares(t, T, product, a, transpose_a, b, transpose_b, c):
     """c = op(a) op(b); thread t of T computes some rows and columns of c."""
     i, k, j, l = cut(t, T, *c.shape, a.size // len(c), c.itemsize)  # noqa: E741
-    aa = a[:, i:k] if transpose_a else a[i:k]
-    bb = b[j:l] if transpose_b else b[:, j:l]
-    multiply(product, t, aa, transpose_a, bb, transpose_b, c[i:k, j:l], False)
+    aa = columns(a, i, k) if transpose_a else rows(a, i, k)
+    bb = rows(b, j, l) if transpose_b else columns(b, j, l)
+    multiply(product, t, aa, transpose_a, bb, transpose_b, columns(rows(c, i, k), j, l), False)
