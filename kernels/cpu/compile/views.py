@@ -1,8 +1,7 @@
 """Parts of arrays for compiled code, made from their bounds alone.
 
-A slice may begin and end anywhere, even beyond the array or counted from its end, and Numba writes
-200 to 400 lines of code for each. For these views, bounds must lie within the array, and 70 lines
-do.
+A slice may begin and end anywhere, even beyond the array or counted from its end, and for each
+Numba gives LLVM 200 to 400 lines to compile. A view has 70: its bounds must lie within the array.
 """
 
 from typing import Any

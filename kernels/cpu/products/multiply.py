@@ -79,7 +79,7 @@ def _call(typing, address, arguments):
         return context.get_dummy_value()
 
     if not all(isinstance(kind, types.Integer) for kind in arguments):
-        return None  # Numba refuses it then: int64 and uint64 may have become float64, and rounded
+        return None  # Numba then refuses: it unites int64 and uint64 to float64, which is rounded
     return types.none(address, arguments), generate
 
 

@@ -5,9 +5,18 @@ import math
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
 from minae.kernels import cpu
-from minae.kernels.cpu.products.multiply import REGISTER, ROWS, affine, cut, multiply, product_for
+from minae.kernels.cpu.products.multiply import (
+    REGISTER,
+    ROWS,
+    _call,
+    affine,
+    cut,
+    multiply,
+    product_for,
+)
 from minae.kernels.cpu.products.product import LINE, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 
@@ -85,6 +94,11 @@ def add_parts(product, t, a, transpose_a, b, transpose_b, c):
 @njit
 def add_bias(product, a, b, c, bias, relu):
     affine(product, 0, a, False, b[:, 1:], False, c[:, 1:], bias[1:], relu)
+
+
+def test_an_address_in_float64_is_refused():
+    with pytest.raises(TypingError):
+        njit(lambda address: _call(address, (1, 1.0)))(0)
 
 
 @pytest.mark.parametrize("transpose_a", [False, True])
