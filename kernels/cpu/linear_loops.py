@@ -21,7 +21,7 @@ def linear(t, T, product, x, weight, transposed, bias, y, relu):
     i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
     w = columns(weight, j, l) if transposed else rows(weight, j, l)
     part = columns(rows(y, i, k), j, l)
-    affine(product, t, rows(x, i, k), False, w, not transposed, part, rows(bias, j, l), relu)
+    affine(product, t, rows(x, i, k), w, not transposed, part, rows(bias, j, l), relu)
 
 
 @parallel
@@ -30,7 +30,7 @@ def linear_smooth(t, T, product, x, weight, transposed, bias, y, slope, kind):
     i, k, j, l = cut(t, T, *y.shape, x.shape[1], y.itemsize)  # noqa: E741
     w = columns(weight, j, l) if transposed else rows(weight, j, l)
     part = columns(rows(y, i, k), j, l)
-    affine(product, t, rows(x, i, k), False, w, not transposed, part, rows(bias, j, l), False)
+    affine(product, t, rows(x, i, k), w, not transposed, part, rows(bias, j, l), False)
     for n in range(i, k):
         smooth_in_place(rows(y[n], j, l), kind, rows(slope[n], j, l))
 

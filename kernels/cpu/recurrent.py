@@ -16,10 +16,17 @@ that W_hh gives: the first three and the last three of a GRU's four, all of an L
 import numpy as np
 
 from minae.kernels import reference, shapes
-from minae.kernels.cpu.compile.compiled import compiled, compiled_inside, parallel
+from minae.kernels.cpu.compile.compiled import compiled, parallel
 from minae.kernels.cpu.compile.operands import plain, suits
 from minae.kernels.cpu.compile.threads import threads_for
-from minae.kernels.cpu.products.multiply import ROWS, affine, cut, multiply, product_for
+from minae.kernels.cpu.products.multiply import (
+    ROWS,
+    affine,
+    cut,
+    multiply,
+    multiply_share,
+    product_for,
+)
 from minae.kernels.cpu.recurrent_cells import (
     gru_cell,
     gru_cell_backward,
@@ -27,14 +34,6 @@ from minae.kernels.cpu.recurrent_cells import (
     lstm_cell_backward,
 )
 from minae.kernels.reference.common import into as into_place
-
-
-@compiled_inside
-def _share(t, T, product, a, transpose_a, b, c, add):
-    """Share t of c = op(a) b, or c += that if `add`."""
-    i, k, j, l = cut(t, T, *c.shape, len(b), c.itemsize)  # noqa: E741
-    aa = a[:, i:k] if transpose_a else a[i:k]
-    multiply(product, t, aa, transpose_a, b[:, j:l], False, c[i:k, j:l], add)
 
 
 @compiled
@@ -55,7 +54,7 @@ def _inputs(t, T, product, x, weight_ih, bias, weight_hh, saved, turned):
         c = saved[:, column : column + high - low]
         i, k, j, l = cut(t, T, *c.shape, x.shape[1], c.itemsize)  # noqa: E741
         weight, part = weight_ih[low + j : low + l], bias[low + j : low + l]
-        affine(product, t, x[i:k], False, weight, True, c[i:k, j:l], part, False)
+        affine(product, t, x[i:k], weight, True, c[i:k, j:l], part, False)
     for k in range(t * H // T, (t + 1) * H // T):
         for g in range(G):
             turned[k, g] = weight_hh[g, k]
@@ -81,7 +80,7 @@ def _steps(t, T, product, turned, bias, states, lengths, per_step, per_row, save
         now, of_h = states[:, d, low:high].copy(), np.empty((high - low, turned.shape[2]), y.dtype)
         for i in range(L):
             s = i if d == 0 else L - 1 - i
-            affine(product, t, now[0], False, turned[d], False, of_h, bias[d], False)
+            affine(product, t, now[0], turned[d], False, of_h, bias[d], False)
             for k in range(high - low):
                 at = s * per_step + (low + k) * per_row
                 parts = saved[d, at]
@@ -154,12 +153,13 @@ def _gradients(t, T, product, dparts, x, saved, weight_ih, dweight_ih, dweight_h
     for low, high, column in ((0, first, at), (first, G, 0)):
         of_ih = dparts[:, column : column + high - low]
         if dweight_ih.size and low < high:
-            _share(t, T, product, of_ih, True, x, dweight_ih[low:high], False)
+            multiply_share(t, T, product, of_ih, True, x, False, dweight_ih[low:high], False)
         if dx.size and low < high:
-            _share(t, T, product, of_ih, False, weight_ih[low:high], dx, add or low > 0)
+            weight, adds = weight_ih[low:high], add or low > 0
+            multiply_share(t, T, product, of_ih, False, weight, False, dx, adds)
     if dweight_hh.size:
         of_hh, h = dparts[:, 4 * H - G :], saved[:, 4 * H : 5 * H]
-        _share(t, T, product, of_hh, True, h, dweight_hh, False)
+        multiply_share(t, T, product, of_hh, True, h, False, dweight_hh, False)
 
 
 def gru(x, h0, weights, lengths=None):

@@ -1,7 +1,7 @@
 """Parts of arrays for compiled code, made from their bounds alone.
 
 A slice may begin and end anywhere, even beyond the array or counted from its end, and for each
-Numba gives LLVM 200 to 400 lines to compile. A view has 70: its bounds must lie within the array.
+Numba writes code for all of that. A view is less to compile: its bounds must lie within the array.
 """
 
 from typing import Any

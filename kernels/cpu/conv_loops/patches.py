@@ -120,7 +120,7 @@ def unfold_dot(t, T, product, x, w, bias, y, relu, window):
                     pad(x[n + i], padded, window[4], window[5])
                 unfold(padded, first, count, WO, window, rows(runs, i * size, len(runs)))
             part, out = rows(patches, 0, images * size), rows(pixels, start, start + images * size)
-            affine(product, t, part, False, w, False, out, bias, relu)
+            affine(product, t, part, w, False, out, bias, relu)
 
 
 @parallel

@@ -8,7 +8,14 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minae.kernels.cpu.compile.compiled import at_address, columns, compiled, parallel, rows
+from minae.kernels.cpu.compile.compiled import (
+    at_address,
+    columns,
+    compiled,
+    compiled_inside,
+    parallel,
+    rows,
+)
 from minae.kernels.cpu.products.product import make_product, room_bytes
 from minae.kernels.cpu.products.tile import Shape
 from minae.kernels.cpu.products.vectors import LINE, vector_bytes
@@ -106,12 +113,11 @@ def multiply(product, t, a, transpose_a, b, transpose_b, c, add):
 
 
 @compiled
-def affine(product, t, a, transpose_a, b, transpose_b, c, bias, relu):
-    """c = op(a) op(b) + bias, or max(that, 0) if `relu`."""
-    of_a, of_b = (*_at(a), np.int64(transpose_a)), (*_at(b), np.int64(transpose_b))
+def affine(product, t, a, b, transpose_b, c, bias, relu):
+    """c = a op(b) + bias, or max(that, 0) if `relu`."""
+    of_a, of_b = (*_at(a), ZERO), (*_at(b), np.int64(transpose_b))
     finish = ZERO, np.int64(bias.ctypes.data), np.int64(relu), ZERO, ZERO
-    K = a.shape[0] if transpose_a else a.shape[1]
-    _run(product, t, of_a, of_b, _at(c), (*c.shape, K), finish)
+    _run(product, t, of_a, of_b, _at(c), (*c.shape, a.shape[1]), finish)
 
 
 @compiled
@@ -142,10 +148,16 @@ def _run(product, t, a, b, c, sizes, finish):
     _call(product[0], arguments)  # pyright: ignore[reportCallIssue] - Numba passes `typing`
 
 
-@parallel
-def multiply_shares(t, T, product, a, transpose_a, b, transpose_b, c):
-    """c = op(a) op(b); thread t of T computes some rows and columns of c."""
+@compiled_inside
+def multiply_share(t, T, product, a, transpose_a, b, transpose_b, c, add):
+    """Compute some rows and columns of c = op(a) op(b), or c += that: what thread t of T has."""
     i, k, j, l = cut(t, T, *c.shape, a.size // len(c), c.itemsize)  # noqa: E741
     aa = columns(a, i, k) if transpose_a else rows(a, i, k)
     bb = rows(b, j, l) if transpose_b else columns(b, j, l)
-    multiply(product, t, aa, transpose_a, bb, transpose_b, columns(rows(c, i, k), j, l), False)
+    multiply(product, t, aa, transpose_a, bb, transpose_b, columns(rows(c, i, k), j, l), add)
+
+
+@parallel
+def multiply_shares(t, T, product, a, transpose_a, b, transpose_b, c):
+    """c = op(a) op(b)."""
+    multiply_share(t, T, product, a, transpose_a, b, transpose_b, c, False)

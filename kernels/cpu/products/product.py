@@ -65,7 +65,7 @@ def make_product(shape: Shape) -> Callable:
     def compiled_part(function):
         """Compile a part, under a name of its own: linked together, one name is one function.
 
-        With compiled_inside, tiles would be 4 % slower.
+        With compiled_inside, tiles would be slower.
         """
         return compiled(named_after(shape, function))
 

@@ -93,7 +93,7 @@ def add_parts(product, t, a, transpose_a, b, transpose_b, c):
 
 @njit
 def add_bias(product, a, b, c, bias, relu):
-    affine(product, 0, a, False, b[:, 1:], False, c[:, 1:], bias[1:], relu)
+    affine(product, 0, a, b[:, 1:], False, c[:, 1:], bias[1:], relu)
 
 
 def test_an_address_in_float64_is_refused():
