@@ -43,8 +43,18 @@ class Numbers:
         return np.clip(np.nan_to_num(scaled, posinf=LARGEST, neginf=-LARGEST), -LARGEST, LARGEST)
 
     def unscaled(self, inputs: np.ndarray) -> np.ndarray:
-        """Return what scaled numbers (N,) stand for: float64."""
-        return inputs.astype(np.float64) * self.std + self.mean
+        """Return what scaled numbers (N,) stand for, in the decimals that float32 holds: float64.
+
+        So a 1 comes back as 1, and not as 0.9999999.
+        """
+        distance = inputs.astype(np.float64) * self.std  # from the mean
+        values = distance + self.mean
+        with np.errstate(all="ignore"):
+            places = np.floor(-np.log10(np.abs(distance) * 2.0**-23))
+            power = 10 ** np.abs(places)  # exact, as a negative power of 10 is not
+            after, before = np.round(values * power) / power, np.round(values / power) * power
+        rounded = np.where(places > 0, after, before) + 0.0  # not -0
+        return np.where(np.isfinite(rounded), rounded, values)  # not at the mean: no place is last
 
 
 @dataclass(frozen=True)

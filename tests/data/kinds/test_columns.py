@@ -87,6 +87,15 @@ def test_numbers_of_any_size_are_scaled():
     ]
 
 
+@pytest.mark.parametrize(
+    "values", [[0, 1, 43, 79], [0.1, 20.7, -3], [1e6, 1e6 + 1, 0], [2e-9, 1e-9]]
+)
+def test_a_number_comes_back_with_its_own_decimals(values):
+    fitted = fit_numbers("x", np.array(values, float))
+    scaled = fitted.scaled(np.array(values)).astype(np.float32)
+    assert [f"{value:.7g}" for value in fitted.unscaled(scaled)] == [f"{v:.7g}" for v in values]
+
+
 @pytest.mark.parametrize("values", [[7.0, 7.0, 7.0], [0.1] * 7, [np.nan, np.nan]])
 def test_a_column_that_does_not_vary_is_zero(values):
     values = np.array(values)
